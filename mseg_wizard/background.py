@@ -1,0 +1,94 @@
+"""Blocking work made into a task: it runs in a thread that the generator owns, starts, aborts and joins."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import TypeVar
+
+from mseg_wizard.progress import Progress
+
+T = TypeVar("T")
+
+POLL = 0.2
+"""Seconds between two looks at the thread: well under the 0.5 s that a task may stay silent."""
+JOIN = 5.0
+"""Seconds that a stopped thread gets to end. One that is inside the C library's name look-up may take longer: it is a daemon
+thread, holds nothing of ours by then, and ends at its next look at `stopped`."""
+
+
+class Stopped(Exception):
+    """Raised inside the thread when the task was closed; never seen outside it."""
+
+
+class Job:
+    """The thread's side: say where it stands, learn that it should stop."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._aborts: list[Callable[[], object]] = []
+        self.latest: Progress | None = None
+
+    def say(self, progress: Progress) -> None:
+        """Replace the newest progress (nothing queues up); raises Stopped once the task was closed."""
+        self.check()
+        self.latest = progress
+
+    def check(self) -> None:
+        """Raise Stopped once the task was closed."""
+        if self._stop.is_set():
+            raise Stopped
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, at most until the task is closed; raises Stopped then."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def on_stop(self, abort: Callable[[], object]) -> None:
+        """Have `abort` called, from another thread, when the task closes: shut a socket down, kill a process. At once if it was."""
+        with self._lock:
+            if not self._stop.is_set():
+                self._aborts.append(abort)
+                return
+        abort()
+
+    def stop(self) -> None:
+        """The task's side: tell the thread to end and break what it waits for."""
+        with self._lock:
+            self._stop.set()
+            aborts, self._aborts = self._aborts, []
+        for abort in aborts:
+            with suppress(OSError):
+                abort()
+
+
+def background(work: Callable[[Job], T], first: Progress) -> Generator[Progress, None, T]:
+    """Run `work` in a thread; yields its newest Progress five times a second and returns its result, or raises what it raised.
+
+    Closing the generator calls the thread's aborts and joins it.
+    """
+    job = Job()
+    job.latest = first
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            results.append(work(job))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body, name=f"background: {first.doing}"[:60], daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(POLL)
+            yield job.latest
+    finally:
+        job.stop()
+        thread.join(JOIN)
+    if errors:
+        raise errors[0]
+    return results[0]

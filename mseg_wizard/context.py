@@ -1,0 +1,212 @@
+"""What every task may ask: answers, secrets, places on disk, the accepted mseg-api tree, the workers. No rules live here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mseg_wizard import host
+from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.pool import Pool
+from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.step import Field, Step
+from mseg_wizard.store import Store
+from mseg_wizard.vault import Secret, Vault
+
+
+class Consent(Waiting):
+    """Something that only the user can allow; `key` names it, `Context.consents` holds what was allowed."""
+
+    def __init__(self, what: str, do: str, key: str) -> None:
+        super().__init__(what, do)
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about this run."""
+
+    mirror: str | None = None
+    """A folder, or the URL of a folder on a server, that holds archives by file name."""
+    routes: tuple[str, ...] = ()
+    """ORIGIN=ORIGIN: requests for the first go to the second."""
+    workers: int | None = None
+    attended: bool = False
+    """A person is at the screen: uploads are waited for, offers are made."""
+    consents: frozenset[str] = frozenset()
+    keep_archives: bool = False
+
+
+@dataclass
+class Context:
+    """One destination and everything around it, for the duration of one run."""
+
+    steps: tuple[Step, ...]
+    store: Store
+    vault: Vault
+    options: Options = field(default_factory=Options)
+    consents: set[str] = field(default_factory=set)
+    distrust: bool = False
+    """Set by the engine for the running call: files of an earlier run of it may be empty, because the power failed since."""
+    foreign: bool = False
+    """Set by the engine for the running call: what stands where it writes may be something else's; `adopt` settles that."""
+    call: str = ""
+    """Key of the running call."""
+    notes: list[str] = field(default_factory=list)
+    """Remarks of the running call; the engine hands them to the journal."""
+
+    @property
+    def destination(self) -> Path:
+        return self.store.destination
+
+    @property
+    def dataset(self) -> Path:
+        """The folder that MSeg's code knows: <MSEG_DST_DIR>/mseg_dataset."""
+        return self.destination / "mseg_dataset"
+
+    @property
+    def own(self) -> Path:
+        return self.store.own
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.id == name)
+
+    def field(self, step: str, name: str) -> Field:
+        return self.step(step).field(name)
+
+    def answer(self, step: str, name: str) -> Any:
+        """A field's answer or its default; None where there is neither. Secrets come from `secret`."""
+        value = self.store.journal.answers.get(step, {}).get(name)
+        return self.field(step, name).default if value is None else value
+
+    def secret(self, step: str, name: str) -> Secret | None:
+        return self.vault.get(step, name)
+
+    def given(self, step: str, name: str) -> bool:
+        """Is there an answer that counts? An acknowledgement must be true."""
+        item = self.field(step, name)
+        if item.secret:
+            return bool(self.secret(step, name))
+        if item.kind == "sources":
+            return bool(self.sources(step))
+        value = self.answer(step, name)
+        return value is True if item.kind == "acknowledge" else value is not None and (value != "" or "" in item.choices)
+
+    def sources(self, step: str) -> tuple[str | Secret, ...]:
+        """What the step's `archives` field names: paths as text, links as secrets (they are bearer tokens)."""
+        if not any(item.kind == "sources" for item in self.step(step).fields):
+            return ()
+        links = self.secret(step, "archives")
+        return (*(self.answer(step, "archives") or ()), *(Secret(row) for row in (links.reveal().splitlines() if links else ())))
+
+    def remember(self, step: Step, table: Mapping[str, Any]) -> dict[str, str]:
+        """Check and keep answers for one step: secrets and links in the vault, the rest in the journal.
+
+        Returns where each secret is kept, by field; raises Problem that names the first field that is wrong, and then keeps nothing.
+        """
+        known = {item.name: item for item in step.fields}
+        for name in table:
+            if name not in known:
+                raise Problem(f"{step.id}: there is no field {name!r}.", f"Its fields are: {', '.join(known) or 'none'}.")
+        checked = {name: check_answer(step, known[name], value) for name, value in table.items()}
+        where = {}
+        for name, value in checked.items():
+            if known[name].secret:
+                where[name] = self.vault.put(step.id, name, Secret(value))
+            elif known[name].kind == "sources":
+                links = [row for row in value if row.startswith(("http://", "https://"))]
+                if links:
+                    where[name] = self.vault.put(step.id, name, Secret("\n".join(links)))
+                self.store.answer(step.id, name, [row for row in value if row not in links])
+            else:
+                self.store.answer(step.id, name, value)
+        return where
+
+    def adopt(self) -> None:
+        """Say that whatever stands where the running call writes is ours: nothing was there, or it was checked."""
+        self.store.adopt(self.call)
+        self.foreign = False
+
+    def note(self, text: str) -> None:
+        """Remark something about the running call, for the screen and the report."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @property
+    def modified_tree(self) -> bool:
+        """Did the user accept a tree that is not MSeg's at the pinned commit, and is it one?"""
+        return bool(self.store.journal.answers.get("prepare", {}).get("accept_modified_tree")) and not self.tree_is_pinned
+
+    @property
+    def tree_folder(self) -> Path:
+        """Where the accepted mseg-api tree stands; raises Problem while step 1 has not put one there."""
+        folder = self.store.journal.tree.get("folder")
+        if not folder or not (Path(folder) / "mseg" / "dataset_lists").is_dir():
+            raise Problem("The mseg-api tree is not there yet.", "Run step 1, prepare.")
+        return Path(folder)
+
+    @property
+    def tree_is_pinned(self) -> bool:
+        return self.store.journal.tree.get("pinned") == "yes"
+
+    @cached_property
+    def _trees(self) -> dict[Path, Tree]:
+        return {}
+
+    @property
+    def tree(self) -> Tree:
+        """The accepted mseg-api tree: class tables, lists, records."""
+        folder = self.tree_folder
+        return self._trees.setdefault(folder, Tree(folder))
+
+    @property
+    def workers(self) -> int:
+        """Worker processes: the command line's number, else the form's, else one for each core that this process may use."""
+        return self.options.workers or int(self.answer("prepare", "workers") or 0) or host.cores()
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return Pool(self.workers, self.own / "workers.log")
+
+    def pool(self) -> Pool:
+        """The worker processes, started at first use."""
+        return self._pool
+
+    def close(self) -> None:
+        """End the workers and release the lock."""
+        if "_pool" in self.__dict__:
+            self._pool.close()
+        self.store.close()
+
+
+def check_answer(step: Step, item: Field, value: Any) -> Any:
+    """`value` as the field's kind; raises Problem that names the field and never quotes a secret."""
+    where = f"{step.id}.{item.name}"
+    shown = "that" if item.secret else repr(value)[:80]
+    if item.kind == "acknowledge":
+        if not isinstance(value, bool):
+            raise Problem(f"{where} is {shown}.", "Write true or false.")
+        return value
+    if item.kind == "number":
+        if isinstance(value, bool) or not str(value).strip().isdecimal():
+            raise Problem(f"{where} is {shown}.", "Write a whole number, 0 or more.")
+        return int(str(value))
+    if item.kind == "sources":
+        rows = value.splitlines() if isinstance(value, str) else value
+        if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
+            raise Problem(f"{where} is {shown}.", "Give a folder, a file or a link, or a list of these.")
+        return [row.strip() for row in rows if row.strip()]
+    if not isinstance(value, str):
+        raise Problem(f"{where} is {shown}.", "Write it as text, in quotes.")
+    text = _one_line(value) if item.kind != "password" else value.strip("\r\n")
+    if item.kind == "choice" and text not in item.choices and not item.free:
+        raise Problem(f"{where} is {shown}.", f"Choose one of: {', '.join(item.choices)}.")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """A pasted value: wrapped lines joined, blanks at the ends and control characters dropped."""
+    return "".join(c for line in text.splitlines() for c in line.strip() if c.isprintable())

@@ -1,0 +1,305 @@
+"""The steps as typed objects: reads steps/*.toml and complains by file, key and remedy. What a step does is not known here."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from mseg_wizard.progress import Problem
+
+KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")
+"""What a form can ask for. `sources` is a folder, a file, a link, or several of these, one a line."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A page that the user may want to open."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing that a form asks for."""
+
+    name: str
+    kind: str
+    label: str
+    help: str = ""
+    required: bool = True
+    """Must be given before the step can start (an acknowledgement must be true)."""
+    secret: bool = False
+    """Kept in the vault, never in the journal."""
+    default: str | int | bool | None = None
+    choices: tuple[str, ...] = ()
+    """Known values of a `choice`; it may still take free text where `free` is set."""
+    free: bool = False
+    only_for: tuple[str, ...] = ()
+    """Archives by file name: the field is needed only while one of them can be had from no earlier source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """A file that people take for the right one, and how to tell it. Any one of the marks that are given suffices."""
+
+    reason: str
+    md5: str = ""
+    sha256: str = ""
+    layout: str = ""
+    """Pattern that one of its members matches (fnmatch, `*` also matches `/`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nested:
+    """An archive inside an archive: unpacked where it stands and then removed."""
+
+    file: str
+    into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Files that must be there after extraction, computed from the rows of the accepted mseg-api tree's lists."""
+
+    taxonomy: str
+    column: str
+    """`image` or `label`, of the taxonomy's lists; `records`: every image that a relabelling record of the taxonomy names."""
+    match: str = ""
+    """Only rows whose path holds this text: where several archives make up one dataset."""
+    splits: tuple[str, ...] = ("train", "val")
+    replace: Mapping[str, str] = field(default_factory=dict)
+    """Text replaced in the listed path, in order: from a label's path to that of the file it is made from."""
+    folder: str = ""
+    """For `records`: the folder, below the dataset's, that is searched at any depth for `<stem><suffix>`."""
+    suffix: str = ""
+    or_made: bool = False
+    """The listed path itself counts too: the file is removed once what is made from it was checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One file to fetch and unpack, and every fact by which to know it."""
+
+    file: str
+    dataset: str
+    """Folder below mseg_dataset/: the archive is kept and unpacked there."""
+    urls: tuple[str, ...] = ()
+    bytes: int | None = None
+    """Published size: binding."""
+    about: int | None = None
+    """Approximate size, for estimates where none is published."""
+    sha256: str = ""
+    md5: str = ""
+    sha1: str = ""
+    warn_only: bool = False
+    """A hash that differs is reported, not refused (known from one third-party report only)."""
+    layout: tuple[str, ...] = ()
+    """Patterns (fnmatch, `*` also matches `/`), each of which some member must match."""
+    wrong: tuple[Wrong, ...] = ()
+    take: Mapping[str, str] = field(default_factory=dict)
+    """Prefix of the members' names → prefix below the dataset's folder; members under no prefix are left out. Empty: everything."""
+    skip: tuple[str, ...] = ()
+    """Prefixes of members that are left out."""
+    shared: tuple[str, ...] = ()
+    """Prefixes of members that another archive of the dataset brings too: the copy that is there first stays."""
+    nested: tuple[Nested, ...] = ()
+    keep: bool = False
+    """The archive stays after extraction (as MSeg's scripts have it)."""
+    files: int = 0
+    """Files that come out of the full-size archive."""
+    expands: float = 1.0
+    """Bytes that come out, over the archive's size."""
+    rows: int = 0
+    """Rows of the holdings in the full-size lists: estimates are scaled by the accepted lists' rows over this."""
+    holds: tuple[Holding, ...] = ()
+    login: str = ""
+    """Name of the login flow that fetches it, where there is one."""
+    login_path: str = ""
+    link_field: str = ""
+    """Name of the step's field that holds the pasted link (or base URL) for it, where there is one."""
+    link_path: str = ""
+    """Path that is joined to the pasted base URL; empty: the pasted link is the archive itself."""
+    browser: bool = False
+    """Only a browser can fetch it: it is uploaded to the server or named as a file."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, published or approximate; 0 while neither is known."""
+        return self.bytes or self.about or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One task with its arguments: the unit that is finished, skipped, resumed and shown as one line."""
+
+    key: str
+    task: str
+    title: str
+    args: Mapping[str, Any]
+    each_bytes: int = 0
+    """Average size of one file that the task writes on the full data; 0 where it writes none worth counting."""
+
+    @property
+    def archive(self) -> Archive | None:
+        archive = self.args.get("archive")
+        return archive if isinstance(archive, Archive) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the steps, in the words that the user reads."""
+
+    id: str
+    number: int
+    title: str
+    summary: str
+    why: str
+    time: str
+    licence: str
+    links: tuple[Link, ...]
+    fields: tuple[Field, ...]
+    archives: tuple[Archive, ...]
+    calls: tuple[Call, ...]
+
+    def field(self, name: str) -> Field:
+        return next(f for f in self.fields if f.name == name)
+
+
+def load(folder: Traversable | None = None) -> tuple[Step, ...]:
+    """The steps in order, from steps/*.toml; raises Problem that names file, key and remedy."""
+    folder = folder or files("mseg_wizard.steps")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    if not names:
+        raise Problem(f"No step files in {folder}.", "Install mseg-wizard again: its steps are missing.")
+    steps = [_step(name, folder.joinpath(name).read_text("utf-8"), number) for number, name in enumerate(names, 1)]
+    _unique("steps", "id", [step.id for step in steps])
+    return tuple(steps)
+
+
+def _step(name: str, text: str, number: int) -> Step:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Problem(f"{name} is not valid TOML: {error}.", "Correct that line.") from None
+    prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
+    if not prefix or int(prefix[1]) != number:
+        raise Problem(f"{name} is not step {number}.", f"Name the files {number:02}-<id>.toml, numbered without gaps.")
+    known = {"id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "tasks"}
+    _known(name, table, known)
+    if table.get("id") != prefix[2]:
+        raise Problem(f"{name}: id is {table.get('id')!r}.", f"Make it {prefix[2]!r}, as in the file's name.")
+
+    def text_of(key: str) -> str:
+        value = table.get(key, "")
+        if not isinstance(value, str) or not value.strip():
+            raise Problem(f"{name}: {key} is missing or empty.", f'Write {key} = "…".')
+        return value.strip()
+
+    fields_ = tuple(_typed(Field, row, f"{name}: fields[{i}]") for i, row in enumerate(_rows(name, table, "fields")))
+    for item in fields_:
+        where = f"{name}: field {item.name}"
+        if item.kind not in KINDS:
+            raise Problem(f"{where}: kind {item.kind!r} is unknown.", f"Use one of {', '.join(KINDS)}.")
+        if item.kind == "password" and not item.secret:
+            raise Problem(f"{where}: a password that is not secret would end up in the journal.", "Add secret = true.")
+        if item.kind == "choice" and not item.choices:
+            raise Problem(f"{where}: a choice without choices.", "Add choices = [ … ].")
+    _unique(name, "field", [item.name for item in fields_])
+    archives = tuple(_typed(Archive, row, f"{name}: archives[{i}]") for i, row in enumerate(_rows(name, table, "archives")))
+    _unique(name, "archive", [archive.file for archive in archives])
+    by_file = {archive.file: archive for archive in archives}
+    for item in fields_:
+        for file in item.only_for:
+            if file not in by_file:
+                raise Problem(f"{name}: field {item.name}: only_for names {file!r}.", "Name an archive of this step.")
+    for archive in archives:
+        if archive.link_field and archive.link_field not in {item.name for item in fields_}:
+            raise Problem(f"{name}: archive {archive.file}: link_field is {archive.link_field!r}.", "Name a field of this step.")
+    calls = tuple(_call(name, table["id"], row, by_file) for row in _rows(name, table, "tasks"))
+    _unique(name, "task", [call.key for call in calls])
+    return Step(
+        id=table["id"],
+        number=number,
+        title=text_of("title"),
+        summary=text_of("summary"),
+        why=text_of("why"),
+        time=text_of("time"),
+        licence=table.get("licence", "").strip(),
+        links=tuple(_typed(Link, row, f"{name}: links[{i}]") for i, row in enumerate(_rows(name, table, "links"))),
+        fields=fields_,
+        archives=archives,
+        calls=calls,
+    )
+
+
+def _call(name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive]) -> Call:
+    args: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    task, title, each = args.pop("task", None), args.pop("title", None), args.pop("each_bytes", 0)
+    if not isinstance(task, str) or not isinstance(title, str) or not isinstance(each, int):
+        raise Problem(f"{name}: a task lacks its name or title.", 'Write task = "…" and title = "…" in each [[tasks]].')
+    subject = next((str(value) for value in args.values() if isinstance(value, str)), "")
+    if "archive" in args:
+        if args["archive"] not in archives:
+            raise Problem(f"{name}: task {task}: archive {args['archive']!r} is unknown.", "Name an archive of this step.")
+        args["archive"] = archives[args["archive"]]
+    return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, args, each)
+
+
+def _rows(name: str, table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    rows = table.get(key, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Problem(f"{name}: {key} is not a list of tables.", f"Write [[{key}]] before each.")
+    return rows
+
+
+def _typed(kind: type[T], row: Mapping[str, Any], where: str) -> T:
+    """`row` as a `kind`: every key known, every value of the declared type, nothing missing."""
+    hints = get_type_hints(kind)
+    declared = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    _known(where, row, declared.keys())
+    for key, item in declared.items():
+        if key not in row and item.default is MISSING and item.default_factory is MISSING:
+            raise Problem(f"{where}: {key} is missing.", f"Add {key} = …")
+    return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in row.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise Problem(f"{where} is not a list.", "Write [ … ].")
+        inner = args[0]
+        return tuple(_typed(inner, v, where) if isinstance(v, dict) else _value(inner, v, where) for v in value)
+    if origin is Mapping:
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise Problem(f"{where} is not a table of texts.", 'Write { "from" = "to" }.')
+        return dict(value)
+    allowed = args if isinstance(hint, UnionType) else (hint,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
+        return float(value)
+    if type(value) not in allowed:
+        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not type(None))
+        raise Problem(f"{where} is {value!r}.", f"It must be of type {wanted}.")
+    return value
+
+
+def _known(where: str, row: Mapping[str, Any], known: Iterable[str]) -> None:
+    names = sorted(known)
+    for key in row:
+        if key not in names:
+            raise Problem(f"{where}: unknown key {key!r}.", f"Known are: {', '.join(names)}.")
+
+
+def _unique(where: str, what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Problem(f"{where}: {what} {twice[0]!r} occurs twice.", "Give each its own name.")

@@ -1,0 +1,276 @@
+"""Answers and finished work: one JSON beside the data, replaced atomically, and the lock that lets one wizard write it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from mseg_wizard import host
+from mseg_wizard.files import write_json
+from mseg_wizard.progress import Problem, duration, printable
+
+VERSION = 1
+OWN = ".mseg-wizard"
+"""Folder below the destination for everything of ours: journal, lock, log, report."""
+
+
+class Locked(Problem):
+    """Another wizard works on this destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is known of an archive that was found whole."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    source: str
+    """Where it came from, in words for the report; never a query string."""
+    published: bool
+    """Its hash is the published one (where one is published)."""
+    brought: bool
+    """The user's own file: read in place, never moved, changed or deleted."""
+
+
+@dataclass
+class Journal:
+    """The content of journal.json."""
+
+    version: int = VERSION
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Names this destination in the keyring."""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Step id → field name → value; nothing secret."""
+    started: dict[str, str] = field(default_factory=dict)
+    """Call key → boot id under which it first ran, until it is finished."""
+    finished: dict[str, str] = field(default_factory=dict)
+    """Call key → time (UTC, ISO 8601)."""
+    made: list[str] = field(default_factory=list)
+    """Calls whose outputs are known to be ours: nothing was there before, or what was there was checked."""
+    archives: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """File name → Fetched."""
+    tree: dict[str, str] = field(default_factory=dict)
+    """The accepted mseg-api tree: folder, pinned ("yes" or "no"), source."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """Call key → remarks for the report; they never keep a step from being complete."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Call key → working time so far."""
+
+
+class Store:
+    """The journal of one destination, open for writing under its lock. Every change is on disk when the method returns."""
+
+    def __init__(self, destination: Path, *, take_over: bool = False) -> None:
+        self.destination = destination
+        self.own = own_folder(destination)
+        self._lock = _lock(self.own, take_over=take_over)
+        try:
+            self.journal = read_journal(destination) or Journal()
+            self.save()
+        except BaseException:
+            self.close()
+            raise
+
+    def save(self) -> None:
+        path = self.own / "journal.json"
+        if path.exists():
+            previous = path.with_name("journal.previous.json")
+            spare = path.with_name(".journal.previous.tmp")
+            spare.unlink(missing_ok=True)
+            os.link(path, spare)
+            spare.replace(previous)
+        write_json(path, asdict(self.journal))
+
+    def answer(self, step: str, name: str, value: Any) -> None:
+        """Remember an answer (None forgets it)."""
+        answers = self.journal.answers.setdefault(step, {})
+        if value is None:
+            answers.pop(name, None)
+        else:
+            answers[name] = value
+        self.save()
+
+    def start(self, key: str) -> bool:
+        """Note that a call begins to work; True where files of an earlier, unfinished run of it may be empty (a power cut)."""
+        journal = self.journal
+        journal.finished.pop(key, None)
+        first = journal.started.setdefault(key, host.boot_id())
+        self.save()
+        return first != host.boot_id()
+
+    def finish(self, key: str, seconds: float = 0.0) -> None:
+        """Note that a call's outputs were checked and are complete."""
+        if key not in self.journal.made:
+            self.journal.made.append(key)
+        self.journal.started.pop(key, None)
+        self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.spent(key, seconds)
+
+    def adopt(self, key: str) -> None:
+        """Note that whatever stands where a call writes is ours from now on."""
+        if key not in self.journal.made:
+            self.journal.made.append(key)
+            self.save()
+
+    def spent(self, key: str, seconds: float) -> None:
+        self.journal.seconds[key] = round(self.journal.seconds.get(key, 0.0) + seconds, 1)
+        self.save()
+
+    def note(self, key: str, notes: list[str]) -> None:
+        """Replace a call's remarks."""
+        if notes or key in self.journal.notes:
+            self.journal.notes[key] = notes
+            self.save()
+
+    def fetched(self, file: str) -> Fetched | None:
+        record = self.journal.archives.get(file)
+        return Fetched(**record) if record else None
+
+    def fetch(self, file: str, record: Fetched) -> None:
+        self.journal.archives[file] = asdict(record)
+        self.save()
+
+    def close(self) -> None:
+        """Release the lock; the file stays, empty, so that two wizards never lock two different files."""
+        if self._lock >= 0:
+            os.ftruncate(self._lock, 0)
+            os.close(self._lock)
+            self._lock = -1
+
+
+def own_folder(destination: Path) -> Path:
+    """Make and return the folder for the wizard's own things, for its owner's eyes only."""
+    own = destination / OWN
+    try:
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own.chmod(0o700)
+    except OSError as error:
+        raise Problem(f"{destination} can't be used: {error.strerror or error}.", "Choose a folder that you may write to.") from None
+    return own
+
+
+def read_journal(destination: Path) -> Journal | None:
+    """The journal of a destination, None where there is none yet; raises Problem where it can't be understood."""
+    path = destination / OWN / "journal.json"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        if (previous := path.with_name("journal.previous.json")).exists():
+            raise Problem(f"{path} is gone.", f"Nothing is lost: rename {previous} to journal.json and start again.") from None
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{path} can't be read: {error}.", _way_out(path)) from None
+    try:
+        table = json.loads(text)
+        if not isinstance(table, dict) or not isinstance(table.get("version"), int):
+            raise TypeError("not a journal")
+        if table["version"] > VERSION:
+            raise Problem(f"{path} was written by a newer mseg-wizard (journal version {table['version']}).", "Update mseg-wizard.")
+        journal = Journal(**table)
+        for item in fields(Journal):
+            if type(getattr(journal, item.name)) is not type(getattr(Journal(), item.name)):
+                raise TypeError(f"{item.name} has the wrong type")
+        for record in journal.archives.values():
+            Fetched(**record)
+    except (ValueError, TypeError) as error:
+        raise Problem(f"{path} is damaged: {error}.", _way_out(path)) from None
+    return journal
+
+
+def _way_out(path: Path) -> str:
+    previous = path.with_name("journal.previous.json")
+    return (
+        f"Your data are safe. Rename {previous} to {path.name} to go on from the last good state. "
+        f"Or move {path.name} away: then what is on disk is checked again and nothing is trusted unseen."
+    )
+
+
+def _lock(own: Path, *, take_over: bool) -> int:
+    """Take the kernel lock on `own`/lock and write who we are; returns the open descriptor.
+
+    Kernel locks don't always cross network file systems, so a file that still names another host is respected until `take_over`.
+    """
+    path = own / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        owner = _owner(os.pread(descriptor, 4096, 0))
+        since = duration(max(0.0, time.time() - os.fstat(descriptor).st_mtime))
+        who = printable(f"process {owner.get('pid', '?')} on {owner.get('host', 'an unknown host')}", 100)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Locked(
+                f"Another wizard works on this destination: {who}.",
+                "Watch it with `mseg-wizard status`, or stop it first.",
+            ) from None
+        if owner and owner.get("host") != host.name() and not take_over:
+            raise Locked(
+                f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign {since} ago.",
+                f"Look whether it still runs on {printable(str(owner.get('host')), 80)}. If it doesn't, start again with --take-over.",
+            )
+        me = {"host": host.name(), "pid": os.getpid(), "boot": host.boot_id(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(me).encode(), 0)
+        os.fsync(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _owner(content: bytes) -> Mapping[str, Any]:
+    try:
+        owner = json.loads(content)
+    except ValueError:
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def working(destination: Path) -> bool:
+    """Does a wizard of this host hold the destination's lock?"""
+    try:
+        descriptor = os.open(destination / OWN / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def preferences() -> dict[str, Any]:
+    """The user's own preferences, such as the last destination; empty where there are none or they can't be read."""
+    try:
+        table = json.loads(_preferences_path().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def prefer(name: str, value: str) -> None:
+    """Remember a preference; one that can't be written is not worth stopping for."""
+    path = _preferences_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, preferences() | {name: value}, durable=False)
+    except OSError:
+        return
+
+
+def _preferences_path() -> Path:
+    return platformdirs.user_config_path("mseg-wizard") / "preferences.json"

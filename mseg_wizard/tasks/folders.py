@@ -1,0 +1,23 @@
+"""folders: the dataset folders that people upload into before anything is fetched for them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from mseg_wizard.context import Context
+from mseg_wizard.progress import Problem, Progress
+
+
+def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, None]:
+    """Make each folder below mseg_dataset/."""
+    for done, name in enumerate(folders):
+        yield Progress(f"making {name}", done, len(folders), "folders")
+        try:
+            (ctx.dataset / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Problem(f"The folder {ctx.dataset / name} can't be made: {error.strerror}.", "Make it possible, then start again.") from None
+    yield Progress("made", len(folders), len(folders), "folders")
+
+
+def folders_missing(ctx: Context, folders: Sequence[str]) -> list[str]:
+    return [name for name in folders if not (ctx.dataset / name).is_dir()]
