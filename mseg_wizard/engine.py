@@ -45,7 +45,8 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
             continue
         if lacks := waiting(step, ctx):
             labels = ", ".join(step.field(name).label for name in lacks)
-            raise Waiting(f"Step {step.number}, {step.title}, waits for you: {labels}.", f"Fill in the form of step {step.id}.", step.id, lacks)
+            what = f"Step {step.number}, {step.title}, waits for you: {labels}."
+            raise Waiting(what, f"Fill in the form of step {step.id}.", step.id, lacks)
         yield from start(ctx, call)
         checked.add(call.key)
 
@@ -58,7 +59,8 @@ def next_call(steps: Sequence[Step], ctx: Context, checked: set[str]) -> tuple[S
 def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     """Run one call to its end, check its outputs, and note it as finished: a return alone is no proof."""
     if call.task in LATER:
-        raise Problem(f"{call.title}: this is not in this version yet.", "Everything up to here is done and stays. Update mseg-wizard to go on.")
+        what = f"{call.title}: this is not in this version yet."
+        raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard to go on.")
     store = ctx.store
     ctx.call, ctx.notes = call.key, []
     ctx.foreign = call.key not in store.journal.made
