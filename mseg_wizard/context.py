@@ -12,7 +12,7 @@ from mseg_wizard import host
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import Field, Step
+from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.store import Store
 from mseg_wizard.vault import Secret, Vault
 
@@ -73,6 +73,9 @@ class Context:
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.id == name)
+
+    def step_of(self, archive: Archive) -> Step:
+        return next(step for step in self.steps if archive in step.archives)
 
     def field(self, step: str, name: str) -> Field:
         return self.step(step).field(name)

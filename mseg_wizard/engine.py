@@ -14,8 +14,8 @@ from mseg_wizard.context import Context
 from mseg_wizard.files import write_json
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Call, Step
-from mseg_wizard.tasks import LATER, TASKS
 from mseg_wizard.tasks.sources import satisfied
+from mseg_wizard.tasks.table import LATER, TASKS
 
 log = logging.getLogger("mseg_wizard")
 
@@ -27,7 +27,7 @@ def waiting(step: Step, ctx: Context) -> list[str]:
         for item in step.fields
         if item.required
         and not ctx.given(step.id, item.name)
-        and not (item.only_for and all(satisfied(ctx, step, archive) for archive in step.archives if archive.file in item.only_for))
+        and not (item.only_for and all(satisfied(ctx, archive) for archive in step.archives if archive.file in item.only_for))
     ]
 
 

@@ -56,6 +56,8 @@ class Wrong:
     sha256: str = ""
     layout: str = ""
     """Pattern that one of its members matches (fnmatch, `*` also matches `/`)."""
+    lacks: str = ""
+    """Pattern that none of its members matches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Archive:
     take: Mapping[str, str] = field(default_factory=dict)
     """Prefix of the members' names → prefix below the dataset's folder; members under no prefix are left out. Empty: everything."""
     skip: tuple[str, ...] = ()
-    """Prefixes of members that are left out."""
+    """Prefixes of members that are left out, of nested archives too."""
     shared: tuple[str, ...] = ()
     """Prefixes of members that another archive of the dataset brings too: the copy that is there first stays."""
     nested: tuple[Nested, ...] = ()
@@ -119,8 +121,10 @@ class Archive:
     expands: float = 1.0
     """Bytes that come out, over the archive's size."""
     rows: int = 0
-    """Rows of the holdings in the full-size lists: estimates are scaled by the accepted lists' rows over this."""
+    """Distinct paths that the holdings give with the full-size lists: estimates are scaled by the accepted tree's number over this."""
     holds: tuple[Holding, ...] = ()
+    also: tuple[str, ...] = ()
+    """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
     login: str = ""
     """Name of the login flow that fetches it, where there is one."""
     login_path: str = ""

@@ -90,6 +90,7 @@ class Vault:
         self._service = service
         self._environment = environment
         self._memory: dict[str, str] = {}
+        self._read: dict[str, str | None] = {}
         self._trouble: str | None = None if backend else "no keyring is used in this session"
 
     def get(self, step: str, field: str) -> Secret | None:
@@ -99,7 +100,9 @@ class Vault:
             return Secret(value)
         if (value := self._memory.get(name)) is not None:
             return Secret(value)
-        stored = self._ask(lambda backend: backend.get_password(self._service, self._entry(name)))
+        if name not in self._read:  # one question per session: the screen asks often, and a keyring may take seconds
+            self._read[name] = self._ask(lambda backend: backend.get_password(self._service, self._entry(name)))
+        stored = self._read[name]
         return Secret(stored) if stored else None
 
     def put(self, step: str, field: str, secret: Secret) -> str:
@@ -108,6 +111,7 @@ class Vault:
         Read back before it counts as stored: keyring's null backend accepts everything and keeps nothing.
         """
         name, value = f"{step}.{field}", secret.reveal()
+        self._read.pop(name, None)
 
         def store(backend: Backend) -> bool:
             backend.set_password(self._service, self._entry(name), value)
@@ -134,6 +138,7 @@ class Vault:
         for step, field in names:
             name = f"{step}.{field}"
             gone = self._memory.pop(name, None) is not None
+            self._read.pop(name, None)
             if self._ask(lambda backend, name=name: backend.get_password(self._service, self._entry(name))):  # type: ignore[misc]
                 self._ask(lambda backend, name=name: backend.delete_password(self._service, self._entry(name)))  # type: ignore[misc]
                 if self._ask(lambda backend, name=name: backend.get_password(self._service, self._entry(name))):  # type: ignore[misc]

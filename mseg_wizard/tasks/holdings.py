@@ -1,0 +1,83 @@
+"""What an archive must have brought, by the accepted tree's lists; whether it is there, by listing folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mseg_wizard.context import Context
+from mseg_wizard.labels.records import recorded_stems
+from mseg_wizard.step import Archive, Holding
+
+
+def missing_files(ctx: Context, archive: Archive) -> list[str]:
+    """Listed files that the archive should have brought and that aren't there, as paths below mseg_dataset/, in the lists' order."""
+    folders = Folders(ctx.dataset)
+    return [row for holding in archive.holds for row in _missing(ctx, archive, holding, folders)]
+
+
+class Folders:
+    """Names in folders, each folder listed once: a stat per file costs minutes on a network disk, a listing seconds."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self._names: dict[str, frozenset[str]] = {}
+
+    def has(self, path: str) -> bool:
+        """Is there an entry at `path` (POSIX, below the top)?"""
+        folder, _, name = path.rpartition("/")
+        return name in self.names(folder)
+
+    def names(self, folder: str) -> frozenset[str]:
+        """Names in a folder; none where it doesn't exist."""
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(self._top / folder))
+            except (FileNotFoundError, NotADirectoryError):
+                self._names[folder] = frozenset()
+        return self._names[folder]
+
+
+def _missing(ctx: Context, archive: Archive, holding: Holding, folders: Folders) -> Iterator[str]:
+    if holding.column == "records":
+        yield from _missing_records(ctx, archive, holding)
+        return
+    root = ctx.tree.root(holding.taxonomy)
+    for listed in _listed(ctx, holding):
+        path = listed
+        for old, new in holding.replace.items():
+            path = path.replace(old, new)
+        if not folders.has(f"{root}/{path}") and not (holding.or_made and folders.has(f"{root}/{listed}")):
+            yield f"{root}/{path}"
+
+
+def _listed(ctx: Context, holding: Holding) -> Iterator[str]:
+    """The holding's column of the lists, each path once."""
+    seen = set()
+    for split in holding.splits:
+        if split not in ctx.tree.splits(holding.taxonomy):
+            continue
+        for row in ctx.tree.rows(holding.taxonomy, split):
+            path = row.image if holding.column == "image" else row.label
+            if path is not None and path not in seen and holding.match in path:
+                seen.add(path)
+                yield path
+
+
+def _missing_records(ctx: Context, archive: Archive, holding: Holding) -> Iterator[str]:
+    """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
+    top = ctx.dataset / archive.dataset / holding.folder
+    found = {name for _, _, names in os.walk(top) for name in names}
+    for stem in sorted(recorded_stems(ctx.tree, holding.taxonomy)):
+        name = stem + holding.suffix
+        if name not in found:
+            yield str(PurePosixPath(archive.dataset, holding.folder, "…", name))
+
+
+def held_rows(ctx: Context, archive: Archive) -> int:
+    """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
+    return sum(
+        len(recorded_stems(ctx.tree, holding.taxonomy)) if holding.column == "records" else sum(1 for _ in _listed(ctx, holding))
+        for holding in archive.holds
+    )

@@ -1,0 +1,44 @@
+"""The kinds of work, by the names that steps/*.toml uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from mseg_wizard.progress import Progress
+from mseg_wizard.tasks import download, extract, folders, install, remap, space, tree
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of work: `run(ctx, **args)` does it, `missing(ctx, **args)` lists what is not there yet, cheaply."""
+
+    run: Callable[..., Generator[Progress, None, None]]
+    missing: Callable[..., list[str]]
+
+
+TASKS = {
+    "tree": Task(tree.tree, tree.tree_missing),
+    "configure": Task(tree.configure, tree.configure_missing),
+    "install": Task(install.install, install.install_missing),
+    "space": Task(space.space, space.space_missing),
+    "download": Task(download.download, download.download_missing),
+    "extract": Task(extract.extract, extract.extract_missing),
+    "remap": Task(remap.remap, remap.remap_missing),
+    "folders": Task(folders.folders, folders.folders_missing),
+}
+
+LATER: dict[str, tuple[str, ...]] = {
+    "expect": ("archive",),
+    "relabel": ("taxonomies",),
+    "verify": (),
+    "report": (),
+    "wipe": (),
+}
+"""Tasks, with their arguments, that the step files name and this version does not have; reaching one is a Problem, never "done"."""
+
+
+def signature_of(task: str) -> Any:
+    """The function whose arguments a call of `task` must fit."""
+    return TASKS[task].run
