@@ -16,6 +16,9 @@ from mseg_wizard.progress import Problem
 KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")
 """What a form can ask for. `sources` is a folder, a file, a link, or several of these, one a line."""
 
+COLUMNS = ("image", "label", "records")
+"""What a holding is computed from."""
+
 T = TypeVar("T")
 
 
@@ -121,7 +124,7 @@ class Archive:
     expands: float = 1.0
     """Bytes that come out, over the archive's size."""
     rows: int = 0
-    """Distinct paths that the holdings give with the full-size lists: estimates are scaled by the accepted tree's number over this."""
+    """Paths that the holdings give with the full-size lists, each holding's once: estimates are scaled by the accepted tree's over this."""
     holds: tuple[Holding, ...] = ()
     also: tuple[str, ...] = ()
     """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
@@ -184,14 +187,16 @@ def load(folder: Traversable | None = None) -> tuple[Step, ...]:
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     if not names:
         raise Problem(f"No step files in {folder}.", "Install mseg-wizard again: its steps are missing.")
-    steps = [_step(name, folder.joinpath(name).read_text("utf-8"), number) for number, name in enumerate(names, 1)]
+    steps = [_step(name, folder.joinpath(name).read_bytes(), number) for number, name in enumerate(names, 1)]
     _unique("steps", "id", [step.id for step in steps])
     return tuple(steps)
 
 
-def _step(name: str, text: str, number: int) -> Step:
+def _step(name: str, content: bytes, number: int) -> Step:
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Problem(f"{name} is not UTF-8 text: byte {error.start}.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise Problem(f"{name} is not valid TOML: {error}.", "Correct that line.") from None
     prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
@@ -202,9 +207,9 @@ def _step(name: str, text: str, number: int) -> Step:
     if table.get("id") != prefix[2]:
         raise Problem(f"{name}: id is {table.get('id')!r}.", f"Make it {prefix[2]!r}, as in the file's name.")
 
-    def text_of(key: str) -> str:
+    def text_of(key: str, *, needed: bool = True) -> str:
         value = table.get(key, "")
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or (needed and not value.strip()):
             raise Problem(f"{name}: {key} is missing or empty.", f'Write {key} = "…".')
         return value.strip()
 
@@ -226,8 +231,17 @@ def _step(name: str, text: str, number: int) -> Step:
             if file not in by_file:
                 raise Problem(f"{name}: field {item.name}: only_for names {file!r}.", "Name an archive of this step.")
     for archive in archives:
+        where = f"{name}: archive {archive.file}"
         if archive.link_field and archive.link_field not in {item.name for item in fields_}:
-            raise Problem(f"{name}: archive {archive.file}: link_field is {archive.link_field!r}.", "Name a field of this step.")
+            raise Problem(f"{where}: link_field is {archive.link_field!r}.", "Name a field of this step.")
+        if bool(archive.login) != bool(archive.login_path):
+            raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
+        for holding in archive.holds:
+            if holding.column not in COLUMNS:
+                raise Problem(f"{where}: holds: column {holding.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}.")
+        for wrong in archive.wrong:
+            if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
+                raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")
     calls = tuple(_call(name, table["id"], row, by_file) for row in _rows(name, table, "tasks"))
     _unique(name, "task", [call.key for call in calls])
     return Step(
@@ -237,7 +251,7 @@ def _step(name: str, text: str, number: int) -> Step:
         summary=text_of("summary"),
         why=text_of("why"),
         time=text_of("time"),
-        licence=table.get("licence", "").strip(),
+        licence=text_of("licence", needed=False),
         links=tuple(_typed(Link, row, f"{name}: links[{i}]") for i, row in enumerate(_rows(name, table, "links"))),
         fields=fields_,
         archives=archives,
@@ -246,15 +260,20 @@ def _step(name: str, text: str, number: int) -> Step:
 
 
 def _call(name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive]) -> Call:
+    """One [[tasks]] row. Its first argument, or the first item of that, tells it from its siblings: it ends the call's key."""
     args: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     task, title, each = args.pop("task", None), args.pop("title", None), args.pop("each_bytes", 0)
-    if not isinstance(task, str) or not isinstance(title, str) or not isinstance(each, int):
+    if not isinstance(task, str) or not isinstance(title, str):
         raise Problem(f"{name}: a task lacks its name or title.", 'Write task = "…" and title = "…" in each [[tasks]].')
-    subject = next((str(value) for value in args.values() if isinstance(value, str)), "")
+    if type(each) is not int:
+        raise Problem(f"{name}: task {task}: each_bytes is {each!r}.", "Write a whole number.")
+    first = next(iter(args.values()), "")
+    subject = str(first[0] if isinstance(first, tuple) and first else first)
     if "archive" in args:
-        if args["archive"] not in archives:
+        archive = next((item for file, item in archives.items() if file == args["archive"]), None)
+        if archive is None:
             raise Problem(f"{name}: task {task}: archive {args['archive']!r} is unknown.", "Name an archive of this step.")
-        args["archive"] = archives[args["archive"]]
+        args["archive"] = archive
     return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, args, each)
 
 
