@@ -1,0 +1,248 @@
+"""An mseg-api tree as typed facts: class names, colours, lists, tables, and the tree's identity. Label maps are not touched here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mseg_wizard.progress import Problem, printable
+
+IGNORED = 255
+"""The id of pixels that no class has; tables and names call it `unlabeled`."""
+UNLABELED = "unlabeled"
+
+PINNED: Mapping[str, tuple[int, str]] = {
+    "mseg/class_remapping_files": (20, "7ba9e9f8498d8f3a8230e81fb9d8f38e09660e676e8670e5e0ea9da9b6692746"),
+    "mseg/dataset_lists": (137, "0a78a4cb0615644e23800efd6002a6b2c11be5f99d1253f7923d695a6f430cd7"),
+    "mseg/relabeled_data": (391, "f198a37a1f7168599afbe2a8c18c775d45072e52d31359a42d2e77f988605622"),
+    "": (704, "64f13aacc875e564c23c343a72a6b9aafd05e16999b840ca32cb03a2af604af0"),
+}
+"""Folder of mseg-api at commit 2bd00ae8c224d94cbc7ff9b47fde6ae8420adc27 → its number of files and its identity; "" is the whole tree."""
+RECORDS_FILE = "mseg/label_preparation/dataset_update_records.py"
+PINNED_RECORDS = "63077cb6d7c7f4ae64f4badcabcc599b41c0d809"
+"""Git blob id of the relabelling records at that commit."""
+
+DATA_ROOTS: Mapping[str, str] = {
+    "ade20k": "ADE20K/ADEChallengeData2016",
+    "bdd": "BDD/bdd100k",
+    "camvid": "Camvid",
+    "cityscapes": "Cityscapes",
+    "coco-panoptic": "COCOPanoptic",
+    "idd": "IDD/IDD_Segmentation",
+    "kitti": "KITTI",
+    "mapillary-public": "MapillaryVistasPublic",
+    "pascal-context": "PASCAL_Context",
+    "scannet": "ScanNet/scannet_frames_25k",
+    "sunrgbd": "SUNRGBD",
+    "voc2012": "PASCAL_VOC_2012",
+    "wilddash": "WildDash",
+}
+"""Start of a taxonomy's name → the folder below mseg_dataset that its lists' paths start from."""
+
+AGAIN = "Take the tree from MSeg's own repository again."
+REMEDY = "Correct it there, or take the tree from MSeg's own repository again."
+
+T = TypeVar("T")
+
+
+class Row(NamedTuple):
+    """One line of a list; both paths are relative to the taxonomy's data root. Test lists often name images only."""
+
+    image: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Ids of one taxonomy → ids of another."""
+
+    values: NDArray[np.uint8]
+    """One entry per id up to the largest that is named, 255 among them; ids that nothing names hold 0, as in MSeg's label maps."""
+    unnamed: NDArray[np.bool_]
+    """Which entries nothing names: pixels that hold them are counted."""
+
+
+class Tree:
+    """The tree whose folder `path` holds `mseg/`. Files are read when they are first asked for; every complaint names file and line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: dict[tuple[str, ...], object] = {}
+
+    def names(self, taxonomy: str) -> tuple[str, ...]:
+        """The class names; a name's position is its id."""
+        return self._once(("names", taxonomy), lambda: _names(self._list_folder(taxonomy) / f"{taxonomy}_names.txt"))
+
+    def colors(self, taxonomy: str) -> NDArray[np.uint8]:
+        """The colour of each class, (n, 3) RGB."""
+        return self._once(("colors", taxonomy), lambda: self._colors(taxonomy))
+
+    def splits(self, taxonomy: str) -> tuple[str, ...]:
+        """The names of the taxonomy's lists: train, val, and where there are such, test, trainval, val_small …"""
+        folder = self._list_folder(taxonomy) / "list"
+        return self._once(("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt")))
+
+    def rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
+        """The lines of a list in order, repeated ones included."""
+        file = self._list_folder(taxonomy) / "list" / f"{split}.txt"
+        return self._once(("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in _lines(file)))
+
+    def unique_rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
+        """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
+        return tuple(dict.fromkeys(self.rows(taxonomy, split)))
+
+    def root(self, taxonomy: str) -> str:
+        """The folder below mseg_dataset that the taxonomy's lists start from."""
+        for start in sorted(DATA_ROOTS, key=len, reverse=True):
+            if taxonomy.startswith(start):
+                return DATA_ROOTS[start]
+        raise Problem(f"No dataset has the taxonomy {printable(taxonomy)}.", f"Known are: {', '.join(DATA_ROOTS)}.")
+
+    def table(self, source: str, target: str) -> Table:
+        """What every id of `source` becomes in `target`."""
+        return self._once(("table", source, target), lambda: self._table(source, target))
+
+    def _list_folder(self, taxonomy: str) -> Path:
+        return self.path / "mseg" / "dataset_lists" / taxonomy
+
+    def _once(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        if key not in self._read:
+            self._read[key] = read()
+        return cast(T, self._read[key])
+
+    def _colors(self, taxonomy: str) -> NDArray[np.uint8]:
+        file = self._list_folder(taxonomy) / f"{taxonomy}_colors.txt"
+        rows = []
+        for number, line in _lines(file):
+            row = line.split()
+            if len(row) != 3 or not all(re.fullmatch(r"\d{1,3}", part) and int(part) < 256 for part in row):
+                raise _wrong(file, number, f"{line!r} is no colour (three numbers from 0 to 255)")
+            rows.append([int(part) for part in row])
+        if len(rows) != len(self.names(taxonomy)):
+            raise Problem(f"{file} has {len(rows)} colours for {len(self.names(taxonomy))} classes.", REMEDY)
+        colors = np.array(rows, np.uint8)
+        colors.setflags(write=False)
+        return colors
+
+    def _table(self, source: str, target: str) -> Table:
+        file = self.path / "mseg" / "class_remapping_files" / f"{source}_to_{target}.tsv"
+        becomes = _columns(file, source, target)
+        keys = dict(enumerate(self.names(source)))
+        ids = {name: id_ for id_, name in enumerate(self.names(target))}
+        if len(ids) > IGNORED:
+            raise Problem(f"{target} has {len(ids)} classes; 8-bit label maps hold {IGNORED}.", REMEDY)
+        if len(keys) <= IGNORED:  # with more classes 255 is one of them: PASCAL Context's, which leaves no pixel unlabeled
+            keys[IGNORED], ids[UNLABELED] = UNLABELED, IGNORED
+            becomes.setdefault(UNLABELED, (0, UNLABELED))
+        length = max(keys) + 1
+        values, unnamed = np.zeros(length, np.uint8), np.ones(length, np.bool_)
+        for id_, name in keys.items():
+            if name not in becomes:
+                raise Problem(f"{file} does not say what {name!r} becomes.", REMEDY)
+            number, wanted = becomes[name]
+            if wanted not in ids:
+                raise _wrong(file, number, f"{target} has no class {wanted!r}")
+            values[id_] = ids[wanted]
+            unnamed[id_] = False
+        values.setflags(write=False)
+        unnamed.setflags(write=False)
+        return Table(values, unnamed)
+
+
+def identity(tree: Path, folder: str = "") -> str:
+    """What the files below `tree/folder` are, whatever their modes: sha256 over the lines "<git blob id> <path below tree>", in byte order.
+
+    Only `.git` is left out. Two trees with equal identities have the same files with the same bytes.
+    """
+    found = {}
+    for place, folders, files in os.walk(tree / folder):
+        if ".git" in folders:
+            folders.remove(".git")
+        for name in [*files, *(name for name in folders if Path(place, name).is_symlink())]:
+            file = Path(place, name)
+            content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+            found[os.fsencode(file.relative_to(tree).as_posix())] = blob_id(content)
+    lines = (b"%s %s\n" % (found[path].encode(), path) for path in sorted(found))
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def blob_id(content: bytes) -> str:
+    """The id that git gives to a file of these bytes."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _names(file: Path) -> tuple[str, ...]:
+    numbers: dict[str, int] = {}
+    names: list[str] = []
+    for number, name in _lines(file):
+        if number != len(names) + 1:
+            raise _wrong(file, number - 1, "an empty line would move every class after it")
+        if name in numbers and name != UNLABELED:
+            raise _wrong(file, number, f"{name!r} is already named in line {numbers[name]}")
+        numbers[name] = number
+        names.append(name)
+    return tuple(names)
+
+
+_PATHS = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))(?:[ \t]+(\S.*))?", re.IGNORECASE)
+"""An image and perhaps a label, both of which may hold blanks: the image ends where the first extension does."""
+
+
+def _row(file: Path, number: int, line: str) -> Row:
+    found = _PATHS.fullmatch(line)
+    if not found:
+        raise _wrong(file, number, f"{line!r} does not start with the path of an image")
+    row = Row(found[1], found[2])
+    for path in row:
+        if path and (path.startswith(("/", "~")) or "\\" in path or "\0" in path or ".." in path.split("/")):
+            raise _wrong(file, number, f"{path!r} leads out of the dataset's folder")
+    return row
+
+
+def _columns(file: Path, source: str, target: str) -> dict[str, tuple[int, str]]:
+    """Name in `source` → line number and name in `target`; of a repeated name the last line counts."""
+    lines = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in _lines(file)]
+    number, header = lines[0]
+    if header[:2] != [source, target]:
+        raise _wrong(file, number, f"the header is not {source!r} and {target!r}")
+    becomes = {}
+    for number, cells in lines[1:]:
+        if len(cells) < 2 or not cells[0] or not cells[1]:
+            raise _wrong(file, number, "there are not two class names")
+        becomes[cells[0]] = (number, cells[1])
+    return becomes
+
+
+def _lines(file: Path) -> list[tuple[int, str]]:
+    """The lines that are not empty, with their numbers; whatever ends the lines, and whether or not the last one is ended."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise Problem(f"{file} is missing.", AGAIN) from None
+    except OSError as error:
+        raise Problem(f"{file} cannot be read: {error.strerror}.", "Make it readable for you.") from None
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
+    if not any(line for _, line in lines):
+        raise Problem(f"{file} is empty.", AGAIN)
+    return [(number, line) for number, line in lines if line]
+
+
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise Problem(f"{folder} cannot be read: {error.strerror}.", AGAIN) from None
+
+
+def _wrong(file: Path, number: int, what: str) -> Problem:
+    return Problem(f"{file}, line {number}: {printable(what, 300)}.", REMEDY)
