@@ -17,3 +17,12 @@ def golden() -> Path:
     if not (folder / "expected.tsv").is_file():
         pytest.skip("no golden kit: set MSEG_WIZARD_GOLDEN to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def full_tree() -> Path:
+    """MSeg's own class tables, lists and records at full size: the folder that holds mseg/."""
+    folder = Path(os.environ.get("MSEG_WIZARD_FULL_TREE") or ROOT / "../shared/mseg-api").resolve()
+    if not (folder / "mseg" / "class_remapping_files").is_dir():
+        pytest.skip("no full-size mseg-api tree: set MSEG_WIZARD_FULL_TREE to the folder that holds mseg/")
+    return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +22,6 @@ FULL_SIZE_ROWS = {
     "kitti-34": (150, 50), "mapillary-public66": (18000, 2000), "pascal-context-460": (4998, 5105), "scannet-41": (19466, 5436),
     "sunrgbd-38": (5285, 475), "voc2012": (10582, 1449), "wilddash-34": (70, 70),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def full_tree() -> Path:
-    """MSeg's own class tables, lists and records at full size."""
-    here = Path(__file__).resolve().parent.parent
-    folder = Path(os.environ.get("MSEG_WIZARD_FULL_TREE") or here / "../shared/mseg-api").resolve()
-    if not (folder / "mseg" / "class_remapping_files").is_dir():
-        pytest.skip("no full-size mseg-api tree: set MSEG_WIZARD_FULL_TREE to the folder that holds mseg/")
-    return folder
 
 
 @pytest.mark.parametrize("folder", ["mseg/class_remapping_files", "mseg/relabeled_data"])

@@ -93,7 +93,7 @@ class Tree:
     def rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
         """The lines of a list in order, repeated ones included."""
         file = self._list_folder(taxonomy) / "list" / f"{split}.txt"
-        return self._once(("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in _lines(file)))
+        return self._once(("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in read_lines(file)))
 
     def unique_rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
         """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
@@ -121,10 +121,10 @@ class Tree:
     def _colors(self, taxonomy: str) -> NDArray[np.uint8]:
         file = self._list_folder(taxonomy) / f"{taxonomy}_colors.txt"
         rows = []
-        for number, line in _lines(file):
+        for number, line in read_lines(file):
             row = line.split()
             if len(row) != 3 or not all(re.fullmatch(r"\d{1,3}", part) and int(part) < 256 for part in row):
-                raise _wrong(file, number, f"{line!r} is no colour (three numbers from 0 to 255)")
+                raise wrong(file, number, f"{line!r} is no colour (three numbers from 0 to 255)")
             rows.append([int(part) for part in row])
         if len(rows) != len(self.names(taxonomy)):
             raise Problem(f"{file} has {len(rows)} colours for {len(self.names(taxonomy))} classes.", REMEDY)
@@ -149,7 +149,7 @@ class Tree:
                 raise Problem(f"{file} does not say what {name!r} becomes.", REMEDY)
             number, wanted = becomes[name]
             if wanted not in ids:
-                raise _wrong(file, number, f"{target} has no class {wanted!r}")
+                raise wrong(file, number, f"{target} has no class {wanted!r}")
             values[id_] = ids[wanted]
             unnamed[id_] = False
         values.setflags(write=False)
@@ -179,16 +179,36 @@ def blob_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+def read_lines(file: Path) -> list[tuple[int, str]]:
+    """The lines that are not empty, with their numbers; whatever ends the lines, and whether or not the last one is ended."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise Problem(f"{file} is missing.", AGAIN) from None
+    except OSError as error:
+        raise Problem(f"{file} can't be read: {error.strerror}.", "Make it readable for you.") from None
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
+    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def wrong(file: Path, number: int, what: str) -> Problem:
+    """The complaint about one line of a file of the tree."""
+    return Problem(f"{file}, line {number}: {printable(what, 300)}.", REMEDY)
+
+
 def _names(file: Path) -> tuple[str, ...]:
     numbers: dict[str, int] = {}
     names: list[str] = []
-    for number, name in _lines(file):
+    for number, name in read_lines(file):
         if number != len(names) + 1:
-            raise _wrong(file, number - 1, "an empty line would move every class after it")
+            raise wrong(file, number - 1, "an empty line would move every class after it")
         if name in numbers and name != UNLABELED:
-            raise _wrong(file, number, f"{name!r} is already named in line {numbers[name]}")
+            raise wrong(file, number, f"{name!r} is already named in line {numbers[name]}")
         numbers[name] = number
         names.append(name)
+    if not names:
+        raise Problem(f"{file} is empty.", AGAIN)
     return tuple(names)
 
 
@@ -199,50 +219,29 @@ _PATHS = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))(?:[ \t]+(\S.*))?", re.IGNOR
 def _row(file: Path, number: int, line: str) -> Row:
     found = _PATHS.fullmatch(line)
     if not found:
-        raise _wrong(file, number, f"{line!r} does not start with the path of an image")
+        raise wrong(file, number, f"{line!r} does not start with the path of an image")
     row = Row(found[1], found[2])
     for path in row:
         if path and (path.startswith(("/", "~")) or "\\" in path or "\0" in path or ".." in path.split("/")):
-            raise _wrong(file, number, f"{path!r} leads out of the dataset's folder")
+            raise wrong(file, number, f"{path!r} leads out of the dataset's folder")
     return row
 
 
 def _columns(file: Path, source: str, target: str) -> dict[str, tuple[int, str]]:
     """Name in `source` → line number and name in `target`; of a repeated name the last line counts."""
-    lines = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in _lines(file)]
-    number, header = lines[0]
-    if header[:2] != [source, target]:
-        raise _wrong(file, number, f"the header is not {source!r} and {target!r}")
+    lines = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in read_lines(file)]
+    if not lines or lines[0][1][:2] != [source, target]:
+        raise wrong(file, lines[0][0] if lines else 1, f"the header is not {source!r} and {target!r}")
     becomes = {}
     for number, cells in lines[1:]:
         if len(cells) < 2 or not cells[0] or not cells[1]:
-            raise _wrong(file, number, "there are not two class names")
+            raise wrong(file, number, "there are not two class names")
         becomes[cells[0]] = (number, cells[1])
     return becomes
-
-
-def _lines(file: Path) -> list[tuple[int, str]]:
-    """The lines that are not empty, with their numbers; whatever ends the lines, and whether or not the last one is ended."""
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise Problem(f"{file} is missing.", AGAIN) from None
-    except OSError as error:
-        raise Problem(f"{file} cannot be read: {error.strerror}.", "Make it readable for you.") from None
-    except UnicodeDecodeError as error:
-        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
-    if not any(line for _, line in lines):
-        raise Problem(f"{file} is empty.", AGAIN)
-    return [(number, line) for number, line in lines if line]
 
 
 def _listing(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
-        raise Problem(f"{folder} cannot be read: {error.strerror}.", AGAIN) from None
-
-
-def _wrong(file: Path, number: int, what: str) -> Problem:
-    return Problem(f"{file}, line {number}: {printable(what, 300)}.", REMEDY)
+        raise Problem(f"{folder} can't be read: {error.strerror}.", AGAIN) from None
