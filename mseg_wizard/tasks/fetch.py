@@ -1,0 +1,276 @@
+"""One file from a list of addresses, resumable across processes, in place only when whole and checked. What it is for is not known here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from zipfile import is_zipfile
+
+import httpx
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.progress import Meter, Progress, duration, size
+from mseg_wizard.tasks import answers, pages
+from mseg_wizard.tasks.answers import Again, LinkRefused, Refused
+from mseg_wizard.tasks.partial import Hasher, Note, Partial, disk
+from mseg_wizard.tasks.wanted import Expected, Fetched, Location, Patience, Source, source_of
+from mseg_wizard.tasks.web import Astray, Routes, Web, origin, signed
+
+__all__ = ["Expected", "Fetched", "LinkRefused", "Location", "Patience", "fetch"]
+
+log = logging.getLogger(__name__)
+
+
+def fetch(
+    target: Path,
+    locations: Sequence[Location],
+    expected: Expected | None = None,
+    *,
+    routes: Routes | None = None,
+    notes: Path | None = None,
+    ca_file: Path | None = None,
+    patience: Patience | None = None,
+) -> Generator[Progress, None, Fetched]:
+    """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
+
+    `notes`: where it is kept what the partial file is, `<target>.part.json` unless given.
+    """
+
+    def work(job: Job) -> Fetched:
+        with disk(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        patient = patience or Patience()
+        with closing(Web(job, routes, ca_file=ca_file, stall=patient.stall)) as web, Partial(target, notes) as part:
+            sources = [source_of(location, web) for location in locations]
+            return _Fetch(job, web, part, target.name, expected or Expected(), patient).run(sources)
+
+    running = background(work, Progress(f"looking for {target.name}", unit="B"))
+    meter, doing = Meter(), ""
+    try:
+        while True:
+            try:
+                progress = next(running)
+            except StopIteration as done:
+                result: Fetched = done.value
+                return result
+            if progress.doing != doing:
+                meter, doing = Meter(), progress.doing
+            yield replace(progress, rate=None if progress.retry_in is not None else meter.rate(progress.done))
+    finally:
+        running.close()
+
+
+class _Mismatch(Exception):
+    """All bytes are there, and they are not the published file."""
+
+
+class _Fetch:
+    """One file's way in: sources in order, attempts at each, the check at the end. Runs in the task's thread."""
+
+    def __init__(self, job: Job, web: Web, part: Partial, name: str, expected: Expected, patience: Patience) -> None:
+        self.job, self.web, self.part, self.name, self.expected, self.patience = job, web, part, name, expected, patience
+        self.hasher: Hasher | None = None
+        self.unproven = False
+        """The server did not say where the file ends."""
+        self.logged_in = False
+
+    def run(self, sources: Sequence[Source]) -> Fetched:
+        refusals: list[tuple[Source, Refused]] = []
+        try:
+            for source in sources:
+                try:
+                    return self._from(source, last=source is sources[-1])
+                except Refused as refused:
+                    log.warning("%s: %s: %s", self.name, source.title, refused)
+                    refusals.append((source, refused))
+                    if refused.link and self._offset(source) and not self._decisive(source):
+                        break  # the next source would have to begin again: better a fresh link than 20 GB lost
+        finally:
+            self._drop_hasher()
+        raise answers.failure(self.name, self.part.size, refusals)
+
+    def _from(self, source: Source, last: bool) -> Fetched:
+        """The file from one source, in as many attempts as it takes; raises Refused."""
+        self.logged_in = relogged = scratch = rebuilt = False
+        fruitless, best = 0, self._offset(source)
+        while True:
+            try:
+                final = self._attempt(source, scratch)
+                return self._checked(source, final)
+            except _Mismatch as mismatch:
+                pieced = self.part.pieced
+                self._drop_hasher()
+                self.part.discard()
+                if not pieced or rebuilt:
+                    raise Refused(str(mismatch)) from None
+                log.warning("%s: %s: %s; it came in pieces, so it is fetched anew", self.name, source.title, mismatch)
+                rebuilt, best, fruitless = True, 0, 0
+            except Again as again:
+                gained = self.part.size > best
+                best, fruitless = max(best, self.part.size), 0 if gained else fruitless + 1
+                if again.login:
+                    if not source.location.login or (relogged and not gained):
+                        raise Refused(str(again), link=source.pasted) from None
+                    self.logged_in, relogged = False, True
+                    continue
+                limit = self.patience.tries if last or best else self.patience.tries_before_next
+                if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
+                    asked = f", and asks to wait {duration(again.after)}" if again.after else ""
+                    raise Refused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
+                at_once = again.scratch and not scratch
+                scratch = again.scratch
+                log.info("%s: %s: %s; trying again", self.name, source.title, again)
+                self._pause(source, again, 0 if at_once else fruitless)
+
+    def _pause(self, source: Source, again: Again, fruitless: int) -> None:
+        """Wait before the next attempt, counting down."""
+        delay = self.patience.delay(fruitless)
+        why = str(again)
+        if again.after is not None:
+            delay = min(again.after, self.patience.asked)
+            why += f", and asks to wait {duration(again.after)}" if again.after > delay else ""
+        until = time.monotonic() + delay
+        while (left := until - time.monotonic()) > 0:
+            self._say(f"waiting to try {self.name} again: {why}", self.part.size, self._total(source), left)
+            self.job.sleep(min(0.2, left))
+
+    def _attempt(self, source: Source, scratch: bool) -> httpx.URL:
+        """Ask once and take what comes until all is there: the address that gave it. Raises Again, Refused, Problem."""
+        if source.url is None:
+            raise Refused("it is no web address", link=source.pasted)
+        offset = 0 if scratch else self._offset(source)
+        if offset and offset == self._total(source):
+            return source.url  # whole already: only the check and the renaming were missing
+        headers = {}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+            if self._same(source) and self.part.note and self.part.note.validator:
+                headers["If-Range"] = self.part.note.validator
+        self._say(f"asking {source.url.host} for {self.name}", self.part.size, self._total(source))
+        try:
+            if source.location.login and not self.logged_in:
+                self.web.cookies.pop(origin(source.url), None)
+                source.location.login(self.web)
+                self.logged_in = True
+            decisive = self._decisive(source)
+            with self.web.follow(source.url, headers=headers, downgrade=decisive, connect=self.patience.connect) as (response, final):
+                self._take(source, response, final, offset)
+                return final
+        except Astray as astray:
+            raise (Again(str(astray), login=True) if astray.login else Refused(str(astray))) from None
+        except httpx.InvalidURL:
+            raise Refused("its address can't be used", link=source.pasted) from None
+        except httpx.TransportError as error:
+            raise answers.failed(error, self.web, self.patience.stall) from None
+
+    def _take(self, source: Source, response: httpx.Response, final: httpx.URL, offset: int) -> None:
+        """Judge the answer, then write its body behind the first `offset` bytes, or from the beginning."""
+        status, note, same = response.status_code, self.part.note, self._same(source)
+        published = self.expected.bytes if self._binding(source, final) else None
+        if status == 416 and offset:
+            answers.unsatisfied(response, offset, self._decisive(source) or bool(same and note and note.validator))
+            return
+        if status == 206 and offset:
+            total = answers.continued(response, offset, note, self._total(source), same)
+        elif status == 200:
+            total, offset = answers.length(response), 0
+        else:
+            resigned = not source.pasted and signed(final)
+            raise answers.not_the_file(response, self.web, pasted=source.pasted, resigned=resigned)
+        if published is not None and total is not None and total != published:
+            raise Refused(f"its file has {total:,} bytes, the published one has {published:,}")
+        chunks, head = response.iter_raw(), b""
+        if not offset:
+            for chunk in chunks:
+                head += chunk
+                if len(head) >= pages.HEAD:
+                    break
+            answers.recognised(head, self.name, response, self.web, pasted=source.pasted, trusted=same)
+        end = total if total is not None else published
+        self.part.room((end or 0) - self.part.size)
+        here = Note(
+            source=source.key,
+            title=source.title,
+            etag=response.headers.get("etag", ""),
+            modified=response.headers.get("last-modified", ""),
+            validator=pages.validator(response.headers),
+            total=total if total is not None or not offset else self._total(source),
+        )
+        if offset:
+            self.part.resume(here)
+        else:
+            self._drop_hasher()
+            self.part.begin(here)
+        hasher = self._hasher()
+        for chunk in chain((head,), chunks):
+            if total is None and published is not None and self.part.size + len(chunk) > published:
+                self.part.discard()
+                raise Refused(f"its file has more than the {published:,} bytes of the published one")
+            self.part.write(chunk if total is None else chunk[: total - self.part.size])
+            hasher.grow(self.part.size)
+            self._say(f"downloading {self.name} from {source.url.host if source.url else source.title}", self.part.size, end)
+        if end is not None and self.part.size < end:
+            raise Again(f"its answer ended after {size(self.part.size)} of {size(end)}")
+        self.unproven = total is None and "transfer-encoding" not in response.headers
+
+    def _checked(self, source: Source, final: httpx.URL) -> Fetched:
+        """Compare with what was published, then put the file in place; raises _Mismatch."""
+        length = self.part.size
+        hasher = self._hasher()
+        hasher.grow(length, last=True)
+        while not hasher.finished(0.2):
+            self._say(f"checking {self.name}", hasher.done, length)
+        sums = hasher.digests()
+        wrong = []
+        if self.expected.bytes not in (None, length):
+            wrong.append(f"its file has {length:,} bytes, the published one has {self.expected.bytes:,}")
+        for kind, value in self.expected.hashes.items():
+            if sums[kind] != value:
+                wrong.append(f"its {kind} is {sums[kind]}, the published one is {value}")
+        if wrong and self._binding(source, final):
+            raise _Mismatch("; ".join(wrong))
+        if not self._decisive(source) and self.name.lower().endswith(".zip") and not is_zipfile(self.part.path):
+            raise _Mismatch(f"its file ends before the zip archive does, after {length:,} bytes")
+        if self.unproven and not self.expected.hashes and self.expected.bytes is None:
+            wrong.append("the server did not say how long the file is: only unpacking it can show whether it is whole")
+        self.job.check()
+        self.part.finish()
+        return Fetched(length, sums["sha256"], sums["md5"], source.title, tuple(f"{source.title}: {text}" for text in wrong))
+
+    def _binding(self, source: Source, final: httpx.URL | None) -> bool:
+        """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""
+        routed = all(url is not None and self.web.routes.covers(url) for url in (source.url, final))
+        return not self.expected.warn_only and not (self.expected.lenient and (source.location.named or routed))
+
+    def _decisive(self, source: Source) -> bool:
+        """Whether a published hash will tell right from wrong, wherever the bytes come from."""
+        return bool(self.expected.hashes) and self._binding(source, source.url)
+
+    def _same(self, source: Source) -> bool:
+        return self.part.note is not None and self.part.note.source == source.key
+
+    def _published(self, source: Source) -> int | None:
+        return self.expected.bytes if self._binding(source, source.url) else None
+
+    def _total(self, source: Source) -> int | None:
+        return self.part.total(self._published(source))
+
+    def _offset(self, source: Source) -> int:
+        return self.part.offset(source.key, self._decisive(source), self._published(source))
+
+    def _say(self, doing: str, done: int, total: int | None, retry_in: float | None = None) -> None:
+        self.job.say(Progress(doing, done, total, "B", retry_in=retry_in))
+
+    def _hasher(self) -> Hasher:
+        self.hasher = self.hasher or Hasher(self.part.path, {"sha256", "md5", *self.expected.hashes})
+        return self.hasher
+
+    def _drop_hasher(self) -> None:
+        if self.hasher:
+            self.hasher.close()
+            self.hasher = None

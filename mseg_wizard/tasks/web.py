@@ -1,0 +1,308 @@
+"""HTTP as this project speaks it: hop by hop, cookies and credentials by origin, routes, nothing secret shown. Not what is fetched."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from mseg_wizard import __version__
+from mseg_wizard.background import Job
+from mseg_wizard.progress import Problem, printable
+
+CONNECT = 4.5
+"""Seconds for a connection, less than the 5 s that a stopped task gets to end: a socket that is still connecting cannot be aborted."""
+STALL = 60.0
+"""Seconds without a single byte after which a connection counts as dead."""
+REDIRECTS = 10
+
+_LOGIN = re.compile(r"(^|/)(log|sign)[-_]?in(/|\.|$)", re.IGNORECASE)
+_SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-id"}
+"""Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront."""
+
+# Both log full addresses, and the queries of pasted links are bearer tokens.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+class Astray(Exception):
+    """A redirect that is not followed, in the user's words."""
+
+    def __init__(self, why: str, login: bool = False) -> None:
+        super().__init__(why)
+        self.login = login
+
+
+def origin(url: httpx.URL) -> str:
+    """`scheme://host[:port]`, default ports left out: what cookies, credentials and routes belong to."""
+    scheme, host = url.scheme.lower(), url.host.lower()
+    port = f":{url.port}" if url.port and url.port != {"http": 80, "https": 443}.get(scheme) else ""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def shown(url: httpx.URL) -> str:
+    """Origin and path: never the query, a user name or a password."""
+    return printable(origin(url) + url.raw_path.split(b"?")[0].decode("ascii", "replace"), 200)
+
+
+def signed(url: httpx.URL) -> bool:
+    """Whether the link carries a signature that expires."""
+    return any(name.lower() in _SIGNED for name in url.params)
+
+
+def expiry(url: httpx.URL) -> datetime | None:
+    """When a signed link expires, as it says itself (X-Amz-Date and X-Amz-Expires, or Expires); None where it does not say."""
+    query = {name.lower(): value for name, value in url.params.items()}
+    with suppress(ValueError, OverflowError, OSError):
+        for brand in ("amz", "goog"):
+            if lasts := query.get(f"x-{brand}-expires"):
+                start = datetime.strptime(query.get(f"x-{brand}-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return start + timedelta(seconds=int(lasts))
+        if "expires" in query:
+            return datetime.fromtimestamp(int(query["expires"]), UTC)
+    return None
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Which origins are asked in another's place; whose cookies and credentials they are stays with the original."""
+
+    table: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Routes:
+        """From `ORIGIN=ORIGIN`; raises Problem unless the target is https, or http on this machine."""
+        table: dict[str, str] = {}
+        for text in texts:
+            asked, equals, instead = (part.strip() for part in text.partition("="))
+            if not equals:
+                raise Problem(
+                    f"The route {printable(text)!r} is not ORIGIN=ORIGIN.", "Write it like https://example.org=https://cache.lab."
+                )
+            source, target = _bare(asked, text), _bare(instead, text)
+            if target.scheme == "http" and not _loopback(target.host):
+                raise Problem(f"The route to {origin(target)} would send requests unencrypted over the network.", "Route to https.")
+            if origin(source) in table:
+                raise Problem(f"{origin(source)} is routed twice.", "Give each origin one route.")
+            table[origin(source)] = origin(target)
+        return cls(table)
+
+    def covers(self, url: httpx.URL) -> bool:
+        return origin(url) in self.table
+
+    def there(self, url: httpx.URL) -> httpx.URL:
+        """The address that is asked in `url`'s place."""
+        instead = self.table.get(origin(url))
+        return _moved(url, instead) if instead else url
+
+    def back(self, url: httpx.URL, asked: httpx.URL) -> httpx.URL:
+        """Where a redirect leads that `asked`'s stand-in gave: its own address means the original's."""
+        instead = self.table.get(origin(asked))
+        return _moved(url, origin(asked)) if instead and origin(url) == instead else url
+
+
+class Web:
+    """One task's connections: opened one at a time, broken off when the task is closed; cookies live here, in memory, by origin."""
+
+    def __init__(self, job: Job, routes: Routes | None = None, *, ca_file: Path | None = None, stall: float = STALL) -> None:
+        self.routes = routes or Routes()
+        self.cookies: dict[str, dict[str, str]] = {}
+        """Origin → name → value; sent to that origin only."""
+        self.headers: dict[str, dict[str, str]] = {}
+        """Origin → headers that are sent to it only: credentials."""
+        self._job = job
+        self._stall = stall
+        self._secrets: set[str] = set()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._aborted = False
+        self._client = _client(ca_file)
+        job.on_stop(self._abort)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def hide(self, *values: str) -> None:
+        """Have these left out of everything that `clean` shows; short ones would only mangle the text."""
+        self._secrets.update(value for value in values if len(value) >= 6)
+
+    def clean(self, text: str, limit: int = 160) -> str:
+        """Text from a server made fit to show: no piece of a link's query, no cookie, no control characters."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+        return printable(" ".join(text.split()), limit)
+
+    @contextmanager
+    def open(
+        self,
+        url: httpx.URL,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        connect: float = CONNECT,
+    ) -> Iterator[httpx.Response]:
+        """One request, its body still unread; a redirect is an answer like any other. Raises httpx.TransportError, Stopped."""
+        self._job.check()
+        home = origin(url)
+        own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
+        if jar := self.cookies.get(home):
+            own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
+        self.hide(*url.params.values(), url.query.decode("ascii", "replace"), *re.split("[&=]", url.query.decode("ascii", "replace")))
+        timeout = httpx.Timeout(self._stall, connect=min(connect, self._stall))
+        try:
+            request = self._client.build_request(
+                method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": self._watch}
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                self._keep_cookies(home, response)
+                yield response
+            finally:
+                response.close()
+        except httpx.TransportError:
+            self._job.check()  # a socket that we shut down ourselves looks like a failing network
+            raise
+        finally:
+            self._forget_sockets()
+
+    @contextmanager
+    def follow(
+        self, url: httpx.URL, *, headers: Mapping[str, str] | None = None, downgrade: bool = False, connect: float = CONNECT
+    ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+        """GET through redirects: the last answer and its address before routing. Raises Astray where one is not followed."""
+        seen = {url}
+        while True:
+            with self.open(url, headers=headers, connect=connect) as response:
+                onward = self._onward(url, response)
+                if onward is None:
+                    yield response, url
+                    return
+            if onward.scheme not in ("http", "https") or not onward.host:
+                raise Astray("it redirects to something that is no web address")
+            if _LOGIN.search(onward.path):
+                raise Astray(f"it redirects to the login page of {onward.host}", login=True)
+            if url.scheme == "https" and onward.scheme == "http" and not downgrade:
+                raise Astray(f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file")
+            if onward in seen:
+                raise Astray("its redirects go round in a circle")
+            if len(seen) > REDIRECTS:
+                raise Astray(f"it redirects more than {REDIRECTS} times")
+            seen.add(onward)
+            url = onward
+
+    def _onward(self, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+        place = response.headers.get("location")
+        if response.status_code not in (301, 302, 303, 307, 308) or not place:
+            return None
+        try:
+            # Whatever a server puts before the @ is not ours to send.
+            return self.routes.back(url.join(place).copy_with(userinfo=b"", fragment=None), url)
+        except httpx.InvalidURL:
+            raise Astray("it redirects to something that is no web address") from None
+
+    def authorize(self, url: httpx.URL) -> httpx.URL:
+        """`url` without its `user:password@`, which from now on is sent to its origin, as HTTP's basic authorization."""
+        if not url.userinfo:
+            return url
+        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"))
+        pair = f"{url.username}:{url.password}".encode()
+        self.headers.setdefault(origin(url), {})["Authorization"] = "Basic " + base64.b64encode(pair).decode()
+        return url.copy_with(userinfo=b"")
+
+    def _keep_cookies(self, home: str, response: httpx.Response) -> None:
+        jar = self.cookies.setdefault(home, {})
+        for line in response.headers.get_list("set-cookie"):
+            with suppress(CookieError):
+                for name, morsel in SimpleCookie(line).items():
+                    self.hide(morsel.value)
+                    if morsel.value and morsel["max-age"] != "0":
+                        jar[name] = morsel.coded_value
+                    else:
+                        jar.pop(name, None)
+
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by httpcore: a second handle on each new connection, good for shutting it down whatever TLS makes of the first."""
+        if event != "connection.connect_tcp.complete":
+            return
+        stream = info["return_value"]
+        with self._lock:
+            if not self._aborted:
+                self._sockets.append(stream.get_extra_info("socket").dup())
+                return
+        stream.close()
+        self._job.check()
+
+    def _abort(self) -> None:
+        with self._lock:
+            self._aborted = True
+            for connection in self._sockets:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _forget_sockets(self) -> None:
+        with self._lock:
+            for connection in self._sockets:
+                connection.close()
+            self._sockets.clear()
+
+
+def _client(ca_file: Path | None) -> httpx.Client:
+    """A client that keeps nothing between two requests: no connection, and no cookie (its jar goes by domain, ours by origin)."""
+    try:
+        context = httpx.create_ssl_context()
+        if ca_file:
+            context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Problem(
+            f"The file of certificate authorities cannot be read: {error.strerror or 'it holds no certificate'}.",
+            "Name a PEM file (SSL_CERT_FILE, SSL_CERT_DIR or the CA option), or unset it.",
+        ) from None
+    try:
+        return httpx.Client(
+            verify=context,
+            headers={"User-Agent": f"mseg-wizard/{__version__}"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            # This machine is never reached through a proxy.
+            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise Problem(
+            "The proxy that the environment names cannot be used.",
+            "Set HTTP_PROXY, HTTPS_PROXY and ALL_PROXY to http:// addresses, or unset them.",
+        ) from None
+
+
+def _bare(text: str, route: str) -> httpx.URL:
+    """An origin and nothing else."""
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(text)
+        if url.scheme in ("http", "https") and url.host and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
+            return url
+    raise Problem(f"The route {printable(route)!r} is not ORIGIN=ORIGIN.", "An origin is a scheme, a host and perhaps a port: no path.")
+
+
+def _loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost"
+
+
+def _moved(url: httpx.URL, where: str) -> httpx.URL:
+    base = httpx.URL(where)
+    return url.copy_with(scheme=base.scheme, host=base.host, port=base.port)
