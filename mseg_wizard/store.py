@@ -29,19 +29,28 @@ class Locked(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """What is known of an archive that was found whole."""
+class ArchiveRecord:
+    """What is known of an archive that was found whole and right."""
 
     path: str
     size: int
     mtime_ns: int
     sha256: str
+    origin: str
+    """How it came: `fetched` by us, `uploaded` into its folder, or `brought` by the user: read in place, never changed or deleted."""
     source: str
     """Where it came from, in words for the report; never a query string."""
-    published: bool
-    """Its hash is the published one (where one is published)."""
-    brought: bool
-    """The user's own file: read in place, never moved, changed or deleted."""
+    as_published: bool = True
+    """False where its size or hash differs from the published one and the user's modified tree allows that."""
+
+    @property
+    def present(self) -> bool:
+        """Is the file still there, as it was when it was checked?"""
+        try:
+            found = Path(self.path).stat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 @dataclass
@@ -60,7 +69,7 @@ class Journal:
     made: list[str] = field(default_factory=list)
     """Calls whose outputs are known to be ours: nothing was there before, or what was there was checked."""
     archives: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """File name → Fetched."""
+    """File name → ArchiveRecord."""
     tree: dict[str, str] = field(default_factory=dict)
     """The accepted mseg-api tree: folder, pinned ("yes" or "no"), source."""
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -134,12 +143,16 @@ class Store:
             self.journal.notes[key] = notes
             self.save()
 
-    def fetched(self, file: str) -> Fetched | None:
+    def archive(self, file: str) -> ArchiveRecord | None:
         record = self.journal.archives.get(file)
-        return Fetched(**record) if record else None
+        return ArchiveRecord(**record) if record else None
 
-    def fetch(self, file: str, record: Fetched) -> None:
-        self.journal.archives[file] = asdict(record)
+    def keep_archive(self, file: str, record: ArchiveRecord | None) -> None:
+        """Remember what is known of an archive (None forgets it)."""
+        if record is None:
+            self.journal.archives.pop(file, None)
+        else:
+            self.journal.archives[file] = asdict(record)
         self.save()
 
     def close(self) -> None:
@@ -183,7 +196,7 @@ def read_journal(destination: Path) -> Journal | None:
             if type(getattr(journal, item.name)) is not type(getattr(Journal(), item.name)):
                 raise TypeError(f"{item.name} has the wrong type")
         for record in journal.archives.values():
-            Fetched(**record)
+            ArchiveRecord(**record)
     except (ValueError, TypeError) as error:
         raise Problem(f"{path} is damaged: {error}.", _way_out(path)) from None
     return journal

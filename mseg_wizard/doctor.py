@@ -1,0 +1,65 @@
+"""doctor: what this machine offers for the job, told as it is. It changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from mseg_wizard import __version__, host
+from mseg_wizard.estimate import FULL_BYTES, FULL_FILES, free
+from mseg_wizard.progress import size
+from mseg_wizard.store import OWN, working
+from mseg_wizard.vault import Vault
+
+LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
+
+
+def report(destination: Path | None) -> Iterator[tuple[str, str, bool]]:
+    """Rows of (what, how it is, is that good)."""
+    yield "mseg-wizard", f"{__version__}, Python {platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
+    yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True
+    yield "system", f"{platform.system()} {platform.release()}, host {host.name()}", platform.system() in ("Linux", "Darwin")
+    cores = host.cores()
+    yield "cores", f"{cores} for this process, {os.cpu_count()} in the machine", True
+    place = (destination or Path.cwd()).expanduser().absolute()
+    space = free(place)
+    enough = space.bytes >= FULL_BYTES
+    yield "disk", f"{size(space.bytes)} free for {place}; the whole journey takes about {size(FULL_BYTES)}", enough
+    if space.files is None:
+        yield "inodes", "this file system does not count them", True
+    else:
+        yield "inodes", f"{space.files:,} free; the whole journey takes about {FULL_FILES:,}", space.files >= FULL_FILES
+    writable = os.access(_existing(place), os.W_OK)
+    yield "writable", f"{_existing(place)} is {'' if writable else 'not '}writable for you", writable
+    if destination and (destination / OWN).is_dir():
+        yield "wizard", f"one works on {destination} right now" if working(destination) else f"none works on {destination} right now", True
+    where = Vault("doctor").state()
+    yield "secrets", f"would be kept in {where}", where == "the system keyring"
+    yield from _terminal()
+
+
+def _terminal() -> Iterator[tuple[str, str, bool]]:
+    terminal = sys.stdout.isatty() and sys.stdin.isatty()
+    columns, lines = shutil.get_terminal_size()
+    if terminal:
+        fits = columns >= 60 and lines >= 20
+        yield "terminal", f"{os.environ.get('TERM', 'unknown')}, {columns}×{lines}" + ("" if fits else ": make it 60×20 or larger"), fits
+    else:
+        yield "terminal", "none here: use `mseg-wizard run`", False
+    inside = bool(os.environ.get("TMUX") or os.environ.get("STY"))
+    remote = bool(os.environ.get("SSH_CONNECTION"))
+    if inside:
+        yield "session", "inside tmux or screen: it survives a dropped connection", True
+    else:
+        yield "session", "not inside tmux or screen" + (": over ssh, start one first" if remote else ""), not remote
+    encoding = (sys.stdout.encoding or "").lower()
+    yield "encoding", encoding or "unknown", encoding.replace("-", "") == "utf8"
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)

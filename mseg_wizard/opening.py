@@ -1,0 +1,88 @@
+"""How a destination is opened: its store, its secrets, its log, and the answers that come from a file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mseg_wizard.context import Context, Options
+from mseg_wizard.log import log_to
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step
+from mseg_wizard.store import Store, prefer
+from mseg_wizard.vault import Vault
+
+
+class Usage(Problem):
+    """The command line or a file that it names is wrong."""
+
+
+Answers = Mapping[str, Mapping[str, Any]]
+"""Step id → field name → value."""
+
+
+def open_context(
+    steps: tuple[Step, ...],
+    destination: Path,
+    options: Options,
+    *,
+    take_over: bool = False,
+    vault: Vault | None = None,
+    remember: bool = True,
+) -> Context:
+    """Open a destination for work, under its lock; raises Locked where another wizard has it.
+
+    `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
+    """
+    destination = destination.expanduser().absolute()
+    if "\n" in str(destination):
+        raise Problem("A destination can't have a line break in its name.", "Choose another folder.")
+    store = Store(destination, take_over=take_over)
+    try:
+        log_to(store.own)
+        if vault is None:
+            vault = Vault(store.journal.id)
+        ctx = Context(steps, store, vault, options, set(options.consents))
+        ctx.store.answer("prepare", "destination", str(destination))
+    except BaseException:
+        store.close()
+        raise
+    if remember:
+        prefer("destination", str(destination))
+    return ctx
+
+
+def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
+    """An answers file: TOML, one table per step id, one key per field.
+
+    Raises Usage where it can't be read, names unknown steps or fields, or holds secrets while others may read it.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"{path} can't be read: {error}.", "Name a file that you may read.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Usage(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
+    by_id = {step.id: step for step in steps}
+    for name, answers in table.items():
+        if name not in by_id or not isinstance(answers, dict):
+            raise Usage(f"{path}: {name!r} is not a step.", f"Use one table per step: {', '.join(by_id)}.")
+        fields = {item.name: item for item in by_id[name].fields}
+        for key in answers:
+            if key not in fields:
+                raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
+            if fields[key].secret and mode & 0o077:
+                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"chmod 600 {path}")
+    return table
+
+
+def give_answers(ctx: Context, answers: Answers) -> None:
+    """Remember every answer; raises Usage that names the first that is wrong."""
+    for name, table in answers.items():
+        try:
+            ctx.remember(ctx.step(name), {key: value for key, value in table.items() if (name, key) != ("prepare", "destination")})
+        except Problem as problem:
+            raise Usage(problem.what, problem.do) from None

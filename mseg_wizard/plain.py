@@ -1,0 +1,210 @@
+"""The journey in plain lines: unattended (`run`), and guided by questions one after the other (`--plain`)."""
+
+from __future__ import annotations
+
+import getpass
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from types import FrameType
+
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.engine import Runner, Snapshot
+from mseg_wizard.log import redact
+from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
+from mseg_wizard.step import Field, Step
+from mseg_wizard.store import Locked
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    WAITING = 3
+    LOCKED = 4
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED, signal.SIGHUP: Exit.HANGUP}
+SHOWN_ITEMS = 20
+
+
+def exit_code(problem: Problem) -> Exit:
+    if isinstance(problem, Waiting):
+        return Exit.WAITING
+    return Exit.LOCKED if isinstance(problem, Locked) else Exit.FAILED
+
+
+def complain(problem: BaseException) -> None:
+    """Say what happened and what to do, on stderr."""
+    if not isinstance(problem, Problem):
+        print(f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The log has the details.", file=sys.stderr)
+        return
+    print(f"mseg-wizard: {shown(problem.what)}", file=sys.stderr)
+    for item in problem.items[:SHOWN_ITEMS]:
+        print(f"    {shown(item)}", file=sys.stderr)
+    if len(problem.items) > SHOWN_ITEMS:
+        print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, all of them in the log", file=sys.stderr)
+    if problem.do:
+        print(f"  {shown(problem.do)}", file=sys.stderr)
+
+
+def shown(text: str) -> str:
+    return printable(redact(text), 2000)
+
+
+def unattended(ctx: Context, steps: Sequence[Step], *, every: float = 5.0) -> Exit:
+    """Run `steps`, printing where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up."""
+    runner = Runner(ctx, steps)
+    with _signals(runner) as stopped_by:
+        runner.start()
+        _print_progress(runner, ctx, every)
+    end = runner.snapshot
+    if stopped_by:
+        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx)}")
+        return STOPS[stopped_by[0]]
+    if failure := end.problem or end.crash:
+        complain(failure)
+        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+    _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
+    return Exit.DONE
+
+
+def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input) -> Exit:
+    """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on."""
+    while True:
+        runner = Runner(ctx, steps)
+        with _signals(runner) as stopped_by:
+            runner.start()
+            _print_progress(runner, ctx, 5.0)
+        end = runner.snapshot
+        if stopped_by:
+            return STOPS[stopped_by[0]]
+        try:
+            if isinstance(end.problem, Consent):
+                complain(end.problem)
+                if ask("Allow that? [y/N] ").strip().lower() != "y":
+                    return Exit.WAITING
+                ctx.consents.add(end.problem.key)
+            elif isinstance(end.problem, Waiting) and end.problem.lacks:
+                _ask_for(ctx, ctx.step(end.problem.step), end.problem.lacks, ask)
+            elif failure := end.problem or end.crash:
+                complain(failure)
+                if ask("Try again? [y/N] ").strip().lower() != "y":
+                    return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+            else:
+                _say(f"Complete: {ctx.dataset}")
+                return Exit.DONE
+        except (EOFError, KeyboardInterrupt):
+            _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx)}")
+            return Exit.INTERRUPTED
+
+
+def resume_command(ctx: Context) -> str:
+    return f"mseg-wizard --dest {ctx.destination}"
+
+
+def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str]) -> None:
+    _say(f"\nStep {step.number}: {step.title}\n{step.why}\n")
+    for link in step.links:
+        _say(f"  {link.label}: {link.url}")
+    names = list(lacks) + [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
+    for name in names:
+        item = step.field(name)
+        while True:
+            text = _question(item, ask)
+            if not text and (not item.required or ctx.given(step.id, name)):
+                break
+            try:
+                where = ctx.remember(step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text})
+            except Problem as problem:
+                complain(problem)
+                continue
+            if where:
+                _say(f"  {where.get(name, '')}")
+            if ctx.given(step.id, name) or not item.required:
+                break
+
+
+def _question(item: Field, ask: Callable[[str], str]) -> str:
+    if item.help:
+        _say(f"  {item.help}")
+    choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
+    prompt = f"{item.label}{choices}{' [y/N]' if item.kind == 'acknowledge' else ''}: "
+    return (getpass.getpass(prompt) if item.secret and ask is input else ask(prompt)).strip()
+
+
+@contextmanager
+def _signals(runner: Runner) -> Iterator[list[signal.Signals]]:
+    """While inside, Ctrl+C, SIGTERM and hang-up stop the runner cleanly; what came is in the list."""
+    came: list[signal.Signals] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(signal.Signals(number))
+        runner.stop()
+
+    before = {number: signal.signal(number, stop) for number in STOPS}
+    try:
+        yield came
+    finally:
+        runner.stop()
+        runner.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_progress(runner: Runner, ctx: Context, every: float) -> None:
+    lines = _Lines(ctx.steps, every)
+    while not runner.join(0.2):
+        lines.show(runner.snapshot)
+    lines.show(runner.snapshot)
+
+
+class _Lines:
+    """Says where each call stands: when it first shows, every few seconds while it works, and when it ends."""
+
+    def __init__(self, steps: Sequence[Step], every: float) -> None:
+        self._titles = {call.key: f"{step.number:2} {call.title}" for step in steps for call in step.calls}
+        self._every = every
+        self._said: dict[str, str] = {}
+        self._at = 0.0
+
+    def show(self, snapshot: Snapshot) -> None:
+        due = time.monotonic() - self._at >= self._every
+        for call, progress in snapshot.progress.items():
+            if call == snapshot.call and snapshot.running and call in self._said and not due:
+                continue
+            line = _line(self._titles[call], progress)
+            if self._said.get(call) != line:
+                self._said[call] = line
+                self._at = time.monotonic()
+                _say(line)
+
+
+def _line(title: str, progress: Progress) -> str:
+    parts = [f"{title}: {shown(progress.doing)}"]
+    if progress.total and progress.unit:
+        parts.append(f"{amount(progress.done, progress.unit)} of {amount(progress.total, progress.unit)}")
+    elif progress.done:
+        parts.append(amount(progress.done, progress.unit))
+    if progress.rate:
+        parts.append(f"{amount(progress.rate, progress.unit)}/s")
+    if progress.eta is not None:
+        parts.append(f"{duration(progress.eta)} left")
+    if progress.retry_in is not None:
+        parts.append(f"next try in {duration(progress.retry_in)}")
+    return " · ".join(parts)
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except (BrokenPipeError, OSError):  # the terminal went away: the work goes on until its signal arrives
+        return

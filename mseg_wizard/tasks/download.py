@@ -1,0 +1,139 @@
+"""download: an archive found on this machine and proven right, or else fetched. Unpacking is not done here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from pathlib import Path
+
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.progress import Meter, Problem, Progress, printable, size
+from mseg_wizard.step import Archive
+from mseg_wizard.store import ArchiveRecord
+from mseg_wizard.tasks.fetch import fetch
+from mseg_wizard.tasks.holdings import missing_files
+from mseg_wizard.tasks.archives import check_layout
+from mseg_wizard.tasks.sources import Source, located, own_place, sources
+from mseg_wizard.tasks.wanted import Expected, Fetched, Location
+from mseg_wizard.tasks.web import Routes
+
+BLOCK = 1 << 20
+
+
+def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
+    """Have the archive whole and right on this machine; a file of the user's is read where it is."""
+    yield Progress(f"looking for {archive.file}")
+    if (record := ctx.store.archive(archive.file)) and record.present:
+        return
+    missing = missing_files(ctx, archive)
+    if not missing:
+        ctx.note(f"{archive.file}: what it brings is there already, so it was not fetched")
+        return
+    if source := located(ctx, archive):
+        record = yield from _examine(ctx, archive, source)
+    else:
+        _ask_before_again(ctx, archive, missing)
+        record = yield from _fetch(ctx, archive)
+    if not record.as_published:
+        ctx.note(f"{archive.file} is not the published archive (sha256 {record.sha256})")
+    ctx.store.keep_archive(archive.file, record)
+
+
+def download_missing(ctx: Context, archive: Archive) -> list[str]:
+    """Nothing, while the archive or everything that it brings is there."""
+    record = ctx.store.archive(archive.file)
+    if (record and record.present) or not missing_files(ctx, archive):
+        return []
+    return [archive.file]
+
+
+def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> None:
+    """An archive that was unpacked and tidied away is fetched again only when the user says so: it may take a day."""
+    key = f"again:{archive.file}"
+    unpacked = f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
+    if unpacked and ctx.store.archive(archive.file) and key not in ctx.consents:
+        raise Consent(
+            f"{len(missing):,} files of {archive.file} are gone, such as {missing[0]}. The archive was removed after it was unpacked.",
+            f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a file, "
+            "or bring the files back.",
+            key,
+        )
+
+
+def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progress, None, ArchiveRecord]:
+    """Prove that a file on this machine is the right archive; raises Problem that says what it is instead, and leaves it alone."""
+    path = source.path
+    assert path is not None  # noqa: S101 - `located` gives sources with a path only
+    before = path.stat()
+    if problem := check_layout(path, archive.layout, archive.wrong):
+        raise problem
+    kinds = {"sha256", "md5", *(["sha1"] if archive.sha1 else [])}
+    sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
+    meter, done = Meter(), 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            for digest in sums.values():
+                digest.update(block)
+            done += len(block)
+            yield Progress(f"checking {path.name}", done, before.st_size, "B", meter.rate(done))
+    found = {kind: digest.hexdigest() for kind, digest in sums.items()}
+    if problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"]):
+        raise problem
+    differs = _differs(archive, before.st_size, found)
+    if differs and not archive.warn_only and not (ctx.modified_tree and source.named):
+        raise Problem(
+            f"{path} is not the published {archive.file}: {differs}.",
+            "It was left alone. Give the right file, or remove this one so that it is fetched.",
+        )
+    if differs and archive.warn_only:
+        ctx.note(f"{archive.file}: {differs}; known from a third party only, so it was accepted")
+    after = path.stat()
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise Problem(f"{path} changed while it was read.", "Wait until its upload is complete, then start again.")
+    origin = "uploaded" if source.kind == "own" else "brought"
+    return ArchiveRecord(str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs or archive.warn_only)
+
+
+def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
+    if archive.bytes is not None and archive.bytes != count:
+        return f"it has {count:,} bytes instead of {archive.bytes:,}"
+    for kind, value in found.items():
+        published = getattr(archive, kind)
+        if published and published != value:
+            return f"its {kind} is {value} instead of {published}"
+    return ""
+
+
+def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
+    """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
+    target = own_place(ctx, archive)
+    expected = Expected(archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only, lenient=ctx.modified_tree)
+    locations = [_location(ctx, archive, source) for source in sources(ctx, archive) if source.path is None]
+    if not locations:
+        raise Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))
+    refused: list[str] = []
+    while locations:
+        fetched: Fetched = yield from fetch(target, locations, expected, routes=Routes.parse(ctx.options.routes))
+        if problem := check_layout(target, archive.layout, archive.wrong, md5=fetched.md5, sha256=fetched.sha256):
+            refused.append(f"{fetched.source}: {problem.what}")
+            target.unlink()
+            locations = locations[locations.index(fetched.location) + 1 :]
+            continue
+        for warning in fetched.warnings:
+            ctx.note(f"{archive.file}: {printable(warning)}")
+        found = target.stat()
+        differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
+        return ArchiveRecord(
+            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs or archive.warn_only
+        )
+    raise Problem(f"What was fetched as {archive.file} is something else.", _how_to_bring(archive, target), refused)
+
+
+def _how_to_bring(archive: Archive, target: Path) -> str:
+    return f"If you have the file, name it in the form's archives field, use --mirror, or put it at {target}; then start again."
+
+
+def _location(ctx: Context, archive: Archive, source: Source) -> Location:
+    if source.kind == "login":
+        raise Problem(f"Logging in for {archive.file} is not in this version yet.", _how_to_bring(archive, own_place(ctx, archive)))
+    return Location(source.url, named=source.named)

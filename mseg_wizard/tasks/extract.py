@@ -1,0 +1,45 @@
+"""extract: an archive's files put where MSeg wants them, proven complete by the lists, and only then the archive removed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+from mseg_wizard.context import Context
+from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.step import Archive
+from mseg_wizard.tasks.holdings import missing_files
+from mseg_wizard.tasks.unpack import unpack
+
+
+def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
+    """Unpack, check against MSeg's lists, tidy away."""
+    yield Progress(f"looking at {archive.file}")
+    record = ctx.store.archive(archive.file)
+    missing = missing_files(ctx, archive)
+    if record is None or not record.present:
+        if missing:
+            raise Problem(f"{archive.file} is gone before it was unpacked.", "Start again: it is fetched again, or bring it back.", missing)
+        ctx.note(f"{archive.file}: what it brings was there already")
+        return
+    path, folder = Path(record.path), ctx.dataset / archive.dataset
+    # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
+    yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands)
+    for nested in archive.nested:
+        if (inner := folder / nested.file).is_file():
+            yield from unpack(inner, folder / nested.into, skip=archive.skip)
+    yield Progress(f"checking what {archive.file} brought")
+    if missing := missing_files(ctx, archive):
+        raise Problem(
+            f"{archive.file} did not bring {len(missing):,} files that MSeg lists, such as {missing[0]}.",
+            "The archive was kept. It may be another version than MSeg's: give the right one, then start again.",
+            missing,
+        )
+    for nested in archive.nested:
+        (folder / nested.file).unlink(missing_ok=True)
+    if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
+        path.unlink(missing_ok=True)
+
+
+def extract_missing(ctx: Context, archive: Archive) -> list[str]:
+    return missing_files(ctx, archive)

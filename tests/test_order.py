@@ -1,0 +1,267 @@
+"""The order gate: no sequence of answers, runs, stops, failures, deletions and restarts works on a step before all earlier ones are complete."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mseg_wizard import engine
+from mseg_wizard.context import Context
+from mseg_wizard.engine import Runner, run
+from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.step import Step, load
+from mseg_wizard.store import Store
+from mseg_wizard.tasks.table import TASKS, Task
+from mseg_wizard.vault import Vault
+
+STEPS = 4
+FILES = 3
+STEP = """
+id = "s{n}"
+title = "Step {n}"
+summary = "s"
+why = "w"
+time = "t"
+[[fields]]
+name = "ready"
+kind = "acknowledge"
+label = "Ready"
+required = {asks}
+[[tasks]]
+task = "make"
+title = "make a{n}"
+name = "a{n}"
+[[tasks]]
+task = "make"
+title = "make b{n}"
+name = "b{n}"
+"""
+
+
+def steps_in(folder: Path) -> tuple[Step, ...]:
+    folder.mkdir(parents=True)
+    for n in range(1, STEPS + 1):
+        (folder / f"{n:02}-s{n}.toml").write_text(STEP.format(n=n, asks="true" if n % 2 == 0 else "false"))
+    return load(folder)
+
+
+def make(ctx: Context, name: str) -> Generator[Progress, None, None]:
+    """Makes FILES files, one a yield; fails where a file FAIL is there."""
+    for number in range(FILES):
+        if (ctx.destination / f"FAIL-{name}").exists():
+            raise Problem(f"{name} failed.", "Remove the cause.")
+        path = ctx.dataset / name / str(number)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            WORKED.append(name)
+            path.write_text("made")
+        yield Progress("making", number, FILES, "files")
+
+
+def make_missing(ctx: Context, name: str) -> list[str]:
+    return [str(number) for number in range(FILES) if not (ctx.dataset / name / str(number)).exists()]
+
+
+def forget(ctx: Context, name: str) -> Generator[Progress, None, None]:
+    """Returns without having done anything."""
+    yield Progress("pretending")
+
+
+WORKED: list[str] = []
+NAMES = [f"{part}{n}" for n in range(1, STEPS + 1) for part in "ab"]
+
+
+@pytest.fixture
+def made_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Step, ...]]:
+    monkeypatch.setitem(TASKS, "make", Task(make, make_missing))
+    WORKED.clear()
+    yield steps_in(tmp_path / "steps")
+
+
+def opened(steps: tuple[Step, ...], folder: Path) -> Context:
+    return Context(steps, Store(folder), Vault("test", backend=None, environment={}))
+
+
+def answer_all(ctx: Context) -> None:
+    for step in ctx.steps:
+        ctx.remember(step, {"ready": True})
+
+
+def test_all_steps_run_in_order_and_a_second_run_does_nothing(made_steps: tuple[Step, ...], tmp_path: Path) -> None:
+    ctx = opened(made_steps, tmp_path / "d")
+    answer_all(ctx)
+    list(run(made_steps, ctx))
+    assert WORKED == [name for name in NAMES for _ in range(FILES)]
+    list(run(made_steps, ctx))
+    assert len(WORKED) == len(NAMES) * FILES
+    ctx.close()
+
+
+def test_it_goes_on_by_itself_and_then_says_what_it_waits_for(made_steps: tuple[Step, ...], tmp_path: Path) -> None:
+    ctx = opened(made_steps, tmp_path / "d")
+    ctx.remember(made_steps[3], {"ready": True})  # ahead of its turn
+    with pytest.raises(Waiting, match=r"Step 2, Step 2, waits for you: Ready") as caught:
+        list(run(made_steps, ctx))
+    assert (caught.value.step, caught.value.lacks) == ("s2", ("ready",))
+    assert set(WORKED) == {"a1", "b1"}
+    ctx.close()
+
+
+def test_a_task_that_returns_without_its_outputs_is_not_done(
+    made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS, "make", Task(forget, make_missing))
+    ctx = opened(made_steps, tmp_path / "d")
+    with pytest.raises(Problem, match="3 outputs are not there after the work"):
+        list(run(made_steps, ctx))
+    assert ctx.store.journal.finished == {}
+    ctx.close()
+
+
+def test_a_task_of_a_later_version_is_a_problem_and_never_done(
+    made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(TASKS, "make")
+    monkeypatch.setitem(engine.LATER, "make", ("name",))
+    ctx = opened(made_steps, tmp_path / "d")
+    with pytest.raises(Problem, match="not in this version yet"):
+        list(run(made_steps, ctx))
+    assert ctx.store.journal.finished == {}
+    ctx.close()
+
+
+def test_the_runner_stops_between_two_yields_and_goes_on_from_there(
+    made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = opened(made_steps, tmp_path / "d")
+    answer_all(ctx)
+    runner = Runner(ctx, made_steps)
+
+    def stopping(ctx: Context, name: str) -> Generator[Progress, None, None]:
+        for progress in make(ctx, name):
+            runner.stop()
+            yield progress
+
+    monkeypatch.setitem(TASKS, "make", Task(stopping, make_missing))
+    runner.start()
+    assert runner.join(60)
+    assert (runner.snapshot.running, runner.snapshot.complete, runner.snapshot.problem) == (False, False, None)
+    assert WORKED == ["a1"]
+    monkeypatch.setitem(TASKS, "make", Task(make, make_missing))
+    runner.start()
+    assert runner.join(60)
+    assert runner.snapshot.complete
+    assert len(WORKED) == len(NAMES) * FILES
+    ctx.close()
+
+
+def test_the_runner_reports_problems_and_bugs_and_never_dies_silently(
+    made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = opened(made_steps, tmp_path / "d")
+    (tmp_path / "d" / "FAIL-a1").touch()
+    runner = Runner(ctx, made_steps)
+    runner.start()
+    assert runner.join(60)
+    assert runner.snapshot.problem is not None
+    assert runner.snapshot.problem.what == "a1 failed."
+
+    def broken(ctx: Context, name: str) -> Generator[Progress, None, None]:
+        yield Progress("about to")
+        raise RuntimeError("a bug")
+
+    monkeypatch.setitem(TASKS, "make", Task(broken, make_missing))
+    runner.start()
+    assert runner.join(60)
+    assert isinstance(runner.snapshot.crash, RuntimeError)
+    assert not runner.snapshot.complete
+    ctx.close()
+
+
+class Order(RuleBasedStateMachine):
+    """The user, the disk and the power do what they like; the gate holds."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="order-"))
+        TASKS["make"] = Task(self.watched, make_missing)
+        self.steps = steps_in(self.folder / "steps")
+        self.ctx = opened(self.steps, self.folder / "d")
+        WORKED.clear()
+
+    def watched(self, ctx: Context, **args: Any) -> Generator[Progress, None, None]:
+        """`make`, with a look at the earlier steps at the moment its work begins."""
+        name = args["name"]
+        for earlier in NAMES[: NAMES.index(name)]:
+            assert not make_missing(ctx, earlier), f"{name} began before {earlier} was complete"
+            step = next(step for step in self.steps if step.id == f"s{earlier[1]}")
+            if step.fields[0].required:
+                assert self.answered.get(step.id) or f"{step.id}/make/{earlier}" in ctx.store.journal.finished
+        yield from make(ctx, name)
+
+    @property
+    def answered(self) -> dict[str, bool]:
+        return {step: bool(table.get("ready")) for step, table in self.ctx.store.journal.answers.items()}
+
+    @rule(number=st.integers(1, STEPS), value=st.booleans())
+    def answers(self, number: int, value: bool) -> None:
+        self.ctx.remember(self.steps[number - 1], {"ready": value})
+
+    @rule(name=st.sampled_from(NAMES), fails=st.booleans())
+    def fails(self, name: str, fails: bool) -> None:
+        mark = self.folder / "d" / f"FAIL-{name}"
+        mark.touch() if fails else mark.unlink(missing_ok=True)
+
+    @rule(name=st.sampled_from(NAMES), number=st.integers(0, FILES - 1))
+    def deletes(self, name: str, number: int) -> None:
+        (self.ctx.dataset / name / str(number)).unlink(missing_ok=True)
+
+    @rule(yields=st.integers(1, 60))
+    def runs_for_a_while(self, yields: int) -> None:
+        work = run(self.steps, self.ctx)
+        try:
+            for _ in range(yields):
+                next(work)
+        except (Problem, StopIteration):
+            pass
+        finally:
+            work.close()
+
+    @rule()
+    def runs(self) -> None:
+        try:
+            list(run(self.steps, self.ctx))
+        except Problem:
+            return
+        assert not [name for name in NAMES if make_missing(self.ctx, name)], "it returned before everything was complete"
+
+    @rule()
+    def restarts(self) -> None:
+        self.ctx.close()
+        self.ctx = opened(self.steps, self.folder / "d")
+
+    @invariant()
+    def finished_means_it_was_complete(self) -> None:
+        if hasattr(self, "ctx"):
+            for key in self.ctx.store.journal.finished:
+                assert key.split("/")[-1] in WORKED
+
+    def teardown(self) -> None:
+        TASKS.pop("make", None)
+        if hasattr(self, "ctx"):
+            self.ctx.close()
+            shutil.rmtree(self.folder)
+
+
+TestOrder = Order.TestCase
+TestOrder.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
