@@ -1,0 +1,121 @@
+"""The practice world: a miniature MSeg made of nothing but code, with every archive, the mseg-api tree, and answers for the forms.
+
+The server that hands it out is in server.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from mseg_wizard.practice import indoor, road
+from mseg_wizard.practice.classes import taxonomies
+from mseg_wizard.practice.logins import ACCOUNTS, LINKS, signed
+from mseg_wizard.practice.packing import pack
+from mseg_wizard.practice.parts import Maker, Part
+from mseg_wizard.practice.tree import tree
+
+_DATASETS: tuple[Callable[[Maker], Part], ...] = (
+    indoor.ade20k, indoor.camvid, indoor.coco, indoor.pascal_context, indoor.voc2012, indoor.sun_rgbd,
+    road.bdd, road.cityscapes, road.idd, road.kitti, road.mapillary, road.scannet, road.wilddash,
+)
+
+_PADDING: Mapping[str, tuple[str, float]] = {
+    "train2017.zip": ("train2017/README", 1.0),
+    "VOCtrainval_11-May-2012.tar": ("VOCdevkit/VOC2012/Annotations/README", 0.3),
+    "sun_rgbd.tgz": ("depth/README", 0.3),
+    "leftImg8bit_trainvaltest.zip": ("leftImg8bit/README", 0.7),
+    "idd-segmentation.tar.gz": ("IDD_Segmentation/README", 0.7),
+    "mapillary-vistas-dataset_public_v1.1.zip": ("testing/README", 0.8),
+    "scannet_frames_25k.zip": ("scannet_frames_25k/README", 0.4),
+}
+"""Archive → the member that makes it longer, and its share of the padding."""
+
+_SCRIPT = f"""# practice: what ScanNet's e-mail brings
+BASE_URL = '{LINKS}/scannet/'
+TOS_URL = BASE_URL + 'terms.pdf'
+"""
+
+Answers = dict[str, dict[str, str | bool | int]]
+
+
+@dataclass(frozen=True)
+class World:
+    """Where a practice world is, and what is in it."""
+
+    folder: Path
+    mirror: Path
+    """The archives by name, and `mseg-api/`: what `--mirror` expects, and what the server hands out."""
+    tree: Path
+    """The mseg-api tree, inside the mirror."""
+    archives: tuple[str, ...]
+    scannet_script: Path
+    """What ScanNet's e-mail brings: a script that holds the base URL."""
+    segments: int
+    """Segments that the records name, each of Cityscapes' counted once."""
+
+    @property
+    def answers(self) -> Answers:
+        """What a practising user may answer, as `--answers` takes it, but for the destination; the links are good for a day from now.
+
+        They lead to LINKS, which has to be routed to the practice server.
+        """
+        users: Answers = {step: {"username": user, "password": password} for step, (user, password) in ACCOUNTS.items()}
+        return {
+            "prepare": {
+                "read": True, "terms": True, "workers": 2, "mseg_api": "fetch", "accept_modified_tree": True, "python": "",
+            },
+            "bdd": {"archives": str(self.mirror / "bdd100k_seg.zip")},
+            "cityscapes": users["cityscapes"],
+            "idd": {"url": signed(f"{LINKS}/signed/idd-segmentation.tar.gz")},
+            "kitti": {"url": signed(f"{LINKS}/signed/data_semantics.zip")},
+            "mapillary": {"url": signed(f"{LINKS}/signed/mapillary-vistas-dataset_public_v1.1.zip")},
+            "scannet": {"base_url": f"{LINKS}/scannet/"},
+            "wilddash": users["wilddash"],
+            "finish": {"confirm": True},
+        }
+
+
+def make_world(folder: Path, *, seed: int = 0, images: int = 4, padding: int = 0) -> World:
+    """Write a miniature MSeg below `folder`: `images` train images a dataset, half as many (at least two) for val.
+
+    `padding` bytes of noise, or a share of it, go into the larger archives, so that a person sees their bars move.
+    The same arguments give the same bytes.
+    """
+    names = taxonomies()
+    make = Maker(seed, images, names)
+    parts = [dataset(make) for dataset in _DATASETS]
+    mirror = folder / "mirror"
+    mirror.mkdir(parents=True, exist_ok=True)
+    archives = {name: members for part in parts for name, members in part.archives.items()}
+    for name, members in archives.items():
+        filler = _filler(seed, name, padding)
+        (mirror / name).write_bytes(pack(name, {**members, **filler}, stored=filler))
+    for path, text in tree(parts, names).items():
+        file = mirror / "mseg-api" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="")
+    script = folder / "download-scannet.py"
+    script.write_text(_SCRIPT, encoding="utf-8")
+    segments = sum(len(part.segments) for part in parts)
+    return World(folder, mirror, mirror / "mseg-api", tuple(sorted(archives)), script, segments)
+
+
+def toml(answers: Answers) -> str:
+    """Answers as the text of a file for `--answers`. It holds passwords: write it for its owner alone."""
+    tables = []
+    for step, fields in answers.items():
+        # a JSON string, number or boolean is a TOML value too
+        tables.append("".join([f"[{step}]\n", *(f"{key} = {json.dumps(value)}\n" for key, value in fields.items())]))
+    return "\n".join(tables)
+
+
+def _filler(seed: int, name: str, padding: int) -> dict[str, bytes]:
+    if name not in _PADDING or padding <= 0:
+        return {}
+    member, share = _PADDING[name]
+    noise = Random(f"{seed}/{name}").randbytes(int(padding * share))  # noqa: S311  (noise, not a key)
+    return {member: b"Noise, so that the practice archive takes a while to download.\n\n" + noise}
