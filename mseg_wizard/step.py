@@ -55,12 +55,13 @@ class Wrong:
     """A file that people take for the right one, and how to tell it. Any one of the marks that are given suffices."""
 
     reason: str
+    """Ends the sentence "… is not the archive that is wanted: …", so it has no full stop of its own."""
     md5: str = ""
     sha256: str = ""
     layout: str = ""
     """Pattern that one of its members matches (fnmatch, `*` also matches `/`)."""
     lacks: str = ""
-    """Pattern that none of its members matches."""
+    """Pattern that none of its members matches; looked at where the layout is not met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from mseg_wizard.step import Archive, Holding
 
 
 def missing_files(ctx: Context, archive: Archive) -> list[str]:
-    """Listed files that the archive should have brought and that aren't there, as paths below mseg_dataset/, in the lists' order."""
+    """Files that the archive should have brought and that aren't there, as paths below mseg_dataset/: listed ones in the lists' order."""
     folders = Folders(ctx.dataset)
-    return [row for holding in archive.holds for row in _missing(ctx, archive, holding, folders)]
+    listed = [row for holding in archive.holds for row in _missing(ctx, archive, holding, folders)]
+    return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
 
 class Folders:
