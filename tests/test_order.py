@@ -1,4 +1,4 @@
-"""The order gate: no sequence of answers, runs, stops, failures, deletions and restarts works on a step before all earlier ones are complete."""
+"""The order gate: whatever the user, the disk and the power do, no step works before all earlier ones are complete."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_all_steps_run_in_order_and_a_second_run_does_nothing(made_steps: tuple[
     ctx = opened(made_steps, tmp_path / "d")
     answer_all(ctx)
     list(run(made_steps, ctx))
-    assert WORKED == [name for name in NAMES for _ in range(FILES)]
+    assert [name for name in NAMES for _ in range(FILES)] == WORKED
     list(run(made_steps, ctx))
     assert len(WORKED) == len(NAMES) * FILES
     ctx.close()

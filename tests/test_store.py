@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from mseg_wizard import host
 from mseg_wizard.progress import Problem
 from mseg_wizard.store import OWN, Locked, Store, prefer, preferences, read_journal, working
+from tests.wizard import hold
 
 
 def test_answers_and_finished_work_survive_a_restart(tmp_path: Path) -> None:
@@ -38,8 +37,10 @@ def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"version": "1"}', '{"version": 1, "odd": 2}', '{"version": 1, "answers": []}', '{"version": 99}', "\x00" * 200,
-     '{"version": 1, "archives": {"a.zip": {"path": 1}}}'],
+    [
+        "", "{", "[]", "null", "\x00" * 200, '{"version": "1"}', '{"version": 99}',
+        '{"version": 1, "odd": 2}', '{"version": 1, "answers": []}', '{"version": 1, "archives": {"a.zip": {"path": 1}}}',
+    ],
 )
 def test_a_journal_that_cannot_be_read_is_an_error_with_a_way_out_and_stays_as_it_is(tmp_path: Path, content: str) -> None:
     Store(tmp_path).close()
@@ -72,11 +73,8 @@ def test_the_previous_journal_is_kept_and_can_take_its_place(tmp_path: Path) -> 
 
 
 def test_a_second_wizard_is_refused_while_the_first_lives_and_told_who_it_is(tmp_path: Path) -> None:
-    code = f"import sys; from pathlib import Path; from mseg_wizard.store import Store; s = Store(Path({str(tmp_path)!r})); print('ready', flush=True); sys.stdin.read()"
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = hold(tmp_path)
     try:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "ready\n"
         assert working(tmp_path)
         with pytest.raises(Locked, match=f"process {other.pid} on {host.name()}"):
             Store(tmp_path)

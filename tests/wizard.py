@@ -71,6 +71,18 @@ class Wizard:
         return found
 
 
+def hold(destination: Path) -> subprocess.Popen[str]:
+    """Another process that has the destination's lock until its input ends."""
+    code = (
+        "import sys; from pathlib import Path; from mseg_wizard.store import Store\n"
+        f"store = Store(Path({str(destination)!r})); print('ready', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "ready\n"
+    return other
+
+
 def tree_of(folder: Path) -> dict[str, str]:
     """Every file below `folder`: path → sha256 of its content."""
     return {

@@ -21,8 +21,8 @@ from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 
 TREE_ORIGIN = "https://github.com"
 LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
-PADDING = 4_000_000
-"""Bytes by which the archives are made longer than their few images, in all."""
+PADDING = 8_000_000
+"""Bytes by which the largest archive is made longer than its few images; others get a share."""
 SPEED = 3_000_000
 """Bytes per second of the played web sites: slow enough to see bars move, quick enough for two minutes in all."""
 

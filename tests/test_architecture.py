@@ -1,0 +1,92 @@
+"""What keeps the house in shape: imports run one way, step files fit the tasks, and the project names no package registry."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.step import Call, load
+from mseg_wizard.tasks.table import LATER, TASKS
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "mseg_wizard"
+LAYERS = (
+    ("progress", "files", "host"),
+    ("step", "log"),
+    ("background", "store", "vault", "labels"),
+    ("pool", "worker"),
+    ("links",),
+    ("context",),
+    ("tasks", "estimate", "wiping"),
+    ("engine", "status", "opening"),
+    ("plain", "tui", "doctor", "practice"),
+    ("cli", "__main__"),
+)
+"""Each may import itself, its neighbours and what stands above it here, never what stands below."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+CALLS = [call for step in load() for call in step.calls]
+
+
+def layer(module: str) -> int:
+    part = module.split(".")[1]
+    found = [number for number, names in enumerate(LAYERS) if part in names]
+    assert found, f"{part} has no place in LAYERS: give it one"
+    return found[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_run_one_way(path: Path) -> None:
+    here = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for name in imported(node):
+            if name.startswith("mseg_wizard."):
+                assert layer(name) <= layer(here), f"{here} imports {name}"
+                if here.startswith("mseg_wizard.labels"):
+                    assert name.startswith(("mseg_wizard.labels", "mseg_wizard.progress")), f"{here} imports {name}"
+
+
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+@pytest.mark.parametrize("module", ["mseg_wizard.engine", "mseg_wizard.plain", "mseg_wizard.worker", "mseg_wizard.cli"])
+def test_nothing_below_the_screen_loads_textual(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('textual' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.key)
+def test_every_call_of_the_step_files_fits_its_task(call: Call) -> None:
+    if call.task in LATER:
+        assert set(call.args) <= set(LATER[call.task])
+        return
+    inspect.signature(TASKS[call.task].run).bind(None, **call.args)
+    inspect.signature(TASKS[call.task].missing).bind(None, **call.args)
+
+
+def test_the_tasks_that_are_not_written_yet_are_known_by_name() -> None:
+    assert {call.task for call in CALLS} - set(TASKS) == set(LATER)
+
+
+def test_every_task_is_used_by_a_step() -> None:
+    assert set(TASKS) <= {call.task for call in CALLS}
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    words = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "deb.debian" + ".org", "/work" + "/")
+    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    for name in tracked.stdout.splitlines():
+        path = ROOT / name
+        if path.is_file():
+            text = path.read_bytes().decode("utf-8", "replace")
+            assert not [word for word in words if word in text], name

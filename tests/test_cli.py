@@ -1,0 +1,151 @@
+"""The command line: what each command prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.store import OWN, Store
+from tests.wizard import ANSWERS, Wizard, hold
+
+
+@pytest.fixture
+def wizard(tmp_path: Path) -> Wizard:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Wizard(home)
+
+
+def test_help_and_version(wizard: Wizard) -> None:
+    done = wizard.run("--help")
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+    assert wizard.run("--version").stdout.startswith("mseg-wizard ")
+
+
+def test_steps_lists_all_fourteen_and_explains_each(wizard: Wizard) -> None:
+    listed = wizard.run("steps").stdout.splitlines()
+    assert len(listed) == 14
+    for line in listed:
+        told = wizard.run("steps", line.split()[1])
+        assert told.returncode == 0
+        assert told.stdout.startswith(f"{line.split()[0]}. ")
+
+
+def test_doctor_tells_about_disk_inodes_cores_keyring_and_terminal(wizard: Wizard, tmp_path: Path) -> None:
+    done = wizard.run("doctor", "--dest", tmp_path / "d")
+    assert done.returncode == 0
+    for word in ("disk", "inodes", "cores", "secrets", "terminal"):
+        assert word in done.stdout
+    assert "this session's memory" in done.stdout  # the null keyring keeps nothing, and doctor says so
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["run"], "No destination is named"),
+        (["run", "--dest", "d", "--until", "nothing"], "There is no step 'nothing'"),
+        (["run", "--dest", "d", "--answers", "no.toml"], "can't be read"),
+        (["run", "--dest", "d", "--mirror", "nowhere"], "is no folder"),
+        (["run", "--dest", "d", "--route", "x"], "not ORIGIN=ORIGIN"),
+        (["run", "--dest", "d", "--route", "https://a.org=http://b.org"], "unencrypted"),
+        (["run", "--dest", "d", "--workers", "0"], "a whole number"),
+        (["steps", "nothing"], "There is no step 'nothing'"),
+        ([], "There is no terminal here"),
+    ],
+)
+def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[str], words: str) -> None:
+    done = wizard.run(*args)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[prepare]\nworkers = 'many'\n", "prepare.workers is 'many'"),
+        ("[prepare]\nodd = 1\n", "no field 'odd'"),
+        ("[nothing]\n", "'nothing' is not a step"),
+        ("prepare = 1\n", "'prepare' is not a step"),
+        ("[prepare", "not valid TOML"),
+        ("[prepare]\nread = 'yes'\n", "Write true or false"),
+        ("[prepare]\ndestination = '/elsewhere'\n", "Name one destination"),
+    ],
+)
+def test_wrong_answers_are_explained_by_name(wizard: Wizard, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    done = wizard.run("run", "--dest", tmp_path / "d", "--answers", tmp_path / "a.toml")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_answers_with_secrets_that_others_may_read_are_refused(wizard: Wizard, tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(ANSWERS + "[cityscapes]\npassword = 'canary-77'\n")
+    path.chmod(0o644)
+    done = wizard.run("run", "--dest", tmp_path / "d", "--answers", path)
+    assert done.returncode == 2
+    assert "others may read it" in done.stderr
+    assert "canary-77" not in done.stdout + done.stderr
+
+
+def test_it_waits_with_exit_code_3_and_says_what_for(wizard: Wizard, tmp_path: Path) -> None:
+    done = wizard.run("run", "--dest", tmp_path / "d")
+    assert done.returncode == 3
+    assert "waits for you" in done.stderr
+    status = json.loads(wizard.run("status", "--dest", tmp_path / "d", "--json").stdout)
+    assert set(status) == {"version", "destination", "steps"}
+    assert set(status["steps"][0]) == {"id", "state", "waits_for", "done", "total", "unit"}
+    assert status["steps"][0]["state"] == "waiting"
+    assert "read" in status["steps"][0]["waits_for"]
+    assert {step["state"] for step in status["steps"][1:]} == {"pending"}
+
+
+def test_a_second_wizard_exits_with_4_and_names_the_first(wizard: Wizard, tmp_path: Path) -> None:
+    other = hold(tmp_path / "d")
+    try:
+        done = wizard.run("run", "--dest", tmp_path / "d")
+        assert done.returncode == 4
+        assert f"process {other.pid}" in done.stderr
+    finally:
+        other.communicate()
+
+
+def test_a_damaged_journal_is_named_with_exit_code_1(wizard: Wizard, tmp_path: Path) -> None:
+    Store(tmp_path / "d").close()
+    (tmp_path / "d" / OWN / "journal.json").write_text("{")
+    for command in ("run", "status"):
+        done = wizard.run(command, "--dest", tmp_path / "d")
+        assert done.returncode == 1
+        assert "is damaged" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_stops_cleanly_and_says_how_to_go_on(
+    golden: Path, wizard: Wizard, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    (tmp_path / "a.toml").write_text(ANSWERS)
+    options = ("--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", "--until", "remap-open")
+    process = wizard.start("run", "--dest", tmp_path / "d", *options)
+    while not (tmp_path / "d" / "mseg_dataset" / "COCOPanoptic").exists():  # well inside the work
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert process.returncode == code, out + err
+    assert f"mseg-wizard --dest {tmp_path / 'd'}" in out
+    assert wizard.left_over() == []
+
+
+def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wizard: Wizard, tmp_path: Path) -> None:
+    done = wizard.run("--plain", "--dest", tmp_path / "d")  # its input is empty
+    assert done.returncode == 130
+    assert "Step 1" in done.stdout
+    assert "to go on" in done.stdout

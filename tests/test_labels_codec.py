@@ -1,0 +1,225 @@
+"""Label maps as PNG files: what is stored comes back, what is no label or is damaged is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from mseg_wizard.labels.codec import Header, Ids, read_colors, read_header, read_ids, read_rgb, sync, write_ids
+from mseg_wizard.progress import Problem
+from tests.labels_png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, write_png
+
+TRANSPARENT = {GREY: chunk(b"tRNS", b"\0\1"), RGB: chunk(b"tRNS", b"\0\1\0\1\0\1"), PALETTE: chunk(b"tRNS", b"\0\x80")}
+CHANNELS = {GREY: 1, RGB: 3, GREY_ALPHA: 2, RGBA: 4}
+TEXT = chunk(b"tEXt", b"Comment\0tRNS IDAT")
+COLORS = np.array([[0, 0, 0], [128, 64, 128], [255, 255, 255], [7, 8, 9]], np.uint8)
+
+
+def random_ids(shape: tuple[int, int], top: int, seed: int = 0) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).integers(0, top, shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3), (5, 4), (3, 257)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_written_is_read_back_by_us_and_by_pillow(tmp_path: Path, shape: tuple[int, int], dtype: type[np.uint8]) -> None:
+    ids = random_ids(shape, np.iinfo(dtype).max + 1).astype(dtype)
+    write_ids(tmp_path / "a #1.png", ids)
+    for back in (read_ids(tmp_path / "a #1.png"), np.asarray(Image.open(tmp_path / "a #1.png"))):
+        assert back.dtype == dtype
+        assert np.array_equal(back, ids)
+    assert os.listdir(tmp_path) == ["a #1.png"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 65536), st.sampled_from([np.uint8, np.uint16]), st.integers(0, 9))
+def test_any_ids_survive_writing_and_reading(
+    tmp_path_factory: pytest.TempPathFactory, height: int, width: int, top: int, dtype: type[np.uint8], seed: int
+) -> None:
+    ids: Ids = random_ids((height, width), min(top, np.iinfo(dtype).max + 1), seed).astype(dtype)
+    path = tmp_path_factory.mktemp("ids") / "x.png"
+    write_ids(path, ids)
+    assert np.array_equal(read_ids(path), ids)
+
+
+def test_a_written_map_is_a_greyscale_png_no_larger_than_pillows(tmp_path: Path) -> None:
+    ids = np.kron(random_ids((16, 16), 30), np.ones((32, 32), np.int64)).astype(np.uint8)
+    write_ids(tmp_path / "ours.png", ids)
+    Image.fromarray(ids).save(tmp_path / "pillows.png")
+    assert read_header(tmp_path / "ours.png") == Header(512, 512, 8, GREY)
+    assert (tmp_path / "ours.png").stat().st_size <= (tmp_path / "pillows.png").stat().st_size
+
+
+def test_writing_replaces_a_file_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_ids(tmp_path / "x.png", np.zeros((2, 2), np.uint8))
+    before = (tmp_path / "x.png").read_bytes()
+    (tmp_path / f".x.png.{os.getpid()}.tmp").mkdir()  # writing beside it fails
+    with pytest.raises(OSError, match="directory"):
+        write_ids(tmp_path / "x.png", np.ones((2, 2), np.uint8))
+    assert (tmp_path / "x.png").read_bytes() == before
+
+
+def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
+    write_ids(tmp_path / "x.png", np.zeros((2, 2), np.uint8))
+    sync([tmp_path / "x.png", tmp_path])
+    with pytest.raises(FileNotFoundError):
+        sync([tmp_path / "y.png"])
+
+
+@pytest.mark.parametrize("extra", [b"", TEXT, TRANSPARENT[GREY], TEXT + TRANSPARENT[GREY], chunk(b"gAMA", struct.pack(">I", 22222))])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_grey_ids_are_the_stored_samples_whatever_else_the_file_holds(tmp_path: Path, depth: int, extra: bytes) -> None:
+    ids = random_ids((6, 7), 1 << depth)
+    (tmp_path / "x.png").write_bytes(png(ids, GREY, depth, extra=extra, parts=3))
+    back = read_ids(tmp_path / "x.png")
+    assert back.dtype == (np.uint8 if depth == 8 else np.uint16)
+    assert np.array_equal(back, ids)
+
+
+@pytest.mark.parametrize("extra", [b"", TEXT, TRANSPARENT[PALETTE]])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_palette_ids_are_the_indices_and_palette_colours_the_colours(tmp_path: Path, depth: int, extra: bytes) -> None:
+    palette = COLORS[: 1 << depth]
+    ids = random_ids((5, 11), len(palette))
+    (tmp_path / "x.png").write_bytes(png(ids, PALETTE, depth, palette=palette, extra=extra, parts=2))
+    assert np.array_equal(read_ids(tmp_path / "x.png"), ids)
+    indices, found = read_colors(tmp_path / "x.png")
+    assert np.array_equal(indices, ids)
+    assert found is not None
+    assert np.array_equal(found, palette)
+    rgb = read_rgb(tmp_path / "x.png")
+    assert np.array_equal(rgb, palette[ids])
+    assert np.array_equal(rgb, np.asarray(Image.open(tmp_path / "x.png").convert("RGB")))
+
+
+def test_a_grey_palette_is_a_palette(tmp_path: Path) -> None:
+    palette = np.repeat(np.array([[9], [200], [7]], np.uint8), 3, axis=1)
+    ids = random_ids((4, 4), 3)
+    write_png(tmp_path / "x.png", ids, PALETTE, palette=palette)
+    assert np.array_equal(read_ids(tmp_path / "x.png"), ids)
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), palette[ids])
+
+
+@pytest.mark.parametrize("extra", [b"", TRANSPARENT[RGB]])
+def test_rgb_is_read_as_stored(tmp_path: Path, extra: bytes) -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (4, 5, 3))
+    (tmp_path / "x.png").write_bytes(png(rgb, RGB, 8, extra=extra))
+    pixels, palette = read_colors(tmp_path / "x.png")
+    assert palette is None
+    assert np.array_equal(pixels, rgb)
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), rgb)
+
+
+def test_a_grey_file_is_a_colour_label_of_greys(tmp_path: Path) -> None:
+    grey = random_ids((3, 3), 256)
+    write_png(tmp_path / "x.png", grey)
+    assert np.array_equal(read_rgb(tmp_path / "x.png"), np.repeat(grey[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize(("color", "depth"), [(RGB, 8), (RGB, 16), (GREY_ALPHA, 8), (RGBA, 8), (GREY, 4), (GREY, 1)])
+def test_what_holds_no_ids_is_refused_as_ids(tmp_path: Path, color: int, depth: int) -> None:
+    write_png(tmp_path / "x.png", np.zeros((2, 2, CHANNELS[color]), np.int64), color, depth)
+    with pytest.raises(Problem, match=r"x\.png is no label map of the expected kind"):
+        read_ids(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(("color", "depth"), [(RGB, 16), (GREY_ALPHA, 8), (RGBA, 8), (GREY, 16), (GREY, 2)])
+def test_what_holds_no_colours_is_refused_as_colours(tmp_path: Path, color: int, depth: int) -> None:
+    write_png(tmp_path / "x.png", np.zeros((2, 2, CHANNELS[color]), np.int64), color, depth)
+    with pytest.raises(Problem, match=r"x\.png is no label map of the expected kind"):
+        read_rgb(tmp_path / "x.png")
+
+
+def test_other_files_are_named_and_refused(tmp_path: Path) -> None:
+    jpeg = io.BytesIO()
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(jpeg, "JPEG")
+    files = {"empty": b"", "jpeg": jpeg.getvalue(), "page": b"<!DOCTYPE html>" * 9, "signature": png(np.zeros((2, 2)), GREY, 8)[:8]}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(Problem, match=name) as caught:
+            read_ids(tmp_path / name)
+        assert caught.value.do
+    with pytest.raises(Problem, match="nowhere is missing"):
+        read_ids(tmp_path / "nowhere")
+
+
+def test_a_file_that_claims_absurd_dimensions_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    good = png(np.zeros((2, 2)), GREY, 8)
+    for width, height in [(65536, 65536), (2**31 - 1, 2**31 - 1), (0, 5), (5, 0), (10**9, 1)]:
+        head = struct.pack(">IIBBBBB", width, height, 8, GREY, 0, 0, 0)
+        (tmp_path / "bomb.png").write_bytes(good[:8] + chunk(b"IHDR", head) + good[33:])
+        with pytest.raises(Problem, match=r"bomb\.png claims to be"):
+            read_ids(tmp_path / "bomb.png")
+
+
+def test_pixels_beyond_the_palette_are_damage(tmp_path: Path) -> None:
+    write_png(tmp_path / "x.png", np.array([[0, 1], [2, 3]]), PALETTE, palette=COLORS[:3])
+    with pytest.raises(Problem, match="beyond its palette of 3"):
+        read_rgb(tmp_path / "x.png")
+
+
+SMALL = random_ids((6, 9), 4, seed=5)
+KINDS = {
+    "grey": png(SMALL, GREY, 8, extra=TEXT),
+    "grey in parts": png(SMALL, GREY, 8, parts=3),
+    "16 bit": png(SMALL * 9999, GREY, 16),
+    "grey with tRNS": png(SMALL, GREY, 8, extra=TRANSPARENT[GREY]),
+    "palette": png(SMALL, PALETTE, 8, palette=COLORS, extra=TEXT),
+    "4 bit palette": png(SMALL, PALETTE, 4, palette=COLORS, parts=2),
+    "RGB": png(COLORS[SMALL], RGB, 8),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_flipped_bit_changes_a_pixel_unseen(tmp_path: Path, kind: str) -> None:
+    read = read_rgb if kind in ("RGB", "palette", "4 bit palette") else read_ids
+    data = bytearray(KINDS[kind])
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    expected = read(path)
+    raised = 0
+    for bit in range(len(data) * 8):
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        data[bit // 8] ^= 1 << bit % 8
+        try:
+            pixels = read(path)
+        except Problem:
+            raised += 1
+        else:  # a part that holds no pixels: a comment, the length of the end
+            assert pixels.dtype == expected.dtype
+            assert np.array_equal(pixels, expected), f"bit {bit % 8} of byte {bit // 8}"
+    assert raised > 8 * (33 + 20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
+    read = read_rgb if kind in ("RGB", "palette", "4 bit palette") else read_ids
+    for length in range(len(KINDS[kind])):
+        (tmp_path / "x.png").write_bytes(KINDS[kind][:length])
+        with pytest.raises(Problem, match=r"x\.png"):
+            read(tmp_path / "x.png")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_hostile_bytes_never_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, kind: str, draw: st.DataObject) -> None:
+    data = KINDS[kind]
+    start, end = sorted(draw.draw(st.tuples(st.integers(0, len(data)), st.integers(0, len(data)))))
+    path = tmp_path_factory.mktemp("hostile") / "x.png"
+    path.write_bytes(data[:start] + draw.draw(st.binary(max_size=40)) + data[end:])
+    for read in (read_ids, read_rgb):
+        try:
+            pixels = read(path)
+        except Problem as problem:
+            assert "x.png" in problem.what
+        else:
+            assert pixels.size
