@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden_tree import GoldenTree, unpack
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -26,3 +28,9 @@ def full_tree() -> Path:
     if not (folder / "mseg" / "class_remapping_files").is_dir():
         pytest.skip("no full-size mseg-api tree: set MSEG_WIZARD_FULL_TREE to the folder that holds mseg/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> GoldenTree:
+    """The golden kit's archives unpacked once for all tests, where `#` and blanks are in the path. Add files, change none."""
+    return unpack(golden, tmp_path_factory.mktemp("golden") / "my images #1" / "mseg_dataset")

@@ -1,0 +1,99 @@
+"""PASCAL Context's .mat files → label maps: the one form that its authors used is read directly, every other by scipy."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mseg_wizard.labels.codec import MAX_PIXELS
+from mseg_wizard.progress import Problem
+
+VARIABLE = "LabelMap"
+_REPAIR = "The file is damaged or not the published one: extract its archive again."
+
+_UINT8, _INT32, _UINT16, _UINT32, _INT8, _MATRIX, _COMPRESSED = 2, 5, 4, 6, 1, 14, 15
+"""Types of the elements that a MATLAB 5 file is made of (MathWorks, "MAT-File Format")."""
+_UINT16_CLASS = 11
+
+
+def read_mat(path: Path | str) -> NDArray[np.uint16]:
+    """The variable `LabelMap`, (H, W) uint16."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
+    variables = _inflated(path, data)
+    found = _plain(variables[0]) if variables else None
+    return _with_scipy(path) if found is None else found
+
+
+def _inflated(path: Path | str, data: bytes) -> list[bytes]:
+    """The variables of a little-endian version 5 file, uncompressed; none of any other file.
+
+    Inflated here even where scipy reads them in the end: scipy doesn't look at the sum after the compressed bytes.
+    """
+    if data[124:128] != b"\x00\x01IM":
+        return []
+    variables = []
+    at = 128
+    while at < len(data):
+        if at + 8 > len(data):
+            raise Problem(f"{path} is cut short.", _REPAIR)
+        kind, size = struct.unpack_from("<II", data, at)
+        content = data[at : at + 8 + size]
+        if len(content) < 8 + size:
+            raise Problem(f"{path} is cut short.", _REPAIR)
+        if kind == _COMPRESSED:
+            inflate = zlib.decompressobj()
+            try:
+                # Bounded, so that a small file can't fill the memory.
+                content = inflate.decompress(content[8:], 2 * MAX_PIXELS + 1024)
+            except zlib.error as error:
+                raise Problem(f"{path} is damaged: {error}.", _REPAIR) from None
+            if not inflate.eof:
+                raise Problem(f"{path} is cut short or absurdly large.", _REPAIR)
+        variables.append(content)
+        at += 8 + size
+    return variables
+
+
+def _plain(content: bytes) -> NDArray[np.uint16] | None:
+    """A variable that is a plain uint16 matrix called `LabelMap`; None for anything else."""
+    if len(content) < 64:
+        return None
+    head = struct.unpack_from("<II IIII IIii II", content)
+    shape = head[8], head[9]
+    expected = (_MATRIX, len(content) - 8, _UINT32, 8, _UINT16_CLASS, head[5], _INT32, 8, *shape, _INT8, len(VARIABLE))
+    kind, size = struct.unpack_from("<II", content, 56)
+    width = {_UINT8: 1, _UINT16: 2}.get(kind, 0)
+    pixels = shape[0] * shape[1]
+    if head != expected or content[48:56] != VARIABLE.encode() or min(shape) < 1 or pixels > MAX_PIXELS:
+        return None
+    if not width or size != pixels * width or 64 + size > len(content):
+        return None
+    # Columns first, as MATLAB has it.
+    return np.ascontiguousarray(np.frombuffer(content, f"<u{width}", pixels, 64).reshape(shape[::-1]).T, np.uint16)
+
+
+def _with_scipy(path: Path | str) -> NDArray[np.uint16]:
+    # Here, because it takes 0.3 s of every worker's start and the published files never need it.
+    from scipy.io import loadmat, whosmat
+
+    try:
+        sizes = {name: shape for name, shape, _ in whosmat(str(path))}
+        if VARIABLE not in sizes:
+            raise Problem(f"{path} has no variable {VARIABLE}.", _REPAIR)
+        if len(sizes[VARIABLE]) != 2 or not 0 < sizes[VARIABLE][0] * sizes[VARIABLE][1] <= MAX_PIXELS:
+            raise Problem(f"{path}: {VARIABLE} has the shape {sizes[VARIABLE]}.", _REPAIR)
+        pixels = np.asarray(loadmat(str(path), variable_names=[VARIABLE])[VARIABLE])
+    except Problem:
+        raise
+    except Exception as error:  # scipy raises whatever it stumbles over: a damaged file is the one reason
+        raise Problem(f"{path} is damaged or no .mat file: {error}.", _REPAIR) from None
+    if pixels.dtype.kind not in "ui" or int(pixels.min()) < 0 or int(pixels.max()) > 65535:
+        raise Problem(f"{path}: {VARIABLE} holds {pixels.dtype}, not the ids of classes.", _REPAIR)
+    return np.ascontiguousarray(pixels, np.uint16)

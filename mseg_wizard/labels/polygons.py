@@ -1,0 +1,73 @@
+"""Polygon annotations (Cityscapes, IDD) → label maps and masks. Pillow draws: others, and Pillow before 11.2.1, fill differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mseg_wizard.labels.codec import MAX_PIXELS
+from mseg_wizard.progress import Problem
+
+_REPAIR = "The file is damaged or not the published one: extract its archive again."
+
+
+class Polygon(msgspec.Struct):
+    """One object of an annotation file."""
+
+    label: str
+    polygon: list[tuple[float, float]]
+    deleted: Any = 0
+    id: int | None = None
+
+
+class Scene(msgspec.Struct):
+    """One annotation file."""
+
+    imgHeight: int
+    imgWidth: int
+    objects: list[Polygon]
+
+
+def read_scene(path: Path | str) -> Scene:
+    """The objects of an annotation file, in its order."""
+    try:
+        scene = _decoder.decode(Path(path).read_bytes())
+    except OSError as error:
+        raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
+    except msgspec.DecodeError as error:
+        raise Problem(f"{path} is no polygon annotation: {error}.", _REPAIR) from None
+    if scene.imgHeight < 1 or scene.imgWidth < 1 or scene.imgHeight * scene.imgWidth > MAX_PIXELS:
+        raise Problem(f"{path} claims to be {scene.imgWidth:,} × {scene.imgHeight:,} pixels.", _REPAIR)
+    return scene
+
+
+_decoder = msgspec.json.Decoder(Scene)
+
+
+def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDArray[np.uint8]:
+    """Class ids, (H, W): the objects in file order, the later over the earlier.
+
+    Deleted objects, those of fewer than three points and those whose class `ids` lacks are left out; a class that ends in `group` is
+    looked up again without it.
+    """
+    scene = read_scene(path)
+    pixels = np.full((scene.imgHeight, scene.imgWidth), background, np.uint8)
+    draw = ImageDraw.Draw(_over(pixels))
+    for item in scene.objects:
+        id_ = ids.get(item.label, ids.get(item.label.removesuffix("group")))
+        if id_ is not None and not item.deleted and len(item.polygon) > 2:
+            draw.polygon(item.polygon, fill=id_)
+    return pixels
+
+
+def _over(pixels: NDArray[np.uint8]) -> Image.Image:
+    """An image that draws into the array itself: a copy of its pixels would cost more than the drawing."""
+    image = Image.frombuffer("L", pixels.shape[::-1], pixels, "raw", "L", 0, 1)
+    image.readonly = 0
+    return image
