@@ -1,0 +1,223 @@
+"""unpack: one archive's members as files below a folder: safe, whole, resumable. What archive it is and what follows is its caller's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.progress import Meter, Problem, Progress, printable, size
+from mseg_wizard.tasks.archives import MOST_MEMBERS, Reader, opened, too_many
+from mseg_wizard.tasks.landing import Landing
+from mseg_wizard.tasks.members import Member, Places
+
+RATIO = 1100
+"""Deflate makes at most 1032 bytes of one: an archive that promises more does not tell the truth."""
+DISK_BLOCK = 4096
+"""Bytes by which files take up space on most file systems."""
+EVERY = 0.1
+"""Seconds between two words about progress."""
+
+Plan = Sequence[tuple[Member, str]]
+"""What is unpacked, each member with its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What an archive brought, whether written now or found as it should be."""
+
+    files: int
+    bytes: int
+    written: int
+    """Files of these that were not there, or not so."""
+
+
+def unpack(
+    path: Path,
+    into: Path,
+    *,
+    take: Mapping[str, str] | None = None,
+    skip: Sequence[str] = (),
+    shared: Sequence[str] = (),
+    expands: float = 1.0,
+    at_most: int | None = None,
+    spare: int = 0,
+) -> Generator[Progress, None, Unpacked]:
+    """Unpack the archive at `path` below the folder `into`; when it returns, all of it is there, checked and on the disk.
+
+    `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out, and without `take`
+    all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is there stays as it is. `expands`: bytes
+    that a tar.gz is expected to bring for each of its own (other archives say it themselves). `at_most`: bytes beyond which it is refused.
+    `spare`: bytes that must stay free.
+
+    Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing is written before
+    all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
+    Raises Problem: unsafe, no room, and Damaged where fetching it again may help.
+    """
+    name = printable(path.name, 100)
+
+    def work(job: Job) -> Unpacked:
+        with opened(path) as reader:
+            places = Places(name, take or {}, skip, _inside(path, into))
+            plan = None
+            if reader.listed is not None:
+                plan = [(member, target) for member in reader.listed if (target := places.place(member))]
+                _believable(reader, plan, at_most)
+            try:
+                with Landing(into, hold=plan is None) as landing:
+                    if plan is not None:
+                        _room(name, into, spare, *_needed(plan, places, landing, tuple(shared)))
+                    else:
+                        already = _already(path, into, (take or {"": ""}).values())
+                        _room(name, into, spare, max(0, int(reader.size * expands) - already))
+                    return _write(job, reader, plan, places, landing, tuple(shared), at_most)
+            except OSError as error:
+                raise _failed(error, name, into) from None
+
+    return (yield from background(work, Progress(f"unpacking {name}", 0, None, "B")))
+
+
+def _write(
+    job: Job, reader: Reader, plan: Plan | None, places: Places, landing: Landing, shared: tuple[str, ...], at_most: int | None
+) -> Unpacked:
+    """Every member to its place, then all of it made durable. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
+    targets = {member.name: target for member, target in plan or ()}
+    total = reader.size if plan is None else sum(member.size for member, _ in plan)
+    doing = f"unpacking {reader.name}"
+    meter, said = Meter(), 0.0
+    count = done = came = files = written = 0
+
+    def tell(more: int = 0) -> None:
+        nonlocal done, said
+        done += more
+        job.check()
+        if (now := time.monotonic()) - said >= EVERY:
+            said, at = now, done if plan is not None else reader.position
+            job.say(Progress(doing, at, total, "B", meter.rate(at)))
+
+    def told(content: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in content:
+            tell(len(piece))
+            yield piece
+
+    for count, (member, content) in enumerate(reader.walk(), 1):
+        tell()
+        target = places.place(member) if plan is None else targets.get(member.name)
+        if plan is None and count > MOST_MEMBERS:
+            raise too_many(reader.name)
+        if target is None:
+            # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
+            for _ in content if plan is None else ():
+                tell()
+            continue
+        if member.folder:
+            landing.make(target)
+            continue
+        doing = f"unpacking {reader.name}: {printable(target.partition('/')[0], 60)}"
+        files, came = files + 1, came + member.size
+        if plan is None and at_most is not None and came > at_most:
+            raise _too_much(reader.name, at_most)
+        before, there = done, landing.size(target)
+        if _stays(member.name, member.size, there, shared):
+            tell(member.size)
+        elif member.crc is None or there != member.size or _checksum(told(landing.read(target))) != member.crc:
+            done = before
+            written += landing.write(target, told(content), member.size)
+    job.say(Progress(f"saving what came out of {reader.name}", total, total, "B"))
+    landing.finish()
+    return Unpacked(files, came, written)
+
+
+def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
+    """Raise Problem where more is promised than can be, or than the caller takes."""
+    promised = sum(member.size for member, _ in plan)
+    if promised > RATIO * reader.size:
+        raise Problem(
+            f"{reader.name} promises {size(promised)}, which an archive of {size(reader.size)} cannot hold.",
+            "It is damaged or made to do harm: take it from its publisher.",
+        )
+    if at_most is not None and promised > at_most:
+        raise _too_much(reader.name, at_most)
+
+
+def _needed(plan: Plan, places: Places, landing: Landing, shared: tuple[str, ...]) -> tuple[int, int]:
+    """Bytes and inodes that are still to come."""
+    need = files = 0
+    for member, target in plan:
+        if member.folder:
+            continue
+        there = landing.size(target)
+        if there != member.size and not _stays(member.name, member.size, there, shared):
+            need += -(-member.size // DISK_BLOCK) * DISK_BLOCK
+            files += there is None
+    return need, files + sum(landing.listing(folder) is None for folder in places.folders)
+
+
+def _room(name: str, into: Path, spare: int, need: int, files: int = 0) -> None:
+    """Raise Problem unless the disk has room for so many bytes and inodes."""
+    disk = os.statvfs(into)
+    free = disk.f_bavail * disk.f_frsize
+    if need and free < need + spare:
+        raise Problem(
+            f"Unpacking {name} needs {size(need + spare)}, and {into} has {size(free)} free.",
+            f"Free {size(need + spare - free)} there, then start again.",
+        )
+    # A file system that does not count inodes (btrfs) says that it has none at all.
+    if disk.f_files and disk.f_favail < files:
+        raise Problem(
+            f"Unpacking {name} needs {files:,} files (inodes), and {into} has room for {disk.f_favail:,}.",
+            "Remove files that you don't need there, or take a disk with more inodes, then start again.",
+        )
+
+
+def _stays(name: str, length: int, there: int | None, shared: tuple[str, ...]) -> bool:
+    """Whether the copy that another archive brought stays. An empty one is what a power cut can leave."""
+    return there is not None and name.startswith(shared) and (there > 0 or there == length)
+
+
+def _already(path: Path, into: Path, targets: Iterable[str]) -> int:
+    """Bytes of all files that lie where the archive's members go, without the archive."""
+    root, archive = into.resolve(), path.resolve()
+    found = {}
+    for target in targets:
+        for folder, _, names in os.walk(root / target):
+            for file in (Path(folder, name) for name in names):
+                with suppress(OSError):
+                    found[file] = file.lstat().st_size if file != archive else 0
+    return sum(found.values())
+
+
+def _checksum(pieces: Iterator[bytes]) -> int:
+    crc = 0
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+    return crc
+
+
+def _inside(path: Path, into: Path) -> str:
+    """The archive's own path below `into`; empty if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(into.resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+def _too_much(name: str, at_most: int) -> Problem:
+    return Problem(f"{name} holds more than {size(at_most)}, far more than it should.", "Take it from its publisher.")
+
+
+def _failed(error: OSError, name: str, into: Path) -> Problem:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        disk = os.statvfs(into)
+        what = "its last inode is taken" if disk.f_files and not disk.f_favail else f"{size(disk.f_bavail * disk.f_frsize)} are free"
+        return Problem(
+            f"The disk is full: {name} is not completely unpacked into {into} ({what}).",
+            "Make room, then start again: what is unpacked stays.",
+        )
+    return Problem(f"{name} can't be unpacked into {into}: {error.strerror}.", "Make that possible, then start again.")
