@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mseg_wizard import __version__, pool
@@ -59,18 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    destination = argparse.ArgumentParser(add_help=False)
-    destination.add_argument("--dest", type=Path, metavar="DIR", help="MSEG_DST_DIR: the folder that will hold mseg_dataset/")
-    work = argparse.ArgumentParser(add_help=False, parents=[destination])
-    work.add_argument("--answers", type=Path, metavar="FILE", help="TOML with one table per step and one key per field")
-    work.add_argument("--mirror", metavar="DIR_OR_URL", help="take archives by file name from here, and mseg-api/ or mseg-api.zip; never changed")
-    work.add_argument("--route", action="append", default=[], metavar="ORIGIN=ORIGIN", help="send requests for one origin to another")
-    work.add_argument("--workers", type=_workers, metavar="N", help="worker processes (default: the cores this process may use)")
-    work.add_argument("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
-    work.add_argument("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
-    work.add_argument("--take-over", action="store_true", help="go on although another host's wizard left its lock")
     parser = argparse.ArgumentParser(
-        prog="mseg-wizard", parents=[work], epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="mseg-wizard", parents=[_work_options()], epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes.",
     )
     parser.add_argument("--version", action="version", version=f"mseg-wizard {__version__}")
@@ -78,25 +68,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_guided)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    # A sub-command's absent option must not hide the one that stands before it.
-    def command(name: str, parent: argparse.ArgumentParser, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, parents=[parent], help=text, description=text, argument_default=argparse.SUPPRESS)
-        for action in sub._actions:
+    def command(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, parents=parents, help=text, description=text)
+        for action in sub._actions:  # an option that is absent after the command must not hide the one before it
             if action.dest != "help":
                 action.default = argparse.SUPPRESS
         return sub
 
-    sub = command("run", work, "the journey unattended, in plain lines")
+    sub = command("run", "the journey unattended, in plain lines", _work_options())
     sub.add_argument("--until", metavar="STEP", help="stop after this step")
     sub.set_defaults(command=_run)
-    sub = command("status", destination, "where every step stands")
+    sub = command("status", "where every step stands", _destination_option())
     sub.add_argument("--json", action="store_true", help="for scripts")
     sub.set_defaults(command=_status)
-    sub = command("steps", argparse.ArgumentParser(add_help=False), "the steps, or one step in its own words")
+    sub = command("steps", "the steps, or one step in its own words")
     sub.add_argument("step", nargs="?", metavar="STEP")
     sub.set_defaults(command=_steps)
-    command("doctor", destination, "what this machine offers for the job").set_defaults(command=_doctor)
-    sub = command("practice", argparse.ArgumentParser(add_help=False), "the whole journey in miniature, without network or account")
+    command("doctor", "what this machine offers for the job", _destination_option()).set_defaults(command=_doctor)
+    sub = command("practice", "the whole journey in miniature, without network or account")
     sub.add_argument("--plain", action="store_true", help="unattended, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
     sub.add_argument("--keyring", action="store_true", help=f"keep its secrets in the system keyring, under {PRACTICE_SERVICE}")
@@ -104,10 +93,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _destination_option() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--dest", type=Path, metavar="DIR", help="MSEG_DST_DIR: the folder that will hold mseg_dataset/")
+    return options
+
+
+def _work_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False, parents=[_destination_option()])
+    add = options.add_argument
+    add("--answers", type=Path, metavar="FILE", help="TOML with one table per step and one key per field")
+    add("--mirror", metavar="DIR_OR_URL", help="take archives by file name from here, and mseg-api/ or mseg-api.zip; it is never changed")
+    add("--route", action="append", default=[], metavar="ORIGIN=ORIGIN", help="send requests for one origin to another")
+    add("--workers", type=_workers, metavar="N", help="worker processes (default: the cores this process may use)")
+    add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
+    add("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
+    add("--take-over", action="store_true", help="go on although another host's wizard left its lock")
+    return options
+
+
 def _guided(args: argparse.Namespace) -> int:
     steps = load()
     answers = _answers(args, steps)
-    options = _options(args, attended=True)
+    options = replace(_options(args), attended=True, by_questions=args.plain)
     destination = _destination(args, answers, offer_last=True)
     if args.plain:
         with _opened(steps, _wanted(destination), options, answers, take_over=args.take_over) as ctx:
@@ -131,7 +139,7 @@ def _run(args: argparse.Namespace) -> int:
     if until is not None and until not in ids:
         raise Usage(f"There is no step {until!r}.", f"The steps are: {', '.join(ids)}.")
     destination = _wanted(_destination(args, answers, offer_last=False))
-    with _opened(steps, destination, _options(args, attended=False), answers, take_over=args.take_over) as ctx:
+    with _opened(steps, destination, _options(args), answers, take_over=args.take_over) as ctx:
         return unattended(ctx, steps[: ids.index(until) + 1] if until else steps)
 
 
@@ -233,14 +241,16 @@ def _answers(args: argparse.Namespace, steps: tuple[Step, ...]) -> Answers:
     return read_answers(args.answers, steps) if args.answers else {}
 
 
-def _options(args: argparse.Namespace, *, attended: bool) -> Options:
+def _options(args: argparse.Namespace) -> Options:
     try:
         Routes.parse(args.route)
     except Problem as problem:
         raise Usage(problem.what, problem.do) from None
     if args.mirror and not args.mirror.startswith(("http://", "https://")) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
-    return Options(args.mirror, tuple(args.route), args.workers, attended, frozenset(args.allow), args.keep_archives)
+    return Options(
+        args.mirror, tuple(args.route), args.workers, consents=frozenset(args.allow), keep_archives=args.keep_archives
+    )
 
 
 def _destination(args: argparse.Namespace, answers: Answers, *, offer_last: bool) -> Path | None:

@@ -1,0 +1,85 @@
+"""Making label files in the workers: what is missing is made, what fails is named. What the files mean is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.labels.codec import sync
+from mseg_wizard.pool import each
+from mseg_wizard.progress import Meter, Problem, Progress
+from mseg_wizard.tasks.holdings import Folders
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SYNCED_AT_ONCE = 256
+
+
+def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
+    """Those of `outputs`, paths below mseg_dataset/, that aren't there."""
+    folders = Folders(ctx.dataset)
+    return [output for output in outputs if not folders.has(output)]
+
+
+def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
+    """Those that the running call has to make; sweeps what a killed run left half written.
+
+    After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once the user agreed
+    (raises Consent until then): label maps of other programs are never taken on trust.
+    """
+    missing = missing_outputs(ctx, outputs)
+    if ctx.foreign:
+        if there := len(outputs) - len(missing):
+            key = f"remake:{ctx.call}"
+            if key not in ctx.consents:
+                raise Consent(
+                    f"{there:,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not made by this wizard.",
+                    f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
+                    key,
+                )
+            return frozenset(outputs)
+        ctx.adopt()
+    for folder in {output.rpartition("/")[0] for output in outputs}:
+        (ctx.dataset / folder).mkdir(parents=True, exist_ok=True)
+        for name in Folders(ctx.dataset).names(folder):
+            if name.startswith(".") and name.endswith(".tmp"):
+                (ctx.dataset / folder / name).unlink(missing_ok=True)
+    return frozenset(outputs if ctx.distrust else missing)
+
+
+def make(
+    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str]
+) -> Generator[Progress, None, list[Result]]:
+    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
+    results: list[Result] = []
+    faults: list[str] = []
+    meter = Meter()
+    yield Progress(doing, 0, len(items), "images")
+    for outcomes in each(ctx.pool(), work, items):
+        for outcome in outcomes:
+            if outcome.fault:
+                faults.append(f"{name(outcome.item)}: {outcome.fault}")
+            elif outcome.result is not None:
+                results.append(outcome.result)
+        done = len(results) + len(faults)
+        yield Progress(doing, done, len(items), "images", meter.rate(done))
+    if faults:
+        raise Problem(
+            f"{len(faults):,} of {len(items):,} images could not be made into label maps; the others are done.",
+            "Mend what is named, then start again: only what is missing is made.",
+            faults,
+        )
+    return results
+
+
+def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
+    """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
+    for done in range(0, len(outputs), SYNCED_AT_ONCE):
+        yield Progress("making sure that the disk has them", done, len(outputs), "files")
+        with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
+            sync(f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE])
+    sync({ctx.dataset / Path(output).parent for output in outputs})

@@ -1,0 +1,146 @@
+"""remap: the label maps of one dataset in semseg form, made from its raw labels in one pass over each image."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.context import Context
+from mseg_wizard.labels.panoptic import read_annotations
+from mseg_wizard.labels.remap import Item, recipe
+from mseg_wizard.labels.remap import remap as remap_image
+from mseg_wizard.progress import Problem, Progress, printable
+from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
+
+SPLITS = ("train", "val")
+Plan = dict[str, tuple[str | None, ...]]
+"""Raw label → outputs, one for each target; all below mseg_dataset/."""
+
+
+def remap(
+    ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str] = SPLITS, consumes: str = ""
+) -> Generator[Progress, None, None]:
+    """Make the label maps of `targets` from those of `source`; an image's failure is named and the others go on.
+
+    `consumes`: folder of raw labels, below the dataset's, that is removed once every output was checked.
+    """
+    yield Progress("looking for what is missing", unit="images")
+    plan = _plan(ctx, source, targets, reader, splits)
+    outputs = [output for row in plan.values() for output in row if output]
+    wanted = outputs_to_make(ctx, outputs)
+    rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
+    rows = {raw: row for raw, row in rows.items() if any(row)}
+    segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
+    items = [
+        Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw, b""))
+        for raw, row in rows.items()
+    ]
+    work = functools.partial(remap_image, recipe(ctx.tree, reader, source, targets))
+    oddities = yield from make(ctx, f"remapping {source}", work, items, _name)
+    for what, count in (
+        ("an id that no class has", sum(odd.unnamed for odd in oddities)),
+        ("a colour that no class has", sum(odd.uncolored for odd in oddities)),
+    ):
+        if count:
+            ctx.note(f"{source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
+    yield from synced(ctx, outputs)
+    if consumes and not missing_outputs(ctx, outputs):
+        _consume(ctx.dataset / ctx.tree.root(source) / consumes)
+
+
+def remap_missing(
+    ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str] = SPLITS, consumes: str = ""
+) -> list[str]:
+    return missing_outputs(ctx, (output for row in _plan(ctx, source, targets, reader, splits).values() for output in row if output))
+
+
+def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> Plan:
+    """Which raw label gives which outputs: line i of the source's list pairs with line i of each target's; repeated lines count once."""
+    root = ctx.tree.root(source)
+    plan: Plan = {}
+    for split in splits:
+        lists = [ctx.tree.rows(taxonomy, split) for taxonomy in (source, *targets)]
+        if len({len(rows) for rows in lists}) > 1:
+            lengths = ", ".join(f"{name} {len(rows)}" for name, rows in zip((source, *targets), lists, strict=True))
+            raise Problem(f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again.")
+        for first, *others in zip(*lists, strict=True):
+            if first.label is not None:
+                outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
+                plan[RAW[reader](f"{root}/{first.label}")] = outputs
+    return plan | {raw: outputs for raw, outputs in UNLISTED[reader](ctx, root, len(targets)) if raw not in plan}
+
+
+def _mat(label: str) -> str:
+    """PASCAL Context's dump → the .mat that it is made from."""
+    folder, _, name = label.rpartition("/")
+    return f"{folder.rpartition('/')[0]}/trainval/{Path(name).stem}.mat"
+
+
+def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+    """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
+    for path in sorted((ctx.dataset / root / "trainval").glob("*.mat")):
+        yield f"{root}/trainval/{path.name}", (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1))
+
+
+def _polygons(label: str) -> str:
+    """IDD's label map → the polygons that it is drawn from."""
+    return label.replace("_labelids.png", "_polygons.json")
+
+
+def _unlisted_polygons(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+    for path in sorted((ctx.dataset / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
+        raw = f"{root}/{path.relative_to(ctx.dataset / root).as_posix()}"
+        yield raw, (raw.replace("_polygons.json", "_labelids.png"), *[None] * (targets - 1))
+
+
+def _same(label: str) -> str:
+    return label
+
+
+def _none(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+    yield from ()
+
+
+RAW = {"ids": _same, "colors": _same, "panoptic": _same, "mat": _mat, "polygons": _polygons}
+"""The path of the raw label, from the one that the source's list names."""
+UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_mats, "polygons": _unlisted_polygons}
+"""Raw labels that no list names and MSeg dumps all the same."""
+
+
+def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, bytes]]:
+    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder."""
+    folders = sorted({raw.rpartition("/")[0] for raw in rows})
+
+    def read(_: Job) -> dict[str, dict[str, bytes]]:
+        return {folder: read_annotations(ctx.dataset / f"{folder}.json") for folder in folders}
+
+    found = yield from background(read, Progress("reading the panoptic annotations", unit="images"))
+    segments = {}
+    undescribed = []
+    for raw in rows:
+        folder, _, name = raw.rpartition("/")
+        if name in found[folder]:
+            segments[raw] = found[folder][name]
+        else:
+            undescribed.append(f"{raw}: its annotation file does not describe it")
+    if undescribed:
+        raise Problem(
+            f"{len(undescribed):,} images have no panoptic annotation.", "Extract panoptic_annotations_trainval2017.zip again.", undescribed
+        )
+    return segments
+
+
+def _name(item: Item) -> str:
+    return printable(item.source)
+
+
+def _consume(folder: Path) -> None:
+    """Remove a folder of raw labels: renamed first, so that a kill never leaves half of it under its name."""
+    doomed = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
