@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,7 +74,7 @@ class Asked:
     """Bytes of the body."""
 
 
-Plan = bytes | Path | Answer | Sequence[Answer] | Callable[[Asked], Answer]
+Plan = bytes | Path | Answer | list[Answer] | Callable[[Asked], Answer]
 """For one path: a body; a folder (whose files appear below the path); one answer; one after another (the last stays); a rule."""
 
 
@@ -119,11 +119,9 @@ class FaultyServer:
             return Answer(body=found)
         if isinstance(found, Answer):
             return found
-        if isinstance(found, Sequence):
+        if isinstance(found, list):
             return found[min(count, len(found)) - 1]
-        if found is None or isinstance(found, Path):
-            return page("Not Found", status=404)
-        return found(asked)
+        return found(asked) if callable(found) else page("Not Found", status=404)
 
     def close(self) -> None:
         self.closing.set()
@@ -177,7 +175,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
     def do_GET(self) -> None:
@@ -191,9 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
             owner.stalled.set()
             self._until_left(owner)
             return
-        status, body, extra = _ranged(answer, self.headers)
+        status, body, extra = _ranged(answer, asked.headers)
         asked.status = status
-        self.send_response(status)
+        self.send_response_only(status)
+        if "Date" not in dict(answer.headers):
+            self.send_header("Date", self.date_time_string())
         for name, value in {"Content-Type": answer.kind, "ETag": answer.etag, "Last-Modified": answer.modified, **extra}.items():
             if value:
                 self.send_header(name, value)

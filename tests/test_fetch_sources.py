@@ -17,8 +17,8 @@ from mseg_wizard.progress import Progress
 from mseg_wizard.tasks.fetch import Expected, LinkRefused, Location, fetch
 from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import Secret
-from tests.faulty_server import Answer, page, redirect, s3_error, serving, with_body
-from tests.fetching import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem
+from tests.faulty_server import Answer, page, redirect, s3_error, serving
+from tests.fetching import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at
 
 SIGNED = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20200101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=0123456789abcdef"
 
@@ -120,12 +120,21 @@ def test_a_wrong_hash_is_told_with_both_values_and_the_source(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["sha256", "sha1", "md5"])
-def test_each_published_kind_of_hash_is_checked(tmp_path: Path, kind: str) -> None:
-    right = Expected(**{kind: hashlib.new(kind, BODY).hexdigest().upper()})
+@pytest.mark.parametrize(
+    "right",
+    [
+        Expected(sha256=SHA256.upper()),
+        Expected(sha1=hashlib.sha1(BODY, usedforsecurity=False).hexdigest()),
+        Expected(md5=hashlib.md5(BODY, usedforsecurity=False).hexdigest()),
+    ],
+    ids=["sha256", "sha1", "md5"],
+)
+def test_each_published_kind_of_hash_is_checked(tmp_path: Path, right: Expected) -> None:
+    kind, value = next(iter(right.hashes.items()))
     with serving({"/right.zip": BODY, "/wrong.zip": OTHER}) as server:
         finish(fetch(tmp_path / "right.zip", [Location(f"{server.url}/right.zip")], right, patience=QUICK))
-        assert kind in problem(fetch(tmp_path / "wrong.zip", [Location(f"{server.url}/wrong.zip")], right, patience=QUICK)).what
+        found = problem(fetch(tmp_path / "wrong.zip", [Location(f"{server.url}/wrong.zip")], right, patience=QUICK))
+    assert f"its {kind} is {hashlib.new(kind, OTHER).hexdigest()}, the published one is {value}" in found.what
 
 
 def test_a_wrong_size_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
@@ -205,7 +214,7 @@ def test_waits_grow_and_are_spread() -> None:
 def test_an_expired_link_asks_for_a_fresh_one_and_keeps_what_is_here(tmp_path: Path, status: int) -> None:
     target = tmp_path / "a.zip"
     refusal = s3_error(status, "AccessDenied", "Request has expired")
-    with serving({"/a.zip": with_body(BODY, Answer(cut=300_000)) + [refusal, Answer(body=BODY)], "/b.zip": OTHER}) as server:
+    with serving({"/a.zip": [Answer(body=BODY, cut=300_000), refusal, Answer(body=BODY)], "/b.zip": OTHER}) as server:
         pasted = Location(Secret(f"{server.url}/a.zip?{SIGNED}"))
         found = problem(fetch(target, [pasted, Location(f"{server.url}/b.zip")], patience=QUICK))
         assert isinstance(found, LinkRefused)
@@ -218,6 +227,16 @@ def test_an_expired_link_asks_for_a_fresh_one_and_keeps_what_is_here(tmp_path: P
         assert server.ranges("/a.zip") == [None, "bytes=300000-", "bytes=300000-"]
         assert server.sent("/b.zip") == []
     assert target.read_bytes() == BODY
+
+
+def test_a_fresh_link_may_have_another_path_but_must_be_the_same_file(tmp_path: Path) -> None:
+    for name, again in (("same", BODY), ("other", OTHER)):
+        target, tag = tmp_path / f"{name}.zip", '"one"' if again == BODY else '"two"'
+        with serving({"/tok1/a.zip": Answer(body=BODY, stall=300_000), "/tok2/a.zip": Answer(body=again, etag=tag)}) as server:
+            stopped_at(300_000, target, fetch(target, [Location(Secret(f"{server.url}/tok1/a.zip"))], patience=QUICK))
+            finish(fetch(target, [Location(Secret(f"{server.url}/tok2/a.zip"))], patience=QUICK))
+            assert server.sent("/tok2/a.zip") == [len(BODY) - 300_000 if again == BODY else len(OTHER)]
+        assert target.read_bytes() == again
 
 
 def test_a_refused_link_makes_way_while_nothing_is_here(tmp_path: Path) -> None:
@@ -240,7 +259,7 @@ def test_a_pasted_link_that_leads_to_a_page_asks_for_a_fresh_one(tmp_path: Path,
 
 def test_a_signature_that_a_redirect_brought_is_renewed_by_asking_the_first_address_again(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    store = with_body(BODY, Answer(cut=300_000)) + [s3_error(403, "AccessDenied", "Request has expired"), Answer(body=BODY)]
+    store = [Answer(body=BODY, cut=300_000), s3_error(403, "AccessDenied", "Request has expired"), Answer(body=BODY)]
     with serving({"/a.zip": redirect(f"/store/a.zip?{SIGNED}"), "/store/a.zip": store}) as server:
         finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
         assert server.ranges("/store/a.zip") == [None, "bytes=300000-", "bytes=300000-"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -13,12 +14,20 @@ import httpx
 from mseg_wizard.progress import Problem, printable, size
 from mseg_wizard.tasks import pages
 from mseg_wizard.tasks.partial import Note
-from mseg_wizard.tasks.wanted import Source
+from mseg_wizard.tasks.wanted import Location, Source
 from mseg_wizard.tasks.web import Web, expiry
 
 
-class LinkRefused(Problem):
+class Unavailable(Problem):
+    """No source gave the file."""
+
+
+class LinkRefused(Unavailable):
     """A pasted link that the server no longer takes: a fresh one is needed, and what is there is kept."""
+
+    def __init__(self, what: str, do: str, items: Iterable[str], location: Location) -> None:
+        super().__init__(what, do, items)
+        self.location = location
 
 
 class Refused(Exception):
@@ -125,17 +134,22 @@ def failed(error: httpx.TransportError, web: Web, stall: float) -> Refused | Aga
         cause = cause.__cause__ or cause.__context__
     if cause is not None:
         return Refused(f"its certificate can't be verified ({web.clean(cause.verify_message)})")
+    if isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error):  # httpx parses it before we do
+        return Refused("it redirects to something that is no web address")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return Refused("its address can't be used")
+    host = ""
+    with suppress(RuntimeError):  # raised where there is no request to ask
+        host = f" to {web.clean(error.request.url.host)}"
     words = {
-        httpx.ConnectTimeout: "it takes no connection",
+        httpx.ConnectTimeout: f"no connection{host} in time",
         httpx.ReadTimeout: f"it sent nothing for {stall:.0f} s",
         httpx.WriteTimeout: f"it took nothing for {stall:.0f} s",
         httpx.RemoteProtocolError: "the connection ended early",
         httpx.ReadError: "the connection broke",
         httpx.WriteError: "the connection broke",
         httpx.ProxyError: "the proxy refuses",
-    }.get(type(error), "no connection")
+    }.get(type(error), f"no connection{host}")
     detail = web.clean(str(error)) if isinstance(error, httpx.ConnectError | httpx.ProxyError) else ""
     return Again(words + (f" ({detail})" if detail else ""))
 
@@ -150,7 +164,10 @@ def failure(name: str, kept: int, refusals: Sequence[tuple[Source, Refused]]) ->
             late = ends is not None and ends < datetime.now(UTC)
             why = f"expired on {ends:%Y-%m-%d at %H:%M} UTC" if late else f"is not accepted: {refused}"
             return LinkRefused(
-                f"The link to {name} at {source.title} {why}.", f"Get a fresh link, the way you got this one, and paste it.{keeps}", reasons
+                f"The link to {name} at {source.title} {why}.",
+                f"Get a fresh link, the way you got this one, and paste it.{keeps}",
+                reasons,
+                source.location,
             )
     what = f"{name} could not be downloaded. {printable('; '.join(reasons) or 'No source for it is known', 2000)}."
-    return Problem(what, f"Start again later, or name another source for it: a file, a folder or a link.{keeps}", reasons)
+    return Unavailable(what, f"Start again later, or name another source for it: a file, a folder or a link.{keeps}", reasons)

@@ -118,7 +118,7 @@ class _Fetch:
                         raise Refused(str(again), link=source.pasted) from None
                     self.logged_in, relogged = False, True
                     continue
-                limit = self.patience.tries if last or best else self.patience.tries_before_next
+                limit = self.patience.tries if best or (last and not source.location.doubtful) else self.patience.tries_before_next
                 if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
                     asked = f", and asks to wait {duration(again.after)}" if again.after else ""
                     raise Refused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
@@ -240,7 +240,9 @@ class _Fetch:
             wrong.append("the server did not say how long the file is: only unpacking it can show whether it is whole")
         self.job.check()
         self.part.finish()
-        return Fetched(length, sums["sha256"], sums["md5"], source.title, tuple(f"{source.title}: {text}" for text in wrong))
+        return Fetched(
+            length, sums["sha256"], sums["md5"], source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong)
+        )
 
     def _binding(self, source: Source, final: httpx.URL | None) -> bool:
         """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""

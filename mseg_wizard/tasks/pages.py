@@ -50,16 +50,12 @@ def page(head: bytes, content_type: str = "", encoding: str = "") -> Page | None
 def misfit(name: str, head: bytes) -> str:
     """Why a file called `name` cannot begin with these bytes, in words that follow "it"; empty where it can."""
     name = name.lower()
-    if name.endswith((".tar.gz", ".tgz", ".gz")):
-        if not head.startswith(b"\x1f\x8b"):
-            return "is not a gzip archive"
+    if name.endswith((".tar.gz", ".tgz")):
+        # Looking inside too: some servers compress what is compressed already.
         inner = _inflated(head)
-        # Some servers compress what is compressed already.
-        return (
-            ""
-            if (name.endswith(".gz") and not name.endswith(".tar.gz")) or len(inner) < HEAD or _tar(inner)
-            else "is not a tar archive in gzip"
-        )
+        return "" if head.startswith(b"\x1f\x8b") and (len(inner) < HEAD or _tar(inner)) else "is not a gzipped tar archive"
+    if name.endswith(".gz"):
+        return "" if head.startswith(b"\x1f\x8b") else "is not a gzip file"
     if name.endswith(".tar"):
         return "" if _tar(head) else "is not a tar archive"
     if name.endswith(".zip"):

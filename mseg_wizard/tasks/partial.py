@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -112,7 +112,7 @@ class Partial:
     def write(self, data: bytes) -> None:
         """Straight to the kernel: a killed process loses no byte."""
         rest = memoryview(data)
-        with disk(self.path, self.size):
+        with disk(self.path, lambda: self.size):
             while rest and self._file:
                 written = self._file.write(rest) or 0
                 self.size += written
@@ -125,7 +125,7 @@ class Partial:
     def sync(self) -> None:
         """Make what is there survive a power cut."""
         if self._file and self.note:
-            with disk(self.path, self.size):
+            with disk(self.path, lambda: self.size):
                 os.fsync(self._file.fileno())
                 self._save(replace(self.note, synced=self.size))
 
@@ -149,7 +149,7 @@ class Partial:
 
     def finish(self) -> None:
         """Give the whole and checked file its name, so that a power cut can't take it back."""
-        with disk(self.path, self.size):
+        with disk(self.path, lambda: self.size):
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
             self.close()
@@ -231,12 +231,12 @@ class Hasher:
 
 
 @contextmanager
-def disk(path: Path, kept: int = 0) -> Iterator[None]:
+def disk(path: Path, kept: Callable[[], int] = lambda: 0) -> Iterator[None]:
     """What the file system refuses becomes a Problem that says what to do."""
     try:
         yield
     except OSError as error:
-        keeps = f" The {size(kept)} that are here are kept." if kept else ""
+        keeps = f" The {size(kept())} that are here are kept." if kept() else ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             full = "The disk is full" if error.errno == errno.ENOSPC else "Your quota is used up"
             raise Problem(f"{full}: {path} can't grow.", f"Make room on {path.parent} and start again.{keeps}") from None

@@ -21,9 +21,12 @@ class Location:
     """A Secret is a pasted link: where it is refused, a fresh one is asked for."""
     login: Callable[[Web], None] | None = None
     """Logs in through the connection it is given, leaving cookies or headers there; called before the first request and again when the
-    server asks for a login. Raises Problem where the credentials are wrong, httpx.TransportError where the network fails."""
+    server asks for a login. Raises Problem where the credentials are wrong, Again where it may work later, httpx.TransportError where the
+    network fails."""
     named: bool = False
     """The user named this place: where `Expected.lenient` is set, its file may differ from the published one."""
+    doubtful: bool = False
+    """It may well not be there any more: while nothing has come from it, it is given up as quickly as if another place were left."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Fetched:
     md5: str
     source: str
     """Where it came from: never a query, of a pasted link only the origin."""
+    location: Location
     warnings: tuple[str, ...] = ()
 
 
@@ -87,7 +91,7 @@ class Source:
     """None where it is no address."""
     title: str
     key: str
-    """Digest of origin and path: a fresh link to the same file is the same source."""
+    """Digest of origin and path, of a pasted link's origin alone: a fresh link to the same file is the same source."""
     pasted: bool
     """A fresh link would be another chance."""
 
@@ -103,6 +107,6 @@ def source_of(location: Location, web: Web) -> Source:
         return Source(location, None, "the pasted link" if secret else "an address that can't be read", "", secret)
     if secret:
         web.hide(url.path, *url.path.split("/"))
-    place = origin(url).encode() + url.raw_path.split(b"?")[0]
+    place = origin(url).encode() + (b"" if secret else url.raw_path.split(b"?")[0])
     title = f"{origin(url)}/…" if secret else shown(url)
     return Source(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or signed(url))
