@@ -42,10 +42,11 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
         yield Progress(f"checking: {call.title}", call=call.key)
         if call.key in ctx.store.journal.finished and not _missing(ctx, call):
             checked.add(call.key)
+            yield Progress("complete", call=call.key)
             continue
         if lacks := waiting(step, ctx):
             labels = ", ".join(step.field(name).label for name in lacks)
-            what = f"Step {step.number}, {step.title}, waits for you: {labels}."
+            what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
             raise Waiting(what, f"Fill in the form of step {step.id}.", step.id, lacks)
         yield from start(ctx, call)
         checked.add(call.key)
@@ -66,6 +67,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     ctx.foreign = call.key not in store.journal.made
     ctx.distrust = store.start(call.key)
     began = time.monotonic()
+    progress = Progress(call.title)
     log.info("%s: begins", call.key)
     try:
         for progress in TASKS[call.task].run(ctx, **call.args):
@@ -81,6 +83,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         )
     store.finish(call.key)
     log.info("%s: complete", call.key)
+    yield Progress("complete", progress.total or progress.done, progress.total, progress.unit, call=call.key)
 
 
 def _missing(ctx: Context, call: Call) -> list[str]:
@@ -165,7 +168,8 @@ class Runner:
         snapshot = self.snapshot
         progress = snapshot.progress.get(snapshot.call)
         table = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "running": snapshot.running, "call": snapshot.call,
-                 "problem": str(snapshot.problem or snapshot.crash or ""), "waiting": isinstance(snapshot.problem, Waiting)}
+                 "problem": str(snapshot.problem or snapshot.crash or ""), "waiting": isinstance(snapshot.problem, Waiting),
+                 "lacks": list(snapshot.problem.lacks) if isinstance(snapshot.problem, Waiting) and snapshot.problem.step else []}
         if progress:
             table |= {"doing": progress.doing, "done": progress.done, "total": progress.total, "unit": progress.unit, "rate": progress.rate}
         try:

@@ -90,10 +90,12 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
         try:
             if isinstance(end.problem, Consent):
                 complain(end.problem)
-                if ask("Allow that? [y/N] ").strip().lower() != "y":
+                if ask("Allow that? [y/N] ").strip().lower() == "y":
+                    ctx.consents.add(end.problem.key)
+                elif not end.problem.offer:
                     return Exit.WAITING
-                ctx.consents.add(end.problem.key)
             elif isinstance(end.problem, Waiting) and end.problem.lacks:
+                complain(end.problem)
                 _ask_for(ctx, ctx.step(end.problem.step), end.problem.lacks, ask)
             elif failure := end.problem or end.crash:
                 complain(failure)
@@ -115,8 +117,8 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
     _say(f"\nStep {step.number}: {step.title}\n{step.why}\n")
     for link in step.links:
         _say(f"  {link.label}: {link.url}")
-    names = list(lacks) + [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
-    for name in names:
+    also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
+    for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
         while True:
             text = _question(item, ask)
@@ -190,8 +192,8 @@ class _Lines:
 
 def _line(title: str, progress: Progress) -> str:
     parts = [f"{title}: {shown(progress.doing)}"]
-    if progress.total and progress.unit:
-        parts.append(f"{amount(progress.done, progress.unit)} of {amount(progress.total, progress.unit)}")
+    if progress.total and progress.unit and progress.done != progress.total:
+        parts.append(f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}")
     elif progress.done:
         parts.append(amount(progress.done, progress.unit))
     if progress.rate:
