@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
@@ -157,19 +158,25 @@ class Tree:
         return Table(values, unnamed)
 
 
-def identity(tree: Path, folder: str = "") -> str:
+def identity(tree: Path, folder: str = "", *, instead: Mapping[str, bytes] | None = None, without: Sequence[str] = ()) -> str:
     """What the files below `tree/folder` are, whatever their modes: sha256 over the lines "<git blob id> <path below tree>", in byte order.
 
-    Only `.git` is left out. Two trees with equal identities have the same files with the same bytes.
+    `.git` is left out, and folders whose names match `without` (fnmatch). `instead`: other content for some paths, as if the files held it.
+    Two trees with equal identities have the same files with the same bytes.
     """
     found = {}
     for place, folders, files in os.walk(tree / folder):
-        if ".git" in folders:
-            folders.remove(".git")
+        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in (".git", *without))]
         for name in [*files, *(name for name in folders if Path(place, name).is_symlink())]:
+            if name == ".git":  # a file in worktrees
+                continue
             file = Path(place, name)
-            content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
-            found[os.fsencode(file.relative_to(tree).as_posix())] = blob_id(content)
+            path = file.relative_to(tree).as_posix()
+            if instead and path in instead:
+                content = instead[path]
+            else:
+                content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+            found[os.fsencode(path)] = blob_id(content)
     lines = (b"%s %s\n" % (found[path].encode(), path) for path in sorted(found))
     return hashlib.sha256(b"".join(lines)).hexdigest()
 

@@ -1,0 +1,54 @@
+"""space: is there room for all that is still to come? The sums are made in estimate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from mseg_wizard import estimate
+from mseg_wizard.background import background
+from mseg_wizard.context import Context
+from mseg_wizard.estimate import Need
+from mseg_wizard.progress import Problem, Progress, size
+
+TIGHT = 1.1
+"""Estimates are about this good: less room than this over the need is worth a word."""
+SURELY = 0.9
+"""At a later start only this part of what is to come must fit: what was let through once is stopped only where it can't end well."""
+
+
+def space(ctx: Context) -> Generator[Progress, None, None]:
+    """Compare; raises Problem with a line for each step where it does not fit."""
+    doing = "working out how much space is needed"
+    changes = yield from background(lambda job: estimate.still_to_come(ctx, job.check), Progress(doing))
+    needs = estimate.needs(changes)
+    rows = estimate.table(changes)
+    if short := _short(needs, 1.0):
+        raise Problem(
+            f"There is not enough room: {'; '.join(short)}.",
+            "Free some, or choose a destination on a larger disk (the folder of a dataset may also be a link to another disk). "
+            "Archives that you name in a form, or a mirror on this machine, are read where they are and take none of it.",
+            rows,
+        )
+    for row in rows:
+        ctx.note(row)
+    for need in needs:
+        room = size(need.room.bytes) + ("" if need.room.files is None else f" and {need.room.files:,} files")
+        ctx.note(f"At {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for {room}")
+    if tight := _short(needs, TIGHT):
+        ctx.note(f"That is tight, and some sizes are estimates: {'; '.join(tight)}")
+
+
+def space_missing(ctx: Context) -> list[str]:
+    """What does not fit although it is still to come. Looked at on every start: others fill disks too, and better now than at night."""
+    return _short(estimate.needs(estimate.still_to_come(ctx)), SURELY)
+
+
+def _short(needs: Sequence[Need], factor: float) -> list[str]:
+    """In words, what is short at `factor` times the need."""
+    found = []
+    for need in needs:
+        if need.bytes * factor > need.room.bytes:
+            found.append(f"{size(need.bytes)} are needed at {need.place}, {size(need.room.bytes)} are free")
+        if need.room.files is not None and need.files * factor > need.room.files:
+            found.append(f"{need.files:,} files (inodes) are needed at {need.place}, {need.room.files:,} are free")
+    return found

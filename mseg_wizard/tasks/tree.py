@@ -1,0 +1,293 @@
+"""tree and configure: MSeg's class tables, lists and records where the work finds them, checked, and told where the datasets are.
+
+What makes a tree MSeg's own is in checkout.py, installing it in install.py.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.context import Context
+from mseg_wizard.files import sync_folder, write_atomically
+from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.tasks import checkout, setting
+from mseg_wizard.tasks.archives import members
+from mseg_wizard.tasks.checkout import Verdict
+from mseg_wizard.tasks.fetch import Location, fetch
+from mseg_wizard.tasks.unpack import unpack
+from mseg_wizard.tasks.web import Routes, shown
+
+URL = f"https://github.com/mseg-dataset/mseg-api/archive/{checkout.COMMIT}.zip"
+NAME = "mseg-api"
+"""The folder below the destination, and what a mirror holds: `mseg-api/` or `mseg-api.zip`."""
+ELSEWHERE = "Name a checkout's folder or a zip in `mseg_api`, or write “fetch” there to have the published one fetched."
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the answers say that the tree comes from."""
+
+    kind: str
+    """fetch, mirror, zip, or folder: one of the user's on this machine."""
+    words: str
+    """For the report."""
+    path: Path | None = None
+    """On this machine; None: it has to be fetched first."""
+    in_place: bool = False
+    """Used where it is, not copied."""
+
+
+def tree(ctx: Context) -> Generator[Progress, None, None]:
+    """Have the mseg-api tree of the answers, checked; raises Waiting for a modified one that was not accepted."""
+    yield Progress("looking for the mseg-api tree")
+    for stale in ctx.destination.glob(f".{NAME}.*.tmp"):
+        shutil.rmtree(stale, ignore_errors=True)
+    try:
+        if (yield from _stands(ctx)):
+            return
+        origin = _origin(ctx)
+        if origin.in_place and origin.path:
+            verdict = yield from _judged(ctx, origin.path, origin)
+            _record(ctx, origin.path, origin, verdict)
+        else:
+            yield from _copied(ctx, origin)
+    except OSError as error:
+        raise Problem(f"The mseg-api tree can't be read or written: {error}.", "Make that possible, then start again.") from None
+
+
+def tree_missing(ctx: Context) -> list[str]:
+    """Nothing, while the recorded tree is there, untouched since it was checked, accepted, and the one that the answers ask for."""
+    record = ctx.store.journal.tree
+    if not record or not _asked(ctx, record) or (record.get("pinned") != "yes" and not _accepted(ctx)):
+        return [NAME]
+    folder = Path(record["folder"])
+    if lacks := checkout.lacking(folder):
+        return lacks
+    return [] if checkout.stamp(folder) == record.get("stamp") else [str(folder)]
+
+
+def configure(ctx: Context) -> Generator[Progress, None, None]:
+    """Set MSEG_DST_DIR in the tree's dataset_config.py, and nothing else there."""
+    file = (ctx.tree_folder / setting.CONFIG).resolve()
+    yield Progress(f"writing {setting.NAME} into {file.name}")
+    try:
+        for stale in file.parent.glob(f".{file.name}.*.tmp"):
+            stale.unlink()
+        before = file.read_bytes()
+        after = setting.with_value(before, str(ctx.destination))
+        if after != before:
+            mode = stat.S_IMODE(file.stat().st_mode)
+            write_atomically(file, after, mode=mode)
+            file.chmod(mode)  # the umask has taken from it
+    except setting.Unset as unset:
+        raise Problem(f"{file} can't be configured: {unset}.", f'Give it one line {setting.NAME} = "", as MSeg has it.') from None
+    except OSError as error:
+        raise Problem(f"{file} can't be written: {error.strerror or error}.", "Make it and its folder writable for you.") from None
+
+
+def configure_missing(ctx: Context) -> list[str]:
+    file = ctx.tree_folder / setting.CONFIG
+    try:
+        return [] if setting.value(file.read_bytes()) == str(ctx.destination) else [f"{setting.NAME} in {file}"]
+    except (OSError, setting.Unset):
+        return [str(file)]
+
+
+def _answer(ctx: Context) -> str:
+    return str(ctx.answer("prepare", "mseg_api") or "fetch").strip()
+
+
+def _accepted(ctx: Context) -> bool:
+    return ctx.answer("prepare", "accept_modified_tree") is True
+
+
+def _asked(ctx: Context, record: dict[str, str]) -> bool:
+    """Is the recorded tree the one that the answers ask for? Whether its source is still there does not matter: it was copied."""
+    answer = _answer(ctx)
+    return record.get("asked") == answer and (record.get("kind") != "folder" or (record.get("in_place") == "yes") == _in_place(ctx, answer))
+
+
+def _in_place(ctx: Context, answer: str) -> bool:
+    """Is a folder that the user named used where it is? Only if a Python will import it there, or if it is where a copy would go."""
+    return bool(ctx.answer("prepare", "python")) or Path(answer).expanduser().resolve() == (ctx.destination / NAME).resolve()
+
+
+def _origin(ctx: Context) -> Origin:
+    """Where to take the tree from; raises Problem where the answer names nothing."""
+    answer, mirror = _answer(ctx), ctx.options.mirror
+    if answer == "fetch":
+        for name in (NAME, f"{NAME}.zip"):
+            if mirror and not _is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
+                return Origin("mirror", f"the mirror, {path}", path)
+        return Origin("fetch", shown(httpx.URL(URL)))
+    path = Path(answer).expanduser().absolute()
+    if path.is_dir():
+        return Origin("folder", f"the folder {path}", path, _in_place(ctx, answer))
+    if path.is_file():
+        return Origin("zip", f"the file {path}", path)
+    raise Problem(f"mseg-api is to come from {path}, and nothing is there.", ELSEWHERE)
+
+
+def _is_link(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _stands(ctx: Context) -> Generator[Progress, None, bool]:
+    """Is the tree of an earlier run there and as it was, if perhaps moved with the destination or touched?"""
+    record = ctx.store.journal.tree
+    if not record or not _asked(ctx, record):
+        return False
+    origin = Origin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
+    for folder in dict.fromkeys([Path(record["folder"]), *([] if origin.in_place else [ctx.destination / NAME])]):
+        if not checkout.lacking(folder):
+            verdict = yield from _judge(folder)
+            if verdict.sha256 == record.get("sha256"):
+                _accept(ctx, origin, verdict)
+                _record(ctx, folder, origin, verdict)
+                return True
+    return False
+
+
+def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
+    """A copy at <destination>/mseg-api: made beside it, checked, accepted, and only then given its name."""
+    place = ctx.destination / NAME
+    beside = ctx.destination / f".{NAME}.{os.getpid()}.tmp"
+    fetched = None
+    try:
+        if origin.path is None:
+            if not checkout.lacking(place) and (verdict := (yield from _judge(place))).whole:
+                origin = replace(origin, words=f"{place}, which was there already")
+                _accept(ctx, origin, verdict)
+                _record(ctx, place, origin, verdict)
+                return
+            fetched = ctx.own / f"{NAME}.zip"
+            origin = yield from _fetched(ctx, fetched, origin)
+        source = origin.path
+        assert source is not None  # noqa: S101 - fetched by now
+        beside.mkdir()
+        if source.is_dir():
+            _complete(source, origin)
+            yield from background(lambda job: checkout.copy(job, source, beside, ctx.destination), Progress(f"copying {source}"))
+        else:
+            top = yield from background(lambda job: _top(job, source, origin), Progress(f"looking into {source.name}"))
+            yield from unpack(source, beside, take={top: ""}, at_most=checkout.MOST_BYTES)
+            checkout.clean(beside)
+        verdict = yield from _judged(ctx, beside, origin)
+        _settle(ctx, beside, place)
+        _record(ctx, place, origin, verdict)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if fetched:
+            fetched.unlink(missing_ok=True)
+
+
+def _fetched(ctx: Context, target: Path, origin: Origin) -> Generator[Progress, None, Origin]:
+    mirror = ctx.options.mirror
+    locations = [Location(URL)]
+    if mirror and _is_link(mirror):
+        locations.insert(0, Location(f"{mirror.rstrip('/')}/{target.name}", named=True))
+    target.unlink(missing_ok=True)
+    fetched = yield from fetch(target, locations, routes=Routes.parse(ctx.options.routes))
+    kind = "fetch" if fetched.source == origin.words else "mirror"
+    return Origin(kind, fetched.source, target)
+
+
+def _top(job: Job, archive: Path, origin: Origin) -> str:
+    """The folder inside an archive that is the tree: `mseg-api-<commit>/`, or none."""
+    found = []
+    for member in members(archive):
+        job.check()
+        before, inside, _ = f"/{member.name}".partition(f"/{checkout.DATA[0]}/")
+        if inside:
+            found.append(f"{before}/".lstrip("/"))
+    if not found:
+        raise _incomplete(origin, [f"{checkout.DATA[0]}/"])
+    return min(found, key=len)
+
+
+def _judged(ctx: Context, folder: Path, origin: Origin) -> Generator[Progress, None, Verdict]:
+    """What the tree is; raises Problem, Waiting where it can't be used."""
+    _complete(folder, origin)
+    verdict = yield from _judge(folder)
+    if origin.kind == "fetch" and not verdict.whole and not Routes.parse(ctx.options.routes).covers(httpx.URL(URL)):
+        raise Problem(f"What came from {origin.words} is {verdict.words}.", f"It was thrown away. Start again. Or: {ELSEWHERE}")
+    _accept(ctx, origin, verdict)
+    if verdict.differs:
+        wrong = yield from background(lambda job: checkout.unreadable(folder, ctx.steps), Progress("reading MSeg's lists"))
+        if wrong:
+            raise Problem(f"The mseg-api tree from {origin.words} has lists that can't be used, such as: {wrong[0]}", ELSEWHERE, wrong)
+    return verdict
+
+
+def _judge(folder: Path) -> Generator[Progress, None, Verdict]:
+    return background(lambda job: checkout.judge(folder), Progress("checking every file of mseg-api"))
+
+
+def _complete(folder: Path, origin: Origin) -> None:
+    if lacks := checkout.lacking(folder):
+        raise _incomplete(origin, lacks)
+
+
+def _incomplete(origin: Origin, lacks: list[str]) -> Problem:
+    return Problem(f"{origin.words[0].upper()}{origin.words[1:]} is no mseg-api tree: {', '.join(lacks)} missing.", ELSEWHERE, lacks)
+
+
+def _accept(ctx: Context, origin: Origin, verdict: Verdict) -> None:
+    """Note what the tree is; raises Waiting where the user has to accept it first."""
+    if verdict.differs and not _accepted(ctx):
+        raise Waiting(
+            f"The mseg-api tree from {origin.words} is {verdict.words}.",
+            "If these are your own changes, accept them in the form of step 1 (accept_modified_tree = true); every report will name them. "
+            f"If not: {ELSEWHERE[0].lower()}{ELSEWHERE[1:]}",
+            "prepare",
+            ["accept_modified_tree"],
+        )
+    ctx.note(f"The mseg-api tree from {origin.words} is {verdict.words}")
+
+
+def _settle(ctx: Context, beside: Path, place: Path) -> None:
+    """Give a checked copy its name. What stands there already is kept if it is the same, and never deleted."""
+    record = ctx.store.journal.tree
+    if place.is_dir() and any(place.iterdir()):
+        if not checkout.lacking(place) and checkout.content(place) == checkout.content(beside) != "":
+            return
+        if record.get("folder") != str(place) or record.get("in_place") == "yes":
+            raise Problem(
+                f"{place} is there already and is another tree.",
+                "Move it away, or name it in `mseg_api` to have it used as it is.",
+            )
+        aside = next(path for count in range(1, 1000) if not (path := place.with_name(f"{NAME}.replaced-{count}")).exists())
+        place.rename(aside)
+        ctx.note(f"The mseg-api tree that was here before is now {aside.name}: delete it when nothing in it is yours")
+    beside.rename(place)
+    sync_folder(ctx.destination)
+
+
+def _record(ctx: Context, folder: Path, origin: Origin, verdict: Verdict) -> None:
+    """Keep what is known of the accepted tree; what was known of its installation is forgotten where it is another one."""
+    journal, before = ctx.store.journal, ctx.store.journal.tree
+    journal.tree = {
+        "folder": str(folder),
+        "pinned": "no" if verdict.differs else "yes",
+        "whole": "yes" if verdict.whole else "no",
+        "sha256": verdict.sha256,
+        "stamp": checkout.stamp(folder),
+        "source": origin.words,
+        "kind": origin.kind,
+        "asked": _answer(ctx),
+        "in_place": "yes" if origin.in_place else "no",
+    }
+    same = all(before.get(key) == journal.tree[key] for key in ("folder", "sha256", "whole", "kind"))
+    with suppress(KeyError):
+        if same:
+            journal.tree["installed"] = before["installed"]
+    ctx.store.save()
