@@ -17,6 +17,7 @@ from mseg_wizard.progress import Progress
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Store
 from mseg_wizard.tasks import checkout
+from mseg_wizard.tasks.tree import tree, tree_missing
 from mseg_wizard.vault import Vault
 
 CONFIG = "mseg/utils/dataset_config.py"
@@ -107,3 +108,17 @@ def contents(folder: Path) -> dict[str, str]:
 def journal(ctx: Context) -> dict[str, str]:
     """What the report will know of the tree."""
     return ctx.store.journal.tree
+
+
+def changed(folder: Path, path: str, more: str = "x\n") -> Path:
+    """A tree with a line more in one of its files."""
+    with (folder / path).open("a") as file:
+        file.write(more)
+    return folder
+
+
+def prepared(ctx: Context) -> Path:
+    """Run the task of the tree to its end; the accepted tree's folder."""
+    run(tree(ctx))
+    assert tree_missing(ctx) == []
+    return ctx.tree_folder

@@ -42,14 +42,14 @@ def test_what_fits_is_told_step_by_step(golden: Path, tmp_path: Path) -> None:
         assert space_missing(ctx) == []
         assert ctx.notes[0].startswith("2. Open datasets: ")
         assert any(note.startswith("All together: ") for note in ctx.notes)
-        assert f"At {ctx.dataset} that is up to" in ctx.notes[-1]
+        assert f"In {ctx.dataset} that is up to" in ctx.notes[-1]
 
 
 def test_a_disk_that_is_too_small_is_refused_with_what_is_needed_and_what_is_free(golden: Path, tmp_path: Path) -> None:
     with disk(tmp_path / "small", "2m", 100_000) as small, kit(golden, small / "d") as ctx:
         with pytest.raises(Problem) as caught:
             run(space(ctx))
-        assert " MB are needed at " in caught.value.what
+        assert " MB are needed at once in " in caught.value.what
         assert " MB are free" in caught.value.what
         assert "inodes" not in caught.value.what
         assert caught.value.items[-1].startswith("All together")

@@ -127,7 +127,7 @@ def _origin(ctx: Context) -> Origin:
     if answer == "fetch":
         for name in (NAME, f"{NAME}.zip"):
             if mirror and not _is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
-                return Origin("mirror", f"the mirror, {path}", path)
+                return Origin("mirror", f"the mirror ({path})", path)
         return Origin("fetch", shown(httpx.URL(URL)))
     path = Path(answer).expanduser().absolute()
     if path.is_dir():
