@@ -1,0 +1,163 @@
+"""The screen's way in and out: start, signals, quitting, and what a crash may say. What it shows lives in the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.console import Console
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.theme import Theme
+
+from mseg_wizard import pool
+from mseg_wizard.context import Context
+from mseg_wizard.progress import printable
+from mseg_wizard.step import Step
+from mseg_wizard.tui.dialogs import Ask
+from mseg_wizard.tui.keys import Main
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.terminal import Terminal
+from mseg_wizard.tui.words import resume
+
+log = logging.getLogger("mseg_wizard.tui")
+
+DONE, CRASHED, HANGUP, STOPPED, TERMINATED = 0, 1, 129, 130, 143
+SIGNALS = {signal.SIGTERM: TERMINATED, signal.SIGHUP: HANGUP, signal.SIGINT: STOPPED}
+
+THEME = Theme(
+    name="mseg", primary="#5b8def", secondary="#6fb3b8", accent="#7fb4ff", success="#7bc47f", warning="#e5b567", error="#ef6b73",
+    foreground="#d8dee9", background="#11151c", surface="#171c25", panel="#1e2530", dark=True,
+    variables={"footer-key-foreground": "#7fb4ff"},
+)
+
+
+def guide(
+    steps: Sequence[Step],
+    open_context: Callable[[Path], Context],
+    destination: Path | None,
+    *,
+    viewer: bool = False,
+    preset: Mapping[str, Mapping[str, Any]] | None = None,
+) -> int:
+    """The guided journey on the screen; returns the exit code: 0, 130 quit while it worked, 143 SIGTERM, 129 hang-up, 1 a bug.
+
+    `open_context` opens a destination and raises Locked where another wizard works: then this one only shows how far that is.
+    """
+    pool.prepare_start()
+    session = Session(steps, open_context, destination, viewer=viewer, preset=preset)
+    app = Wizard(session, driver_class=Terminal)
+    try:
+        app.run()
+    finally:
+        began = session.ctx is not None
+        session.close()
+    if began and app.code not in (HANGUP, CRASHED):
+        with suppress(OSError):
+            print(f"What is done stays. To go on: {resume(session.destination)}")
+    return app.code
+
+
+class Wizard(App[None]):
+    """The application: one screen, and the ways to leave it."""
+
+    TITLE = "mseg-wizard"
+    CSS_PATH = "wizard.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f10,ctrl+q", "quit", "quit", key_display="F10", priority=True)]
+
+    def __init__(self, session: Session, *, driver_class: type[Terminal] | None = None) -> None:
+        plain = "NO_COLOR" in os.environ or Console(force_terminal=True).color_system in (None, "standard")
+        super().__init__(driver_class=driver_class, ansi_color=True if plain else None)
+        self.register_theme(THEME)
+        self.theme = "ansi-dark" if plain else THEME.name
+        self.session = session
+        self.main = Main(session)
+        self.code = DONE
+        self._leaving = False
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in SIGNALS.items():
+            loop.add_signal_handler(number, self.leave, code)
+        self.push_screen(self.main)
+
+    def on_unmount(self) -> None:
+        for number in SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def leave(self, code: int) -> None:
+        """Stop the work cleanly, keep what was typed, and end; asked for twice, end at once."""
+        if self._leaving:
+            self.exit()
+            return
+        self._leaving, self.code = True, code
+        self.run_worker(self._leave())
+
+    async def _leave(self) -> None:
+        runner = self.session.runner
+        if runner and self.session.snapshot.running:
+            self.main.stopping = True
+            runner.stop()
+        await self.main.flush()
+        while runner and not runner.join(0):
+            await asyncio.sleep(0.05)
+        self.exit()
+
+    async def action_quit(self) -> None:
+        if self._leaving or not isinstance(self.screen, Main):
+            if self._leaving:
+                self.leave(self.code)
+            else:
+                self.screen.dismiss()
+            return
+        if self.session.snapshot.running:
+            text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume(self.session.destination)}"
+            self.push_screen(Ask("Stop and quit?", text, "Stop and quit", "Keep working"), lambda yes: self.leave(STOPPED) if yes else None)
+            return
+        await self.main.flush()
+        if not self.session.drafted:
+            self.leave(DONE)
+        elif home := self.main.home():
+            text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
+            self.push_screen(Ask("Keep your answers?", text, "Keep and quit", "Quit without"), self._drafts_answered)
+        else:
+            text = "Your answers are kept only once a folder for everything is chosen, in step 1."
+            self.push_screen(Ask("Quit without your answers?", text, "Quit without", "Stay"), lambda yes: self.leave(DONE) if yes else None)
+
+    def _drafts_answered(self, keep: bool | None) -> None:
+        async def opened() -> None:
+            if await self.main.open():
+                self.leave(DONE)
+
+        if keep:
+            self.run_worker(opened())
+        elif keep is False:
+            self.leave(DONE)
+
+    def action_help_quit(self) -> None:
+        self.main.say("F10 or Ctrl+Q quits.")
+
+    def panic(self, *renderables: object) -> None:
+        """Textual's reader of the keyboard ended: the terminal is gone."""
+        self.leave(HANGUP)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug of ours. Textual would print every local variable, and so what was typed."""
+        self.code = CRASHED
+        # Where, and of which type: its message may quote what was typed.
+        log.error("the screen crashed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        text = f"mseg-wizard hit a bug of its own: {type(error).__name__}. What is done stays. The details are in {self.session.log}"
+        self._exit_renderables[:] = [Text(printable(text, 1000))]
+        self._close_messages_no_wait()

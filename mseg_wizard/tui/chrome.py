@@ -1,0 +1,95 @@
+"""What frames the panes: the list of steps, the lines below it, the help. They show what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.step import Step
+from mseg_wizard.tui.words import STYLES, fit
+
+NARROW = 80
+"""Below this many columns the list of steps shows ids instead of titles."""
+
+HELP = """\
+The wizard works through 14 steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through every step whose \
+form is complete, then waits and says what for. You can fill in any form at any time, also while it works: what you type is kept \
+as soon as you leave the field.
+
+F1  ?        this help
+F5  Ctrl+R   run, go on, try again
+F6  Ctrl+S   stop; starting again goes on where it stopped
+F7  Ctrl+L   the log
+F8  Ctrl+T   wipe every stored credential and link
+F10 Ctrl+Q   quit
+
+Up, Down     choose a step in the list
+Enter        from the list into the step's form; copies a link; ticks a box
+Escape       back to the list
+Tab          the next field; Shift+Tab the one before
+PgUp, PgDn   scroll the step
+Delete       in a list of files and links: remove a row
+
+[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun
+
+If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` brings this screen back. \
+Otherwise it stops when the connection ends, and starting it again goes on where it was.
+
+Passwords and pasted links are kept in the system keyring where there is one, else in this session's memory, and never in a file. \
+They can't be copied from here.
+"""
+
+
+class Steps(OptionList):
+    """The steps: mark first, colour second."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "screen.scroll_pane(-1)", show=False),
+        Binding("pagedown", "screen.scroll_pane(1)", show=False),
+        Binding("right", "screen.enter_form", show=False),
+    ]
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        super().__init__(*(Option(Content(""), id=step.id) for step in steps), id="steps", compact=True)
+        self._steps = steps
+        self._drawn: dict[int, object] = {}
+
+    def show(self, states: Sequence[StepState], narrow: bool) -> None:
+        width = 18 if narrow else 27
+        for at, (step, state) in enumerate(zip(self._steps, states, strict=True)):
+            if self._drawn.get(at) != (state.state, narrow):
+                self._drawn[at] = (state.state, narrow)
+                text = f"{MARKS[state.state]} {step.number:2} {step.id if narrow else step.title}"
+                self.replace_option_prompt_at_index(at, Content.styled(fit(text, width), STYLES[state.state]))
+
+
+class Say(Static):
+    """A line that is redrawn only when it says something new."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._said: object = None
+
+    def say(self, text: str, style: str = "") -> None:
+        if self._said != (text, style):
+            self._said = (text, style)
+            self.update(Content.styled(text, style))
+
+
+class HelpPane(VerticalScroll):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.help", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__(id="pane-help")
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content("Help (Escape closes)"), classes="title")
+        yield Static(Content(HELP))

@@ -1,0 +1,82 @@
+"""The few dialogs: a question with two answers, and a text to read and copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+SHOWN_ITEMS = 1000
+"""Of a list that may name a million files; the log has all of them."""
+
+
+class Ask(ModalScreen[bool | None]):
+    """A question. True and False are its two buttons, None is Escape; the button that changes nothing has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", show=False),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+    ]
+
+    def __init__(self, title: str, text: str, yes: str, no: str) -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = title, text, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._title), classes="title")
+            with VerticalScroll(can_focus=False):
+                yield Static(Content(self._text))
+            with Horizontal(classes="buttons"):
+                yield Button(Content(f"[ {self._no} ]"), id="no", compact=True)
+                yield Button(Content(f"[ {self._yes} ]"), id="yes", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(event.button.id == "yes")
+
+    def action_scroll(self, pages: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=pages * 5, animate=False)
+
+
+class Tell(ModalScreen[None]):
+    """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Close"),
+        Binding("c", "copy", "Copy"),
+    ]
+
+    def __init__(self, title: str, text: str, items: Iterable[str] = ()) -> None:
+        super().__init__()
+        rows = list(items)
+        more = [f"… and {len(rows) - SHOWN_ITEMS:,} more, all of them in the log"] if len(rows) > SHOWN_ITEMS else []
+        self._title, self._text, self._rows = title, text, rows[:SHOWN_ITEMS] + more
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._title), classes="title")
+            with VerticalScroll():
+                yield Static(Content(self._text))
+                if self._rows:
+                    yield Static(Content("\n".join(self._rows)), classes="items")
+            yield Static(Content("Enter closes · c copies · arrows scroll"), classes="help")
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard("\n".join((self._title, self._text, *self._rows)))
+        self.query_one(".help", Static).update(Content("Copied, if your terminal allows that. Enter closes"))

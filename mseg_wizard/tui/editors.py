@@ -1,0 +1,272 @@
+"""The widgets that take one answer each. An editor knows what is new in it; keeping that is the form's part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from textual import events
+from textual.actions import SkipAction
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mseg_wizard.links import LINK, one_line
+from mseg_wizard.progress import printable
+from mseg_wizard.tui.words import masked
+from mseg_wizard.vault import Secret
+
+ROW_STARTS = (*LINK, "/", "~", "./", "../")
+
+
+class Given(Message):
+    """The user has finished with an editor for now: left it, pressed Enter in it (`entered`), or switched it."""
+
+    def __init__(self, *, entered: bool = False) -> None:
+        super().__init__()
+        self.entered = entered
+
+
+def pasted_rows(text: str) -> list[str]:
+    """Pasted text as rows: a line that begins neither like a path nor like a link goes on the one before, because terminals wrap."""
+    rows: list[str] = []
+    for line in (one_line(line) for line in text.splitlines()):
+        if line and rows and not line.startswith(ROW_STARTS):
+            rows[-1] += line
+        elif line:
+            rows.append(line)
+    return rows
+
+
+class Line(Input):
+    """A line of text that takes pasted text whole."""
+
+    def __init__(self, value: str = "", *, restrict: str | None = None, placeholder: str = "", secret: bool = False) -> None:
+        super().__init__(value, restrict=restrict, placeholder=placeholder, password=secret, compact=True, select_on_focus=False)
+        self._kept = value
+
+    def new(self) -> str | None:
+        """What was typed and is not kept yet."""
+        return self.value if self.value != self._kept else None
+
+    def keep(self, value: str) -> None:
+        """Note that this value is kept by now."""
+        self._kept = value
+
+    def _on_paste(self, event: events.Paste) -> None:
+        self.take(event.text)
+        event.stop()
+        event.prevent_default()
+
+    def action_paste(self) -> None:
+        self.take(self.app.clipboard)
+
+    def take(self, text: str) -> None:
+        """Put pasted text at the cursor, in place of what is selected."""
+        self.replace(one_line(text), *sorted(self.selection))
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        event.stop()
+        self.post_message(Given())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(Given(entered=True))
+
+
+class SecretLine(Line):
+    """A line that shows only how long its text is, can't be copied from, and is emptied once the vault has it."""
+
+    def __init__(self, kept: str = "") -> None:
+        super().__init__(secret=True)
+        self.show_kept(kept)
+
+    def new(self) -> Secret | None:  # type: ignore[override]
+        return Secret(self.value) if self.value else None
+
+    def keep(self, value: Secret) -> None:  # type: ignore[override]
+        if self.value == value.reveal():
+            self.value = ""
+
+    def show_kept(self, kept: str) -> None:
+        """`kept`: what may be said of the secret that is stored; the dots stand for it."""
+        self.placeholder = f"{kept.split(',')[0]} · type to replace" if kept else ""
+
+    def action_copy(self) -> None:
+        """Nothing: a copy would stand in the terminal's clipboard, and in that of every machine on the way."""
+
+    def action_cut(self) -> None:
+        self.delete_selection()
+
+
+class Check(Widget, can_focus=True):
+    """A box to tick: `[x]` is read without colour."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "toggle", "Tick", show=False)]
+    value: reactive[bool] = reactive(False, init=False)
+
+    def __init__(self, label: str, value: bool) -> None:
+        super().__init__()
+        self.set_reactive(Check.value, value)
+        self._label = label
+        self._kept = value
+
+    def render(self) -> Content:
+        return Content(f"{'[x]' if self.value else '[ ]'} {printable(self._label)}")
+
+    def action_toggle(self) -> None:
+        self.value = not self.value
+        self.post_message(Given())
+
+    def on_click(self) -> None:
+        self.action_toggle()
+
+    def new(self) -> bool | None:
+        return self.value if self.value != self._kept else None
+
+    def keep(self, value: bool) -> None:
+        self._kept = value
+
+
+class Picks(Widget, can_focus=True):
+    """One of several rows, chosen with the arrow keys; at either end they scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "step(-1)", show=False), Binding("down", "step(1)", show=False)]
+    index: reactive[int] = reactive(-1, init=False, layout=True)
+
+    def __init__(self, labels: tuple[str, ...], index: int, marks: tuple[str, str] = ("(•)", "( )")) -> None:
+        super().__init__()
+        self.labels = labels
+        self._marks = marks
+        self.set_reactive(Picks.index, index)
+
+    def render(self) -> Content:
+        return Content("\n".join(f"{self._marks[at != self.index]} {label}" for at, label in enumerate(self.labels)))
+
+    def action_step(self, by: int) -> None:
+        if not 0 <= self.index + by < len(self.labels):
+            raise SkipAction
+        self.index += by
+        self.post_message(Given())
+
+    def on_click(self, event: events.Click) -> None:
+        if 0 <= event.y < len(self.labels):
+            self.index = event.y
+            self.post_message(Given())
+
+
+class Choice(Vertical):
+    """Known values, and where the field allows it a line for another one."""
+
+    def __init__(self, choices: tuple[str, ...], value: str, *, free: bool) -> None:
+        super().__init__()
+        self._choices = choices
+        self._kept = value
+        labels = tuple(printable(choice) or "leave it empty" for choice in choices) + (("something else:",) if free else ())
+        known = choices.index(value) if value in choices else len(choices) if free and value else -1
+        self._picks = Picks(labels, known)
+        self._line = Line("" if value in choices else value) if free else None
+
+    def compose(self) -> ComposeResult:
+        yield self._picks
+        if self._line:
+            yield self._line
+
+    @property
+    def value(self) -> str:
+        if 0 <= self._picks.index < len(self._choices):
+            return self._choices[self._picks.index]
+        return self._line.value.strip() if self._line else ""
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.value:
+            self._picks.index = len(self._choices)
+
+    def new(self) -> str | None:
+        if self._picks.index >= len(self._choices) and not self.value:
+            return None  # "something else" says nothing yet
+        return self.value if self._picks.index >= 0 and self.value != self._kept else None
+
+    def keep(self, value: str) -> None:
+        self._kept = value
+
+
+class Sources(Vertical):
+    """Folders, files and links, one a row; links are bearer tokens and show only their host and file name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+d,delete", "drop", "Remove the last row", show=False)]
+
+    def __init__(self, rows: tuple[str | Secret, ...]) -> None:
+        super().__init__()
+        self.rows = rows
+        self._kept = rows
+        self._line = SourceLine()
+
+    def compose(self) -> ComposeResult:
+        yield Picks(tuple(self._shown()), -1, ("▸", "–"))
+        yield self._line
+
+    def _shown(self) -> Iterator[str]:
+        for row in self.rows:
+            yield masked(row.reveal()) if isinstance(row, Secret) else printable(row, 200)
+
+    def show(self, rows: tuple[str | Secret, ...]) -> None:
+        """What is kept by now; rows that are not kept yet stay."""
+        if self.rows == self._kept:
+            self.rows = self._kept = rows
+            self._refresh()
+
+    def add(self, rows: list[str]) -> None:
+        new = [Secret(row) if row.startswith(LINK) else row for row in rows]
+        self.rows = (*self.rows, *(row for row in new if row not in self.rows))
+        self._refresh()
+
+    def new(self) -> list[str | Secret] | None:
+        if text := self._line.value.strip():
+            self._line.value = ""
+            self.add([text])
+        return list(self.rows) if self.rows != self._kept else None
+
+    def keep(self, value: list[str | Secret]) -> None:
+        self._kept = tuple(value)
+
+    def action_drop(self) -> None:
+        """Remove the chosen row, the last one where none is chosen; while text is being typed the key belongs to it."""
+        if not self.rows or self._line.value:
+            raise SkipAction
+        picks = self.query_one(Picks)
+        at = picks.index if picks.has_focus and picks.index >= 0 else len(self.rows) - 1
+        self.rows = self.rows[:at] + self.rows[at + 1 :]
+        self._refresh()
+        self.post_message(Given())
+
+    def _refresh(self) -> None:
+        if self.is_mounted:
+            picks = self.query_one(Picks)
+            picks.labels = tuple(self._shown())
+            picks.display = bool(picks.labels)
+            picks.index = min(picks.index, len(picks.labels) - 1)
+            picks.refresh(layout=True)
+
+    def on_mount(self) -> None:
+        self._refresh()
+
+
+class SourceLine(Line):
+    """The line that adds rows; a paste of several adds them all."""
+
+    def take(self, text: str) -> None:
+        rows = pasted_rows(text)
+        if self.value or (len(rows) < 2 and not text.strip().startswith(LINK)):
+            super().take(text)
+            return
+        self.query_ancestor(Sources).add(rows)
+        self.post_message(Given())
+
+    def on_input_changed(self) -> None:
+        self.password = self.value.lstrip().startswith(LINK)

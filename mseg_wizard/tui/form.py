@@ -1,0 +1,169 @@
+"""A step's form: one row for each field, with its label, its editor, what is lacking or wrong, and its help."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Button, Input, Static
+
+from mseg_wizard.log import redact
+from mseg_wizard.progress import Problem, printable
+from mseg_wizard.step import Field, Step
+from mseg_wizard.tui.editors import Check, Choice, Given, Line, SecretLine, SourceLine, Sources
+from mseg_wizard.tui.places import looks_like_path, seen
+from mseg_wizard.tui.session import HOME, Session, Survey
+from mseg_wizard.tui.words import masked
+from mseg_wizard.vault import Secret
+
+Editor = Line | SecretLine | Check | Choice | Sources
+PAUSE = 0.3
+"""Seconds without a key before a path is looked at."""
+
+
+class FieldRow(Vertical):
+    """One field of a form."""
+
+    class Given(Message):
+        """There is something new to keep, or Enter was pressed."""
+
+        def __init__(self, row: FieldRow, *, entered: bool) -> None:
+            super().__init__()
+            self.row = row
+            self.entered = entered
+
+    def __init__(self, step: Step, item: Field, session: Session) -> None:
+        super().__init__(id=f"field-{step.id}-{item.name}")
+        self.step = step
+        self.item = item
+        self.editor = editor_for(step, item, session)
+        self.editor.disabled = session.viewer
+        self._remark = Static(classes="remark")
+        self._words: dict[str, str] = {}
+        self._pause: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        if not isinstance(self.editor, Check):
+            yield Static(Content(self.item.label + ("" if self.item.required else " (optional)")), classes="label")
+        yield self.editor
+        if (self.step.id, self.item.name) == HOME:
+            yield Button(Content("[ Use this folder ]"), compact=True, id="use")
+        yield self._remark
+        if self.item.help:
+            yield Static(Content(reflowed(self.item.help)), classes="help")
+
+    def new(self) -> Any:
+        """What is to be kept; None where there is nothing new."""
+        return self.editor.new()
+
+    def storing(self) -> None:
+        """The keyring may take some seconds."""
+        self._say(busy="storing…" if self.item.secret or self.item.kind == "sources" else "", wrong="")
+
+    def stored(self, value: Any, where: str) -> None:
+        self.editor.keep(value)
+        if where and isinstance(value, Secret):
+            kept = f"{masked(value.reveal())}, {where}"
+            self._say(busy="", wrong="", kept=kept)
+            if isinstance(self.editor, SecretLine):
+                self.editor.show_kept(kept)
+        else:
+            self._say(busy="", wrong="", kept=where)
+
+    def refused(self, problem: Problem) -> None:
+        self._say(busy="", wrong=printable(redact(str(problem)), 1000))
+
+    def survey(self, survey: Survey) -> None:
+        """Show what was found out: what is lacking, what is kept."""
+        lacking = self.item.name in survey.lacks.get(self.step.id, ())
+        self._say(lacks="needed before this step can begin" if lacking else "")
+        if self.item.secret and "busy" not in self._words:
+            kept = survey.kept.get((self.step.id, self.item.name), "")
+            self._say(kept=kept)
+            if isinstance(self.editor, SecretLine):
+                self.editor.show_kept(kept)
+        if isinstance(self.editor, Sources):
+            self.editor.show(survey.sources.get(self.step.id, ()))
+
+    def on_mount(self) -> None:
+        self._remark.display = False
+        if isinstance(self.editor, Line) and not isinstance(self.editor, SecretLine) and looks_like_path(self.editor.value):
+            self.run_worker(self._look(), exclusive=True)
+
+    def on_descendant_focus(self) -> None:
+        """Label, remark and help come into sight with the editor."""
+        self.call_after_refresh(self.scroll_visible, animate=False)
+
+    def on_given(self, event: Given) -> None:
+        event.stop()
+        if event.entered or self.new() is not None:
+            self.post_message(self.Given(self, entered=event.entered))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._pause:
+            self._pause.stop()
+        self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
+
+    async def _look(self) -> None:
+        """Say what is at the path that is being typed; what the user has typed on meanwhile is left to the next look."""
+        line = self.editor if isinstance(self.editor, Line) else self.query_one(Line) if self.query(Line) else None
+        if line is None:
+            return
+        text = line.value
+        if isinstance(line, SecretLine):
+            self._say(seen=masked(text) if text and self.item.kind != "password" else "")
+            return
+        if self.item.kind != "path" and not isinstance(line, SourceLine) and not looks_like_path(text):
+            self._say(seen="")
+            return
+        found = await asyncio.to_thread(seen, text)
+        if line.value == text:
+            self._say(seen=found)
+
+    def _say(self, **words: str) -> None:
+        """Replace some of the remarks; empty ones are not shown."""
+        before = dict(self._words)
+        for kind, text in words.items():
+            self._words.pop(kind, None)
+            if text:
+                self._words[kind] = text
+        if self._words != before:
+            self._remark.display = bool(self._words)
+            self._remark.update(Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words))
+            if self.has_focus_within:
+                self.call_after_refresh(self.scroll_visible, animate=False)
+
+
+REMARKS = {"wrong": ("[!] ", "$error"), "lacks": ("[?] ", "$warning"), "busy": ("[>] ", "$accent"), "seen": ("    ", "dim"), "kept": ("    ", "$success")}
+"""Kinds of remarks in the order shown: mark, style."""
+
+
+def editor_for(step: Step, item: Field, session: Session) -> Editor:
+    """The editor for a field's kind, holding what is known of its answer."""
+    value = session.answer(step, item)
+    if item.kind == "acknowledge":
+        return Check(item.label, value is True)
+    if item.kind == "sources":
+        return Sources(())
+    if item.secret:
+        return SecretLine()
+    if item.kind == "choice":
+        return Choice(item.choices, str(value or ""), free=item.free)
+    text = "" if value is None else str(value)
+    return Line(text, restrict=r"[0-9]*" if item.kind == "number" else None)
+
+
+def reflowed(text: str) -> str:
+    """A step file's text without its own line breaks: paragraphs stay."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+
+
+def _remark(kind: str, text: str) -> Content:
+    mark, style = REMARKS[kind]
+    return Content.styled(mark + text, style)

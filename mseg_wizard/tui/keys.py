@@ -1,0 +1,361 @@
+"""What the keys and buttons do, and what happens when the work ends: keep, run, stop, wipe, ask, go on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Button, ContentSwitcher, OptionList
+
+from mseg_wizard.context import Consent
+from mseg_wizard.engine import Snapshot
+from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.tui.chrome import HelpPane, Steps
+from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
+from mseg_wizard.tui.editors import SecretLine
+from mseg_wizard.tui.form import FieldRow
+from mseg_wizard.tui.logview import LogPane
+from mseg_wizard.tui.pane import Links, StepPane, shown
+from mseg_wizard.tui.screen import View
+from mseg_wizard.tui.session import HOME, Session
+
+TICK = 0.2
+LOOK = 10.0
+"""Seconds between two looks whether what it waits for has arrived: an upload, say."""
+
+
+class Main(View):
+    """The screen with its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1,question_mark", "help", "help", key_display="F1"),
+        Binding("f5,ctrl+r", "run", "run", key_display="F5"),
+        Binding("f6,ctrl+s", "stop", "stop", key_display="F6"),
+        Binding("f7,ctrl+l", "log", "log", key_display="F7"),
+        Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
+        Binding("escape", "focus_steps", show=False),
+        Binding("pageup", "scroll_pane(-1)", show=False),
+        Binding("pagedown", "scroll_pane(1)", show=False),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._saving = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._looking = False
+        self._look_again = False
+        self._started = False
+        self._saves: dict[str, int] = {}
+        self._saves_before: dict[str, int] = {}
+        self._waits: Waiting | None = None
+        self._was_open = False
+        """What it waits for was seen lacking; so once it is not, something arrived."""
+        self._later: Callable[[], Coroutine[Any, Any, None]] | None = None
+        """What wants the keyboard as soon as nobody is typing."""
+
+    async def on_mount(self) -> None:
+        self.query_one("#wipe", Button).disabled = self.session.viewer
+        await self.show_step(self.session.steps[0].id)
+        self.query_one(Steps).focus()
+        self.set_interval(TICK, self._tick)
+        self.set_interval(1.0, self._watch)
+        self.set_interval(LOOK, self._look_for_arrivals)
+        if self.session.viewer or self.session.known():
+            self.run_worker(self.open(), exit_on_error=True)
+        else:
+            self.look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        running, viewer = self.session.snapshot.running, self.session.viewer
+        if action == "run":
+            return None if running or viewer else True
+        if action == "stop":
+            return True if running and not self.stopping else None
+        return None if action == "wipe" and viewer else True
+
+    # --- keeping answers ---
+
+    async def on_field_row_given(self, event: FieldRow.Given) -> None:
+        event.stop()
+        if (event.row.step.id, event.row.item.name) != HOME:
+            self.run_worker(self.keep(event.row))
+        elif event.entered:
+            self.run_worker(self.open())
+
+    async def keep(self, row: FieldRow) -> None:
+        """Keep what is new in one field, in a thread: a keyring may take seconds."""
+        async with self._saving:
+            value = row.new()
+            if value is None:
+                return
+            row.storing()
+            try:
+                where = await asyncio.to_thread(self.session.remember, row.step, row.item.name, value)
+            except Problem as problem:
+                row.refused(problem)
+                return
+            row.stored(value, where)
+            self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
+        self.look()
+
+    async def flush(self) -> None:
+        """Keep everything that was typed."""
+        for pane in self.panes.values():
+            for row in pane.rows.values():
+                if (row.step.id, row.item.name) != HOME:
+                    await self.keep(row)
+        async with self._saving:
+            return
+
+    # --- destination, run, stop ---
+
+    def home(self) -> str:
+        """The destination as typed."""
+        pane = self.panes.get(HOME[0])
+        row = pane.rows.get(HOME[1]) if pane else None
+        return row.editor.value.strip() if row else str(self.session.destination or "")  # type: ignore[union-attr]
+
+    async def open(self) -> bool:
+        """Use the destination that is typed; True when it is open for work."""
+        async with self._opening:
+            typed = self.home()
+            ctx = self.session.ctx
+            path = Path(typed).expanduser().absolute() if typed else None
+            if ctx and path == ctx.destination:
+                return True
+            try:
+                if path is None:
+                    raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
+                if self.session.snapshot.running:
+                    raise Problem("The work goes on in another folder.", "Stop it first (F6).")
+                self.say("Opening …")
+                complaints = await asyncio.to_thread(self.session.open, path)
+            except Problem as problem:
+                self.say("")
+                await self._refuse_home(problem)
+                return False
+            self.say(shown(str(complaints[0])) if complaints else "")
+            self._opened(str(self.session.destination))
+        return self.session.ctx is not None
+
+    def _opened(self, destination: str) -> None:
+        pane = self.panes.get(HOME[0])
+        if pane and HOME[1] in pane.rows:
+            row = pane.rows[HOME[1]]
+            row.editor.value = destination  # type: ignore[union-attr]
+            row.stored(destination, "")
+            row.query_one("#use").display = False
+        for pane in self.panes.values():
+            for row in pane.rows.values():
+                row.editor.disabled = self.session.viewer
+        self.query_one("#wipe", Button).disabled = self.session.viewer
+        self.refresh_bindings()
+        self.look()
+
+    async def _refuse_home(self, problem: Problem) -> None:
+        pane = await self.show_step(HOME[0]) if any(step.id == HOME[0] for step in self.session.steps) else None
+        if pane and HOME[1] in pane.rows:
+            pane.rows[HOME[1]].refused(problem)
+            self.focus_row(pane.rows[HOME[1]])
+        else:
+            self.app.push_screen(Tell(shown(problem.what), shown(problem.do)))
+
+    async def action_run(self) -> None:
+        self.run_worker(self.run_steps())
+
+    async def run_steps(self) -> None:
+        await self.flush()
+        if await self.open():
+            self._start()
+
+    def _start(self) -> None:
+        runner = self.session.runner
+        if runner is None or self.session.snapshot.running:
+            return
+        self.say("")
+        self._waits, self._was_open, self._later = None, False, None
+        self._saves_before = dict(self._saves)
+        self._started, self.stopping = True, False
+        runner.start()
+        self.refresh_bindings()
+        self.draw()
+
+    def action_stop(self) -> None:
+        if self.session.runner and self.session.snapshot.running:
+            self.stopping = True
+            self.session.runner.stop()
+            self.refresh_bindings()
+            self.draw()
+
+    # --- what follows by itself ---
+
+    async def _tick(self) -> None:
+        snapshot = self.session.snapshot
+        if self._started and not snapshot.running:
+            self._started = self.stopping = False
+            self._ended(snapshot)
+        if self._later and not self.typing and self.app.screen is self:
+            later, self._later = self._later, None
+            await later()
+        self.draw()
+
+    def _ended(self, snapshot: Snapshot) -> None:
+        self.refresh_bindings()
+        self.look()
+        problem = snapshot.problem
+        if problem or snapshot.crash or snapshot.complete:
+            self.app.bell()
+        if isinstance(problem, Consent):
+            self._later = lambda: self._ask_consent(problem)
+        elif isinstance(problem, Waiting):
+            self._waits = problem
+            self._later = lambda: self._go_to(problem)
+        elif problem:
+            self._later = lambda: self._tell(shown(problem.what), shown(problem.do), problem.items)
+        elif snapshot.crash:
+            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again. "
+            self._later = lambda: self._tell("Something unexpected happened", f"{text}The details are in {shown(str(self.session.log))}", ())
+
+    async def _go_to(self, problem: Waiting) -> None:
+        """Put the keyboard into the first field that is lacking."""
+        if not problem.step:
+            await self._tell(shown(problem.what), shown(problem.do), problem.items)
+            return
+        pane = await self.show_step(problem.step)
+        row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
+        if row:
+            self.focus_row(row)
+
+    async def _ask_consent(self, problem: Consent) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes and self.session.ctx:
+                self.session.ctx.consents.add(problem.key)
+            if yes or (problem.offer and yes is False):
+                self._start()
+
+        text = "\n".join((shown(problem.do), *(shown(item) for item in problem.items[:SHOWN_ITEMS])))
+        await self.app.push_screen(Ask(shown(problem.what), text, "Yes, allow it", "No"), answered)
+
+    async def _tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
+
+    def look(self) -> None:
+        """Find out anew what takes time to find out; asking while it is under way has it done once more."""
+        if self._looking:
+            self._look_again = True
+            return
+        self._looking = True
+        self.run_worker(self._look())
+
+    async def _look(self) -> None:
+        try:
+            while True:
+                self._look_again = False
+                self.found = await asyncio.to_thread(self.session.survey)
+                if not self._look_again:
+                    break
+        finally:
+            self._looking = False
+        for pane in self.panes.values():
+            pane.survey(self.found)
+        self.draw()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Start again where the work waited for exactly what is there by now."""
+        waits = self._waits
+        if waits is None or not waits.step or self.session.snapshot.running or self.session.viewer:
+            return
+        if self.found.lacks.get(waits.step):
+            self._was_open = True
+        elif self._was_open or self._saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
+            self._start()
+
+    async def _look_for_arrivals(self) -> None:
+        if self._waits and not self.session.snapshot.running:
+            self.look()
+
+    async def _watch(self) -> None:
+        if self.session.viewer:
+            await asyncio.to_thread(self.session.watch)
+
+    # --- the other keys ---
+
+    def say(self, text: str) -> None:
+        """Say something in the hint line until the next key."""
+        self.remark = text
+        self.draw()
+
+    def on_key(self) -> None:
+        self.remark = ""
+
+    async def on_links_chosen(self, event: Links.Chosen) -> None:
+        if event.copy:
+            self.app.copy_to_clipboard(event.link.url)
+        self.say(("Copied, if your terminal allows that: " if event.copy else "") + printable(event.link.url))
+
+    async def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "wipe":
+            self.action_wipe()
+        elif event.button.id == "use":
+            self.run_worker(self.open())
+
+    def action_wipe(self) -> None:
+        text = ("This removes every password and every pasted link of this destination from the keyring and from memory. "
+                "Steps that are not done yet will ask for them again. Nothing else is removed.")
+        self.app.push_screen(Ask("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered)
+
+    def _wipe_answered(self, yes: bool | None) -> None:
+        if yes:
+            self.run_worker(self._wipe())
+
+    async def _wipe(self) -> None:
+        for line in self.query(SecretLine):
+            line.value = ""
+        self.app.copy_to_clipboard("")
+        self.say("Wiping …")
+        wiped = await asyncio.to_thread(self.session.wipe)
+        self.say("")
+        gone = [f"removed: {name}" for name in wiped.removed] or ["nothing was stored"]
+        left = [*wiped.remains, *([wiped.unreached] if wiped.unreached else [])]
+        self.look()
+        await self._tell("Not everything could be wiped" if left else "Wiped", "\n".join((*left, *gone)), ())
+
+    async def action_log(self) -> None:
+        if await self._toggle("pane-log"):
+            pane = self.query_one(LogPane)
+            await pane.follow(self.session.log)
+            pane.query_one("RichLog").focus()
+
+    async def action_help(self) -> None:
+        if await self._toggle("pane-help"):
+            self.query_one(HelpPane).focus()
+
+    async def _toggle(self, pane: str) -> bool:
+        """Show log or help, or go back to the step; True when it is shown now."""
+        if self.query_one("#panes", ContentSwitcher).current == pane:
+            await self.show_step(self.chosen)
+            self.query_one(Steps).focus()
+            return False
+        self.query_one("#panes", ContentSwitcher).current = pane
+        return True
+
+    def action_focus_steps(self) -> None:
+        self.query_one(Steps).focus()
+
+    async def action_enter_form(self) -> None:
+        pane = await self.show_step(self.chosen)
+        if target := pane.first(self.found.lacks.get(pane.step.id, ())):
+            target.focus()
+
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        await self.action_enter_form()
+
+    def action_scroll_pane(self, pages: int) -> None:
+        for pane in (*self.query(StepPane), *self.query(HelpPane)):
+            if pane.display and isinstance(pane, VerticalScroll):
+                pane.scroll_relative(y=pages * max(1, pane.size.height - 2), animate=False)

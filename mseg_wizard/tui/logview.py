@@ -1,0 +1,81 @@
+"""The log on the screen: the end of the log file, and a filter. Writing the log is done elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, RichLog, Static
+
+from mseg_wizard.log import redact
+from mseg_wizard.progress import printable
+from mseg_wizard.tui.editors import Line
+
+TAIL = 200_000
+"""Bytes at the end of the file that are shown."""
+
+
+class LogPane(Vertical):
+    """Follows the log while it is shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.log", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__(id="pane-log")
+        self.path = Path(os.devnull)
+        self._lines: list[str] = []
+        self._drawn: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="title")
+        yield Line(placeholder="show only lines with …")
+        yield RichLog(wrap=True, max_lines=5000)
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._follow)
+
+    async def follow(self, path: Path) -> None:
+        """Show this file from now on."""
+        self.path = path
+        self.query_one(Static).update(Content(f"Log: {printable(str(path))}"))
+        await self._follow()
+
+    async def _follow(self) -> None:
+        if self.display and self.path.name != "null":
+            self._lines = await asyncio.to_thread(tail, self.path)
+            self._draw()
+
+    def on_input_changed(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        wanted = self.query_one(Line).value.lower()
+        lines = [line for line in self._lines if wanted in line.lower()]
+        if lines == self._drawn:
+            return
+        view = self.query_one(RichLog)
+        fresh = lines[len(self._drawn) :]
+        if lines[: len(self._drawn)] != self._drawn:
+            view.clear()
+            fresh = lines
+        self._drawn = lines
+        for line in fresh:
+            view.write(line)
+
+
+def tail(path: Path) -> list[str]:
+    """The last lines of a file, safe to show; empty while there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [printable(redact(line), 2000) for line in (lines[1:] if size > TAIL else lines)]

@@ -1,0 +1,50 @@
+"""What is found at a path or behind a link that someone types: looked up while they type, so it may block but never raises."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from mseg_wizard.progress import printable, size
+from mseg_wizard.tui.words import masked
+
+
+def seen(text: str) -> str:
+    """In a few words: exists, is a folder, space left; of a link its host and file name. Empty for what is neither path nor link."""
+    text = text.strip()
+    if text.lower().startswith(("http://", "https://")):
+        return masked(text)
+    if not text:
+        return ""
+    try:
+        return _place(Path(text).expanduser().absolute())
+    except (OSError, RuntimeError, ValueError) as error:
+        return f"can't be looked at: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def looks_like_path(text: str) -> bool:
+    return text.strip().startswith(("/", "~", "./", "../"))
+
+
+def _place(path: Path) -> str:
+    if path.is_file():
+        return f"a file, {size(path.stat().st_size)}"
+    if path.is_dir():
+        return f"a folder, {_space(path)}" + ("" if os.access(path, os.W_OK | os.X_OK) else "; you may not write there")
+    if path.exists():
+        return "neither a file nor a folder"
+    parent = path.parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir():
+        return f"not there: {printable(str(parent), 60)} is a file"
+    if not os.access(parent, os.W_OK | os.X_OK):
+        return f"not there, and you may not write to {printable(str(parent), 60)}"
+    return f"not there yet; {printable(str(parent), 60)} has {_space(parent)}"
+
+
+def _space(path: Path) -> str:
+    place = os.statvfs(path)
+    inodes = f", {place.f_favail:,} inodes" if place.f_files else ""
+    return f"{size(shutil.disk_usage(path).free)} free{inodes}"

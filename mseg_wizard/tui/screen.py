@@ -1,0 +1,168 @@
+"""The one screen: steps on the left, the chosen one on the right, what is being done below. What the keys do lives in keys.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Button, ContentSwitcher, Footer, OptionList
+
+from mseg_wizard.engine import Snapshot
+from mseg_wizard.progress import Progress, Waiting, duration, size
+from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.tui import outlook
+from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
+from mseg_wizard.tui.editors import Line
+from mseg_wizard.tui.form import FieldRow
+from mseg_wizard.tui.logview import LogPane
+from mseg_wizard.tui.pane import StepPane, shown
+from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.words import bar, fit, resume, standing
+
+LOW = 24
+"""Below this many rows the hint gets one line."""
+
+
+class View(Screen[None]):
+    """Shows where everything stands."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.found = Survey()
+        self.stopping = False
+        self.remark = ""
+        """Something to say until the next key."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            yield Steps(self.session.steps)
+            with ContentSwitcher(id="panes"):
+                yield LogPane()
+                yield HelpPane()
+        yield Say(id="now")
+        with Horizontal(id="bottom"):
+            yield Say(id="overall")
+            yield Button(Content("[ Wipe secrets ]"), id="wipe", compact=True)
+        yield Say(id="hint")
+        yield Footer(show_command_palette=False, compact=True)
+
+    @property
+    def panes(self) -> dict[str, StepPane]:
+        """The panes made so far, by step id."""
+        return {pane.step.id: pane for pane in self.query(StepPane)}
+
+    @property
+    def chosen(self) -> str:
+        """Id of the step that is shown or, behind log and help, was."""
+        at = self.query_one(Steps).highlighted
+        return self.session.steps[at or 0].id
+
+    @property
+    def typing(self) -> bool:
+        """Is there a half-typed answer? Then nothing may take the keyboard away: the rest of a password would land elsewhere."""
+        return isinstance(self.focused, Line) and self.focused.new() is not None
+
+    async def show_step(self, name: str) -> StepPane:
+        """Show a step's pane, made at its first visit."""
+        at = next(i for i, step in enumerate(self.session.steps) if step.id == name)
+        steps, switcher = self.query_one(Steps), self.query_one("#panes", ContentSwitcher)
+        if steps.highlighted != at:
+            steps.highlighted = at
+        if name not in self.panes:
+            await switcher.add_content(StepPane(self.session.steps[at], self.session))
+            self.panes[name].survey(self.found)
+        switcher.current = f"pane-{name}"
+        pane = self.panes[name]
+        pane.show(self.session.states(self.found)[at], self.session.snapshot)
+        return pane
+
+    def focus_row(self, row: FieldRow) -> None:
+        """Put the keyboard into a field."""
+        target = next((w for w in row.editor.walk_children(Line)), None) if isinstance(row.editor, Widget) else None
+        (target or row.editor).focus()
+
+    def draw(self) -> None:
+        """Bring everything that is visible up to date; what did not change is not touched."""
+        snapshot = self.session.snapshot
+        states = self.session.states(self.found)
+        self.query_one(Steps).show(states, self.size.width < NARROW)
+        for name, pane in self.panes.items():
+            if pane.display:
+                pane.show(next(state for state in states if state.id == name), snapshot)
+        self._draw_now(snapshot)
+        self._draw_overall(states, snapshot)
+        text, style = self._hint(snapshot, states)
+        self.query_one("#hint", Say).say(text, style)
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < NARROW, "-slim")
+        self.set_class(event.size.height < LOW, "-low")
+        self.call_after_refresh(self.draw)
+
+    async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if event.option_list.id == "steps" and event.option_id:
+            await self.show_step(event.option_id)
+
+    def _draw_now(self, snapshot: Snapshot) -> None:
+        now = self.query_one("#now", Say)
+        width = max(30, self.size.width - 2)
+        progress, key, running = snapshot.progress.get(snapshot.call), snapshot.call, snapshot.running
+        if self.session.viewer:
+            sign = self.session.sign
+            key, running = str(sign.get("call") or ""), bool(sign.get("running"))
+            progress = Progress(str(sign.get("doing") or ""), int(sign.get("done") or 0), sign.get("total"), str(sign.get("unit") or ""), sign.get("rate"))
+        now.display = running
+        if not running:
+            return
+        owner = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
+        title = next((call.title for call in owner.calls if call.key == key), "") if owner else ""
+        head = f"{MARKS['running']} {owner.number if owner else ''} {title}: {shown(progress.doing) if progress else ''}"
+        now.say(fit(head, width) + "\n    " + (standing(progress, width - 4) if progress else "–"))
+
+    def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
+        done = sum(state.state == "done" for state in states)
+        parts = [f"{done} of {len(states)} steps"]
+        remaining = outlook.left(self.session.steps, self.session.journal, snapshot)
+        if remaining is not None:
+            parts.append(f"about {duration(remaining)} of work left")
+        if self.found.free is not None:
+            parts.append(f"{size(self.found.free)} free")
+        if self.size.width >= NARROW:
+            parts.insert(0, bar(done / len(states), 8))
+        self.query_one("#overall", Say).say(" · ".join(parts))
+
+    def _hint(self, snapshot: Snapshot, states: Sequence[StepState]) -> tuple[str, str]:
+        """What it waits for or what to do next, with a style."""
+        session = self.session
+        if self.remark:
+            return self.remark, "bold"
+        if session.viewer:
+            if session.locked and session.sign.get("running"):
+                return f"[>] {shown(session.locked)} This screen only shows how far it is.", "$warning"
+            return shown(session.locked) or "This screen only shows how far the work is. F10 quits.", "$warning"
+        if self.stopping:
+            return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
+        if snapshot.running:
+            lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else f"start again to go on: {resume(session.destination)}"
+            return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
+        if isinstance(snapshot.problem, Waiting):
+            return f"[?] {shown(snapshot.problem.what)} It goes on by itself once that is there.", "bold $warning"
+        if snapshot.problem:
+            return f"[!] {shown(snapshot.problem.what)} F5 tries again.", "bold $error"
+        if snapshot.crash:
+            return f"[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
+        if snapshot.complete or all(state.state == "done" for state in states):
+            return "[x] Every step is complete.", "$success"
+        if session.ctx is None:
+            return "Enter goes into the form of step 1, Escape back to this list. F5 begins.", ""
+        begun = any(state.state == "done" or state.done for state in states)
+        lacking = next((state for state in states if state.state == "waiting"), None)
+        first = f" Step {session.step(lacking.id).number} will want something from you first." if lacking else ""
+        return f"F5 {'goes on' if begun else 'starts'}.{first}", ""

@@ -1,0 +1,271 @@
+"""What the screen knows and does: a destination, its answers, secrets and runner. Every method may block: call it in a thread."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from mseg_wizard.context import Context, check_answer
+from mseg_wizard.engine import Runner, Snapshot, waiting
+from mseg_wizard.links import LINK
+from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.status import StepState, last_sign, overview
+from mseg_wizard.step import Field, Step
+from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal
+from mseg_wizard.tui.words import masked
+from mseg_wizard.vault import Secret, Wiped
+
+HOME = ("prepare", "destination")
+"""The field that names the destination: everything else waits for it."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What takes time to find out, because the keyring and the disk are asked."""
+
+    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Step id → names of the fields that it still needs."""
+    kept: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(step, secret field) → what may be said of the secret: masked, and where it is kept."""
+    sources: Mapping[str, tuple[str | Secret, ...]] = field(default_factory=dict)
+    """Step id → the rows of its sources field."""
+    free: int | None = None
+    """Bytes left at the destination."""
+
+
+class Session:
+    """One sitting. Without a destination answers are drafts; once it is open they are kept in its journal and vault."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        open_context: Callable[[Path], Context],
+        destination: Path | None = None,
+        *,
+        viewer: bool = False,
+        preset: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.steps = tuple(steps)
+        self._open_context = open_context
+        last = None if destination else preferences().get(HOME[1])
+        self.destination = destination or (Path(str(last)) if last else None)
+        self.viewer = viewer
+        self.locked = ""
+        """Who works there, while this session only views."""
+        self.ctx: Context | None = None
+        self.runner: Runner | None = None
+        self.drafts: dict[str, dict[str, Any]] = {}
+        """Answers that have no journal yet; what may be secret is a Secret here too."""
+        self.drafted = False
+        """Did the user type answers that have no journal yet?"""
+        self.journal = Journal()
+        self.sign: Mapping[str, Any] = {}
+        """Of a viewer: what the working wizard published last."""
+        for step in self.steps:
+            for name, value in (preset or {}).get(step.id, {}).items():
+                if (step.id, name) != HOME:
+                    self._draft(step, name, value)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.runner.snapshot if self.runner else Snapshot()
+
+    @property
+    def log(self) -> Path:
+        """The log file of this destination, or the user's own while there is none."""
+        if self.destination and (self.ctx or self.viewer):
+            return self.destination / OWN / "log.txt"
+        return platformdirs.user_log_path("mseg-wizard") / "log.txt"
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.id == name)
+
+    def known(self) -> bool:
+        """Is there a journal at the destination? Only then it is opened unasked: a disk that is not mounted must not get one."""
+        return bool(self.destination) and (Path(str(self.destination)) / OWN / "journal.json").is_file()
+
+    def open(self, destination: Path) -> list[Problem]:
+        """Open a destination and keep the drafts there; becomes a viewer where another wizard works.
+
+        Returns what was wrong with drafts, which stay; raises Problem where the destination can't be used.
+        """
+        destination = destination.expanduser().absolute()
+        if self.viewer:
+            self.destination = destination
+            self.watch()
+            return []
+        if self.ctx is None or destination != self.ctx.destination:
+            try:
+                ctx = self._open_context(destination)
+            except Locked as problem:
+                if self.ctx:
+                    raise
+                self.viewer, self.locked, self.destination = True, str(problem), destination
+                self.watch()
+                return []
+            self.close()
+            self.ctx, self.destination, self.journal = ctx, ctx.destination, ctx.store.journal
+            self.runner = Runner(ctx, self.steps)
+        complaints = []
+        for name, table in list(self.drafts.items()):
+            for key, value in list(table.items()):
+                try:
+                    self._keep(self.step(name), key, value)
+                    del table[key]
+                except Problem as problem:
+                    complaints.append(problem)
+            if not table:
+                del self.drafts[name]
+        self.drafted = bool(self.drafts)
+        return complaints
+
+    def remember(self, step: Step, name: str, value: Any) -> str:
+        """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
+        item = step.field(name)
+        if item.kind in ("path", "sources"):
+            value = [_expanded(row) for row in value] if item.kind == "sources" else _expanded(value)
+        if self.ctx is None:
+            check_answer(step, item, _revealed(value))
+            self._draft(step, name, value)
+            self.drafted = True
+            return "kept in memory until a destination is chosen" if item.secret else ""
+        return self._keep(step, name, value)
+
+    def answer(self, step: Step, item: Field) -> Any:
+        """What a form shows: the draft, the journal's answer, else the default. Never a secret."""
+        if (step.id, item.name) == HOME:
+            return str(self.destination or "")
+        if item.name in self.drafts.get(step.id, {}):
+            return None if item.secret else self.drafts[step.id][item.name]
+        value = self.journal.answers.get(step.id, {}).get(item.name)
+        return item.default if value is None else value
+
+    def survey(self) -> Survey:
+        """Ask everything that takes time."""
+        lacks, kept, sources = {}, {}, {}
+        for step in self.steps:
+            lacks[step.id] = self.lacks(step)
+            for item in step.fields:
+                if item.kind == "sources":
+                    sources[step.id] = self._sources(step, item.name)
+                elif item.secret and (words := self._kept(step, item)):
+                    kept[step.id, item.name] = words
+        return Survey(lacks, kept, sources, self._free())
+
+    def lacks(self, step: Step) -> tuple[str, ...]:
+        """The fields that a step still needs before it can start."""
+        if self.ctx:
+            try:
+                return tuple(waiting(step, self.ctx))
+            except Problem:  # the runner will meet it too, and say it at its place
+                return ()
+        if self.viewer:  # another wizard's secrets are not ours to ask for
+            given = self.journal.answers.get(step.id, {})
+            return tuple(
+                item.name for item in step.fields if item.required and not item.secret and item.name not in given and item.default is None
+            )
+        return tuple(item.name for item in step.fields if item.required and not self._drafted(step, item))
+
+    def states(self, survey: Survey) -> list[StepState]:
+        """Every step's state; quick, so it may be asked on the screen's own thread."""
+        now = self.sign if self.viewer else _sign(self.snapshot)
+        return overview(self.steps, self.journal, now, lambda step: survey.lacks.get(step.id, ()))
+
+    def watch(self) -> None:
+        """For viewers: read what the working wizard wrote; a journal that is just being replaced is read next time."""
+        if self.destination:
+            with suppress(Problem):
+                self.journal = read_journal(self.destination) or Journal()
+            self.sign = last_sign(self.destination)
+
+    def wipe(self) -> Wiped:
+        """Remove every stored credential and link of this destination, and the drafts of them."""
+        secret = [(step, item) for step in self.steps for item in step.fields if item.secret or item.kind == "sources"]
+        removed = []
+        for step, item in secret:
+            if item.secret and self.drafts.get(step.id, {}).pop(item.name, None):
+                removed.append(f"{step.id}.{item.name}")
+            elif rows := self.drafts.get(step.id, {}).get(item.name):
+                self.drafts[step.id][item.name] = [row for row in rows if not isinstance(row, Secret)]
+        if self.ctx is None:
+            return Wiped(tuple(removed), ())
+        wiped = self.ctx.vault.wipe([(step.id, item.name) for step, item in secret])
+        return replace(wiped, removed=(*removed, *wiped.removed))
+
+    def close(self) -> None:
+        """Stop the runner, end the workers, release the lock."""
+        if self.runner:
+            self.runner.stop()
+            self.runner.join()
+        if self.ctx:
+            self.ctx.close()
+        self.ctx = self.runner = None
+        self.journal = Journal()
+
+    def _draft(self, step: Step, name: str, value: Any) -> None:
+        item = step.field(name)
+        if item.kind == "sources":
+            rows = value.splitlines() if isinstance(value, str) else value
+            value = [Secret(row) if isinstance(row, str) and row.startswith(LINK) else row for row in rows]
+        elif item.secret and isinstance(value, str):
+            value = Secret(value)
+        self.drafts.setdefault(step.id, {})[name] = value
+
+    def _keep(self, step: Step, name: str, value: Any) -> str:
+        assert self.ctx is not None  # noqa: S101 - callers have looked
+        return self.ctx.remember(step, {name: _revealed(value)}).get(name, "")
+
+    def _drafted(self, step: Step, item: Field) -> bool:
+        if (step.id, item.name) == HOME:
+            return False
+        value = self.drafts.get(step.id, {}).get(item.name, item.default)
+        return value is True if item.kind == "acknowledge" else bool(value) or (value == "" and "" in item.choices)
+
+    def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
+        if self.ctx:
+            return self.ctx.sources(step.id)
+        return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answers.get(step.id, {}).get(name) or ())
+
+    def _kept(self, step: Step, item: Field) -> str:
+        if self.ctx is None:
+            draft = self.drafts.get(step.id, {}).get(item.name)
+            return f"{masked(draft.reveal())}, kept in memory until a destination is chosen" if isinstance(draft, Secret) else ""
+        secret = self.ctx.secret(step.id, item.name)
+        return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
+
+    def _free(self) -> int | None:
+        place = self.destination
+        while place and not place.exists() and place != place.parent:
+            place = place.parent
+        with suppress(OSError):
+            return shutil.disk_usage(place).free if place else None
+        return None
+
+
+def _sign(snapshot: Snapshot) -> Mapping[str, Any]:
+    """A snapshot in the words of status.last_sign."""
+    progress = snapshot.progress.get(snapshot.call)
+    table: dict[str, Any] = {
+        "running": snapshot.running,
+        "call": snapshot.call,
+        "problem": snapshot.problem or snapshot.crash,
+        "waiting": isinstance(snapshot.problem, Waiting),
+    }
+    return table | ({"done": progress.done, "total": progress.total, "unit": progress.unit} if progress else {})
+
+
+def _expanded(value: Any) -> Any:
+    """`~` as the user's home; anything else as it is."""
+    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~") else value
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    return [_revealed(row) for row in value] if isinstance(value, list | tuple) else value

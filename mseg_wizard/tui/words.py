@@ -1,0 +1,109 @@
+"""What the screen says, as plain text that fits a width: bars, rates, marks, masked links. No widgets."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import httpx
+
+from mseg_wizard.engine import Snapshot
+from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
+from mseg_wizard.status import MARKS
+from mseg_wizard.step import Call
+from mseg_wizard.store import Journal
+from mseg_wizard.tasks.web import expiry, origin
+
+STATES = {
+    "done": "done",
+    "running": "running",
+    "waiting": "waits for you",
+    "failed": "stopped by a problem",
+    "pending": "not begun",
+}
+"""The states of status.STATES in the user's words."""
+
+STYLES = {"done": "$success", "running": "bold $accent", "waiting": "bold $warning", "failed": "bold $error", "pending": ""}
+"""Colours come second: the marks say the same without them."""
+
+
+def fit(text: str, width: int) -> str:
+    """At most `width` characters; what was cut is shown as cut."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def bar(fraction: float | None, width: int) -> str:
+    """A bar of plain characters; dashes while the end is unknown."""
+    if fraction is None:
+        return "–" * width
+    full = int(min(1.0, max(0.0, fraction)) * width)
+    return "█" * full + "░" * (width - full)
+
+
+def standing(progress: Progress, width: int) -> str:
+    """Where a task stands, on one line: bar, share, time left, rate, amounts; the last ones are left out where they don't fit."""
+    if progress.retry_in is not None:
+        return fit(f"tries again in {duration(progress.retry_in)}", width)
+    share = progress.done / progress.total if progress.total else None
+    parts = [f"{min(1.0, share):4.0%}" if share is not None else "  – "]
+    if progress.eta is not None:
+        parts.append(f"{duration(progress.eta)} left")
+    if progress.rate:
+        parts.append(f"{amount(progress.rate, progress.unit)}/s" if progress.unit == "B" else f"{progress.rate:,.0f}/s")
+    if progress.total and progress.done <= progress.total:
+        of = size(progress.done) if progress.unit == "B" else f"{progress.done:,}"
+        parts.append(f"{of} of {amount(progress.total, progress.unit)}")
+    elif progress.done:
+        parts.append(amount(progress.done, progress.unit))
+    shortest = 10
+    text = parts[0]
+    for part in parts[1:]:
+        if len(text) + 2 + len(part) + shortest + 1 > width:
+            break
+        text += "  " + part
+    return bar(share, max(4, min(24, width - len(text) - 1))) + " " + text
+
+
+def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
+    """One of status.STATES for one task's line."""
+    if snapshot.call == call.key:
+        if snapshot.running:
+            return "running"
+        if isinstance(snapshot.problem, Waiting):
+            return "waiting"
+        if snapshot.problem or snapshot.crash:
+            return "failed"
+    return "done" if call.key in journal.finished else "pending"
+
+
+def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
+    """One task: mark and title; where it runs, a second and third line with what it is doing and where it stands."""
+    lines = [fit(f"{MARKS[state]} {call.title}", width)]
+    if progress and state in ("running", "failed", "waiting"):
+        doing = printable(progress.doing)
+        if doing and doing != call.title:
+            lines.append("    " + fit(doing, width - 4))
+        if state == "running":
+            lines.append("    " + standing(progress, width - 4))
+    return "\n".join(lines)
+
+
+def masked(text: str) -> str:
+    """What may be shown of a secret: its length; of a link also the host and the file name, never the query."""
+    length = f"{len(text):,} characters"
+    if not text.lower().startswith(("http://", "https://")):
+        return f"●●●● {length}"
+    try:
+        url = httpx.URL(text)
+        ends = expiry(url)
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        return f"●●●● {length}; this is no link that can be used"
+    name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
+    where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
+    until = f", valid until {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
+    return f"●●●● {name or 'link'} at {where}, {length}{until}"
+
+
+def resume(destination: Path | None) -> str:
+    """The command that goes on where this run stops."""
+    return "mseg-wizard" + (f" --dest {shlex.quote(printable(str(destination)))}" if destination else "")
