@@ -156,14 +156,15 @@ class Context:
         return self.store.journal.tree.get("pinned") == "yes"
 
     @cached_property
-    def _trees(self) -> dict[Path, Tree]:
+    def _trees(self) -> dict[tuple[Path, str], Tree]:
         return {}
 
     @property
     def tree(self) -> Tree:
         """The accepted mseg-api tree: class tables, lists, records."""
         folder = self.tree_folder
-        return self._trees.setdefault(folder, Tree(folder))
+        # a tree that was exchanged during the session is read anew
+        return self._trees.setdefault((folder, self.store.journal.tree.get("stamp", "")), Tree(folder))
 
     @property
     def workers(self) -> int:
