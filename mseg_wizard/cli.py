@@ -21,6 +21,7 @@ from mseg_wizard.step import Step, load
 from mseg_wizard.store import Journal, preferences, read_journal
 from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import PRACTICE_SERVICE
+from mseg_wizard.wipe_command import wipe
 
 EXAMPLES = """\
 examples:
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("step", nargs="?", metavar="STEP")
     sub.set_defaults(command=_steps)
     command("doctor", "what this machine offers for the job", _destination_option()).set_defaults(command=_doctor)
+    sub = command("wipe", "remove every stored password and link", _destination_option())
+    sub.add_argument("--all", action="store_true", help="of every destination that you ever opened, not of one")
+    sub.set_defaults(command=_wipe)
     sub = command("practice", "the whole journey in miniature, without network or account")
     sub.add_argument("--plain", action="store_true", help="unattended, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
@@ -210,6 +214,12 @@ def _doctor(args: argparse.Namespace) -> int:
         good = good and fine
     print("\nEverything is fine." if good else "\n[!] marks what may need your attention.")
     return Exit.DONE
+
+
+def _wipe(args: argparse.Namespace) -> int:
+    everything = getattr(args, "all", False)
+    destination = _destination(args, {}, offer_last=True)
+    return wipe(load(), destination if everything else _wanted(destination), everything=everything)
 
 
 def _practice(args: argparse.Namespace) -> int:

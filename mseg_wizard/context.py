@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard import host
+from mseg_wizard import host, links
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.store import Store
-from mseg_wizard.vault import Secret, Vault
+from mseg_wizard.vault import KEPT, Secret, Vault
 
 
 class Consent(Waiting):
     """Something that only the user can allow; `key` names it, `Context.consents` holds what was allowed."""
 
-    def __init__(self, what: str, do: str, key: str) -> None:
-        super().__init__(what, do)
+    def __init__(self, what: str, do: str, key: str, *, offer: bool = False, items: Iterable[str] = ()) -> None:
+        super().__init__(what, do, "", items)
         self.key = key
+        self.offer = offer
+        """Made once: who says no just starts again, and the work goes on without it."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Answers that turned out to be of no use: not used again in this session, and asked for until one of them is given anew."""
+
+    step: str
+    digests: Mapping[str, str]
+    """Field → sha256 of the value that was refused; empty for a value that was not even kept."""
+    why: str
+    """For the user; quotes no value."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class Options:
     """A person is at the screen: uploads are waited for, offers are made."""
     consents: frozenset[str] = frozenset()
     keep_archives: bool = False
+    by_questions: bool = False
+    """The person is asked one thing after the other (`--plain`): a task must not wait for anything but an answer."""
 
 
 @dataclass
@@ -57,6 +73,9 @@ class Context:
     """Key of the running call."""
     notes: list[str] = field(default_factory=list)
     """Remarks of the running call; the engine hands them to the journal."""
+    refusals: list[Refusal] = field(default_factory=list)
+    offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Offers that were made in this session: key of the Consent → what it concerned."""
 
     @property
     def destination(self) -> Path:
@@ -86,7 +105,9 @@ class Context:
         return self.field(step, name).default if value is None else value
 
     def secret(self, step: str, name: str) -> Secret | None:
-        return self.vault.get(step, name)
+        """A stored secret; None too where it was refused in this session."""
+        secret = self.vault.get(step, name)
+        return None if secret is None or self._refused(step, name, secret) else secret
 
     def given(self, step: str, name: str) -> bool:
         """Is there an answer that counts? An acknowledgement must be true."""
@@ -102,8 +123,9 @@ class Context:
         """What the step's `archives` field names: paths as text, links as secrets (they are bearer tokens)."""
         if not any(item.kind == "sources" for item in self.step(step).fields):
             return ()
-        links = self.secret(step, "archives")
-        return (*(self.answer(step, "archives") or ()), *(Secret(row) for row in (links.reveal().splitlines() if links else ())))
+        kept = self.vault.get(step, "archives")
+        rows = [Secret(row) for row in kept.reveal().splitlines()] if kept else []
+        return (*(self.answer(step, "archives") or ()), *(row for row in rows if not self._refused(step, "archives", row)))
 
     def remember(self, step: Step, table: Mapping[str, Any]) -> dict[str, str]:
         """Check and keep answers for one step: secrets and links in the vault, the rest in the journal.
@@ -118,14 +140,35 @@ class Context:
         where = {}
         for name, value in checked.items():
             if known[name].secret:
-                where[name] = self.vault.put(step.id, name, Secret(value))
+                where[name] = self._put(step.id, name, value)
             elif known[name].kind == "sources":
-                links = [row for row in value if row.startswith(("http://", "https://"))]
-                if links:
-                    where[name] = self.vault.put(step.id, name, Secret("\n".join(links)))
-                self.store.answer(step.id, name, [row for row in value if row not in links])
+                urls = [row for row in value if row.startswith(("http://", "https://"))]
+                if urls:
+                    where[name] = self._put(step.id, name, "\n".join(urls))
+                else:
+                    self.vault.wipe([(step.id, name)])
+                self.store.answer(step.id, name, [row for row in value if row not in urls])
             else:
                 self.store.answer(step.id, name, value)
+        self.refusals = [refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()]
+        return where
+
+    def refuse(self, step: str, why: str, values: Mapping[str, Secret | None]) -> None:
+        """Not use these values of fields again in this session, until one of the fields is given anew."""
+        digests = {name: _digest(value) if value else "" for name, value in values.items()}
+        self.refusals.append(Refusal(step, digests, why))
+
+    def reasons(self, step: str) -> list[str]:
+        """Why answers of this step were refused, in words."""
+        return list(dict.fromkeys(refusal.why for refusal in self.refusals if refusal.step == step))
+
+    def _refused(self, step: str, name: str, value: Secret) -> bool:
+        return any(refusal.step == step and refusal.digests.get(name) == _digest(value) for refusal in self.refusals)
+
+    def _put(self, step: str, name: str, value: str) -> str:
+        where = self.vault.put(step, name, Secret(value))
+        if where == KEPT:
+            self.store.kept(f"{step}.{name}")
         return where
 
     def adopt(self) -> None:
@@ -202,15 +245,16 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
         rows = value.splitlines() if isinstance(value, str) else value
         if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
             raise Problem(f"{where} is {shown}.", "Give a folder, a file or a link, or a list of these.")
-        return [row.strip() for row in rows if row.strip()]
+        return links.check_sources(step, [row.strip() for row in rows if row.strip()])
     if not isinstance(value, str):
         raise Problem(f"{where} is {shown}.", "Write it as text, in quotes.")
-    text = _one_line(value) if item.kind != "password" else value.strip("\r\n")
+    if check := links.check_of(step, item):
+        return check(step, item, value)
+    text = links.one_line(value) if item.kind != "password" else value.strip("\r\n")
     if item.kind == "choice" and text not in item.choices and not item.free:
         raise Problem(f"{where} is {shown}.", f"Choose one of: {', '.join(item.choices)}.")
     return text
 
 
-def _one_line(text: str) -> str:
-    """A pasted value: wrapped lines joined, blanks at the ends and control characters dropped."""
-    return "".join(c for line in text.splitlines() for c in line.strip() if c.isprintable())
+def _digest(value: Secret) -> str:
+    return hashlib.sha256(value.reveal().encode("utf-8", "surrogatepass")).hexdigest()

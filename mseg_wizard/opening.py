@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.context import Context, Options
+from mseg_wizard.context import Context, Options, check_answer
+from mseg_wizard.links import NotNow
 from mseg_wizard.log import log_to
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
-from mseg_wizard.store import Store, prefer
+from mseg_wizard.store import Store, prefer, remember_id
 from mseg_wizard.vault import Vault
+
+log = logging.getLogger("mseg_wizard")
 
 
 class Usage(Problem):
@@ -51,6 +56,7 @@ def open_context(
         raise
     if remember:
         prefer("destination", str(destination))
+        remember_id(store.journal.id)
     return ctx
 
 
@@ -80,9 +86,31 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
 
 
 def give_answers(ctx: Context, answers: Answers) -> None:
-    """Remember every answer; raises Usage that names the first that is wrong."""
+    """Remember every answer; raises Usage that names the first that is wrong.
+
+    What is only of no use any more (a link that has expired since, an archive that was tidied away) stops nothing before it is needed.
+    """
     for name, table in answers.items():
-        try:
-            ctx.remember(ctx.step(name), {key: value for key, value in table.items() if (name, key) != ("prepare", "destination")})
-        except Problem as problem:
-            raise Usage(problem.what, problem.do) from None
+        step = ctx.step(name)
+        for key, value in table.items():
+            if (name, key) == ("prepare", "destination"):
+                continue
+            try:
+                ctx.remember(step, {key: value})
+            except NotNow as problem:
+                log.warning("%s", problem)
+                if rows := _usable(step, key, value):
+                    ctx.remember(step, {key: rows})
+                ctx.refuse(name, problem.what, {key: None})
+            except Problem as problem:
+                raise Usage(problem.what, problem.do) from None
+
+
+def _usable(step: Step, key: str, value: Any) -> list[Any]:
+    """The rows of a sources field without those that are of no use now."""
+    rows = []
+    if step.field(key).kind == "sources":
+        for row in value.splitlines() if isinstance(value, str) else value:
+            with suppress(NotNow):
+                rows += check_answer(step, step.field(key), [row])
+    return rows

@@ -40,6 +40,8 @@ def overview(
         finished = sum(call.key in journal.finished for call in step.calls)
         here = now.get("call") in {call.key for call in step.calls}
         missing = tuple(lacks(step)) if finished < len(step.calls) else ()
+        if here and now.get("waiting"):  # for what only showed while it worked: a link that was refused, a file to upload
+            missing = missing or tuple(now.get("lacks") or ())
         if finished == len(step.calls):
             state = "done"
         elif now.get("running") and here:

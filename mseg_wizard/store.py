@@ -72,6 +72,8 @@ class Journal:
     """File name → ArchiveRecord."""
     tree: dict[str, str] = field(default_factory=dict)
     """The accepted mseg-api tree: folder, pinned ("yes" or "no"), source."""
+    kept: list[str] = field(default_factory=list)
+    """Names of the secrets (`step.field`) that were put into the system keyring: what is to be wiped even where it can't be asked."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Call key → remarks for the report; they never keep a step from being complete."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -141,6 +143,18 @@ class Store:
         """Replace a call's remarks."""
         if notes or key in self.journal.notes:
             self.journal.notes[key] = notes
+            self.save()
+
+    def kept(self, name: str) -> None:
+        """Note that the system keyring holds a secret of that name."""
+        if name not in self.journal.kept:
+            self.journal.kept.append(name)
+            self.save()
+
+    def forget_kept(self) -> None:
+        """Note that the system keyring holds no secret any more."""
+        if self.journal.kept:
+            self.journal.kept.clear()
             self.save()
 
     def archive(self, file: str) -> ArchiveRecord | None:
@@ -283,6 +297,18 @@ def prefer(name: str, value: str) -> None:
         write_json(path, preferences() | {name: value}, durable=False)
     except OSError:
         return
+
+
+def remember_id(destination: str) -> None:
+    """Remember that this user has a destination of that id: all that `wipe --all` needs, and nothing secret."""
+    known = known_ids()
+    if destination not in known:
+        prefer("ids", " ".join([*known, destination]))
+
+
+def known_ids() -> list[str]:
+    """The ids of all destinations that this user has opened."""
+    return str(preferences().get("ids", "")).split()
 
 
 def _preferences_path() -> Path:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import keyring
-import keyring.errors
+from keyring.backends.chainer import ChainerBackend
 
 SERVICE = "mseg-wizard"
 PRACTICE_SERVICE = "mseg-wizard-practice"
+PRACTICE_ID = "practice"
 LIMIT = 5.0
 """Seconds that the keyring gets for one answer: on a server without a desktop, unlocking waits for a dialog that nobody sees."""
 
@@ -23,6 +24,15 @@ ENVIRONMENT = {
     "wilddash.password": "WILDDASH_PASSWORD",
 }
 """The names that MSeg's own scripts use; every other secret is MSEG_WIZARD_<STEP>_<FIELD>."""
+
+KEPT = "kept in the system keyring"
+
+UNFIT = {
+    "keyring.backends.fail": "this system has no keyring",
+    "keyring.backends.null": "the system keyring is switched off in its settings",
+    "keyrings.alt": "the keyring that is set up here would keep secrets in a file",
+}
+"""Modules of backends that are not asked, and why. keyrings.alt would also ask for a password on the terminal."""
 
 T = TypeVar("T")
 
@@ -63,7 +73,7 @@ class Secret:
 
 
 class Backend(Protocol):
-    """The part of a keyring that we use; `keyring` itself is one."""
+    """The part of a keyring that we use; `keyring` itself stands for whichever one the user's system has."""
 
     def get_password(self, service: str, name: str) -> str | None: ...
 
@@ -74,14 +84,19 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Wiped:
-    """What a wipe removed, and what is not ours to remove."""
+    """What a wipe removed, and what is still there."""
 
     removed: tuple[str, ...]
     remains: tuple[str, ...]
+    unreached: str = ""
+    """Why the keyring could not be asked; empty where it was."""
 
 
 class Vault:
-    """The secrets of one destination. Reading asks the environment, the OS keyring and this session's memory, in that order."""
+    """The secrets of one destination. Reading asks the environment, the OS keyring and this session's memory, in that order.
+
+    Only what was entered in this session goes before the environment: else nobody could correct a password that is wrong there.
+    """
 
     def __init__(self, destination_id: str, *, backend: Backend | None = keyring, service: str = SERVICE,
                  environment: Mapping[str, str] = os.environ) -> None:
@@ -90,47 +105,53 @@ class Vault:
         self._service = service
         self._environment = environment
         self._memory: dict[str, str] = {}
+        self._entered: set[str] = set()
         self._read: dict[str, str | None] = {}
-        self._trouble: str | None = None if backend else "no keyring is used in this session"
+        self._trouble = "" if backend else "no keyring is used in this session"
 
     def get(self, step: str, field: str) -> Secret | None:
         """The secret, or None where nothing is stored."""
         name = f"{step}.{field}"
-        if value := self._environment.get(variable(step, field)):
-            return Secret(value)
         if (value := self._memory.get(name)) is not None:
             return Secret(value)
-        if name not in self._read:  # one question per session: the screen asks often, and a keyring may take seconds
-            self._read[name] = self._ask(lambda backend: backend.get_password(self._service, self._entry(name)))
-        stored = self._read[name]
+        if name not in self._entered and (value := self._environment.get(variable(step, field))):
+            return Secret(value)
+        stored = self._remembered(name)
         return Secret(stored) if stored else None
 
     def put(self, step: str, field: str, secret: Secret) -> str:
         """Store a secret; returns where it is kept, in words for the screen.
 
-        Read back before it counts as stored: keyring's null backend accepts everything and keeps nothing.
+        Read back before it counts as stored: a keyring may accept everything and keep nothing.
         """
         name, value = f"{step}.{field}", secret.reveal()
         self._read.pop(name, None)
-
-        def store(backend: Backend) -> bool:
-            backend.set_password(self._service, self._entry(name), value)
-            return backend.get_password(self._service, self._entry(name)) == value
-
-        if self._ask(store):
+        self._entered.add(name)
+        self._stored(name)  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
+        self._ask(lambda backend: backend.set_password(self._service, self._entry(name), value))
+        if self._stored(name) == value:
             self._memory.pop(name, None)
-            return "kept in the system keyring"
+            return KEPT
         self._memory[name] = value
-        return f"kept in this session's memory only ({self._trouble or 'the keyring did not keep it'})"
+        return f"kept in this session's memory only ({self._trouble or 'the system keyring did not keep it'})"
 
     def where(self, step: str, field: str) -> str:
         """Where a secret is kept, in words for the screen; empty where there is none."""
         name = f"{step}.{field}"
-        if self._environment.get(variable(step, field)):
-            return f"from the environment ({variable(step, field)})"
         if name in self._memory:
             return "kept in this session's memory only"
-        return "kept in the system keyring" if self.get(step, field) else ""
+        if variables := self.variables(step, (field,)):
+            return f"from the environment ({variables[0]})"
+        return KEPT if self.get(step, field) else ""
+
+    def kept(self, names: Iterable[tuple[str, str]]) -> list[str]:
+        """Names, as `step.field`, of the secrets that the keyring or this session's memory holds."""
+        return [name for name in (f"{step}.{field}" for step, field in names) if name in self._memory or self._remembered(name)]
+
+    def variables(self, step: str, fields: Iterable[str]) -> list[str]:
+        """The environment's variables that the secrets of these fields come from."""
+        used = [variable(step, field) for field in fields if f"{step}.{field}" not in self._entered]
+        return [name for name in used if self._environment.get(name)]
 
     def wipe(self, names: Iterable[tuple[str, str]]) -> Wiped:
         """Remove the secrets of these (step, field) pairs from keyring and memory; keyring can't enumerate, so the caller names all."""
@@ -139,54 +160,88 @@ class Vault:
             name = f"{step}.{field}"
             gone = self._memory.pop(name, None) is not None
             self._read.pop(name, None)
-            if self._ask(lambda backend, name=name: backend.get_password(self._service, self._entry(name))):  # type: ignore[misc]
+            self._entered.discard(name)
+            if self._stored(name) is not None:
                 self._ask(lambda backend, name=name: backend.delete_password(self._service, self._entry(name)))  # type: ignore[misc]
-                if self._ask(lambda backend, name=name: backend.get_password(self._service, self._entry(name))):  # type: ignore[misc]
-                    remains.append(f"{name} is still in the system keyring")
-                else:
+                if self._stored(name) is None and not self._trouble:
                     gone = True
+                else:
+                    remains.append(f"{name} is still in the system keyring")
             if gone:
                 removed.append(name)
-            if self._environment.get(variable(step, field)):
-                remains.append(f"{variable(step, field)} in this shell's environment: unset it there")
-        return Wiped(tuple(removed), tuple(remains))
+        return Wiped(tuple(removed), tuple(remains), self._trouble)
 
     def state(self) -> str:
         """In words for the screen and `doctor`: where new secrets would be kept."""
-        if self._trouble is None:
-            self._ask(lambda backend: backend.get_password(self._service, f"{self._id}/probe"))
-        if self._trouble:
-            return f"this session's memory ({self._trouble})"
-        return "the system keyring"
+        self._stored("probe")
+        return f"this session's memory ({self._trouble})" if self._trouble else "the system keyring"
+
+    def _remembered(self, name: str) -> str | None:
+        """What the keyring holds; asked once in a session: the screen asks often, and a keyring may take seconds."""
+        if name not in self._read:
+            stored = self._stored(name)
+            if self._trouble:
+                return None
+            self._read[name] = stored
+        return self._read[name]
+
+    def _stored(self, name: str) -> str | None:
+        return self._ask(lambda backend: backend.get_password(self._service, self._entry(name)))
 
     def _entry(self, name: str) -> str:
         return f"{self._id}/{name}"
 
     def _ask(self, question: Callable[[Backend], T]) -> T | None:
-        """Ask the keyring with a limit; after the first trouble it isn't asked again in this session."""
+        """Ask the keyring with a limit; after a trouble it isn't asked again, unless an answer comes late (somebody unlocked it)."""
         backend = self._backend
         if backend is None or self._trouble:
             return None
         answers: list[T] = []
         errors: list[Exception] = []
+        late = threading.Event()
 
         def body() -> None:
             try:
-                answers.append(question(backend))
+                answers.append(question(_in_use(backend)))
             except Exception as error:  # keyring's backends raise whatever D-Bus and their libraries raise
                 errors.append(error)
+            else:
+                if late.is_set():
+                    self._trouble = ""
 
         thread = threading.Thread(target=body, name="keyring", daemon=True)
         thread.start()
         thread.join(LIMIT)
         if answers:
             return answers[0]
-        if errors:
+        if not errors:
+            self._trouble = f"the system keyring did not answer within {LIMIT:.0f} s"
+            late.set()
+        elif isinstance(errors[0], Unfit):
+            self._trouble = str(errors[0])
+        else:
             # the type alone: a backend's message may quote what it was given
             self._trouble = f"the system keyring does not answer: {type(errors[0]).__name__}"
-        else:
-            self._trouble = f"the system keyring did not answer within {LIMIT:.0f} s"
         return None
+
+
+class Unfit(Exception):
+    """There is no keyring here that may be used; says why."""
+
+
+def _in_use(backend: Backend) -> Backend:
+    """The keyring itself in the place of `keyring`, which would hand secrets on to any that is installed; raises Unfit."""
+    if backend is not keyring:
+        return backend
+    chosen = keyring.get_keyring()
+    candidates = chosen.backends if isinstance(chosen, ChainerBackend) else [chosen]
+    reasons = ["this system has no keyring"]
+    for candidate in candidates:
+        unfit = [reason for module, reason in UNFIT.items() if type(candidate).__module__.startswith(module)]
+        if not unfit:
+            return candidate
+        reasons.insert(0, unfit[0])
+    raise Unfit(reasons[0])
 
 
 def variable(step: str, field: str) -> str:

@@ -7,15 +7,19 @@ from collections.abc import Generator
 from pathlib import Path
 
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.progress import Meter, Problem, Progress, printable, size
+from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
+from mseg_wizard.tasks.answers import LinkRefused, Unavailable
+from mseg_wizard.tasks.archives import check_layout
+from mseg_wizard.tasks.expect import wanted
 from mseg_wizard.tasks.fetch import fetch
 from mseg_wizard.tasks.holdings import missing_files
-from mseg_wizard.tasks.archives import check_layout
+from mseg_wizard.tasks.logins import Login
 from mseg_wizard.tasks.sources import Source, located, own_place, sources
 from mseg_wizard.tasks.wanted import Expected, Fetched, Location
 from mseg_wizard.tasks.web import Routes
+from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
 
@@ -108,32 +112,72 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
     target = own_place(ctx, archive)
     expected = Expected(archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only, lenient=ctx.modified_tree)
-    locations = [_location(ctx, archive, source) for source in sources(ctx, archive) if source.path is None]
-    if not locations:
-        raise Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))
-    refused: list[str] = []
-    while locations:
-        fetched: Fetched = yield from fetch(target, locations, expected, routes=Routes.parse(ctx.options.routes))
+    login = Login(ctx, archive) if archive.login else None
+    places = [(source, _location(archive, source, login)) for source in sources(ctx, archive) if source.path is None]
+    if not places:
+        nowhere = Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))
+        raise wanted(ctx, archive) if archive.browser else nowhere
+    wrong: list[tuple[Source, str]] = []
+    while places:
+        try:
+            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=Routes.parse(ctx.options.routes))
+        except Unavailable as unavailable:
+            raise _without(ctx, archive, places, unavailable) from None
+        at = next(number for number, (_, place) in enumerate(places) if place is fetched.location)
         if problem := check_layout(target, archive.layout, archive.wrong, md5=fetched.md5, sha256=fetched.sha256):
-            refused.append(f"{fetched.source}: {problem.what}")
+            wrong.append((places[at][0], f"{fetched.source}: {problem.what}"))
             target.unlink()
-            locations = locations[locations.index(fetched.location) + 1 :]
+            places = places[at + 1 :]
             continue
         for warning in fetched.warnings:
             ctx.note(f"{archive.file}: {printable(warning)}")
+        if login and login.asked and login.md5 != fetched.md5:
+            says = f"says md5 {login.md5} now, the file has {fetched.md5}" if login.md5 else "gave no md5 that could be read"
+            ctx.note(f"{archive.file}: {login.site.name}'s own page {says}")
         found = target.stat()
         differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
         return ArchiveRecord(
             str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs or archive.warn_only
         )
-    raise Problem(f"What was fetched as {archive.file} is something else.", _how_to_bring(archive, target), refused)
+    raise _all_wrong(ctx, archive, wrong)
+
+
+def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location]], problem: Unavailable) -> Problem:
+    """What to tell where no place gave the archive: a refused link is asked for anew, a browser's archive has to be brought."""
+    step = ctx.step_of(archive)
+    refused = next((source for source, place in places if isinstance(problem, LinkRefused) and place is problem.location), None)
+    if refused and isinstance(refused.url, Secret):
+        field = archive.link_field if refused.kind == "link" else "archives"
+        # Of a base URL the field holds the beginning only.
+        value = ctx.secret(step.id, field) if refused.kind == "link" else refused.url
+        ctx.refuse(step.id, problem.what, {field: value})
+        given = ctx.vault.variables(step.id, (field,))
+        place = f"It came from the environment: {given[0]}." if given else f"It belongs into the form of step {step.id}."
+        return Waiting(problem.what, f"{problem.do} {place}", step.id, (field,))
+    if archive.browser:
+        return wanted(ctx, archive, problem.what)
+    return problem
+
+
+def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) -> Problem:
+    """Every place gave something else. A pasted link is forgotten then: following it again would only bring the same."""
+    step = ctx.step_of(archive)
+    what, reasons = f"What was fetched as {archive.file} is something else.", [reason for _, reason in wrong]
+    if any(source.kind == "link" for source, _ in wrong):
+        ctx.refuse(step.id, what, {archive.link_field: ctx.secret(step.id, archive.link_field)})
+        ctx.vault.wipe([(step.id, archive.link_field)])
+        do = f"Paste another link into the form of step {step.id}. The old one was forgotten."
+        return Waiting(" ".join([what, *reasons]), do, step.id, (archive.link_field,))
+    if archive.browser:
+        return wanted(ctx, archive, what, *reasons)
+    return Problem(what, _how_to_bring(archive, own_place(ctx, archive)), reasons)
 
 
 def _how_to_bring(archive: Archive, target: Path) -> str:
     return f"If you have the file, name it in the form's archives field, use --mirror, or put it at {target}; then start again."
 
 
-def _location(ctx: Context, archive: Archive, source: Source) -> Location:
-    if source.kind == "login":
-        raise Problem(f"Logging in for {archive.file} is not in this version yet.", _how_to_bring(archive, own_place(ctx, archive)))
-    return Location(source.url, named=source.named)
+def _location(archive: Archive, source: Source, login: Login | None) -> Location:
+    if source.kind == "login" and login:
+        return login.location
+    return Location(source.url, named=source.named, doubtful=archive.browser and source.kind == "public")

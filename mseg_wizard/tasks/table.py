@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks import download, extract, folders, install, remap, space, tree
+from mseg_wizard.tasks import download, expect, extract, folders, install, remap, space, tree, wipe
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ TASKS = {
     "configure": Task(tree.configure, tree.configure_missing),
     "install": Task(install.install, install.install_missing),
     "space": Task(space.space, space.space_missing),
+    "expect": Task(expect.expect, expect.expect_missing),
     "download": Task(download.download, download.download_missing),
     "extract": Task(extract.extract, extract.extract_missing),
     "remap": Task(remap.remap, remap.remap_missing),
     "folders": Task(folders.folders, folders.folders_missing),
+    "wipe": Task(wipe.wipe, wipe.wipe_missing),
 }
 
 LATER: dict[str, tuple[str, ...]] = {
-    "expect": ("archive",),
     "relabel": ("taxonomies",),
     "verify": (),
     "report": (),
-    "wipe": (),
 }
 """Tasks, with their arguments, that the step files name and this version does not have; reaching one is a Problem, never "done"."""
 
