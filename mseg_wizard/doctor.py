@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mseg_wizard import __version__, host
-from mseg_wizard.estimate import FULL_BYTES, FULL_FILES, free
+from mseg_wizard.estimate import FULL_AT_ONCE, FULL_BYTES, FULL_FILES, free
 from mseg_wizard.progress import size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
@@ -28,8 +28,8 @@ def report(destination: Path | None) -> Iterator[tuple[str, str, bool]]:
     yield "cores", f"{cores} for this process, {os.cpu_count()} in the machine", True
     place = (destination or Path.cwd()).expanduser().absolute()
     space = free(place)
-    enough = space.bytes >= FULL_BYTES
-    yield "disk", f"{size(space.bytes)} free for {place}; the whole journey takes about {size(FULL_BYTES)}", enough
+    takes = f"the whole journey writes about {size(FULL_BYTES)}, at most about {size(FULL_AT_ONCE)} at once"
+    yield "disk", f"{size(space.bytes)} free for {place}; {takes}", space.bytes >= FULL_AT_ONCE
     if space.files is None:
         yield "inodes", "this file system does not count them", True
     else:

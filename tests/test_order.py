@@ -13,13 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mseg_wizard import engine
 from mseg_wizard.context import Context
 from mseg_wizard.engine import Runner, run
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.table import TASKS, Task
+from mseg_wizard.tasks.table import LATER, TASKS, Task
 from mseg_wizard.vault import Vault
 
 STEPS = 4
@@ -130,7 +129,7 @@ def test_a_task_of_a_later_version_is_a_problem_and_never_done(
     made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(TASKS, "make")
-    monkeypatch.setitem(engine.LATER, "make", ("name",))
+    monkeypatch.setitem(LATER, "make", ("name",))
     ctx = opened(made_steps, tmp_path / "d")
     with pytest.raises(Problem, match="not in this version yet"):
         list(run(made_steps, ctx))
