@@ -10,6 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
+LOG = "log.txt"
 QUERY = re.compile(r"(https?://[^\s?#'\"]+)[?#][^\s'\"]*")
 USERINFO = re.compile(r"(https?://)[^\s/@]+@")
 
@@ -27,10 +28,10 @@ class Redacted(logging.Formatter):
 
 
 def log_to(folder: Path | None) -> Path:
-    """Log into `folder`/log.txt, or into the user's own log folder while no destination is known; returns the file."""
+    """Log into `folder`/LOG, or into the user's own log folder while no destination is known; returns the file."""
     folder = folder or platformdirs.user_log_path("mseg-wizard")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "log.txt"
+    path = folder / LOG
     path.touch(mode=0o600)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from types import FrameType
 
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.engine import Runner, Snapshot
-from mseg_wizard.log import redact
+from mseg_wizard.log import LOG, redact
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
@@ -42,10 +43,10 @@ def exit_code(problem: Problem) -> Exit:
     return Exit.LOCKED if isinstance(problem, Locked) else Exit.FAILED
 
 
-def complain(problem: BaseException) -> None:
-    """Say what happened and what to do, on stderr."""
+def complain(problem: BaseException, log: Path | None = None) -> None:
+    """Say what happened and what to do, on stderr; `log` is where a bug's details are."""
     if not isinstance(problem, Problem):
-        print(f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The log has the details.", file=sys.stderr)
+        print(f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}.", file=sys.stderr)
         return
     print(f"mseg-wizard: {shown(problem.what)}", file=sys.stderr)
     for item in problem.items[:SHOWN_ITEMS]:
@@ -71,7 +72,7 @@ def unattended(ctx: Context, steps: Sequence[Step], *, every: float = 5.0) -> Ex
         _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx)}")
         return STOPS[stopped_by[0]]
     if failure := end.problem or end.crash:
-        complain(failure)
+        complain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
     return Exit.DONE
@@ -98,7 +99,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                 complain(end.problem)
                 _ask_for(ctx, ctx.step(end.problem.step), end.problem.lacks, ask)
             elif failure := end.problem or end.crash:
-                complain(failure)
+                complain(failure, ctx.own / LOG)
                 if ask("Try again? [y/N] ").strip().lower() != "y":
                     return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
             else:
