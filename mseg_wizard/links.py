@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -63,7 +64,7 @@ def check_base_url(step: Step, item: Field, value: str) -> str:
     where = f"{step.id}.{item.name}"
     text = value.strip()
     found = _base_url(text)
-    if not found and not one_line(text).startswith(LINK):
+    if not found and not _unwrapped(text).startswith(LINK):
         found = _base_url(_script(text, where))
         if not found:
             raise Problem(f"{where}: there is no line BASE_URL = '…' in that script.", "Give download-scannet.py as it came by e-mail.")
@@ -136,13 +137,11 @@ def _unwrapped(text: str) -> str:
 
 
 def _url(text: str, where: str) -> httpx.URL:
-    try:
+    with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise Problem(f"{where} is no link.", "Paste an address that begins with https:// or http://.")
-    return url
+        if url.scheme in ("http", "https") and url.host and "%" not in url.host:
+            return url
+    raise Problem(f"{where} is no link.", "Paste an address that begins with https:// or http://.")
 
 
 def _leads_to(url: httpx.URL, archive: Archive) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.practice.world import World, make_world
 from tests.golden_tree import GoldenTree, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,3 +35,9 @@ def full_tree() -> Path:
 def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> GoldenTree:
     """The golden kit's archives unpacked once for all tests, where `#` and blanks are in the path. Add files, change none."""
     return unpack(golden, tmp_path_factory.mktemp("golden") / "my images #1" / "mseg_dataset")
+
+
+@pytest.fixture(scope="session")
+def practice_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The practice world's archives and mseg-api tree, made once for all tests. Change nothing in it."""
+    return make_world(tmp_path_factory.mktemp("practice"))
