@@ -148,7 +148,7 @@ def test_archives_on_this_machine_are_looked_into_and_kept_with_their_whole_path
 def test_wrong_archives_on_this_machine_are_named_for_what_they_are(practice_world: World, tmp_path: Path) -> None:
     wrong = tmp_path / "bdd100k_seg.zip"
     shutil.copy(practice_world.mirror / "data_semantics.zip", wrong)
-    assert "There are no labels" in refusal("bdd", "archives", [str(wrong)]).what
+    assert "is not the archive that is wanted" in refusal("bdd", "archives", [str(wrong)]).what
     wrong.write_text("<html><title>Log in</title></html>")
     assert "it is a web page" in refusal("bdd", "archives", [str(wrong)]).what
     wrong.write_bytes((practice_world.mirror / "bdd100k_seg.zip").read_bytes()[:-100])
