@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -81,11 +82,15 @@ class Journal:
 
 
 class Store:
-    """The journal of one destination, open for writing under its lock. Every change is on disk when the method returns."""
+    """The journal of one destination, open for writing under its lock. Every change is on disk when the method returns.
+
+    The screen keeps answers while the runner's thread notes its work: changes take turns.
+    """
 
     def __init__(self, destination: Path, *, take_over: bool = False) -> None:
         self.destination = destination
         self.own = own_folder(destination)
+        self._turn = threading.RLock()
         self._lock = _lock(self.own, take_over=take_over)
         try:
             self.journal = read_journal(destination) or Journal()
@@ -95,67 +100,76 @@ class Store:
             raise
 
     def save(self) -> None:
-        path = self.own / "journal.json"
-        if path.exists():
-            previous = path.with_name("journal.previous.json")
-            spare = path.with_name(".journal.previous.tmp")
-            spare.unlink(missing_ok=True)
-            os.link(path, spare)
-            spare.replace(previous)
-        write_json(path, asdict(self.journal))
+        with self._turn:
+            path = self.own / "journal.json"
+            if path.exists():
+                previous = path.with_name("journal.previous.json")
+                spare = path.with_name(".journal.previous.tmp")
+                spare.unlink(missing_ok=True)
+                os.link(path, spare)
+                spare.replace(previous)
+            write_json(path, asdict(self.journal))
 
     def answer(self, step: str, name: str, value: Any) -> None:
         """Remember an answer (None forgets it)."""
-        answers = self.journal.answers.setdefault(step, {})
-        if value is None:
-            answers.pop(name, None)
-        else:
-            answers[name] = value
-        self.save()
+        with self._turn:
+            answers = self.journal.answers.setdefault(step, {})
+            if value is None:
+                answers.pop(name, None)
+            else:
+                answers[name] = value
+            self.save()
 
     def start(self, key: str) -> bool:
         """Note that a call begins to work; True where files of an earlier, unfinished run of it may be empty (a power cut)."""
-        journal = self.journal
-        journal.finished.pop(key, None)
-        first = journal.started.setdefault(key, host.boot_id())
-        self.save()
-        return first != host.boot_id()
+        with self._turn:
+            journal = self.journal
+            journal.finished.pop(key, None)
+            first = journal.started.setdefault(key, host.boot_id())
+            self.save()
+            return first != host.boot_id()
 
     def finish(self, key: str, seconds: float = 0.0) -> None:
         """Note that a call's outputs were checked and are complete."""
-        if key not in self.journal.made:
-            self.journal.made.append(key)
-        self.journal.started.pop(key, None)
-        self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
-        self.spent(key, seconds)
+        with self._turn:
+            if key not in self.journal.made:
+                self.journal.made.append(key)
+            self.journal.started.pop(key, None)
+            self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
+            self.spent(key, seconds)
 
     def adopt(self, key: str) -> None:
         """Note that whatever stands where a call writes is ours from now on."""
-        if key not in self.journal.made:
-            self.journal.made.append(key)
-            self.save()
+        with self._turn:
+            if key not in self.journal.made:
+                self.journal.made.append(key)
+                self.save()
 
     def spent(self, key: str, seconds: float) -> None:
-        self.journal.seconds[key] = round(self.journal.seconds.get(key, 0.0) + seconds, 1)
-        self.save()
+        with self._turn:
+            self.journal.seconds[key] = round(self.journal.seconds.get(key, 0.0) + seconds, 1)
+            self.save()
 
     def note(self, key: str, notes: list[str]) -> None:
         """Replace a call's remarks."""
-        if notes or key in self.journal.notes:
-            self.journal.notes[key] = notes
-            self.save()
+        with self._turn:
+            if notes or key in self.journal.notes:
+                self.journal.notes[key] = notes
+                self.save()
 
     def kept(self, name: str) -> None:
         """Note that the system keyring holds a secret of that name."""
-        if name not in self.journal.kept:
-            self.journal.kept.append(name)
-            self.save()
+        with self._turn:
+            if name not in self.journal.kept:
+                self.journal.kept.append(name)
+                self.save()
 
     def forget_kept(self) -> None:
         """Note that the system keyring holds no secret any more."""
-        if self.journal.kept:
-            self.journal.kept.clear()
-            self.save()
+        with self._turn:
+            if self.journal.kept:
+                self.journal.kept.clear()
+                self.save()
 
     def archive(self, file: str) -> ArchiveRecord | None:
         record = self.journal.archives.get(file)
@@ -163,11 +177,12 @@ class Store:
 
     def keep_archive(self, file: str, record: ArchiveRecord | None) -> None:
         """Remember what is known of an archive (None forgets it)."""
-        if record is None:
-            self.journal.archives.pop(file, None)
-        else:
-            self.journal.archives[file] = asdict(record)
-        self.save()
+        with self._turn:
+            if record is None:
+                self.journal.archives.pop(file, None)
+            else:
+                self.journal.archives[file] = asdict(record)
+            self.save()
 
     def close(self) -> None:
         """Release the lock; the file stays, empty, so that two wizards never lock two different files."""

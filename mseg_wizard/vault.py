@@ -107,6 +107,7 @@ class Vault:
         self._memory: dict[str, str] = {}
         self._entered: set[str] = set()
         self._read: dict[str, str | None] = {}
+        self._changes = 0
         self._trouble = "" if backend else "no keyring is used in this session"
 
     def get(self, step: str, field: str) -> Secret | None:
@@ -125,11 +126,13 @@ class Vault:
         Read back before it counts as stored: a keyring may accept everything and keep nothing.
         """
         name, value = f"{step}.{field}", secret.reveal()
-        self._read.pop(name, None)
+        self._forget(name)
         self._entered.add(name)
         self._stored(name)  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
         self._ask(lambda backend: backend.set_password(self._service, self._entry(name), value))
-        if self._stored(name) == value:
+        kept = self._stored(name) == value
+        self._forget(name)
+        if kept:
             self._memory.pop(name, None)
             return KEPT
         self._memory[name] = value
@@ -159,7 +162,7 @@ class Vault:
         for step, field in names:
             name = f"{step}.{field}"
             gone = self._memory.pop(name, None) is not None
-            self._read.pop(name, None)
+            self._forget(name)
             self._entered.discard(name)
             if self._stored(name) is not None:
                 self._ask(lambda backend, name=name: backend.delete_password(self._service, self._entry(name)))  # type: ignore[misc]
@@ -167,6 +170,7 @@ class Vault:
                     gone = True
                 else:
                     remains.append(f"{name} is still in the system keyring")
+            self._forget(name)
             if gone:
                 removed.append(name)
         return Wiped(tuple(removed), tuple(remains), self._trouble)
@@ -178,12 +182,20 @@ class Vault:
 
     def _remembered(self, name: str) -> str | None:
         """What the keyring holds; asked once in a session: the screen asks often, and a keyring may take seconds."""
-        if name not in self._read:
-            stored = self._stored(name)
-            if self._trouble:
-                return None
+        if name in self._read:
+            return self._read[name]
+        before = self._changes
+        stored = self._stored(name)
+        if self._trouble:
+            return None
+        if before == self._changes:  # else another thread stored or wiped something meanwhile, and this may be old by now
             self._read[name] = stored
-        return self._read[name]
+        return stored
+
+    def _forget(self, name: str) -> None:
+        """Ask the keyring anew next time."""
+        self._changes += 1
+        self._read.pop(name, None)
 
     def _stored(self, name: str) -> str | None:
         return self._ask(lambda backend: backend.get_password(self._service, self._entry(name)))

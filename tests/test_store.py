@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,20 @@ def test_preferences_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_read_journal_does_not_create_anything(tmp_path: Path) -> None:
     assert read_journal(tmp_path) is None
     assert os.listdir(tmp_path) == []
+
+
+def test_answers_and_work_noted_by_two_threads_at_once_are_all_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def work(name: str) -> None:
+        for number in range(100):
+            store.answer("prepare", f"{name}{number}", number)
+            store.start(f"{name}{number}")
+            store.finish(f"{name}{number}")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, "ab"))
+    store.close()
+    journal = read_journal(tmp_path)
+    assert journal
+    assert len(journal.answers["prepare"]) == len(journal.finished) == 200
