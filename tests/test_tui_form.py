@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Button
 
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.editors import Line, SecretLine, pasted_rows
-from tests.tui_kit import Desk, desk_at, said, says, screen, type_in, until
+from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://bucket.s3.example.com/sets/idd-lite.tar.gz?X-Amz-Date=20990101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=GEHEIM99"
 
@@ -31,25 +29,6 @@ def answers(desk: Desk, step: str) -> dict[str, object]:
     return journal.answers.get(step, {}) if journal else {}
 
 
-async def into(pilot: Pilot[None], app: Wizard, step: str) -> None:
-    """Into the form of a step, by keys."""
-    await pilot.press("escape", "home")
-    for other in app.session.steps:
-        if other.id == step:
-            break
-        await pilot.press("down")
-    await until(pilot, lambda: app.main.chosen == step and step in app.main.panes)
-    await pilot.press("enter")
-    await pilot.pause()
-
-
-async def paste(pilot: Pilot[None], text: str) -> None:
-    focused = pilot.app.focused
-    assert focused is not None
-    focused.post_message(events.Paste(text))
-    await pilot.pause()
-
-
 def leaks(app: Wizard, *secrets: str) -> list[str]:
     """Secrets that can be seen: on the screen, in a picture of it, in how widgets describe themselves."""
     seen = screen(app) + app.export_screenshot() + app.clipboard + " ".join(repr(widget) for widget in app.screen.walk_children())
@@ -61,7 +40,7 @@ async def test_step_one_is_filled_in_and_opened_by_keys_alone(desk: Desk) -> Non
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
         await pilot.press("space", "tab")
-        await type_in(pilot, str(desk.destination))
+        await paste(pilot, str(desk.destination))
         await says(pilot, "not there yet;", "free")
         assert not desk.destination.exists()
         await pilot.press("tab", "tab", "ctrl+a", "delete", "3", "tab", "down", "tab")
@@ -99,7 +78,7 @@ async def test_a_destination_that_cannot_be_used_says_so_beside_its_field(desk: 
         await says(pilot, "[!]", "can't be used", "Choose a folder that you may write to.")
         assert isinstance(app.focused, Line)
         await pilot.press("ctrl+u")
-        await type_in(pilot, str(desk.destination))
+        await paste(pilot, str(desk.destination))
         await pilot.press("enter")
         await until(pilot, lambda: app.session.ctx)
         assert not said(app, "can't be used")
@@ -120,7 +99,7 @@ async def test_what_is_half_typed_when_the_user_quits_is_kept(desk: Desk) -> Non
     async with app.run_test() as pilot:
         await into(pilot, app, "city")
         await pilot.press("tab", "tab")
-        await type_in(pilot, str(desk.folder))
+        await paste(pilot, str(desk.folder))
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not app.is_running)
     assert answers(desk, "city") == {"archives": [str(desk.folder)]}
@@ -140,7 +119,7 @@ async def test_answers_given_before_a_destination_are_kept_when_it_is_chosen(des
         await pilot.press("enter")
         await into(pilot, app, "prepare")
         await pilot.press("tab")
-        await type_in(pilot, str(desk.destination))
+        await paste(pilot, str(desk.destination))
         await pilot.press("f10")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await says(pilot, "Keep your answers?")
@@ -232,7 +211,7 @@ async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Des
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(zips), str(long)]})
         await until(pilot, lambda: list(desk.ring.held.values()) == [link])
         assert not leaks(app, "GEHEIM", "X-Amz")
-        await type_in(pilot, str(more))
+        await paste(pilot, str(more))
         await pilot.press("enter")
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(zips), str(long), str(more)]})
         await pilot.press("shift+tab", *["down"] * 4, "delete")
@@ -247,7 +226,7 @@ async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk
     async with app.run_test() as pilot:
         await into(pilot, app, "city")
         await pilot.press("tab", "tab")
-        await type_in(pilot, "/no/such/place")
+        await paste(pilot, "/no/such/place")
         await pilot.press("enter")
         await says(pilot, "[!] city.archives: /no/such/place is not there")
 
@@ -259,7 +238,7 @@ async def test_a_free_choice_takes_a_known_value_or_another_one(desk: Desk) -> N
         await says(pilot, "(•) leave it empty", "( ) this one", "( ) something else:")
         await pilot.press("tab", "tab", "tab")
         await pilot.press("tab")
-        await type_in(pilot, "/usr/bin/python3")
+        await paste(pilot, "/usr/bin/python3")
         await says(pilot, "(•) something else:", "a file")
         await pilot.press("tab")
         await until(pilot, lambda: answers(desk, "prepare").get("python") == "/usr/bin/python3")
@@ -272,7 +251,7 @@ async def test_a_slow_keyring_does_not_hold_up_the_screen(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
         await into(pilot, app, "idd")
-        await type_in(pilot, "https://host/file.zip")
+        await paste(pilot, "https://host/file.zip")
         await pilot.press("enter")
         await says(pilot, "storing…")
         longest, before = 0.0, asyncio.get_running_loop().time()

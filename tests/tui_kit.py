@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from mseg_wizard import engine
@@ -255,10 +256,31 @@ async def says(pilot: Pilot[None], *texts: str) -> None:
 
 
 def said(app: Wizard, text: str) -> bool:
-    """Does the screen show this, to the left or to the right of the line between steps and step?"""
-    parts = [line.partition("│") for line in screen(app).splitlines()]
+    """Does the screen show this: in a dialog, or to the left or right of the line between steps and step?"""
+    lines = screen(app).splitlines()
+    parts = [line.partition("│") for line in lines]
+    dialog = "".join(line.split("┃")[1] for line in lines if line.count("┃") == 2)
     left, right = "".join(part[0] for part in parts), "".join(part[2].rstrip("▁▂▃▄▅▆▇█ ") for part in parts)
-    return "".join(text.split()) in "".join((left + right).split())
+    return any("".join(text.split()) in "".join(each.split()) for each in (dialog, left + right))
+
+
+async def into(pilot: Pilot[None], app: Wizard, step: str) -> None:
+    """Into the form of a step, by keys."""
+    await pilot.press("escape", "home")
+    for other in app.session.steps:
+        if other.id == step:
+            break
+        await pilot.press("down")
+    await until(pilot, lambda: app.main.chosen == step and step in app.main.panes)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+async def paste(pilot: Pilot[None], text: str) -> None:
+    focused = pilot.app.focused
+    assert focused is not None
+    focused.post_message(events.Paste(text))
+    await pilot.pause()
 
 
 async def type_in(pilot: Pilot[None], text: str) -> None:

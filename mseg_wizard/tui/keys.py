@@ -318,12 +318,14 @@ class Main(View):
             line.value = ""
         self.app.copy_to_clipboard("")
         self.say("Wiping …")
-        wiped = await asyncio.to_thread(self.session.wipe)
+        done = await asyncio.to_thread(self.session.wipe)
         self.say("")
-        gone = [f"removed: {name}" for name in wiped.removed] or ["nothing was stored"]
-        left = [*wiped.remains, *([wiped.unreached] if wiped.unreached else [])]
+        lines = [f"still there: {shown(text)}" for text in done.remains]
+        lines += [f"removed: {name}" for name in done.removed] or ["nothing was stored"]
+        lines += [f"not the wizard's to remove: {shown(text)}" for text in done.beyond]
+        lines += [f"left by MSeg's scripts or a shell: {shown(str(left.path))} ({left.why})" for left in done.leftovers]
         self.look()
-        await self._tell("Not everything could be wiped" if left else "Wiped", "\n".join((*left, *gone)), ())
+        await self._tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
 
     async def action_log(self) -> None:
         if await self._toggle("pane-log"):

@@ -150,6 +150,9 @@ class View(Screen[None]):
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
+            doing = snapshot.progress[snapshot.call].doing if snapshot.call in snapshot.progress else ""
+            if len(doing) > self.size.width // 2:  # what does not fit above: an upload's command, say
+                return shown(doing), "bold"
             lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else f"start again to go on: {resume(session.destination)}"
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):

@@ -19,7 +19,8 @@ from mseg_wizard.status import StepState, last_sign, overview
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal
 from mseg_wizard.tui.words import masked
-from mseg_wizard.vault import Secret, Wiped
+from mseg_wizard.vault import Secret
+from mseg_wizard.wiping import Wiping, declared, wipe
 
 HOME = ("prepare", "destination")
 """The field that names the destination: everything else waits for it."""
@@ -103,6 +104,9 @@ class Session:
         if self.ctx is None or destination != self.ctx.destination:
             try:
                 ctx = self._open_context(destination)
+            except OSError as error:
+                what = f"{destination} can't be used: {error.strerror or error}."
+                raise Problem(what, "Choose a folder that you may write to.") from None
             except Locked as problem:
                 if self.ctx:
                     raise
@@ -128,14 +132,15 @@ class Session:
     def remember(self, step: Step, name: str, value: Any) -> str:
         """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
         item = step.field(name)
-        if item.kind in ("path", "sources"):
-            value = [_expanded(row) for row in value] if item.kind == "sources" else _expanded(value)
-        if self.ctx is None:
+        try:
+            if self.ctx:
+                return self._keep(step, name, value)
             check_answer(step, item, _revealed(value))
-            self._draft(step, name, value)
-            self.drafted = True
-            return "kept in memory until a destination is chosen" if item.secret else ""
-        return self._keep(step, name, value)
+        except OSError as error:
+            raise Problem(f"This can't be kept: {error.strerror or error}.", "Make room or make it writable, then leave the field again.") from None
+        self._draft(step, name, value)
+        self.drafted = True
+        return "kept in memory until a destination is chosen" if item.secret else ""
 
     def answer(self, step: Step, item: Field) -> Any:
         """What a form shows: the draft, the journal's answer, else the default. Never a secret."""
@@ -184,19 +189,22 @@ class Session:
                 self.journal = read_journal(self.destination) or Journal()
             self.sign = last_sign(self.destination)
 
-    def wipe(self) -> Wiped:
+    def wipe(self) -> Wiping:
         """Remove every stored credential and link of this destination, and the drafts of them."""
-        secret = [(step, item) for step in self.steps for item in step.fields if item.secret or item.kind == "sources"]
         removed = []
-        for step, item in secret:
-            if item.secret and self.drafts.get(step.id, {}).pop(item.name, None):
-                removed.append(f"{step.id}.{item.name}")
-            elif rows := self.drafts.get(step.id, {}).get(item.name):
-                self.drafts[step.id][item.name] = [row for row in rows if not isinstance(row, Secret)]
+        for step, name in declared(self.steps):
+            drafts = self.drafts.get(step, {})
+            rows = drafts.get(name)
+            if isinstance(rows, list):
+                drafts[name] = [row for row in rows if not isinstance(row, Secret)]
+            elif drafts.pop(name, None):
+                removed.append(f"{step}.{name}")
         if self.ctx is None:
-            return Wiped(tuple(removed), ())
-        wiped = self.ctx.vault.wipe([(step.id, item.name) for step, item in secret])
-        return replace(wiped, removed=(*removed, *wiped.removed))
+            return Wiping(tuple(removed))
+        done = wipe(self.ctx.vault, self.steps, self.ctx.destination, self.journal.kept)
+        if not done.remains:
+            self.ctx.store.forget_kept()
+        return replace(done, removed=(*removed, *done.removed))
 
     def close(self) -> None:
         """Stop the runner, end the workers, release the lock."""
@@ -258,11 +266,6 @@ def _sign(snapshot: Snapshot) -> Mapping[str, Any]:
         "waiting": isinstance(snapshot.problem, Waiting),
     }
     return table | ({"done": progress.done, "total": progress.total, "unit": progress.unit} if progress else {})
-
-
-def _expanded(value: Any) -> Any:
-    """`~` as the user's home; anything else as it is."""
-    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~") else value
 
 
 def _revealed(value: Any) -> Any:

@@ -77,14 +77,14 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
 
 
 def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
-    """One task: mark and title; where it runs, a second and third line with what it is doing and where it stands."""
-    lines = [fit(f"{MARKS[state]} {call.title}", width)]
-    if progress and state in ("running", "failed", "waiting"):
-        doing = printable(progress.doing)
+    """One task: mark and title; where it runs, what it is doing, uncut because it may be a command to copy, and where it stands."""
+    lines = [f"{MARKS[state]} {call.title}"]
+    if progress and state in ("running", "failed"):
+        doing = printable(progress.doing, 1000)
         if doing and doing != call.title:
-            lines.append("    " + fit(doing, width - 4))
-        if state == "running":
-            lines.append("    " + standing(progress, width - 4))
+            lines.append(doing)
+        if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
+            lines.append(standing(progress, width))
     return "\n".join(lines)
 
 
