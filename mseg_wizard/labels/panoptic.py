@@ -67,7 +67,7 @@ def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
     empty = []
     for start in range(0, len(ids), _GROUP):
         group = ids[start : start + _GROUP]
-        raw = _numbered(rgb, group).tobytes()
+        raw = numbered(rgb, group).tobytes()
         # Searching for a byte is the fastest way to learn that it occurs: most are found within the first rows.
         empty += [id_ for number, id_ in enumerate(group) if raw.find(number) < 0]
         values = raw.translate(bytes(categories[id_] for id_ in group).ljust(256, b"\xff"))
@@ -78,7 +78,7 @@ def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
     return found
 
 
-def _numbered(rgb: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
+def numbered(rgb: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
     """The position in `ids` of every pixel's id, 255 where it is none of them."""
     table = _table()
     places = [(id_, number) for number, id_ in enumerate(ids) if id_ < packed.ENTRIES]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks import download, expect, extract, folders, install, remap, space, tree, wipe
+from mseg_wizard.tasks import download, expect, extract, folders, install, relabel, remap, space, tree, wipe
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ TASKS = {
     "download": Task(download.download, download.download_missing),
     "extract": Task(extract.extract, extract.extract_missing),
     "remap": Task(remap.remap, remap.remap_missing),
+    "relabel": Task(relabel.relabel, relabel.relabel_missing),
     "folders": Task(folders.folders, folders.folders_missing),
     "wipe": Task(wipe.wipe, wipe.wipe_missing),
 }
 
 LATER: dict[str, tuple[str, ...]] = {
-    "relabel": ("taxonomies",),
     "verify": (),
     "report": (),
 }

@@ -1,0 +1,130 @@
+"""relabel: the relabelled label maps of one dataset, every image written once, in all its taxonomies in one pass."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.context import Context
+from mseg_wizard.labels.records import Place, Update, places, relabeling_of, updates
+from mseg_wizard.labels.relabeling import Item, recipe, relabel_image
+from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
+
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of the lists; paths are below the dataset's root."""
+
+    place: Place
+    image: str
+    labels: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None, None]:
+    """Make the relabelled maps of `taxonomies`, which share images and records; images that no record names are written too."""
+    yield Progress("looking for what is missing", unit="images")
+    root = ctx.tree.root(taxonomies[0])
+    rows = list(_rows(ctx.tree, taxonomies))
+    outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
+    wanted = outputs_to_make(ctx, outputs)
+
+    def prepare(_: Job) -> list[Item]:
+        changes = [updates(ctx.tree, taxonomy) for taxonomy in taxonomies]
+        todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
+        return list(_items(ctx, taxonomies[0], todo, changes, wanted))
+
+    items = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
+    work = functools.partial(relabel_image, recipe(ctx.tree, taxonomies))
+    segments = yield from make(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
+    ctx.note(f"{' and '.join(taxonomies)}: {sum(segments):,} segments written in {len(items):,} images")
+    yield from synced(ctx, outputs)
+
+
+def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
+    root = ctx.tree.root(taxonomies[0])
+    return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
+
+
+def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
+    """From an image's path in the lists to the file that tells its segments apart, both below the dataset's root.
+
+    Where the label map itself tells, or there is no such file, the result is empty.
+    """
+    kind = relabeling_of(taxonomy).mask
+    if kind != "blue":
+        return MASKS[kind]
+    root = ctx.dataset / ctx.tree.root(taxonomy)
+    top = root.parent / "ADE20K_2016_07_26"
+    found = {
+        name.removesuffix("_seg.png"): os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118 - 22,000 of them
+        for folder, _, names in os.walk(top)
+        for name in names
+        if name.endswith("_seg.png")
+    }
+    return lambda image: found.get(Path(image).stem, "")
+
+
+def _polygons(image: str) -> str:
+    return image.replace("leftImg8bit/", "gtFine/", 1).replace("_leftImg8bit", "_gtFine").rpartition(".")[0] + "_polygons.json"
+
+
+def _panoptic(image: str) -> str:
+    return image.replace("images/", "annotations/panoptic_", 1).rpartition(".")[0] + ".png"
+
+
+def _instances(image: str) -> str:
+    return image.replace("/images/", "/instances/", 1).rpartition(".")[0] + ".png"
+
+
+def _label_itself(image: str) -> str:
+    return ""
+
+
+MASKS: Mapping[str, Callable[[str], str]] = {
+    "class": _label_itself,
+    "instance": _instances,
+    "panoptic": _panoptic,
+    "polygon": _polygons,
+}
+
+
+def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[Row]:
+    """Each image once: line i of a taxonomy's list pairs with line i of its relabelled one and of the other taxonomies."""
+    seen = set()
+    for split in SPLITS:
+        before = [tree.rows(taxonomy, split) for taxonomy in taxonomies]
+        after = [tree.rows(f"{taxonomy}-relabeled", split) for taxonomy in taxonomies]
+        if len({len(rows) for rows in (*before, *after)}) > 1:
+            what = f"The {split} lists of {', '.join(taxonomies)} and of what they become have different lengths."
+            raise Problem(what, "Take the mseg-api tree from its source again.")
+        for number, place in enumerate(places(tree, f"{taxonomies[0]}-relabeled", split)):
+            labels = tuple(rows[number].label or "" for rows in before)
+            outputs = tuple(rows[number].label or "" for rows in after)
+            if outputs not in seen:
+                seen.add(outputs)
+                yield Row(place, after[0][number].image, labels, outputs)
+
+
+def _items(
+    ctx: Context, taxonomy: str, rows: Sequence[Row], changes: Sequence[Mapping[Place, Sequence[Update]]], wanted: frozenset[str]
+) -> Iterator[Item]:
+    root = ctx.tree.root(taxonomy)
+    folder = f"{ctx.dataset}/{root}"
+    mask_of = mask_files(ctx, taxonomy) if rows else _label_itself
+    for row in rows:
+        mask = mask_of(row.image)
+        yield Item(
+            tuple(f"{folder}/{label}" for label in row.labels),
+            tuple(f"{folder}/{output}" if f"{root}/{output}" in wanted else None for output in row.outputs),
+            f"{folder}/{mask}" if mask else "",
+            tuple(tuple(change.get(row.place, ())) for change in changes),
+        )
