@@ -16,6 +16,7 @@ from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.step import Wrong
 from mseg_wizard.tasks import tars, zips
 from mseg_wizard.tasks.members import Member, damaged
+from mseg_wizard.tasks.reading import up_to
 
 MOST_MEMBERS = 2_000_000
 """The largest archive of the 22 has some 130,000."""
@@ -68,7 +69,7 @@ def opened(path: Path) -> Iterator[Reader]:
         raise Problem(f"{name} can't be opened: {why}.", "Make it readable, then start again.") from None
     try:
         size = os.fstat(file).st_size
-        start = os.pread(file, tars.BLOCK, 0)
+        start = up_to(file, tars.BLOCK, 0, name)
         gzip: tars.Gzipped | None = None
         listed: Sequence[Member] | None = None
         if start.startswith((b"PK\3\4", b"PK\5\6")):
@@ -111,7 +112,7 @@ def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (),
     lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
     try:
         glance = path.stat().st_size > LARGE and _is_gzip(path)
-        unseen, seen = list(patterns), 0
+        unseen = list(patterns)
         first: list[str] = []
         for member in members(path, at_most=GLANCE if glance else None):
             for pattern, reason in unwanted:
@@ -125,7 +126,6 @@ def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (),
                 lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
             if not unseen and not unwanted:
                 break
-            seen += 1
     except Problem as problem:
         return problem
     except OSError as error:

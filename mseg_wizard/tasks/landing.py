@@ -152,10 +152,10 @@ class Landing:
         sizes = {}
         with os.scandir(at) as entries:
             for entry in entries:
-                if not entry.is_file(follow_symlinks=False):
-                    sizes[entry.name] = -1
-                elif entry.name.startswith(".") and entry.name.endswith(TEMPORARY):
+                if entry.name.startswith(".") and entry.name.endswith(TEMPORARY) and not entry.is_dir(follow_symlinks=False):
                     self._stale.add((folder, entry.name))
+                elif not entry.is_file(follow_symlinks=False):
+                    sizes[entry.name] = -1
                 else:
                     sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
         return sizes

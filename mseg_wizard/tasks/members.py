@@ -125,11 +125,12 @@ class Places:
     def _claim(self, path: str, member: str) -> None:
         bare = path.removesuffix("/")
         key = _key(bare)
-        other = self._claimed.setdefault(key, path)
         if key == self._taken:
             raise refused(self._archive, member, "has the archive's own name")
-        if other is path:
+        if key not in self._claimed:
+            self._claimed[key] = path
             return
+        other = self._claimed[key]
         if other == path:
             raise refused(self._archive, member, "comes twice")
         if other.removesuffix("/") == bare:

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.members import CHUNK, Member, damaged
+from mseg_wizard.tasks.reading import exactly, up_to
 
 BLOCK = 512
 LARGEST_EXTENSION = 1 << 20
@@ -93,9 +93,7 @@ class Plain:
         self.position = 0
 
     def read(self, count: int) -> bytes:
-        data = _pread(self._file, count, self.position, self._archive)
-        if len(data) < count:
-            raise damaged(self._archive, "it is cut short")
+        data = exactly(self._file, count, self.position, self._archive)
         self.position += count
         return data
 
@@ -166,7 +164,7 @@ class Gzipped:
         return True
 
     def _next(self) -> bytes:
-        data = _pread(self._file, CHUNK // 4, self.position, self._archive)
+        data = up_to(self._file, CHUNK // 4, self.position, self._archive)
         self.position += len(data)
         return data
 
@@ -246,14 +244,3 @@ def _decimal(text: str, archive: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise damaged(archive, "its size is no number", name)
     return int(text)
-
-
-def _pread(file: int, count: int, at: int, archive: str) -> bytes:
-    """Up to `count` bytes at an offset, fewer only at the end of the file."""
-    try:
-        data = os.pread(file, count, at)
-        while len(data) < count and (more := os.pread(file, count - len(data), at + len(data))):
-            data += more
-    except OSError as error:
-        raise Problem(f"{archive} can't be read: {error.strerror}.", "Check its disk, or fetch it again.") from None
-    return data

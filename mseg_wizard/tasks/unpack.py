@@ -214,10 +214,8 @@ def _too_much(name: str, at_most: int) -> Problem:
 
 def _failed(error: OSError, name: str, into: Path) -> Problem:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        disk = os.statvfs(into)
-        what = "its last inode is taken" if disk.f_files and not disk.f_favail else f"{size(disk.f_bavail * disk.f_frsize)} are free"
         return Problem(
-            f"The disk is full: {name} is not completely unpacked into {into} ({what}).",
+            f"The disk is full, in bytes, in files (inodes) or by your quota: {name} is not completely unpacked into {into}.",
             "Make room, then start again: what is unpacked stays.",
         )
     return Problem(f"{name} can't be unpacked into {into}: {error.strerror}.", "Make that possible, then start again.")

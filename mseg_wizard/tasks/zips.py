@@ -13,6 +13,7 @@ import imagecodecs
 
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.tasks.members import CHUNK, Member, damaged
+from mseg_wizard.tasks.reading import exactly, up_to
 
 WHOLE = 16 << 20
 """Members up to this size, packed and unpacked, are inflated in one go: libdeflate is 2.5 to 8 times as fast as zlib, and cannot stream."""
@@ -51,7 +52,7 @@ def entries(file: int, archive: str) -> list[Entry]:
     start, end, count, wide = _directory(file, archive)
     if end - start > LARGEST_DIRECTORY:
         raise Problem(f"{archive} has a directory of {end - start} bytes.", "No dataset's archive has: take it from its publisher.")
-    data = _read(file, end - start, start, archive)
+    data = exactly(file, end - start, start, archive)
     found: list[tuple[int, str, int, str, int, bytes, int, int]] = []
     at = 0
     # By the directory's size, not by its count: that is 16 bits wide and wraps in COCO's nested archives.
@@ -114,7 +115,7 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
     """Start and end of the central directory, the count of members, and whether that count is 64 bits wide."""
     length = os.fstat(file).st_size
     back = min(length, _END.size + 0xFFFF)
-    tail = _read(file, back, length - back, archive)
+    tail = exactly(file, back, length - back, archive)
     found = tail.rfind(b"PK\5\6")
     while found >= 0:
         if found + _END.size <= len(tail):
@@ -126,10 +127,10 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
         raise damaged(archive, "it has no end: it was not fetched completely, or something else was")
     end, wide = length - back + found, False
     at = end - _END64_LOCATOR.size
-    locator = os.pread(file, _END64_LOCATOR.size, at) if at >= 0 else b""
+    locator = up_to(file, _END64_LOCATOR.size, at, archive) if at >= 0 else b""
     if locator.startswith(b"PK\6\7") and len(locator) == _END64_LOCATOR.size:
         _, disk, place, disks = _END64_LOCATOR.unpack(locator)
-        record = os.pread(file, _END64.size, place) if place < length else b""
+        record = up_to(file, _END64.size, place, archive) if place < length else b""
         if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
             raise damaged(archive, "its end does not hold together")
         _, rest, _, _, disk, first, here, count, size, offset = _END64.unpack(record)
@@ -161,10 +162,12 @@ def _bounded(found: list[tuple[int, str, int, str, int, bytes, int, int]], direc
 def _data(file: int, entry: Entry, archive: str, wanted: int) -> tuple[int, bytes]:
     """Offset of a member's data after its local header, which is checked, and the first `wanted` bytes of it."""
     head = _LOCAL.size + len(entry.raw)
-    block = _read(file, min(head + (wanted and wanted + _EXTRA), entry.limit - entry.offset), entry.offset, archive)
+    block = exactly(file, min(head + (wanted and wanted + _EXTRA), entry.limit - entry.offset), entry.offset, archive)
     signature, _, flags, method, _, _, _, _, _, n, m = _LOCAL.unpack_from(block)
     start = _LOCAL.size + n + m
-    if signature != b"PK\3\4" or n != len(entry.raw) or block[_LOCAL.size : head] != entry.raw:
+    if signature != b"PK\3\4":
+        raise damaged(archive, "its header is not where the archive's directory says", entry.name)
+    if n != len(entry.raw) or block[_LOCAL.size : head] != entry.raw:
         raise damaged(archive, "it stands under another name in the archive's directory", entry.name)
     if method != entry.method or (not entry.raw.isascii() and _name(entry.raw, flags, archive) != entry.name):
         raise damaged(archive, "its header and the archive's directory differ", entry.name)
@@ -172,13 +175,13 @@ def _data(file: int, entry: Entry, archive: str, wanted: int) -> tuple[int, byte
         raise damaged(archive, "it overlaps what follows", entry.name)
     data = block[start : start + wanted]
     if len(data) < wanted:
-        data = _read(file, wanted, entry.offset + start, archive)
+        data = exactly(file, wanted, entry.offset + start, archive)
     return entry.offset + start, data
 
 
 def _pieces(file: int, entry: Entry, start: int, archive: str) -> Iterator[bytes]:
     for at in range(0, entry.packed, CHUNK):
-        yield _read(file, min(CHUNK, entry.packed - at), start + at, archive)
+        yield exactly(file, min(CHUNK, entry.packed - at), start + at, archive)
 
 
 def _inflated(data: bytes, entry: Entry, archive: str) -> bytes:
@@ -254,21 +257,6 @@ def _name(raw: bytes, flags: int, archive: str) -> str:
         if flags & 0x800:
             raise damaged(archive, "the name of a member is broken", printable(raw.decode("latin-1"))) from None
         return raw.decode("cp437")
-
-
-def _read(file: int, count: int, at: int, archive: str) -> bytes:
-    """Exactly `count` bytes at an offset; raises Problem if the file ends before."""
-    try:
-        data = os.pread(file, count, at)
-        while len(data) < count and (more := os.pread(file, count - len(data), at + len(data))):
-            data += more
-    except OSError as error:
-        raise Problem(f"{archive} can't be read: {error.strerror}.", "Check its disk, or fetch it again.") from None
-    except OverflowError:
-        data = b""
-    if len(data) < count:
-        raise damaged(archive, "it is cut short")
-    return data
 
 
 def _one_of_several(archive: str) -> Problem:
