@@ -101,14 +101,15 @@ def _needles(vault: Vault, names: Iterable[tuple[str, str]]) -> list[bytes]:
 
 def _leftovers(destination: Path, needles: Sequence[bytes]) -> Iterator[Leftover]:
     """What MSeg's own scripts and the shell leave behind, where they leave it: no walk through a million images."""
-    dataset, tree = destination / "mseg_dataset", destination / "mseg-api"
-    with suppress(OSError):
-        folders = [destination, dataset, *(Path(entry) for entry in os.scandir(dataset) if entry.is_dir(follow_symlinks=False))]
-        for folder in folders:
-            for path in _files(folder, lambda name: not name.lower().endswith(_DATA)):
-                if why := _known(path) or ("holds a stored password or link" if _holds(path, needles) else ""):
-                    yield Leftover(path, why)
-    for path in _files(tree, lambda name: not name.lower().endswith(_DATA), deep=True):
+    dataset = destination / "mseg_dataset"
+    folders = [destination, dataset]
+    with suppress(OSError), os.scandir(dataset) as entries:
+        folders += sorted(Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False))
+    for folder in folders:
+        for path in _files(folder, lambda name: not name.lower().endswith(_DATA)):
+            if why := _known(path) or ("holds a stored password or link" if _holds(path, needles) else ""):
+                yield Leftover(path, why)
+    for path in _files(destination / "mseg-api", lambda name: not name.lower().endswith(_DATA), deep=True):
         if why := _known(path):
             yield Leftover(path, why)
         elif _holds(path, needles):
