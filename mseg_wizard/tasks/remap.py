@@ -34,12 +34,22 @@ def remap(
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
     segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
+    dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
         Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw, b""))
         for raw, row in rows.items()
+        if raw not in dumps
     ]
     work = functools.partial(remap_image, recipe(ctx.tree, reader, source, targets))
     oddities = yield from make(ctx, f"remapping {source}", work, items, _name)
+    if dumps:
+        items = [
+            Item(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
+            for raw, dump in dumps.items()
+            if any(rows[raw][1:])
+        ]
+        work = functools.partial(remap_image, recipe(ctx.tree, "ids", targets[0], targets[1:]))
+        oddities += yield from make(ctx, f"remapping {targets[0]}", work, items, _name)
     for what, count in (
         ("an id that no class has", sum(odd.unnamed for odd in oddities)),
         ("a colour that no class has", sum(odd.uncolored for odd in oddities)),
@@ -131,6 +141,16 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
             f"{len(undescribed):,} images have no panoptic annotation.", "Extract panoptic_annotations_trainval2017.zip again.", undescribed
         )
     return segments
+
+
+def _dumps(ctx: Context, plan: Plan, rows: Mapping[str, object]) -> dict[str, str]:
+    """Raw labels that were consumed → what they were dumped to: whatever else is to be made is made from that."""
+    found = {}
+    for raw in rows:
+        dump = plan[raw][0]
+        if dump and not (ctx.dataset / raw).exists() and (ctx.dataset / dump).exists():
+            found[raw] = dump
+    return found
 
 
 def _name(item: Item) -> str:
