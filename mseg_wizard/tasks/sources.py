@@ -56,7 +56,9 @@ def located(ctx: Context, archive: Archive) -> Source | None:
 
 
 def satisfied(ctx: Context, archive: Archive) -> bool:
-    """Does the archive need neither login nor pasted link: here, brought, mirrored, or unpacked already?"""
+    """Does the archive need neither login nor pasted link: found before, here, brought, mirrored, or unpacked already?"""
+    if (record := ctx.store.archive(archive.file)) and record.present:
+        return True
     if any(source.kind in ("own", "brought", "mirror") for source in sources(ctx, archive)):
         return True
     return bool(ctx.store.journal.tree) and not missing_files(ctx, archive)
