@@ -1,0 +1,95 @@
+"""verify: every listed file, every label, every relabelled segment looked at once; ends with one verdict, never at the first fault."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable, Generator, Sequence
+from datetime import UTC, datetime
+from itertools import takewhile
+
+from mseg_wizard.background import Job, background
+from mseg_wizard.context import Context
+from mseg_wizard.labels.checks import check
+from mseg_wizard.pool import each
+from mseg_wizard.progress import Meter, Progress, Waiting
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.checklist import Checklist, checklist, count_images
+from mseg_wizard.tasks.families import Family, families, rules
+from mseg_wizard.tasks.findings import Findings
+from mseg_wizard.tasks.mending import ASIDE
+from mseg_wizard.tasks.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
+
+DOING = "working out what is to be looked at"
+
+
+def verify(ctx: Context) -> Generator[Progress, None, None]:
+    """Look at everything and keep the verdict. Raises Problem with every fault; Waiting where steps before this one are not complete."""
+    yield Progress(DOING, unit="images")
+    forget_verdict(ctx)
+    unfinished = unfinished_steps(ctx)
+    if not ctx.store.journal.tree:
+        raise Waiting("There is nothing to verify yet: step 1 is not complete.", "Start with `mseg-wizard`.")
+    datasets = families(ctx.steps)
+    total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
+    found, meter = Findings(), Meter()
+    for family in datasets:
+        doing = f"checking {family.title}"
+        plan = yield from background(functools.partial(_plan, ctx, family), Progress(f"{doing}: listing", found.images, total, "images"))
+        found.begin(plan)
+        work = functools.partial(check, rules(ctx, family))
+        for outcomes in each(ctx.pool(), work, plan.items(ctx)):
+            for outcome in outcomes:
+                found.add(plan, outcome)
+            yield Progress(doing, found.images, total, "images", meter.rate(found.images))
+        found.end(plan)
+    for note in found.notes:
+        ctx.note(note)
+    verdict = Verdict(
+        subject(ctx), datetime.now(UTC).isoformat(timespec="seconds"), _tree(ctx), tuple(step.id for step in unfinished),
+        dict(found.counts), tuple(found.faults), tuple(found.notes),
+    )  # fmt: skip
+    yield Progress("writing the verdict", total, total, "images")
+    place = write_verdict(ctx, verdict)
+    if verdict.faults:
+        steps = ", ".join(f"{count:,} for step {step or '?'}" for step, count in by_step(verdict.faults).items())
+        raise Faulty(
+            f"{len(verdict.faults):,} files are not as they must be: {steps}.",
+            f"`mseg-wizard verify --repair` has just these made again. All are listed in {place}.",
+            map(str, verdict.faults),
+        )
+    if unfinished:
+        titles = ", ".join(f"{step.number} ({step.title})" for step in unfinished)
+        raise Waiting(f"What is there is as it must be, but these steps are not complete: {titles}.", "Go on with `mseg-wizard run`.")
+    shutil.rmtree(ctx.own / ASIDE, ignore_errors=True)
+
+
+def verify_missing(ctx: Context) -> list[str]:
+    """Nothing, while a clean verdict on what is there now is on record."""
+    verdict = read_verdict(ctx)
+    if verdict is None or verdict.of != subject(ctx):
+        return ["a verdict on the present state"]
+    return [str(fault) for fault in verdict.faults] or [f"step {step}" for step in verdict.unfinished]
+
+
+def unfinished_steps(ctx: Context) -> list[Step]:
+    """The steps before verification that are not complete, by the journal."""
+    before = takewhile(lambda step: not any(call.task == "verify" for call in step.calls), ctx.steps)
+    return [step for step in before if any(call.key not in ctx.store.journal.finished for call in step.calls)]
+
+
+def _count(ctx: Context, datasets: Sequence[Family], stop: Callable[[], None]) -> int:
+    total = 0
+    for family in datasets:
+        stop()
+        total += count_images(ctx, family)
+    return total
+
+
+def _plan(ctx: Context, family: Family, job: Job) -> Checklist:
+    return checklist(ctx, family, job.check)
+
+
+def _tree(ctx: Context) -> str:
+    record = ctx.store.journal.tree
+    return f"{record.get('source', '')} ({'as published' if ctx.tree_is_pinned else 'a modified tree'})"
