@@ -15,7 +15,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.log import log_to, no_core_dumps
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers
 from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.status import MARKS, last_sign, overview
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Journal, preferences, read_journal
@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("wipe", "remove every stored password and link", _destination_option())
     sub.add_argument("--all", action="store_true", help="of every destination that you ever opened, not of one")
     sub.set_defaults(command=_wipe)
+    sub = command("verify", "look at every file, label map and segment again", _work_options())
+    sub.add_argument("--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's")
+    sub.set_defaults(command=_verify)
     sub = command("practice", "the whole journey in miniature, without network or account")
     sub.add_argument("--plain", action="store_true", help="unattended, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
@@ -220,6 +223,20 @@ def _wipe(args: argparse.Namespace) -> int:
     everything = getattr(args, "all", False)
     destination = _destination(args, {}, offer_last=True)
     return wipe(load(), destination if everything else _wanted(destination), everything=everything)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from mseg_wizard.verify_command import verify
+
+    steps = load()
+    answers = _answers(args, steps)
+    destination = _wanted(_destination(args, answers, offer_last=True))
+    if read_journal(destination) is None:
+        raise Waiting(f"No wizard has worked in {destination} yet.", "Name the destination with --dest, or start with `mseg-wizard`.")
+    repair, person = getattr(args, "repair", False), sys.stdin.isatty()
+    options = replace(_options(args), attended=person, by_questions=person)
+    with _opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
+        return verify(ctx, repair=repair, ask=input if person else None)
 
 
 def _practice(args: argparse.Namespace) -> int:

@@ -61,7 +61,9 @@ def shown(text: str) -> str:
     return printable(redact(text), 2000)
 
 
-def unattended(ctx: Context, steps: Sequence[Step], *, every: float = 5.0) -> Exit:
+def unattended(
+    ctx: Context, steps: Sequence[Step], *, every: float = 5.0, explain: Callable[[BaseException, Path | None], None] = complain
+) -> Exit:
     """Run `steps`, printing where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up."""
     runner = Runner(ctx, steps)
     with _signals(runner) as stopped_by:
@@ -72,7 +74,7 @@ def unattended(ctx: Context, steps: Sequence[Step], *, every: float = 5.0) -> Ex
         _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx)}")
         return STOPS[stopped_by[0]]
     if failure := end.problem or end.crash:
-        complain(failure, ctx.own / LOG)
+        explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
     return Exit.DONE

@@ -24,7 +24,7 @@ LAYERS = (
     ("context",),
     ("tasks", "estimate", "wiping"),
     ("engine", "status", "opening"),
-    ("plain", "tui", "doctor", "practice", "wipe_command"),
+    ("plain", "tui", "doctor", "practice", "wipe_command", "verify_command"),
     ("cli", "__main__"),
 )
 """Each may import itself, its neighbours and what stands above it here, never what stands below."""

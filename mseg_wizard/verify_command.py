@@ -1,0 +1,85 @@
+"""`mseg-wizard verify`: one verification at any time, its verdict on stdout, and the repair of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+
+from mseg_wizard.context import Context
+from mseg_wizard.plain import Exit, complain, guided, shown, unattended
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.mending import ASIDE, needs, set_aside
+from mseg_wizard.tasks.verdict import Faulty, Verdict, by_step, read_verdict
+
+SHOWN = 1000
+"""Faults that are printed; the file has all."""
+
+
+def verify(ctx: Context, *, repair: bool = False, ask: Callable[[str], str] | None = None) -> Exit:
+    """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
+    before = read_verdict(ctx)
+    if not (repair and before and before.mending):
+        ctx.store.journal.finished.pop(_call(ctx.steps), None)
+        ctx.store.save()
+        code = unattended(ctx, [_only(ctx.steps)], explain=_explain)
+        before = show(ctx)
+        if not repair or before is None or not before.faults:
+            return code
+        for need in needs(ctx, before.faults):
+            print(need)
+        before = set_aside(ctx, before)
+    print("\nWhat was faulty is set aside; now it is made again, in the usual order.", flush=True)
+    due = [*_complete(ctx.steps, before), _only(ctx.steps)]
+    code = guided(ctx, due, ask) if ask else unattended(ctx, due, explain=_explain)
+    after = read_verdict(ctx)
+    if after and after.mending:
+        print(f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again.", flush=True)
+    else:
+        show(ctx)
+    return code
+
+
+def show(ctx: Context) -> Verdict | None:
+    """Print the verdict on record, if verification got as far as that."""
+    verdict = read_verdict(ctx)
+    if verdict is None:
+        return None
+    print(f"\nVerdict on {ctx.dataset}, {verdict.at}")
+    print(f"mseg-api tree: {shown(verdict.tree)}")
+    for what, count in verdict.counts.items():
+        print(f"{count:>11,} {what}")
+    for note in verdict.notes:
+        print(f"note: {shown(note)}")
+    if verdict.unfinished:
+        print(f"not complete yet: {', '.join(verdict.unfinished)}")
+    for fault in verdict.faults[:SHOWN]:
+        print(f"fault: {shown(str(fault))}")
+    if len(verdict.faults) > SHOWN:
+        print(f"… and {len(verdict.faults) - SHOWN:,} more")
+    steps = ", ".join(f"{count:,} for step {step or '?'}" for step, count in by_step(verdict.faults).items())
+    print(f"{len(verdict.faults):,} faults: {steps}" if steps else "No fault was found.", flush=True)
+    return verdict
+
+
+def _explain(failure: BaseException, log: Path | None) -> None:
+    """Say why it ended; the faults themselves are printed with the verdict."""
+    complain(Problem(failure.what, failure.do) if isinstance(failure, Faulty) else failure, log)
+
+
+def _call(steps: Sequence[Step]) -> str:
+    return next(call.key for step in steps for call in step.calls if call.task == "verify")
+
+
+def _only(steps: Sequence[Step]) -> Step:
+    """The step that verifies, with nothing else in it."""
+    step = next(step for step in steps if any(call.task == "verify" for call in step.calls))
+    return replace(step, calls=tuple(call for call in step.calls if call.task == "verify"))
+
+
+def _complete(steps: Sequence[Step], verdict: Verdict) -> list[Step]:
+    """The steps before verification that were complete then: what is still to come is not begun by a repair."""
+    last = _only(steps).number
+    return list(takewhile(lambda step: step.number < last and step.id not in verdict.unfinished, steps))
