@@ -253,7 +253,7 @@ def _ranged(answer: Answer, headers: Mapping[str, str]) -> tuple[int, bytes, dic
     span = f"bytes {start}-{start + len(part) - 1}/{total}"
     if answer.multipart:
         inner = b"--b\r\nContent-Range: %s\r\n\r\n%s\r\n--b--\r\n" % (span.encode(), part)
-        return 206, inner, {"Content-Type": "multipart/byteranges; boundary=b"}
+        return 206, inner, {"Content-Type": "multipart/byteranges; boundary=b", "Content-Range": span}
     return 206, part, {"Content-Range": span}
 
 

@@ -130,6 +130,13 @@ def test_a_changed_remote_file_restarts_the_download(tmp_path: Path) -> None:
     assert target.read_bytes() == OTHER
 
 
+def test_a_large_file_that_changes_after_much_of_it_was_hashed_gets_the_new_files_hash(tmp_path: Path) -> None:
+    before, after = zipped(5, 5_000_000), zipped(6, 5_000_000)
+    with serving({"/a.zip": [Answer(body=before, cut=4_500_000), Answer(body=after, etag='"two"')]}) as server:
+        fetched = finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=QUICK))
+    assert fetched.sha256 == hashlib.sha256(after).hexdigest()
+
+
 def test_a_last_modified_date_serves_where_there_is_no_etag(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     answers = with_body(BODY, Answer(cut=300_000, etag=""), Answer(etag=""))
@@ -147,6 +154,15 @@ def test_without_a_strong_validator_only_a_published_hash_allows_to_go_on(tmp_pa
             finish(fetch(target, [Location(f"{server.url}/a.zip")], expected, patience=QUICK))
             assert server.ranges("/a.zip") == ranges
             assert all("If-Range" not in asked.headers for asked in server.log)
+        assert target.read_bytes() == BODY
+
+
+def test_a_part_of_a_file_of_unknown_length_is_taken_only_with_a_strong_validator(tmp_path: Path) -> None:
+    for answer, requests in ((Answer(body=BODY), 2), (WEAK, 3)):
+        target = tmp_path / f"{requests}.zip"
+        with serving({"/a.zip": [replace(answer, cut=300_000), replace(answer, claims="*"), answer]}) as server:
+            finish(fetch(target, [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
+            assert len(server.log) == requests
         assert target.read_bytes() == BODY
 
 
@@ -274,6 +290,14 @@ def test_a_body_longer_than_published_is_refused(tmp_path: Path, framing: str) -
         found = problem(fetch(target, [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
     assert f"{len(BODY):,}" in found.what
     assert leftovers(target) == []
+
+
+def test_an_answer_without_an_end_is_left_where_the_published_size_is_passed(tmp_path: Path) -> None:
+    endless = Answer(body=BODY + bytes(100_000), framing="chunked", stall=len(BODY) + 50_000)
+    with serving({"/a.zip": endless}) as server:
+        found = problem(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=replace(QUICK, stall=1)))
+        assert len(server.log) == 1
+    assert "has more than" in found.what
 
 
 def test_silence_is_a_reason_to_ask_again(tmp_path: Path) -> None:

@@ -37,11 +37,15 @@ except Problem as problem:
 """
 
 
-def test_closing_while_the_server_is_silent_ends_every_thread_and_keeps_what_is_here(tmp_path: Path) -> None:
+def test_closing_while_the_server_is_silent_ends_every_thread_and_keeps_what_is_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     target = tmp_path / "a.zip"
     with serving({"/a.zip": with_body(BODY, Answer(stall=300_000), Answer())}) as server:
         stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
         assert not target.exists()
+        assert not caplog.records  # it was no failing network
         finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
         assert sum(server.sent("/a.zip")) == len(BODY)
     assert target.read_bytes() == BODY

@@ -76,10 +76,10 @@ def continued(response: httpx.Response, offset: int, note: Note | None, known: i
     return total
 
 
-def unsatisfied(response: httpx.Response, offset: int, provable: bool) -> None:
+def unsatisfied(response: httpx.Response, offset: int) -> None:
     """Return if a 416 says that the first `offset` bytes are all; raises Again where the file there is another one by now."""
     whole = re.fullmatch(r"bytes\s+\*/(\d+)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
-    if not whole or int(whole[1]) != offset or not provable:
+    if not whole or int(whole[1]) != offset:
         has = f" has {size(int(whole[1]))} and" if whole else ""
         raise Again(f"the file there{has} is not the one that the first {size(offset)} are from", scratch=True)
 

@@ -113,8 +113,9 @@ class _Fetch:
             except Again as again:
                 gained = self.part.size > best
                 best, fruitless = max(best, self.part.size), 0 if gained else fruitless + 1
+                relogged = relogged and not gained
                 if again.login:
-                    if not source.location.login or (relogged and not gained):
+                    if not source.location.login or relogged:
                         raise Refused(str(again), link=source.pasted) from None
                     self.logged_in, relogged = False, True
                     continue
@@ -173,7 +174,7 @@ class _Fetch:
         status, note, same = response.status_code, self.part.note, self._same(source)
         published = self.expected.bytes if self._binding(source, final) else None
         if status == 416 and offset:
-            answers.unsatisfied(response, offset, self._decisive(source) or bool(same and note and note.validator))
+            answers.unsatisfied(response, offset)
             return
         if status == 206 and offset:
             total = answers.continued(response, offset, note, self._total(source), same)

@@ -93,10 +93,9 @@ class Partial:
         return (self.note.total if self.note else None) or published
 
     def begin(self, note: Note) -> None:
-        """Forget what is there. Its note goes first: at no time does one describe bytes that are not its own."""
+        """Forget what is there: emptied first, so that at no time does a note describe bytes that are not its own."""
         self.close()
         with disk(self.path):
-            self._notes.unlink(missing_ok=True)
             self._file = self.path.open("wb", buffering=0)
             self.size, self.pieced = 0, False
             self._save(replace(note, synced=0))
