@@ -169,7 +169,8 @@ async def test_quitting_while_it_works_asks_stops_and_tells_how_to_go_on(desk: D
         await pilot.press("right", "enter")
         await until(pilot, lambda: not app.is_running)
     assert app.code == 130
-    assert not app.session.snapshot.running
+    assert app.session.runner
+    assert app.session.runner.join(0)
     journal = read_journal(desk.destination)
     assert journal
     assert "prepare/folders/BDD" in journal.finished
@@ -207,7 +208,8 @@ async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> N
         await says(pilot, "Wipe the stored secrets?")
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, Tell))
-        await says(pilot, "removed: city.password", "removed: idd.url", "removed: city.archives", "MSEG_WIZARD_CITY_USERNAME in this shell's environment")
+        await says(pilot, "removed: city.password", "removed: idd.url", "removed: city.archives")
+        await says(pilot, "MSEG_WIZARD_CITY_USERNAME in this shell's environment")
         assert desk.ring.held == {}
         await pilot.press("enter")
         await says(pilot, "needed before this step can begin")
@@ -283,3 +285,33 @@ async def test_a_viewer_that_was_asked_for_never_locks(desk: Desk) -> None:
         desk.open(desk.destination).close()
         assert said(app, "[x]") is False
         assert screen(app)
+
+
+async def test_the_list_stays_with_the_running_step_unless_the_user_looks_elsewhere(desk: Desk) -> None:
+    desk.behaviours["city"] = desk.until_released
+    app = desk.wizard(desk.ready(city={"username": "erika", "password": "geheim"}, idd={"url": LINK}))
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await until(pilot, lambda: app.main.chosen == "city")
+        await says(pilot, "3  Cityscapes", "[>] running")
+        await pilot.press("up")
+        desk.release.set()
+        await says(pilot, "[x]  4")
+        await pilot.pause(0.5)
+        assert app.main.chosen != "idd"
+
+
+async def test_an_upload_that_is_awaited_shows_its_whole_command(desk: Desk) -> None:
+    command = "scp bdd100k_seg.zip erika@server.example.org:/data/mseg_dataset/BDD/"
+
+    def expect(ctx: Context) -> Generator[Progress, None, None]:
+        while not desk.release.wait(0.02):
+            yield Progress(f"Waiting for bdd100k_seg.zip. Upload it: {command}")
+
+    desk.behaviours["open"] = expect
+    app = desk.wizard(desk.ready())
+    async with app.run_test(size=(60, 20)) as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await says(pilot, "[>] Fetch things", command)

@@ -14,12 +14,11 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from mseg_wizard import engine
 from mseg_wizard.context import Context, Options
 from mseg_wizard.opening import open_context
 from mseg_wizard.progress import Progress
 from mseg_wizard.step import Step, load
-from mseg_wizard.tasks.table import Task
+from mseg_wizard.tasks.table import TASKS, Task
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.vault import Backend, Vault
@@ -187,7 +186,9 @@ class Desk:
         ctx.vault = Vault(ctx.store.journal.id, backend=backend, environment=self.environment)
         return ctx
 
-    def wizard(self, destination: Path | None = None, *, viewer: bool = False, preset: Mapping[str, Mapping[str, Any]] | None = None) -> Wizard:
+    def wizard(
+        self, destination: Path | None = None, *, viewer: bool = False, preset: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Wizard:
         return Wizard(Session(self.steps, self.open, destination, viewer=viewer, preset=preset))
 
     def ready(self, **answers: Mapping[str, Any]) -> Path:
@@ -219,7 +220,7 @@ def desk_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     desk = Desk(folder, write_steps(folder / "steps"))
-    monkeypatch.setitem(engine.TASKS, "work", Task(desk.run, desk.missing))
+    monkeypatch.setitem(TASKS, "work", Task(desk.run, desk.missing))
     yield desk
     desk.release.set()
 

@@ -63,7 +63,7 @@ class Steps(OptionList):
         self._drawn: dict[int, object] = {}
 
     def show(self, states: Sequence[StepState], narrow: bool) -> None:
-        width = 18 if narrow else 27
+        width = 20 if narrow else 27
         for at, (step, state) in enumerate(zip(self._steps, states, strict=True)):
             if self._drawn.get(at) != (state.state, narrow):
                 self._drawn[at] = (state.state, narrow)

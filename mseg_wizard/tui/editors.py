@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.actions import SkipAction
@@ -107,7 +107,7 @@ class SecretLine(Line):
 class Check(Widget, can_focus=True):
     """A box to tick: `[x]` is read without colour."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "toggle", "Tick", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "tick", "Tick", show=False)]
     value: reactive[bool] = reactive(False, init=False)
 
     def __init__(self, label: str, value: bool) -> None:
@@ -119,12 +119,12 @@ class Check(Widget, can_focus=True):
     def render(self) -> Content:
         return Content(f"{'[x]' if self.value else '[ ]'} {printable(self._label)}")
 
-    def action_toggle(self) -> None:
+    def action_tick(self) -> None:
         self.value = not self.value
         self.post_message(Given())
 
     def on_click(self) -> None:
-        self.action_toggle()
+        self.action_tick()
 
     def new(self) -> bool | None:
         return self.value if self.value != self._kept else None

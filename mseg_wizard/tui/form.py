@@ -10,12 +10,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from mseg_wizard.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
-from mseg_wizard.tui.editors import Check, Choice, Given, Line, SecretLine, SourceLine, Sources
+from mseg_wizard.tui.editors import Check, Choice, Given, Line, Picks, SecretLine, SourceLine, Sources
 from mseg_wizard.tui.places import looks_like_path, seen
 from mseg_wizard.tui.session import HOME, Session, Survey
 from mseg_wizard.tui.words import masked
@@ -60,6 +61,12 @@ class FieldRow(Vertical):
     def new(self) -> Any:
         """What is to be kept; None where there is nothing new."""
         return self.editor.new()
+
+    def target(self) -> Widget:
+        """The widget that takes the keyboard."""
+        if isinstance(self.editor, Sources):
+            return self.editor.query_one(Line)
+        return self.editor.query_one(Picks) if isinstance(self.editor, Choice) else self.editor
 
     def storing(self) -> None:
         """The keyring may take some seconds."""
@@ -140,7 +147,13 @@ class FieldRow(Vertical):
                 self.call_after_refresh(self.scroll_visible, animate=False)
 
 
-REMARKS = {"wrong": ("[!] ", "$error"), "lacks": ("[?] ", "$warning"), "busy": ("[>] ", "$accent"), "seen": ("    ", "dim"), "kept": ("    ", "$success")}
+REMARKS = {
+    "wrong": ("[!] ", "$error"),
+    "lacks": ("[?] ", "$warning"),
+    "busy": ("[>] ", "$accent"),
+    "seen": ("    ", "dim"),
+    "kept": ("    ", "$success"),
+}
 """Kinds of remarks in the order shown: mark, style."""
 
 

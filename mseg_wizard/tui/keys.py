@@ -1,10 +1,9 @@
-"""What the keys and buttons do, and what happens when the work ends: keep, run, stop, wipe, ask, go on by itself."""
+"""What the keys and buttons do, and what follows when the work ends: run, stop, wipe, ask, go on by itself."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,22 +12,21 @@ from textual.widgets import Button, ContentSwitcher, OptionList
 
 from mseg_wizard.context import Consent
 from mseg_wizard.engine import Snapshot
-from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.progress import Waiting, printable
+from mseg_wizard.tui.answers import Forms
 from mseg_wizard.tui.chrome import HelpPane, Steps
 from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
 from mseg_wizard.tui.editors import SecretLine
-from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import Links, StepPane, shown
-from mseg_wizard.tui.screen import View
-from mseg_wizard.tui.session import HOME, Session
+from mseg_wizard.tui.session import Session
 
 TICK = 0.2
 LOOK = 10.0
 """Seconds between two looks whether what it waits for has arrived: an upload, say."""
 
 
-class Main(View):
+class Main(Forms):
     """The screen with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,12 +42,9 @@ class Main(View):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._saving = asyncio.Lock()
-        self._opening = asyncio.Lock()
-        self._looking = False
-        self._look_again = False
         self._started = False
-        self._saves: dict[str, int] = {}
+        self._at = ""
+        """Id of the step that was running at the last look."""
         self._saves_before: dict[str, int] = {}
         self._waits: Waiting | None = None
         self._was_open = False
@@ -77,92 +72,7 @@ class Main(View):
             return True if running and not self.stopping else None
         return None if action == "wipe" and viewer else True
 
-    # --- keeping answers ---
-
-    async def on_field_row_given(self, event: FieldRow.Given) -> None:
-        event.stop()
-        if (event.row.step.id, event.row.item.name) != HOME:
-            self.run_worker(self.keep(event.row))
-        elif event.entered:
-            self.run_worker(self.open())
-
-    async def keep(self, row: FieldRow) -> None:
-        """Keep what is new in one field, in a thread: a keyring may take seconds."""
-        async with self._saving:
-            value = row.new()
-            if value is None:
-                return
-            row.storing()
-            try:
-                where = await asyncio.to_thread(self.session.remember, row.step, row.item.name, value)
-            except Problem as problem:
-                row.refused(problem)
-                return
-            row.stored(value, where)
-            self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
-        self.look()
-
-    async def flush(self) -> None:
-        """Keep everything that was typed."""
-        for pane in self.panes.values():
-            for row in pane.rows.values():
-                if (row.step.id, row.item.name) != HOME:
-                    await self.keep(row)
-        async with self._saving:
-            return
-
-    # --- destination, run, stop ---
-
-    def home(self) -> str:
-        """The destination as typed."""
-        pane = self.panes.get(HOME[0])
-        row = pane.rows.get(HOME[1]) if pane else None
-        return row.editor.value.strip() if row else str(self.session.destination or "")  # type: ignore[union-attr]
-
-    async def open(self) -> bool:
-        """Use the destination that is typed; True when it is open for work."""
-        async with self._opening:
-            typed = self.home()
-            ctx = self.session.ctx
-            path = Path(typed).expanduser().absolute() if typed else None
-            if ctx and path == ctx.destination:
-                return True
-            try:
-                if path is None:
-                    raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
-                if self.session.snapshot.running:
-                    raise Problem("The work goes on in another folder.", "Stop it first (F6).")
-                self.say("Opening …")
-                complaints = await asyncio.to_thread(self.session.open, path)
-            except Problem as problem:
-                self.say("")
-                await self._refuse_home(problem)
-                return False
-            self.say(shown(str(complaints[0])) if complaints else "")
-            self._opened(str(self.session.destination))
-        return self.session.ctx is not None
-
-    def _opened(self, destination: str) -> None:
-        pane = self.panes.get(HOME[0])
-        if pane and HOME[1] in pane.rows:
-            row = pane.rows[HOME[1]]
-            row.editor.value = destination  # type: ignore[union-attr]
-            row.stored(destination, "")
-            row.query_one("#use").display = False
-        for pane in self.panes.values():
-            for row in pane.rows.values():
-                row.editor.disabled = self.session.viewer
-        self.query_one("#wipe", Button).disabled = self.session.viewer
-        self.refresh_bindings()
-        self.look()
-
-    async def _refuse_home(self, problem: Problem) -> None:
-        pane = await self.show_step(HOME[0]) if any(step.id == HOME[0] for step in self.session.steps) else None
-        if pane and HOME[1] in pane.rows:
-            pane.rows[HOME[1]].refused(problem)
-            self.focus_row(pane.rows[HOME[1]])
-        else:
-            self.app.push_screen(Tell(shown(problem.what), shown(problem.do)))
+    # --- run, stop ---
 
     async def action_run(self) -> None:
         self.run_worker(self.run_steps())
@@ -179,7 +89,7 @@ class Main(View):
         self.say("")
         self._waits, self._was_open, self._later = None, False, None
         self._saves_before = dict(self._saves)
-        self._started, self.stopping = True, False
+        self._started, self.stopping, self._at = True, False, ""
         runner.start()
         self.refresh_bindings()
         self.draw()
@@ -201,7 +111,16 @@ class Main(View):
         if self._later and not self.typing and self.app.screen is self:
             later, self._later = self._later, None
             await later()
+        await self._follow(snapshot)
         self.draw()
+
+    async def _follow(self, snapshot: Snapshot) -> None:
+        """Stay with the running step, for who watches it in the list; who looks at something else is left there."""
+        at = self.step_of(snapshot.call) if snapshot.running else self._at
+        watching = self._at in ("", self.chosen) and isinstance(self.focused, Steps) and self.app.screen is self
+        if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+            await self.show_step(at)
+        self._at = at
 
     def _ended(self, snapshot: Snapshot) -> None:
         self.refresh_bindings()
@@ -215,10 +134,11 @@ class Main(View):
             self._waits = problem
             self._later = lambda: self._go_to(problem)
         elif problem:
-            self._later = lambda: self._tell(shown(problem.what), shown(problem.do), problem.items)
+            self._later = lambda: self._tell_failure(shown(problem.what), shown(problem.do), problem.items)
         elif snapshot.crash:
-            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again. "
-            self._later = lambda: self._tell("Something unexpected happened", f"{text}The details are in {shown(str(self.session.log))}", ())
+            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
+            where = f"The details are in {shown(str(self.session.log))}"
+            self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
 
     async def _go_to(self, problem: Waiting) -> None:
         """Put the keyboard into the first field that is lacking."""
@@ -228,7 +148,7 @@ class Main(View):
         pane = await self.show_step(problem.step)
         row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
         if row:
-            self.focus_row(row)
+            row.target().focus()
 
     async def _ask_consent(self, problem: Consent) -> None:
         def answered(yes: bool | None) -> None:
@@ -240,32 +160,15 @@ class Main(View):
         text = "\n".join((shown(problem.do), *(shown(item) for item in problem.items[:SHOWN_ITEMS])))
         await self.app.push_screen(Ask(shown(problem.what), text, "Yes, allow it", "No"), answered)
 
+    async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        if at := self.step_of(self.session.snapshot.call):
+            await self.show_step(at)
+        await self._tell(title, text, items)
+
     async def _tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
         await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
 
-    def look(self) -> None:
-        """Find out anew what takes time to find out; asking while it is under way has it done once more."""
-        if self._looking:
-            self._look_again = True
-            return
-        self._looking = True
-        self.run_worker(self._look())
-
-    async def _look(self) -> None:
-        try:
-            while True:
-                self._look_again = False
-                self.found = await asyncio.to_thread(self.session.survey)
-                if not self._look_again:
-                    break
-        finally:
-            self._looking = False
-        for pane in self.panes.values():
-            pane.survey(self.found)
-        self.draw()
-        self._go_on()
-
-    def _go_on(self) -> None:
+    def looked(self) -> None:
         """Start again where the work waited for exactly what is there by now."""
         waits = self._waits
         if waits is None or not waits.step or self.session.snapshot.running or self.session.viewer:
@@ -284,11 +187,6 @@ class Main(View):
             await asyncio.to_thread(self.session.watch)
 
     # --- the other keys ---
-
-    def say(self, text: str) -> None:
-        """Say something in the hint line until the next key."""
-        self.remark = text
-        self.draw()
 
     def on_key(self) -> None:
         self.remark = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, RichLog, Static
+from textual.widgets import RichLog, Static
 
 from mseg_wizard.log import redact
 from mseg_wizard.progress import printable
@@ -35,7 +36,7 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
         yield Line(placeholder="show only lines with …")
-        yield RichLog(wrap=True, max_lines=5000)
+        yield RichLog(wrap=True, min_width=0, max_lines=5000)
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._follow)
@@ -78,4 +79,9 @@ def tail(path: Path) -> list[str]:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
-    return [printable(redact(line), 2000) for line in (lines[1:] if size > TAIL else lines)]
+    return [printable(redact(_short(line)), 2000) for line in (lines[1:] if size > TAIL else lines)]
+
+
+def _short(line: str) -> str:
+    """A line without date and logger's name; the level stays where it is more than INFO."""
+    return re.sub(r"^\S+ (\d\d:\d\d:\d\d),\d+ (?:INFO|(\w+)) \S+: ", lambda m: f"{m[1]} {m[2] + ' ' if m[2] else ''}", line)

@@ -162,7 +162,7 @@ class StepPane(VerticalScroll, can_focus=False):
         """What to focus: the first lacking field, else the first field, else the links."""
         for name in (*lacks, *self.rows):
             if name in self.rows:
-                return next((w for w in self.rows[name].editor.walk_children(with_self=True) if isinstance(w, Widget) and w.focusable), None)
+                return self.rows[name].target()
         return next(iter(self.query(Links)), None)
 
 

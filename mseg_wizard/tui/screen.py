@@ -10,7 +10,6 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList
 
 from mseg_wizard.engine import Snapshot
@@ -19,7 +18,6 @@ from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
 from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
 from mseg_wizard.tui.editors import Line
-from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import StepPane, shown
 from mseg_wizard.tui.session import Session, Survey
@@ -37,6 +35,8 @@ class View(Screen[None]):
         self.session = session
         self.found = Survey()
         self.stopping = False
+        self.untold = ""
+        """What is being done, where the line for it is too short: a command to copy, say."""
         self.remark = ""
         """Something to say until the next key."""
 
@@ -69,6 +69,10 @@ class View(Screen[None]):
         """Is there a half-typed answer? Then nothing may take the keyboard away: the rest of a password would land elsewhere."""
         return isinstance(self.focused, Line) and self.focused.new() is not None
 
+    def step_of(self, call: str) -> str:
+        """Id of the step that a call belongs to."""
+        return next((step.id for step in self.session.steps if call in {each.key for each in step.calls}), "")
+
     async def show_step(self, name: str) -> StepPane:
         """Show a step's pane, made at its first visit."""
         at = next(i for i, step in enumerate(self.session.steps) if step.id == name)
@@ -82,11 +86,6 @@ class View(Screen[None]):
         pane = self.panes[name]
         pane.show(self.session.states(self.found)[at], self.session.snapshot)
         return pane
-
-    def focus_row(self, row: FieldRow) -> None:
-        """Put the keyboard into a field."""
-        target = next((w for w in row.editor.walk_children(Line)), None) if isinstance(row.editor, Widget) else None
-        (target or row.editor).focus()
 
     def draw(self) -> None:
         """Bring everything that is visible up to date; what did not change is not touched."""
@@ -117,13 +116,17 @@ class View(Screen[None]):
         if self.session.viewer:
             sign = self.session.sign
             key, running = str(sign.get("call") or ""), bool(sign.get("running"))
-            progress = Progress(str(sign.get("doing") or ""), int(sign.get("done") or 0), sign.get("total"), str(sign.get("unit") or ""), sign.get("rate"))
+            progress = Progress(
+                str(sign.get("doing") or ""), int(sign.get("done") or 0), sign.get("total"), str(sign.get("unit") or ""), sign.get("rate")
+            )
         now.display = running
         if not running:
             return
         owner = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
         title = next((call.title for call in owner.calls if call.key == key), "") if owner else ""
         head = f"{MARKS['running']} {owner.number if owner else ''} {title}: {shown(progress.doing) if progress else ''}"
+        # A download's line is only cut; what waits for the user must be read to its end.
+        self.untold = shown(progress.doing) if progress and not progress.total and len(head) > width else ""
         now.say(fit(head, width) + "\n    " + (standing(progress, width - 4) if progress else "–"))
 
     def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
@@ -150,17 +153,17 @@ class View(Screen[None]):
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
-            doing = snapshot.progress[snapshot.call].doing if snapshot.call in snapshot.progress else ""
-            if len(doing) > self.size.width // 2:  # what does not fit above: an upload's command, say
-                return shown(doing), "bold"
-            lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else f"start again to go on: {resume(session.destination)}"
+            if self.untold:
+                return self.untold, "bold"
+            again = f"start again to go on: {resume(session.destination)}"
+            lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):
             return f"[?] {shown(snapshot.problem.what)} It goes on by itself once that is there.", "bold $warning"
         if snapshot.problem:
             return f"[!] {shown(snapshot.problem.what)} F5 tries again.", "bold $error"
         if snapshot.crash:
-            return f"[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
+            return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
         if snapshot.complete or all(state.state == "done" for state in states):
             return "[x] Every step is complete.", "$success"
         if session.ctx is None:

@@ -137,7 +137,8 @@ class Session:
                 return self._keep(step, name, value)
             check_answer(step, item, _revealed(value))
         except OSError as error:
-            raise Problem(f"This can't be kept: {error.strerror or error}.", "Make room or make it writable, then leave the field again.") from None
+            what = f"This can't be kept: {error.strerror or error}."
+            raise Problem(what, "Make room or make it writable, then leave the field again.") from None
         self._draft(step, name, value)
         self.drafted = True
         return "kept in memory until a destination is chosen" if item.secret else ""
