@@ -65,14 +65,10 @@ def unattended(
     ctx: Context, steps: Sequence[Step], *, every: float = 5.0, explain: Callable[[BaseException, Path | None], None] = complain
 ) -> Exit:
     """Run `steps`, printing where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up."""
-    runner = Runner(ctx, steps)
-    with _signals(runner) as stopped_by:
-        runner.start()
-        _print_progress(runner, ctx, every)
-    end = runner.snapshot
+    end, stopped_by = work(ctx, steps, every)
     if stopped_by:
         _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx)}")
-        return STOPS[stopped_by[0]]
+        return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
@@ -80,16 +76,21 @@ def unattended(
     return Exit.DONE
 
 
+def work(ctx: Context, steps: Sequence[Step], every: float = 5.0) -> tuple[Snapshot, signal.Signals | None]:
+    """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did."""
+    runner = Runner(ctx, steps)
+    with _signals(runner) as stopped_by:
+        runner.start()
+        _print_progress(runner, ctx, every)
+    return runner.snapshot, stopped_by[0] if stopped_by else None
+
+
 def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input) -> Exit:
     """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on."""
     while True:
-        runner = Runner(ctx, steps)
-        with _signals(runner) as stopped_by:
-            runner.start()
-            _print_progress(runner, ctx, 5.0)
-        end = runner.snapshot
+        end, stopped_by = work(ctx, steps)
         if stopped_by:
-            return STOPS[stopped_by[0]]
+            return STOPS[stopped_by]
         try:
             if isinstance(end.problem, Consent):
                 complain(end.problem)

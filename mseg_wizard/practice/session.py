@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 from mseg_wizard import pool
 from mseg_wizard.context import Context, Options
-from mseg_wizard.opening import Answers, Usage, give_answers, open_context
-from mseg_wizard.plain import unattended
+from mseg_wizard.log import LOG
+from mseg_wizard.opening import Answers, Usage, open_context
+from mseg_wizard.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.practice.desk import User, first_answers, lay
 from mseg_wizard.practice.logins import LINKS
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import make_world
+from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step, load
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 
@@ -38,22 +41,24 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     try:
         print(f"Making a miniature MSeg in {folder} …", flush=True)
         world = make_world(folder / "world", padding=PADDING)
+        lay(desk := folder / "desk", world)
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
-            options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=not plain)
+            options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
 
             def opener(place: Path) -> Context:
                 vault = Vault("practice", service=PRACTICE_SERVICE) if use_keyring else Vault("practice", backend=None, environment={})
                 return open_context(steps, place, options, vault=vault, remember=False)
 
-            code = _plain(steps, opener(destination), answers) if plain else _screen(steps, opener, destination, answers)
+            if plain:
+                return _plain(steps, opener(destination), desk, answers)
+            return _screen(steps, opener, desk, destination, answers)
     finally:
         if keep:
             print(f"The practice folder was kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
             print(f"The practice folder {folder} was removed (--keep keeps it).")
-    return code
 
 
 def origins(steps: Iterable[Step]) -> list[str]:
@@ -62,16 +67,43 @@ def origins(steps: Iterable[Step]) -> list[str]:
     return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
 
 
-def _plain(steps: tuple[Step, ...], ctx: Context, answers: Answers) -> int:
-    print("Practice: every web site is played by this machine.", flush=True)
+def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) -> int:
+    """A played user and the wizard take turns, until all is complete or the user knows no answer."""
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
+    user = User(ctx, desk, answers, say)
     try:
-        give_answers(ctx, answers)
-        return unattended(ctx, steps, every=1.0)
+        user.begin()
+        while True:
+            end, stopped_by = work(ctx, steps, every=1.0)
+            if stopped_by:
+                return STOPS[stopped_by]
+            if end.complete:
+                say("Complete: all steps are done.")
+                return Exit.DONE
+            if not user.mends(end.problem):
+                failure = end.problem or end.crash or RuntimeError("the run ended without a word")
+                complain(failure, ctx.own / LOG)
+                return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     finally:
+        user.leave()
         ctx.close()
 
 
-def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], destination: Path, answers: Answers) -> int:
+def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], desk: Path, destination: Path, answers: Answers) -> int:
     from mseg_wizard.tui.app import guide
 
-    return guide(steps, opener, destination, preset=answers)
+    print(
+        f"""
+This machine plays every web site: there is no network, no account, no licence in it.
+
+Most forms are filled in for you. Two things are left to do, as in real life:
+  - BDD100K comes by browser: when the wizard waits for it, give {desk / "bdd100k_seg.zip"}
+  - KITTI's link has expired: paste the fresh one from {desk / "mail.txt"}
+"""
+    )
+    input("Press Enter to open the wizard. ")
+    return guide(steps, opener, destination, preset=first_answers(answers))
