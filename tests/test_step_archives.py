@@ -26,6 +26,8 @@ FULL = {
     "mapillary-public65": 20_000, "sunrgbd-37": 5_760,
 }  # fmt: skip
 """Distinct label maps in MSeg's full-size lists (train and val, CamVid with test)."""
+TESTS = {"idd-40": 2_029, "kitti-34": 200, "wilddash-34": 226}
+"""Images in test lists that name no labels."""
 
 RAW = ("ade20k-151", "camvid-32", "coco-panoptic-inst-201", "sunrgbd-38", "voc2012", "bdd", "cityscapes-34", "kitti-34",
        "mapillary-public66", "scannet-41", "wilddash-34", "idd-40", "pascal-context-460")  # fmt: skip
@@ -136,7 +138,8 @@ def test_no_listed_file_is_left_unlooked_for(taxonomy: str, golden: Path) -> Non
     }
     replaced = {"idd-40": ("_labelids.png", "_polygons.json"), "pascal-context-460": (".png", ".mat")}.get(taxonomy)
     for column in ("image", "label"):
-        for path in _listed(golden, taxonomy, column, ("train", "val", *(["test"] if taxonomy == "camvid-32" else []))):
+        tested = taxonomy == "camvid-32" or (taxonomy in TESTS and column == "image")
+        for path in _listed(golden, taxonomy, column, ("train", "val", *(["test"] if tested else []))):
             wanted = f"{_root(taxonomy)}/{path}"
             if column == "label" and replaced:
                 wanted = wanted.replace(*replaced).replace("Segmentation_GT_460cls/", "trainval/")
@@ -165,10 +168,10 @@ def _full(held: Holding, archive: Archive) -> int:
     if held.taxonomy == "voc2012":
         return 12_031
     if held.splits == ("test",):
-        return 226
+        return TESTS[held.taxonomy]
     if held.match:
         return 118_287 if "train2017" in held.match else 5_000
-    return FULL[held.taxonomy]
+    return FULL[held.taxonomy] + (TESTS.get(held.taxonomy, 0) if "test" in held.splits else 0)
 
 
 def _members(path: Path) -> dict[str, bytes]:
