@@ -6,15 +6,18 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mseg_wizard.context import Context, Options
+from mseg_wizard.plain import Exit, guided
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import Answers, World, toml
 from mseg_wizard.step import load
-from tests.registered import leaks
+from tests.registered import leaks, opened
 from tests.wizard import Wizard
 
 WRONG = "wr0ng & w+ord 100%"
@@ -101,3 +104,48 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
     assert leaks(secrets, *said, *arguments, destination, wizard.home) == []
     assert any("--until wilddash" in row for row in arguments)
     assert wizard.left_over() == []
+
+
+def answering(ctx: Context, step: str, calls: int, *typed: str) -> tuple[int, list[str]]:
+    """Go through the first calls of a step with questions, typing these answers; the exit code and what was asked."""
+    left, asked = list(typed), []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return left.pop(0)
+
+    chosen = ctx.step(step)
+    code = guided(ctx, (replace(chosen, calls=chosen.calls[:calls]),), ask)
+    assert left == [], asked
+    return code, asked
+
+
+def test_with_questions_what_was_refused_is_asked_for_again_and_the_work_goes_on(
+    practice_world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user, password = (str(practice_world.answers["wilddash"][name]) for name in ("username", "password"))
+    with PracticeServer(practice_world.mirror) as server:
+        ctx = opened(practice_world, tmp_path, server.url, {"wilddash": {"username": user, "password": WRONG}})
+        ctx.options = replace(ctx.options, attended=True, by_questions=True)
+        # the user name is kept by an empty line; there is no archive to name
+        code, asked = answering(ctx, "wilddash", 2, "", password, "")
+    assert code == Exit.DONE
+    assert ["e-mail" in asked[0], "password" in asked[1], "zips" in asked[2]] == [True, True, True]
+    told = capsys.readouterr()
+    assert "WildDash does not accept" in told.err
+    assert leaks([WRONG, password], told.out, told.err) == []
+    ctx.close()
+
+
+def test_with_questions_an_archive_can_be_uploaded_or_named(
+    practice_world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ctx = opened(practice_world, tmp_path, options=Options(attended=True, by_questions=True))
+    # an empty line looks again; then a path that is wrong, then the right one
+    mirror = practice_world.mirror
+    code, _ = answering(ctx, "bdd", 2, "", str(mirror / "data_semantics.zip"), str(mirror / "bdd100k_seg.zip"))
+    assert code == Exit.DONE
+    told = capsys.readouterr().err
+    assert told.count("scp bdd100k_seg.zip") == 2
+    assert "data_semantics.zip is not the archive that is wanted" in told
+    ctx.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mseg_wizard import engine, wiping
 from mseg_wizard.context import Consent, Context, Options
+from mseg_wizard.plain import Exit, guided
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
@@ -122,6 +124,21 @@ def test_who_declines_the_offer_goes_on_and_finds_them_named(practice_world: Wor
     assert all(path.exists() for path in left.values())
     notes = " ".join(ctx.store.journal.notes["finish/wipe"])
     assert all(str(path) in notes for path in left.values() if "mseg-api" not in str(path))
+    ctx.close()
+
+
+def test_with_questions_no_is_an_answer_and_the_work_goes_on(practice_world: World, tmp_path: Path) -> None:
+    ctx = opened(practice_world, tmp_path, answers=ANSWERS, options=replace(ATTENDED, by_questions=True))
+    left = litter(ctx)
+    questions = []
+
+    def no(question: str) -> str:
+        questions.append(question)
+        return "n"
+
+    assert guided(ctx, ctx.steps[-1:], no) == Exit.DONE
+    assert len(questions) == 1
+    assert all(path.exists() for path in left.values())
     ctx.close()
 
 

@@ -102,8 +102,8 @@ def wanted(ctx: Context, archive: Archive, *why: str) -> Waiting:
     command = upload_command(own_place(ctx, archive).parent, archive.file)
     return Waiting(
         " ".join([*what, *ctx.reasons(step.id)]),
-        f"Name the file, its folder or a link in the archives field of step {step.id}, or upload it from the computer that has it, "
-        f"then start again: {command}",
+        f"Give the file, its folder or a link in the archives field of step {step.id}, or upload it and start again. "
+        f"The command for that, on the computer that has it: {command}",
         step.id,
         ("archives",),
     )

@@ -79,7 +79,8 @@ class Login:
         try:
             log_in(web, self.site, username, password)
         except Wrong as wrong:
-            ctx.refuse(step.id, wrong.what, {"username": username, "password": password})
+            # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
+            ctx.refuse(step.id, wrong.what, {"password": password})
             do = f"{wrong.do} Then enter them in the form of step {step.id}; until then the stored ones are kept and not used."
             if where := ctx.vault.variables(step.id, ("username", "password")):
                 do += f" These came from the environment: {', '.join(where)}."
