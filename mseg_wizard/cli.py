@@ -1,4 +1,4 @@
-"""The command line: guided (default), run, status, steps, doctor, wipe, practice. What they do lives elsewhere."""
+"""The command line: guided (default), run, status, steps, doctor, wipe, verify, report, practice. What they do lives elsewhere."""
 
 from __future__ import annotations
 
@@ -92,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("verify", "look at every file, label map and segment again", _work_options())
     sub.add_argument("--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's")
     sub.set_defaults(command=_verify)
+    sub = command("report", "write the report again, with pictures to judge by eye, and say where it is", _work_options())
+    sub.set_defaults(command=_report)
     sub = command("practice", "the whole journey in miniature, without network or account")
     sub.add_argument("--plain", action="store_true", help="unattended, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
@@ -237,6 +239,16 @@ def _verify(args: argparse.Namespace) -> int:
     options = replace(_options(args), attended=person, by_questions=person)
     with _opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
         return verify(ctx, repair=repair, ask=input if person else None)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from mseg_wizard.report_command import report
+
+    destination = _wanted(_destination(args, {}, offer_last=True))
+    if read_journal(destination) is None:
+        raise Problem(f"No wizard has worked in {destination} yet.", "Name the destination with --dest.")
+    with _opened(load(), destination, _options(args), {}, take_over=args.take_over) as ctx:
+        return report(ctx)
 
 
 def _practice(args: argparse.Namespace) -> int:

@@ -22,9 +22,9 @@ LAYERS = (
     ("pool", "worker", "tasks.archives", "tasks.members", "tasks.tars", "tasks.web", "tasks.zips"),
     ("links",),
     ("context",),
-    ("tasks", "estimate", "wiping"),
+    ("tasks", "estimate", "wiping", "reporting"),
     ("engine", "status", "opening"),
-    ("plain", "tui", "doctor", "practice", "wipe_command", "verify_command"),
+    ("plain", "tui", "doctor", "practice", "wipe_command", "verify_command", "report_command"),
     ("cli", "__main__"),
 )
 """Each may import itself, its neighbours and what stands above it here, never what stands below."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks import download, expect, extract, folders, install, relabel, remap, space, tree, verify, wipe
+from mseg_wizard.tasks import download, expect, extract, folders, install, relabel, remap, report, space, tree, verify, wipe
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,12 @@ TASKS = {
     "remap": Task(remap.remap, remap.remap_missing),
     "relabel": Task(relabel.relabel, relabel.relabel_missing),
     "verify": Task(verify.verify, verify.verify_missing),
+    "report": Task(report.report, report.report_missing),
     "folders": Task(folders.folders, folders.folders_missing),
     "wipe": Task(wipe.wipe, wipe.wipe_missing),
 }
 
-LATER: dict[str, tuple[str, ...]] = {
-    "report": (),
-}
+LATER: dict[str, tuple[str, ...]] = {}
 """Tasks, with their arguments, that the step files name and this version does not have; reaching one is a Problem, never "done"."""
 
 

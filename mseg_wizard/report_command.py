@@ -1,0 +1,35 @@
+"""`mseg-wizard report`: the report written again at any time, and its place as the last line on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mseg_wizard.context import Context
+from mseg_wizard.log import LOG
+from mseg_wizard.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.report import place_of
+
+
+def report(ctx: Context) -> Exit:
+    """Write it, whatever is complete by now."""
+    step = _only(ctx.steps)
+    for call in step.calls:
+        ctx.store.journal.finished.pop(call.key, None)
+    ctx.store.save()
+    end, stopped_by = work(ctx, [step])
+    if stopped_by:
+        return STOPS[stopped_by]
+    if failure := end.problem or end.crash:
+        complain(failure, ctx.own / LOG)
+        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+    print(place_of(ctx), flush=True)
+    return Exit.DONE
+
+
+def _only(steps: Sequence[Step]) -> Step:
+    """The step that reports, with nothing else in it."""
+    step = next(step for step in steps if any(call.task == "report" for call in step.calls))
+    return replace(step, calls=tuple(call for call in step.calls if call.task == "report"))

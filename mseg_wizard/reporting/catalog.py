@@ -1,0 +1,185 @@
+"""The datasets and their sets of classes: what is listed, what is there, and which images are shown and counted. Nothing is drawn here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mseg_wizard.context import Context
+from mseg_wizard.labels.remap import DUMPS
+from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
+from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
+from mseg_wizard.reporting.pictures import Brush, Shot
+from mseg_wizard.tasks.families import Family, families
+from mseg_wizard.tasks.holdings import Folders
+
+PICTURES = "pictures"
+"""Folder of the pictures, beside the page."""
+SHOWN = 5
+"""Images of each list that are drawn."""
+COUNTED = 500
+"""Label maps of each taxonomy whose pixels are counted, at most: a minute or two for all of MSeg, and enough for what is not rare."""
+SHOWN_SPLITS = ("train", "val")
+SPLITS = (*SHOWN_SPLITS, "test")
+MASTER = "mseg/class_remapping_files/MSeg_master.tsv"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One list, each row once."""
+
+    name: str
+    images: int
+    images_there: int
+    labels: int
+    """0 where the list names images only."""
+    labels_there: int
+    shots: tuple[Shot, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """For a table: how many, and how many of them are there."""
+        there, listed = (self.labels_there, self.labels) if self.labels else (self.images_there, self.images)
+        return (f"{listed:,}" if there == listed else f"{there:,} of {listed:,}") + ("" if self.labels else " images")
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """One set of classes with its label maps."""
+
+    name: str
+    meaning: str
+    use: str
+    """What MSeg reads it for; empty where it is a step on the way."""
+    root: str
+    """Below mseg_dataset/."""
+    example: str
+    """A label map, below the root."""
+    names: tuple[str, ...]
+    colors: Colors
+    splits: tuple[Split, ...]
+    drawn: bool
+    """Its label maps are shown."""
+    sample: tuple[str, ...] = ()
+    """Label maps whose pixels are counted."""
+    labels_there: int = 0
+    """Label maps of all train and val lists that are there."""
+
+    @property
+    def classes(self) -> list[tuple[int, str, str]]:
+        """(id, name, colour as #rrggbb); 255, where it stands for no class, comes last."""
+        rows = [(id_, name, f"#{bytes(color).hex()}") for id_, (name, color) in enumerate(zip(self.names, self.colors, strict=True))]
+        return rows if len(self.names) > IGNORED else [*rows, (IGNORED, UNLABELED, f"#{bytes(NOTHING).hex()}")]
+
+    def counts(self, split: str) -> Split | None:
+        return next((row for row in self.splits if row.name == split), None)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset with its sets of classes, those on the way first."""
+
+    title: str
+    use: str
+    """"training" or "testing"."""
+    taxonomies: tuple[Taxonomy, ...]
+
+
+def survey(ctx: Context, stop: Callable[[], None]) -> tuple[Dataset, ...]:
+    """Go through all lists and folders: seconds on the full data. `stop` raises where the work is to end."""
+    return tuple(_Survey(ctx, family, stop).dataset() for family in families(ctx.steps))
+
+
+def shared_classes(tree: Tree) -> list[tuple[int, str]]:
+    """Id and name of each of the classes that all training sets share, from the tree's master table; none where the tree has none."""
+    try:
+        with (tree.path / MASTER).open(encoding="utf-8-sig", newline="") as file:
+            names = [row["universal"].strip() for row in csv.DictReader(file, delimiter="\t")]
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError):
+        return []
+    return [(IGNORED if name == UNLABELED else id_, name) for id_, name in enumerate(names)]
+
+
+class _Survey:
+    """One dataset while its lists are gone through."""
+
+    def __init__(self, ctx: Context, family: Family, stop: Callable[[], None]) -> None:
+        self.ctx, self.family, self.stop = ctx, family, stop
+        self.root = ctx.tree.root(family.raw)
+        self.folders = Folders(ctx.dataset)
+        self.photos: dict[str, str] = {}
+        """Image → file of its picture, which all its labels share."""
+
+    def dataset(self) -> Dataset:
+        relabeled = [taxonomy for taxonomy, _ in self.family.relabels]
+        final = [f"{taxonomy}-relabeled" for taxonomy in relabeled] or [self._usual]
+        use = "training" if relabeled else "testing"
+        names = dict.fromkeys([self.family.raw, *self.family.targets, *relabeled, *final])
+        drawn = {*relabeled, *final}
+        return Dataset(self.family.title, use, tuple(self._taxonomy(name, use if name in final else "", name in drawn) for name in names))
+
+    @property
+    def _usual(self) -> str:
+        """The taxonomy that is used where nothing is relabelled."""
+        return self.family.targets[-1] if self.family.targets else self.family.raw
+
+    def _taxonomy(self, name: str, use: str, drawn: bool) -> Taxonomy:
+        # A tree of its own: the lists are let go once they were gone through.
+        tree = Tree(self.ctx.tree_folder)
+        colors, names = colors_of(tree, self._chain(name)), tree.names(name)
+        brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
+        splits = tuple(self._split(tree, name, split, brush) for split in SPLITS if split in tree.splits(name))
+        rows = [row.label for split in splits if split.name in SHOWN_SPLITS for row in tree.unique_rows(name, split.name) if row.label]
+        there = [f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)]
+        return Taxonomy(
+            name, self._meaning(name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
+            tuple(_spread(there, COUNTED)), len(there),
+        )  # fmt: skip
+
+    def _split(self, tree: Tree, taxonomy: str, split: str, brush: Brush | None) -> Split:
+        self.stop()
+        rows = tree.unique_rows(taxonomy, split)
+        images = {row.image: self._has(row.image) for row in rows}
+        labels = {row.label: self._has(row.label) for row in rows if row.label is not None}
+        shots: tuple[Shot, ...] = ()
+        if brush and split in SHOWN_SPLITS:
+            whole = [(row.image, row.label) for row in rows if row.label and labels[row.label] and images[row.image]]
+            shots = tuple(self._shot(f"{taxonomy}-{split}-{number}", *row, brush) for number, row in enumerate(_spread(whole, SHOWN), 1))
+        return Split(split, len(images), sum(images.values()), len(labels), sum(labels.values()), shots)
+
+    def _has(self, path: str) -> bool:
+        return self.folders.has(f"{self.root}/{path}")
+
+    def _shot(self, stem: str, image: str, label: str, brush: Brush) -> Shot:
+        first = image not in self.photos
+        photo = self.photos.setdefault(image, f"{PICTURES}/{stem}-image.jpg")
+        top, beside = f"{self.ctx.dataset}/{self.root}", f"{PICTURES}/{stem}"
+        return Shot(f"{top}/{image}", f"{top}/{label}", brush, photo, f"{beside}-overlay.jpg", f"{beside}-labels.png", first)
+
+    def _chain(self, name: str) -> list[str]:
+        """The taxonomies that it was made from, one after the other, and itself."""
+        family = self.family
+        before = name.removesuffix("-relabeled")
+        made = [family.raw, *family.targets]
+        chain = made[: made.index(before) + 1] if before in made else made
+        return list(dict.fromkeys([*chain, name]))
+
+    def _meaning(self, name: str) -> str:
+        family = self.family
+        if name.endswith("-relabeled"):
+            return "with MSeg's relabelled segments"
+        if family.targets and name == family.targets[0] and family.reader in DUMPS:
+            return "class numbers out of the dataset's own form"
+        if name == family.raw:
+            return "as the dataset brings it"
+        return "class numbers as MSeg's code wants them"
+
+
+def _spread(rows: Sequence[T], count: int) -> list[T]:
+    """`count` of the rows, evenly spaced; all where there are fewer."""
+    count = min(count, len(rows))
+    return [rows[(2 * number + 1) * len(rows) // (2 * count)] for number in range(count)]

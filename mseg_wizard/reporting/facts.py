@@ -1,0 +1,175 @@
+"""What the report says of this destination: its state, sources, times, places. Datasets and pictures are not looked at here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mseg_wizard import __version__
+from mseg_wizard.context import Context
+from mseg_wizard.progress import duration, size
+from mseg_wizard.step import Archive, Step
+from mseg_wizard.store import ArchiveRecord
+from mseg_wizard.tasks import checkout, setting
+from mseg_wizard.tasks.verdict import Verdict, read_verdict, subject
+
+ORIGINS = {
+    "fetched": "fetched by the wizard",
+    "uploaded": "uploaded into the dataset's folder",
+    "brought": "yours: read where it is, never changed",
+}
+"""How an archive came, by the journal's word for it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one archive came from, and how it is known to be right."""
+
+    file: str
+    dataset: str
+    size: str
+    sha256: str
+    source: str
+    how: str
+    known_by: str
+    published: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """One call: when it was done, how long it took, what it remarked."""
+
+    title: str
+    finished: str
+    """UTC, ISO 8601; empty where it is not."""
+    seconds: float
+    notes: tuple[str, ...]
+
+    @property
+    def took(self) -> str:
+        return duration(self.seconds) if self.seconds else "–"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step's work."""
+
+    number: int
+    title: str
+    works: tuple[Work, ...]
+
+    @property
+    def took(self) -> str:
+        return duration(sum(work.seconds for work in self.works))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the page says apart from the datasets."""
+
+    version: str
+    at: str
+    """UTC, ISO 8601."""
+    destination: str
+    dataset: str
+    own: str
+    tree: str
+    """The accepted mseg-api tree: its folder."""
+    tree_source: str
+    tree_words: str
+    """What the tree is, ends the sentence "The tree is …"."""
+    modified: bool
+    config: str
+    """The file that tells MSeg's code where the dataset is."""
+    configured: str
+    """What that file says, empty where it can't be read."""
+    unfinished: tuple[Step, ...]
+    """Steps before this one that are not complete."""
+    verdict: Verdict | None
+    current: bool
+    """The verdict is about what is there now."""
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    then: Step | None
+    """The step after this one."""
+
+    @property
+    def unpublished(self) -> list[str]:
+        """Archives that are not the published ones."""
+        return [source.file for source in self.sources if not source.published]
+
+    @property
+    def spent(self) -> str:
+        return duration(sum(work.seconds for stage in self.stages for work in stage.works))
+
+
+def gather(ctx: Context) -> Facts:
+    """Read it all from the journal, the verdict and the tree; raises Problem where there is no tree yet."""
+    folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx)
+    at = next((number for number, step in enumerate(ctx.steps) if any(call.task == "report" for call in step.calls)), len(ctx.steps))
+    finished = ctx.store.journal.finished
+    return Facts(
+        version=__version__,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        destination=str(ctx.destination),
+        dataset=str(ctx.dataset),
+        own=str(ctx.own),
+        tree=str(folder),
+        tree_source=record.get("source", ""),
+        tree_words=checkout.judge(folder).words,
+        modified=not ctx.tree_is_pinned,
+        config=str(folder / setting.CONFIG),
+        configured=_configured(folder),
+        unfinished=tuple(step for step in ctx.steps[:at] if any(call.key not in finished for call in step.calls)),
+        verdict=verdict,
+        current=verdict is not None and verdict.of == subject(ctx),
+        sources=tuple(_sources(ctx)),
+        stages=tuple(_stage(ctx, step) for step in ctx.steps[: at + 1] if any(call.key in finished for call in step.calls)),
+        then=next(iter(ctx.steps[at + 1 :]), None),
+    )
+
+
+def _configured(folder: Path) -> str:
+    try:
+        return str(setting.value((folder / setting.CONFIG).read_bytes()) or "")
+    except (OSError, setting.Unset):
+        return ""
+
+
+def _sources(ctx: Context) -> Iterator[Source]:
+    for step in ctx.steps:
+        for archive in step.archives:
+            record = ctx.store.archive(archive.file)
+            if record is not None:
+                how = ORIGINS.get(record.origin, record.origin)
+                still = "" if record.origin == "brought" else ", still there" if record.present else ", removed after it was unpacked"
+                yield Source(
+                    archive.file, archive.dataset, size(record.size), record.sha256, record.source, how + still,
+                    _known_by(archive, record), record.as_published,
+                )  # fmt: skip
+
+
+def _known_by(archive: Archive, record: ArchiveRecord) -> str:
+    if not record.as_published:
+        return "not the published archive"
+    if archive.warn_only:
+        return "has the hash that others found" if record.sha256 == archive.sha256 else "its content (another hash than others found)"
+    if archive.sha256 or archive.md5 or archive.sha1:
+        return "its published hash"
+    return "its content: no hash is published"
+
+
+def _stage(ctx: Context, step: Step) -> Stage:
+    journal = ctx.store.journal
+    works = [
+        Work(
+            call.title, journal.finished.get(call.key, ""), journal.seconds.get(call.key, 0.0),
+            # what verification remarks stands in its verdict
+            () if call.task == "verify" else tuple(journal.notes.get(call.key, ())),
+        )
+        for call in step.calls
+        if call.task != "report"
+    ]  # fmt: skip
+    return Stage(step.number, step.title, tuple(works))

@@ -1,0 +1,154 @@
+"""The page itself: facts and results into one HTML file and the tables beside it. Nothing is looked up or drawn here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from mseg_wizard.files import write_atomically
+from mseg_wizard.labels.taxonomy import IGNORED
+from mseg_wizard.log import redact
+from mseg_wizard.progress import printable
+from mseg_wizard.reporting.catalog import Dataset, Taxonomy
+from mseg_wizard.reporting.facts import Facts
+from mseg_wizard.reporting.pictures import Drawn
+
+PAGE = "index.html"
+CLASSES = "classes"
+"""Folder of the tables of classes."""
+SHARED = "universal"
+"""The classes that all training sets share, as MSeg's master table calls them."""
+LEGEND = 12
+"""Classes that are named below a picture."""
+FAULTS = 200
+"""Faults that are listed; the verdict's file has all."""
+DECADES = 6
+"""The charts' axis goes from 10⁻⁶ to 1: what is rarer hardly occurs once in a million pixels."""
+CONSTANTS: Mapping[str, object] = {
+    "CLASSES": CLASSES, "SHARED": SHARED, "IGNORED": IGNORED, "DECADES": DECADES, "FAULTS": FAULTS, "LEGEND": LEGEND,
+}  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """Pixels counted so far in a sample of one taxonomy's label maps."""
+
+    pixels: NDArray[np.int64]
+    """For each id from 0 to 255."""
+    maps: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One class in a chart."""
+
+    id: int
+    name: str
+    color: str
+    share: float
+    """Of all pixels, 0 to 1."""
+
+    @property
+    def length(self) -> float:
+        """0 to 100, on a logarithmic axis."""
+        return max(0.5, 100 * (1 + math.log10(self.share) / DECADES)) if self.share > 0 else 0.0
+
+
+def write(
+    folder: Path, of: str, facts: Facts, datasets: Sequence[Dataset], shared: Sequence[tuple[int, str]],
+    drawn: Mapping[str, Drawn], tallies: Mapping[str, Tally],
+) -> None:  # fmt: skip
+    """Write page and tables into `folder`, where the pictures are. `of`: what the page is about, to be found by `subject_of`.
+
+    `drawn`: by the name of the picture of the labels alone; `tallies`: by taxonomy.
+    """
+    from jinja2 import Environment, StrictUndefined  # a tenth of a second that no other command should pay
+
+    tables = folder / CLASSES
+    tables.mkdir(mode=0o700, exist_ok=True)
+    for taxonomy in (taxonomy for dataset in datasets for taxonomy in dataset.taxonomies):
+        _write_table(tables / f"{taxonomy.name}.csv", ("id", "name", "color"), taxonomy.classes)
+    if shared:
+        _write_table(tables / f"{SHARED}.csv", ("id", "name"), shared)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"percent": percent, "count": lambda number: f"{number:,}", "moment": moment}
+    template = environment.from_string(_text("page.html"))
+    html = template.render(
+        of=of, style=Markup(_text("style.css")), facts=facts, datasets=datasets, shared=shared, drawn=drawn, tallies=tallies,  # noqa: S704
+        bars=_bars, legend=_legend, below=_below, **CONSTANTS,
+    )  # fmt: skip
+    write_atomically(folder / PAGE, html.encode())
+
+
+def subject_of(folder: Path) -> str:
+    """What the page in `folder` is about; empty where there is no page."""
+    try:
+        with (folder / PAGE).open(encoding="utf-8") as file:
+            head = file.read(2000)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return head.partition('<meta name="subject" content="')[2].partition('"')[0]
+
+
+def percent(share: float) -> str:
+    """A share as people read it: 34 %, 3.4 %, 0.12 %, < 0.01 %."""
+    value = 100 * share
+    if value == 0:
+        return "0 %"
+    if value < 0.01:
+        return "< 0.01 %"
+    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
+
+
+def moment(text: str) -> str:
+    """A time in ISO 8601 to the minute."""
+    return text[:16].replace("T", " ")
+
+
+def _bars(taxonomy: Taxonomy, tally: Tally) -> list[Bar]:
+    """The classes by frequency; ids that no class has are told, too."""
+    whole = max(1, int(tally.pixels.sum()))
+    known = {id_: (name, color) for id_, name, color in taxonomy.classes}
+    unknown = [int(id_) for id_ in np.flatnonzero(tally.pixels) if int(id_) not in known]
+    rows = [Bar(id_, name, color, int(tally.pixels[id_]) / whole) for id_, (name, color) in known.items()]
+    rows += [Bar(id_, "no class has this id", "#ffffff", int(tally.pixels[id_]) / whole) for id_ in unknown]
+    return sorted(rows, key=lambda bar: (-bar.share, bar.id))
+
+
+def _legend(taxonomy: Taxonomy, drawn: Drawn) -> Iterator[Bar]:
+    """The most frequent classes of one picture."""
+    known = {id_: (name, color) for id_, name, color in taxonomy.classes}
+    for id_, share in drawn.shares[:LEGEND]:
+        yield Bar(id_, *known.get(id_, (f"id {id_}, which no class has", "#ffffff")), share)
+
+
+def _below(facts: Facts, path: str) -> str:
+    """A path below mseg_dataset/, short."""
+    return path.removeprefix(f"{facts.dataset}/")
+
+
+def _shown(value: object) -> object:
+    """What the template puts out: foreign text without control characters and without what links carry in their query."""
+    return printable(redact(value), 2000) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    write_atomically(path, text.getvalue().encode(errors="replace"), durable=False)

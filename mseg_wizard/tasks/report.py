@@ -1,0 +1,124 @@
+"""report: one page that says what was made, from what, how well, and shows it. What the page says and shows is in reporting."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mseg_wizard import __version__
+from mseg_wizard.background import Job, background
+from mseg_wizard.context import Context
+from mseg_wizard.files import sync_folder
+from mseg_wizard.labels.codec import sync
+from mseg_wizard.labels.taxonomy import IGNORED
+from mseg_wizard.pool import each
+from mseg_wizard.progress import Meter, Problem, Progress, printable
+from mseg_wizard.reporting import page
+from mseg_wizard.reporting.catalog import PICTURES, Dataset, shared_classes, survey
+from mseg_wizard.reporting.facts import gather
+from mseg_wizard.reporting.page import Tally
+from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
+from mseg_wizard.tasks.verdict import FILE, subject
+
+FOLDER = "report"
+VERSION = 1
+"""Of the page: a report that an older wizard wrote is written again."""
+
+
+def report(ctx: Context) -> Generator[Progress, None, None]:
+    """Write the report into a folder beside its place, then put it there. Raises Problem where it can't be written."""
+    yield Progress("looking at what there is", unit="images")
+    of = _subject(ctx)
+    beside, before = ctx.own / f".{FOLDER}.tmp", ctx.own / f".{FOLDER}.before.tmp"
+    yield from background(lambda _: _sweep(beside, before), Progress("clearing the last report's remains"))
+    try:
+        for folder in (beside, beside / PICTURES):
+            folder.mkdir(mode=0o700)
+        doing = Progress("looking at what there is", unit="images")
+        facts, datasets = yield from background(lambda job: (gather(ctx), survey(ctx, job.check)), doing)
+        drawn, tallies = yield from _pictures(ctx, beside, datasets)
+
+        def finish(_: Job) -> None:
+            page.write(beside, of, facts, datasets, shared_classes(ctx.tree), drawn, tallies)
+            sync([*beside.rglob("*"), beside])
+
+        yield from background(finish, Progress("writing the page", len(drawn), len(drawn), "images"))
+        place = place_of(ctx)
+        if place.parent.exists():
+            place.parent.rename(before)
+        beside.rename(place.parent)
+        sync_folder(ctx.own)
+    except OSError as error:
+        raise Problem(f"The report can't be made: {error}.", "Make room or mend that, then start again.") from None
+    finally:
+        _sweep(beside, before)
+    if unseen := sum(bool(found.fault) for found in drawn.values()):
+        ctx.note(f"{unseen} of the pictures could not be drawn; the report says why")
+    ctx.note(f"The report is {place}: open it in a browser")
+    yield Progress(f"the report is {place}", len(drawn), len(drawn), "images")
+
+
+def report_missing(ctx: Context) -> list[str]:
+    """Nothing, while there is a page about the present state."""
+    return [] if page.subject_of(ctx.own / FOLDER) == _subject(ctx) else ["a report on the present state"]
+
+
+def place_of(ctx: Context) -> Path:
+    """The page."""
+    return ctx.own / FOLDER / page.PAGE
+
+
+def _subject(ctx: Context) -> str:
+    """What a report written now is about: what was made, from which archives, and the verdict on it."""
+    try:
+        verdict = (ctx.own / FILE).read_bytes()
+    except OSError:
+        verdict = b""
+    archives = [[file, record.get("sha256"), record.get("source")] for file, record in sorted(ctx.store.journal.archives.items())]
+    state = [VERSION, __version__, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
+
+
+def _sweep(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pictures(
+    ctx: Context, folder: Path, datasets: Sequence[Dataset]
+) -> Generator[Progress, None, tuple[dict[str, Drawn], dict[str, Tally]]]:
+    """Draw and count, in the workers; what can't be read is told in the results."""
+    shown = [taxonomy for dataset in datasets for taxonomy in dataset.taxonomies if taxonomy.drawn]
+    shots = [shot for taxonomy in shown for split in taxonomy.splits for shot in split.shots]
+    samples = [Sample(taxonomy.name, path) for taxonomy in shown for path in taxonomy.sample]
+    total, meter = len(shots) + len(samples), Meter()
+    drawn: dict[str, Drawn] = {}
+    faults: list[str] = []
+    for pictures in each(ctx.pool(), functools.partial(draw, folder), shots):
+        for picture in pictures:
+            drawn[picture.item.plain] = picture.result or Drawn(fault=picture.fault)
+            if picture.fault:
+                faults.append(printable(f"{picture.item.image}: {picture.fault}"))
+        yield Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn)))
+    if faults:
+        what = f"{len(faults)} pictures of the report could not be written."
+        raise Problem(what, "Make room or mend what is named, then start again.", faults)
+    tallies = {taxonomy.name: Tally(np.zeros(IGNORED + 1, np.int64)) for taxonomy in shown}
+    done = len(drawn)
+    for counts in each(ctx.pool(), count, samples):
+        for counted in counts:
+            tally = tallies[counted.item.taxonomy]
+            if counted.result is None:
+                tally.unreadable += 1
+            else:
+                tally.maps += 1
+                tally.pixels += np.frombuffer(counted.result, np.int64)
+        done += len(counts)
+        yield Progress("counting pixels", done, total, "images", meter.rate(done))
+    return drawn, tallies
