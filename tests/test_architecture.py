@@ -19,7 +19,7 @@ LAYERS = (
     ("progress", "files", "host"),
     ("step", "log"),
     ("background", "store", "vault", "labels"),
-    ("pool", "worker", "tasks.archives", "tasks.members", "tasks.tars", "tasks.web", "tasks.zips"),
+    ("pool", "worker", "tasks.archives", "tasks.members", "tasks.reading", "tasks.tars", "tasks.web", "tasks.zips"),
     ("links",),
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
