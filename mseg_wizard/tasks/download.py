@@ -129,8 +129,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             target.unlink()
             places = places[at + 1 :]
             continue
-        for warning in fetched.warnings:
-            ctx.note(f"{archive.file}: {printable(warning)}")
+        if archive.warn_only:  # elsewhere `as_published` says it in one line
+            for warning in fetched.warnings:
+                ctx.note(f"{archive.file}: {printable(warning)}")
         if login and login.asked and login.md5 != fetched.md5:
             says = f"says md5 {login.md5} now, the file has {fetched.md5}" if login.md5 else "gave no md5 that could be read"
             ctx.note(f"{archive.file}: {login.site.name}'s own page {says}")
