@@ -65,7 +65,7 @@ class Checklist:
             item = Item(
                 image,
                 self._there(ctx, self.file(image, IMAGE)),
-                self._there(ctx, self.file(image, RAW)),
+                self._there(ctx, self.file(image, RAW)) if image in self.segments or self.family.reader != "panoptic" else None,
                 tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.family.made))),
                 self.segments.get(image, b""),
                 self._there(ctx, self.file(image, MASK)),
@@ -158,11 +158,10 @@ def _read_lists(made: Checklist, tree: Tree, taxonomy: str, column: int) -> None
 
 def _read_records(made: Checklist, tree: Tree, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
-    found = updates(tree, before)
-    targeted = TARGETED.get(before, ())
+    found, relabeled = updates(tree, before), f"{before}-relabeled"
+    targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
     for split in SPLITS:
-        relabeled = f"{before}-relabeled"
         for row, place in zip(tree.rows(relabeled, split), places(tree, relabeled, split), strict=True):
             if place in found:
                 made.updates.setdefault(row.image, {})[position] = tuple(found[place])

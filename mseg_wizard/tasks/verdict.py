@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import msgspec
@@ -92,9 +92,8 @@ def read_verdict(ctx: Context) -> Verdict | None:
 def write_verdict(ctx: Context, verdict: Verdict) -> Path:
     """Keep it; returns the file."""
     path = ctx.own / FILE
-    table = {"version": VERSION, "clean": verdict.clean} | asdict(verdict)
-    for fault, row in zip(verdict.faults, table["faults"], strict=True):
-        row["step"] = fault.step
+    table = {"version": VERSION, "clean": verdict.clean} | {item.name: getattr(verdict, item.name) for item in fields(verdict)}
+    table["faults"] = [{"file": fault.file, "what": fault.what, "step": fault.step, "call": fault.call} for fault in verdict.faults]
     try:
         write_json(path, table)
     except OSError as error:

@@ -49,8 +49,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         subject(ctx), datetime.now(UTC).isoformat(timespec="seconds"), _tree(ctx), tuple(step.id for step in unfinished),
         dict(found.counts), tuple(found.faults), tuple(found.notes),
     )  # fmt: skip
-    yield Progress("writing the verdict", total, total, "images")
-    place = write_verdict(ctx, verdict)
+    place = yield from background(lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images"))
     if verdict.faults:
         steps = ", ".join(f"{count:,} for step {step or '?'}" for step, count in by_step(verdict.faults).items())
         raise Faulty(
