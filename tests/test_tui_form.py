@@ -265,3 +265,15 @@ async def test_a_slow_keyring_does_not_hold_up_the_screen(desk: Desk) -> None:
 
 def test_pasted_rows_that_the_terminal_wrapped_are_joined() -> None:
     assert pasted_rows("/a/b\n  c.zip \r\nhttps://x/y?\nz=1\n\n~/d") == ["/a/bc.zip", "https://x/y?z=1", "~/d"]
+
+
+async def test_what_the_next_step_can_not_use_is_corrected_before_the_work_begins(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await into(pilot, app, "prepare")
+        await pilot.press("tab", "tab", "ctrl+u", "escape", "f5")
+        await until(pilot, lambda: isinstance(app.focused, Line))
+        await says(pilot, "Write a whole number, 0 or more.")
+        assert not desk.ran
+        await pilot.press("2", "f5")
+        await until(pilot, lambda: "open" in desk.ran)

@@ -25,7 +25,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 async def test_the_first_screen_shows_steps_form_keys_and_the_wipe_button(desk: Desk, size: tuple[int, int]) -> None:
     app = desk.wizard()
     async with app.run_test(size=size) as pilot:
-        await says(pilot, "[?]  1", "[ ]  2", "[ ]  5", "waits for you", "Wipe secrets", "0 of 5 steps")
+        await says(pilot, "[?]  1", "[ ]  2", "[ ]  5", "waits for you", "Wipe secrets", "0 of 5")
         lines = screen(app).splitlines()
         assert len(lines) == size[1]
         assert all(len(line) <= size[0] for line in lines)

@@ -15,6 +15,9 @@ from mseg_wizard.tui.pane import shown
 from mseg_wizard.tui.screen import View
 from mseg_wizard.tui.session import HOME, Session
 
+WHILE = 10.0
+"""Seconds for which something is said."""
+
 
 class Forms(View):
     """The screen with its forms at work."""
@@ -141,6 +144,8 @@ class Forms(View):
         """What follows a look."""
 
     def say(self, text: str) -> None:
-        """Say something in the hint line until the next key."""
+        """Say something in the hint line, for a while or until the next key."""
         self.remark = text
         self.draw()
+        if text:
+            self.set_timer(WHILE, lambda: self.say("") if self.remark == text else None)

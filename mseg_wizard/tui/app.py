@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
 from textual.theme import Theme
+from textual.worker import WorkerFailed
 
 from mseg_wizard import pool
 from mseg_wizard.context import Context
@@ -58,11 +60,12 @@ def guide(
     try:
         app.run()
     finally:
-        began = session.ctx is not None
+        dataset = session.ctx.dataset if session.ctx else None
+        complete = session.snapshot.complete
         session.close()
-    if began and app.code not in (HANGUP, CRASHED):
+    if dataset and app.code not in (HANGUP, CRASHED):
         with suppress(OSError):
-            print(f"What is done stays. To go on: {resume(session.destination)}")
+            print(f"Complete: {dataset}" if complete else f"What is done stays. To go on: {resume(session.destination)}")
     return app.code
 
 
@@ -113,12 +116,14 @@ class Wizard(App[None]):
         self.exit()
 
     async def action_quit(self) -> None:
-        if self._leaving or not isinstance(self.screen, Main):
-            if self._leaving:
-                self.leave(self.code)
-            else:
-                self.screen.dismiss()
-            return
+        if self._leaving:
+            self.leave(self.code)
+        elif isinstance(self.screen, ModalScreen):
+            self.screen.dismiss(None)
+        else:
+            self.run_worker(self._quit())
+
+    async def _quit(self) -> None:
         if self.session.snapshot.running:
             text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume(self.session.destination)}"
             self.push_screen(Ask("Stop and quit?", text, "Stop and quit", "Keep working"), lambda yes: self.leave(STOPPED) if yes else None)
@@ -153,6 +158,7 @@ class Wizard(App[None]):
     def _handle_exception(self, error: Exception) -> None:
         """A bug of ours. Textual would print every local variable, and so what was typed."""
         self.code = CRASHED
+        error = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
         # Where, and of which type: its message may quote what was typed.
         log.error("the screen crashed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
         if self._exception is None:

@@ -68,7 +68,7 @@ class Steps(OptionList):
             if self._drawn.get(at) != (state.state, narrow):
                 self._drawn[at] = (state.state, narrow)
                 text = f"{MARKS[state.state]} {step.number:2} {step.id if narrow else step.title}"
-                self.replace_option_prompt_at_index(at, Content.styled(fit(text, width), STYLES[state.state]))
+                self.replace_option_prompt_at_index(at, Content(fit(text, width)).stylize(STYLES[state.state], 0, 3))
 
 
 class Say(Static):

@@ -42,7 +42,7 @@ class Main(Forms):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._started = False
+        self._started = self._watching = False
         self._at = ""
         """Id of the step that was running at the last look."""
         self._saves_before: dict[str, int] = {}
@@ -58,6 +58,7 @@ class Main(Forms):
         self.query_one(Steps).focus()
         self.set_interval(TICK, self._tick)
         self.set_interval(1.0, self._watch)
+        self._watch()
         self.set_interval(LOOK, self._look_for_arrivals)
         if self.session.viewer or self.session.known():
             self.run_worker(self.open(), exit_on_error=True)
@@ -74,13 +75,22 @@ class Main(Forms):
 
     # --- run, stop ---
 
-    async def action_run(self) -> None:
+    def action_run(self) -> None:
         self.run_worker(self.run_steps())
 
     async def run_steps(self) -> None:
+        """Keep what was typed, open the destination, and work; what the next step can't use is corrected first."""
         await self.flush()
-        if await self.open():
+        if not await self.open():
+            return
+        at = next((state.id for state in self.session.states(self.found) if state.state != "done"), "")
+        pane = self.panes.get(at)
+        wrong = next((row for row in pane.rows.values() if row is not self.home_row and row.new() is not None), None) if pane else None
+        if wrong is None:
             self._start()
+            return
+        await self.show_step(at)
+        wrong.target().focus()
 
     def _start(self) -> None:
         runner = self.session.runner
@@ -182,9 +192,19 @@ class Main(Forms):
         if self._waits and not self.session.snapshot.running:
             self.look()
 
-    async def _watch(self) -> None:
-        if self.session.viewer:
-            await asyncio.to_thread(self.session.watch)
+    def _watch(self) -> None:
+        """Not awaited here: a network disk that hangs would hold up the keys."""
+        if not self._watching:
+            self._watching = True
+            self.run_worker(self._read_disk())
+
+    async def _read_disk(self) -> None:
+        try:
+            if self.session.viewer:
+                await asyncio.to_thread(self.session.watch)
+            self.free = await asyncio.to_thread(self.session.free)
+        finally:
+            self._watching = False
 
     # --- the other keys ---
 
@@ -228,7 +248,7 @@ class Main(Forms):
     async def action_log(self) -> None:
         if await self._toggle("pane-log"):
             pane = self.query_one(LogPane)
-            await pane.follow(self.session.log)
+            pane.follow(self.session.log)
             pane.query_one("RichLog").focus()
 
     async def action_help(self) -> None:

@@ -41,16 +41,19 @@ class LogPane(Vertical):
     def on_mount(self) -> None:
         self.set_interval(1.0, self._follow)
 
-    async def follow(self, path: Path) -> None:
+    def follow(self, path: Path) -> None:
         """Show this file from now on."""
         self.path = path
         self.query_one(Static).update(Content(f"Log: {printable(str(path))}"))
-        await self._follow()
+        self._follow()
 
-    async def _follow(self) -> None:
-        if self.display and self.path.name != "null":
-            self._lines = await asyncio.to_thread(tail, self.path)
-            self._draw()
+    def _follow(self) -> None:
+        if self.display:
+            self.run_worker(self._read(), exclusive=True)
+
+    async def _read(self) -> None:
+        self._lines = await asyncio.to_thread(tail, self.path)
+        self._draw()
 
     def on_input_changed(self) -> None:
         self._draw()

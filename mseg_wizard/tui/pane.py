@@ -82,7 +82,7 @@ class Tasks(Vertical):
             if self._drawn.get(call.key) != drawn:
                 self._drawn[call.key] = drawn
                 text = call_line(call, state, progress, width)
-                content = Content.styled(text, STYLES[state])
+                content = Content(text).stylize(STYLES[state], 0, 3)
                 for note in notes[:SHOWN_NOTES]:
                     content += Content.styled(f"\n    note: {printable(redact(note), 300)}", "dim")
                 self._lines[call.key].update(content)
@@ -109,6 +109,7 @@ class StepPane(VerticalScroll, can_focus=False):
         self._tasks = Tasks(step, session)
         self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
         self._shown: object = None
+        self._tasks_first = False
 
     def compose(self) -> ComposeResult:
         step = self.step
@@ -134,15 +135,9 @@ class StepPane(VerticalScroll, can_focus=False):
         ours = snapshot.call in {call.key for call in self.step.calls} or getattr(snapshot.problem, "step", "") == self.step.id
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
+        self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
         if self._shown == (state.state, problem, crash):
             return
-        began = state.state in ("running", "done", "failed") or bool(state.done)
-        if self.is_mounted and self.step.calls:
-            # Where work has begun it is what people come to see; before that, the form is.
-            if began:
-                self.move_child(self._tasks, after=self._problem)
-            else:
-                self.move_child(self._tasks, after=len(self.children) - 1)
         self._shown = (state.state, problem, crash)
         words = Content.styled(f"{MARKS[state.state]} {STATES[state.state]}", STYLES[state.state])
         self._title.update(Content.assemble((f"{self.step.number}  {self.step.title}", "bold"), "   ", words))
@@ -153,6 +148,12 @@ class StepPane(VerticalScroll, can_focus=False):
             self._problem.update(what + (f"\n    {shown(problem.do)}" if problem.do else ""))
         elif crash:
             self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
+
+    def _put_tasks(self, *, first: bool) -> None:
+        """Where work has begun it is what people come to see; before that, the form is."""
+        if self.is_mounted and self.step.calls and self._tasks_first != first:
+            self._tasks_first = first
+            self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
 
     def survey(self, survey: Survey) -> None:
         for row in self.rows.values():

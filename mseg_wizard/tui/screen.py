@@ -34,11 +34,12 @@ class View(Screen[None]):
         super().__init__()
         self.session = session
         self.found = Survey()
+        self.free: int | None = None
         self.stopping = False
         self.untold = ""
         """What is being done, where the line for it is too short: a command to copy, say."""
         self.remark = ""
-        """Something to say until the next key."""
+        """Something to say for a while."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -131,13 +132,14 @@ class View(Screen[None]):
 
     def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
         done = sum(state.state == "done" for state in states)
-        parts = [f"{done} of {len(states)} steps"]
+        slim = self.size.width < NARROW
+        parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
         remaining = outlook.left(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
-            parts.append(f"about {duration(remaining)} of work left")
-        if self.found.free is not None:
-            parts.append(f"{size(self.found.free)} free")
-        if self.size.width >= NARROW:
+            parts.append(f"~{duration(remaining)}" if slim else f"about {duration(remaining)} left")
+        if self.free is not None:
+            parts.append(f"{size(self.free)} free")
+        if not slim:
             parts.insert(0, bar(done / len(states), 8))
         self.query_one("#overall", Say).say(" · ".join(parts))
 
@@ -147,9 +149,8 @@ class View(Screen[None]):
         if self.remark:
             return self.remark, "bold"
         if session.viewer:
-            if session.locked and session.sign.get("running"):
-                return f"[>] {shown(session.locked)} This screen only shows how far it is.", "$warning"
-            return shown(session.locked) or "This screen only shows how far the work is. F10 quits.", "$warning"
+            then = "This screen only shows how far it is." if session.sign.get("running") else "Once it has ended, start this one again."
+            return f"{shown(session.locked)} {then}" if session.locked else "This screen only shows how far the work is.", "$warning"
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:

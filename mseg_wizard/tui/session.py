@@ -22,6 +22,8 @@ from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.wiping import Wiping, declared, wipe
 
+ENOUGH = 20.0
+"""Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
 HOME = ("prepare", "destination")
 """The field that names the destination: everything else waits for it."""
 
@@ -36,8 +38,6 @@ class Survey:
     """(step, secret field) → what may be said of the secret: masked, and where it is kept."""
     sources: Mapping[str, tuple[str | Secret, ...]] = field(default_factory=dict)
     """Step id → the rows of its sources field."""
-    free: int | None = None
-    """Bytes left at the destination."""
 
 
 class Session:
@@ -162,14 +162,16 @@ class Session:
                     sources[step.id] = self._sources(step, item.name)
                 elif item.secret and (words := self._kept(step, item)):
                     kept[step.id, item.name] = words
-        return Survey(lacks, kept, sources, self._free())
+        return Survey(lacks, kept, sources)
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
+        if all(call.key in self.journal.finished for call in step.calls):
+            return ()
         if self.ctx:
             try:
                 return tuple(waiting(step, self.ctx))
-            except Problem:  # the runner will meet it too, and say it at its place
+            except (Problem, OSError):  # the runner will meet it too, and say it at its place
                 return ()
         if self.viewer:  # another wizard's secrets are not ours to ask for
             given = self.journal.answers.get(step.id, {})
@@ -189,6 +191,15 @@ class Session:
             with suppress(Problem):
                 self.journal = read_journal(self.destination) or Journal()
             self.sign = last_sign(self.destination)
+
+    def free(self) -> int | None:
+        """Bytes left on the destination's disk."""
+        place = self.destination
+        while place and not place.exists() and place != place.parent:
+            place = place.parent
+        with suppress(OSError):
+            return shutil.disk_usage(place).free if place else None
+        return None
 
     def wipe(self) -> Wiping:
         """Remove every stored credential and link of this destination, and the drafts of them."""
@@ -211,7 +222,7 @@ class Session:
         """Stop the runner, end the workers, release the lock."""
         if self.runner:
             self.runner.stop()
-            self.runner.join()
+            self.runner.join(ENOUGH)
         if self.ctx:
             self.ctx.close()
         self.ctx = self.runner = None
@@ -247,14 +258,6 @@ class Session:
             return f"{masked(draft.reveal())}, kept in memory until a destination is chosen" if isinstance(draft, Secret) else ""
         secret = self.ctx.secret(step.id, item.name)
         return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
-
-    def _free(self) -> int | None:
-        place = self.destination
-        while place and not place.exists() and place != place.parent:
-            place = place.parent
-        with suppress(OSError):
-            return shutil.disk_usage(place).free if place else None
-        return None
 
 
 def _sign(snapshot: Snapshot) -> Mapping[str, Any]:

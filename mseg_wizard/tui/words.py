@@ -96,7 +96,9 @@ def masked(text: str) -> str:
     try:
         url = httpx.URL(text)
         ends = expiry(url)
-    except (httpx.InvalidURL, ValueError, UnicodeError):
+    except (httpx.InvalidURL, ValueError):
+        url, ends = httpx.URL(""), None
+    if not url.host:
         return f"●●●● {length}; this is no link that can be used"
     name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)

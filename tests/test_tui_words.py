@@ -1,0 +1,107 @@
+"""What the screen says in one line: bars, rates, masked links, what is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.engine import Snapshot
+from mseg_wizard.progress import Progress
+from mseg_wizard.step import Archive, Call, Step
+from mseg_wizard.store import Journal
+from mseg_wizard.tui.outlook import left, usually
+from mseg_wizard.tui.places import seen
+from mseg_wizard.tui.words import bar, call_line, fit, masked, resume, standing
+
+DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)})
+OTHER = Call("s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)})
+STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER))
+
+
+@pytest.mark.parametrize("width", [30, 44, 56, 76])
+@pytest.mark.parametrize(
+    "progress",
+    [
+        Progress("x", 3_000_000_000, 10_000_000_000, "B", 20_000_000),
+        Progress("x", 5, None, "images", 2.0),
+        Progress("x"),
+        Progress("x", 12, 10, "files"),
+        Progress("x", retry_in=75),
+    ],
+)
+def test_a_line_of_progress_fits_its_width(progress: Progress, width: int) -> None:
+    assert 0 < len(standing(progress, width)) <= width
+
+
+def test_a_line_of_progress_says_share_time_rate_and_amounts_as_far_as_they_fit() -> None:
+    progress = Progress("x", 3_000_000_000, 10_000_000_000, "B", 20_000_000)
+    assert standing(progress, 80) == "███████░░░░░░░░░░░░░░░░░  30%  6 min left  20.0 MB/s  3.0 GB of 10.0 GB"
+    assert standing(progress, 30) == "███░░░░░░░░░░  30%  6 min left"
+    assert standing(Progress("x", retry_in=75), 80) == "tries again in 75 s"
+    assert standing(Progress("x"), 80).startswith("––––")
+    assert "100%" in standing(Progress("x", 12, 10, "files"), 80)
+
+
+def test_a_bar_is_never_full_before_the_end() -> None:
+    assert bar(0.999, 10) == "█████████░"
+    assert bar(1.0, 10) == "██████████"
+    assert bar(-1, 4) == "░░░░"
+
+
+def test_what_a_task_does_is_said_whole_because_it_may_be_a_command_to_copy() -> None:
+    text = call_line(DOWNLOAD, "running", Progress("Waiting. Upload it: " + "x" * 300), 40)
+    assert "x" * 300 in text
+    assert call_line(DOWNLOAD, "done", Progress("x"), 40) == "[x] Fetch a"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("geheim", "●●●● 6 characters"),
+        ("https://user:geheim@host.org/a/set.zip?token=geheim#geheim", "●●●● set.zip at host.org, 58 characters"),
+        ("https://host.org/", "●●●● link at host.org, 17 characters"),
+        ("https://", "●●●● 8 characters; this is no link that can be used"),
+        ("https://host.org/a%1b[31m.zip", "●●●● a·[31m.zip at host.org, 29 characters"),
+        ("https://host.org/a\x1b.zip", "●●●● 23 characters; this is no link that can be used"),
+    ],
+)
+def test_a_secret_shows_its_length_and_of_a_link_only_host_and_file(text: str, says: str) -> None:
+    assert masked(text) == says
+
+
+def test_text_that_is_cut_shows_that_it_is() -> None:
+    assert fit("abcdef", 4) == "abc…"
+    assert fit("abcd", 4) == "abcd"
+
+
+def test_the_command_to_go_on_can_be_pasted_into_a_shell() -> None:
+    assert resume(Path("/data/my sets")) == "mseg-wizard --dest '/data/my sets'"
+    assert resume(None) == "mseg-wizard"
+
+
+def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:
+    assert left([STEP], Journal(), Snapshot()) is None
+
+
+def test_what_is_left_follows_what_this_machine_took() -> None:
+    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usually(DOWNLOAD)})
+    assert left([STEP], journal, Snapshot()) == pytest.approx(2 * usually(OTHER))
+    running = Snapshot(running=True, call=OTHER.key, progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
+    assert left([STEP], journal, running) == pytest.approx(3000)
+
+
+def test_nothing_is_left_when_all_is_done() -> None:
+    journal = Journal(finished={DOWNLOAD.key: "now", OTHER.key: "now"}, seconds={DOWNLOAD.key: 400.0, OTHER.key: 800.0})
+    assert left([STEP], journal, Snapshot()) is None
+
+
+def test_a_path_says_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1500)
+    assert seen(str(tmp_path / "file")) == "a file, 1.5 kB"
+    assert seen(str(tmp_path)).startswith("a folder, ")
+    assert seen(str(tmp_path / "new" / "one")).startswith("not there yet; ")
+    assert seen(str(tmp_path / "file" / "below")).startswith("not there: ")
+    assert seen("x" * 5000) == "can't be looked at: File name too long"
+    assert seen("") == ""
+    assert seen("https://host.org/a.zip?geheim=1") == "●●●● a.zip at host.org, 31 characters"
