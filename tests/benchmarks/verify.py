@@ -7,6 +7,7 @@ repository or in MSEG_WIZARD_FULL_TREE; where it has no training list of COCO, o
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import resource
 import shutil
@@ -34,8 +35,11 @@ def main(folder: Path | None) -> None:
     if not (full / "mseg" / "dataset_lists").is_dir():
         raise SystemExit("There is no full-size mseg-api tree: name it in MSEG_WIZARD_FULL_TREE.")
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        ctx = prepared(Path(place), full)
-        print(f"making empty files: {fill(ctx):,} of them", flush=True)
+        print("making empty files", flush=True)
+        # In another process: the memory that is printed is then the checklists' own.
+        with multiprocessing.get_context("spawn").Pool(1) as other:
+            other.apply(fill, (Path(place), full))
+        ctx = opened(Path(place))
         print(f"{'dataset':<24} {'images':>9} {'files':>10} {'seconds':>8} {'largest memory so far':>22}")
         began, images, files = time.perf_counter(), 0, 0
         for family in families(ctx.steps):
@@ -59,9 +63,16 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def prepared(place: Path, full: Path) -> Context:
-    """A destination whose journal says that all is done, with the full lists."""
-    tree = place / "mseg-api"
+def opened(place: Path) -> Context:
+    """A destination whose journal says that all is done."""
+    ctx = Context(load(), Store(place / "d"), Vault("benchmark", backend=None, environment={}))
+    ctx.store.journal.tree = {"folder": str(place / "mseg-api"), "stamp": "", "pinned": "no"}
+    ctx.store.journal.finished = {call.key: "" for step in ctx.steps for call in step.calls}
+    return ctx
+
+
+def full_lists(tree: Path, full: Path) -> None:
+    """Put the full-size tree at `tree`, with a training list of COCO."""
     shutil.copytree(full, tree)
     coco = tree / "mseg" / "dataset_lists"
     folders = {"inst-201": "annotations/panoptic_", "201": "semantic_annotations201/", "133": "semantic_annotations133/"}
@@ -73,10 +84,6 @@ def prepared(place: Path, full: Path) -> Context:
         lines = (f"images/train2017/{stem}.jpg {labels}train2017/{stem}.png\n" for stem in stems)
         if not (file := coco / f"coco-panoptic-{name}" / "list" / "train.txt").exists():
             file.write_text("".join(lines))
-    ctx = Context(load(), Store(place / "d"), Vault("benchmark", backend=None, environment={}))
-    ctx.store.journal.tree = {"folder": str(tree), "stamp": "", "pinned": "no"}
-    ctx.store.journal.finished = {call.key: "" for step in ctx.steps for call in step.calls}
-    return ctx
 
 
 def recorded(tree: Path) -> list[str]:
@@ -86,11 +93,12 @@ def recorded(tree: Path) -> list[str]:
     return sorted({line.split("_")[0] for line in lines})
 
 
-def fill(ctx: Context) -> int:
-    """Make every file that is looked for, empty, and annotations of COCO's size; how many files."""
-    made = 0
+def fill(place: Path, full: Path) -> None:
+    """Make every file that is looked for, empty, and annotations of COCO's size."""
+    full_lists(place / "mseg-api", full)
+    ctx = opened(place)
+    ctx.store.journal.finished.clear()  # nothing is missed yet
     for family in families(ctx.steps):
-        ctx.store.journal.finished.clear()  # nothing is missed yet
         found = checklist(ctx, family, nothing)
         for path in paths(found):
             file = ctx.dataset / path
@@ -99,11 +107,9 @@ def fill(ctx: Context) -> int:
             except FileNotFoundError:
                 file.parent.mkdir(parents=True)
                 file.touch()
-            made += 1
         if family.reader == "panoptic":
             annotate(ctx, found)
-        ctx.store.journal.finished = {call.key: "" for step in ctx.steps for call in step.calls}
-    return made
+    ctx.close()
 
 
 def annotate(ctx: Context, found: Checklist) -> None:
