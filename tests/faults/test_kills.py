@@ -1,0 +1,28 @@
+"""The wizard killed at seeded moments of every phase: one undisturbed run later the tree is the one that no kill would have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mseg_wizard.practice.world import World
+from tests.faults.counts import count
+from tests.faults.journeys import PHASES, Journey, killed_journey, moments
+from tests.wizard import tree_of
+
+EACH = 4
+MOST_LOST = 1 << 20
+"""Bytes of download that one kill, or one connection that broke, may cost."""
+CUTS = 3
+"""Connections at most that the server breaks for one archive."""
+
+
+def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(world: World, expected: dict[str, str], tmp_path: Path) -> None:
+    journey = Journey(tmp_path, world)
+    toll = killed_journey(journey, 7, moments(7, EACH))
+    assert journey.wizard.left_over() == []
+    assert tree_of(journey.dataset) == expected
+    assert set(toll.by_phase) >= set(PHASES) - {"wipe", "prepare"}, toll.by_phase
+    # Most kills meet no download: those that do pay for all.
+    assert toll.again <= MOST_LOST * (toll.by_phase["fetch"] + CUTS), toll
+    count("kills survived", toll.kills)
+    count("bytes re-fetched", toll.again)
