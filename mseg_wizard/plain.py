@@ -18,6 +18,7 @@ from mseg_wizard.log import LOG, redact
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
+from mseg_wizard.tasks.report import place_of
 
 
 class Exit(IntEnum):
@@ -73,6 +74,7 @@ def unattended(
         explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
+    _say_report(ctx, steps)
     return Exit.DONE
 
 
@@ -107,6 +109,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                     return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
             else:
                 _say(f"Complete: {ctx.dataset}")
+                _say_report(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt):
             _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx)}")
@@ -207,6 +210,11 @@ def _line(title: str, progress: Progress) -> str:
     if progress.retry_in is not None:
         parts.append(f"next try in {duration(progress.retry_in)}")
     return " · ".join(parts)
+
+
+def _say_report(ctx: Context, steps: Sequence[Step]) -> None:
+    if any(call.task == "report" for step in steps for call in step.calls):
+        _say(f"The report, with pictures and what comes next: {place_of(ctx)}")
 
 
 def _say(text: str) -> None:

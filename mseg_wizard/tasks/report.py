@@ -49,19 +49,15 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
             sync([*beside.rglob("*"), beside])
 
         yield from background(finish, Progress("writing the page", len(drawn), len(drawn), "images"))
-        place = place_of(ctx)
-        if place.parent.exists():
-            place.parent.rename(before)
-        beside.rename(place.parent)
-        sync_folder(ctx.own)
+        _swap(beside, ctx.own / FOLDER, before)
     except OSError as error:
         raise Problem(f"The report can't be made: {error}.", "Make room or mend that, then start again.") from None
     finally:
         _sweep(beside, before)
     if unseen := sum(bool(found.fault) for found in drawn.values()):
         ctx.note(f"{unseen} of the pictures could not be drawn; the report says why")
-    ctx.note(f"The report is {place}: open it in a browser")
-    yield Progress(f"the report is {place}", len(drawn), len(drawn), "images")
+    ctx.note(f"The report is {place_of(ctx)}. Open it in a browser; it also says what comes next")
+    yield Progress(f"the report is {place_of(ctx)}", len(drawn), len(drawn), "images")
 
 
 def report_missing(ctx: Context) -> list[str]:
@@ -83,6 +79,19 @@ def _subject(ctx: Context) -> str:
     archives = [[file, record.get("sha256"), record.get("source")] for file, record in sorted(ctx.store.journal.archives.items())]
     state = [VERSION, __version__, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
+
+
+def _swap(new: Path, place: Path, old: Path) -> None:
+    """Put the new folder in the place of the old one, which is moved away first: folders can't be replaced."""
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    sync_folder(place.parent)
 
 
 def _sweep(*folders: Path) -> None:
