@@ -144,7 +144,8 @@ def mounted(options: str, folder: Path, answer: Answer, meanwhile: str = "") -> 
     if not shutil.which("unshare") or subprocess.run([*inside, mount], capture_output=True, check=False).returncode:
         pytest.skip("no file system of one's own can be mounted here")
     with serving({"/a.zip": answer}) as server:
-        run = f'{mount} && cd {folder} && {meanwhile} PYTHONPATH={ROOT} {sys.executable} -c "$0" {folder}/a.zip {server.url}/a.zip; ls -l'
+        python = f'PYTHONPATH={ROOT} {sys.executable} -c "$0" {folder}/a.zip {server.url}/a.zip'
+        run = f"{mount} || exit 1\ncd {folder}\n{meanwhile}\n{python}\nls -l"
         return subprocess.run([*inside, run, FETCH], capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
@@ -159,7 +160,7 @@ def test_an_answer_without_an_end_does_not_fill_the_disk(tmp_path: Path) -> None
 
 def test_a_disk_that_something_else_fills_up_is_a_problem_and_what_is_here_is_kept(tmp_path: Path) -> None:
     slow = Answer(body=b"PK\x03\x04" + bytes(20_000_000), piece=500_000, pause=0.02)
-    fill = "( while [ ! -s a.zip.part ]; do sleep 0.02; done; cat /dev/zero > other ) 2> /dev/null &"
+    fill = "( for i in $(seq 1000); do [ -s a.zip.part ] && exec cat /dev/zero > other; sleep 0.02; done ) > /dev/null 2>&1 &"
     said = mounted("size=100m", tmp_path, slow, fill)
     assert f"The disk is full: {tmp_path / 'a.zip.part'} can't grow." in said
     assert "are kept" in said
