@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from mseg_wizard.labels import png
+from mseg_wizard.labels.png import GREY, PALETTE, RGB, Header, Ids, Png
 from mseg_wizard.progress import Problem
-
-Ids: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 MAX_PIXELS = 100_000_000
 """The largest label maps of MSeg have 24 million pixels; a file that claims more than this is damaged or made to fill the memory."""
 
-GREY, RGB, PALETTE = 0, 2, 3
-"""Colour types of a PNG's header; 4 and 6 have an alpha channel."""
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_END = b"IEND\xaeB`\x82"
 _REPAIR = "The file is damaged or not the published one: extract its archive again."
-
-
-class Header(NamedTuple):
-    """What a PNG says about itself before any pixel."""
-
-    width: int
-    height: int
-    depth: int
-    """Bits per sample."""
-    color: int
 
 
 def read_ids(path: Path | str) -> Ids:
     """The stored ids, (H, W): of a palette file the indices, never what the palette makes of them; 8 or 16 bit as stored."""
-    data = _read(path)
-    header = _header(path, data)
-    if header.color == PALETTE:
-        return _indices(path, data, header)
-    if header.color != GREY or header.depth not in (8, 16):
-        raise _no_label(path, header)
-    return _decode(path, _bare(path, data) if _has_transparency(data) else data, header)
+    found = _read(path)
+    if (found.header.color, found.header.depth) not in ((GREY, 8), (GREY, 16)) and found.header.color != PALETTE:
+        raise _no_label(path, found.header)
+    return _samples(path, found)
 
 
 def read_colors(path: Path | str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
@@ -54,18 +32,16 @@ def read_colors(path: Path | str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] 
 
     With a palette, looking up its few colours replaces looking up every pixel.
     """
-    data = _read(path)
-    header = _header(path, data)
-    if header.color == PALETTE:
-        indices, palette = _indices(path, data, header), _palette(path, data)
-        if int(indices.max()) >= len(palette):
-            raise Problem(f"{path} has pixels beyond its palette of {len(palette)} colours.", _REPAIR)
-        return indices, palette
-    if header.depth == 8 and header.color == GREY:
-        return _decode(path, _bare(path, data), header), np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    if header.depth != 8 or header.color != RGB:
-        raise _no_label(path, header)
-    return _decode(path, _bare(path, data) if _has_transparency(data) else data, header), None
+    found = _read(path)
+    if found.header.color == PALETTE:
+        pixels, palette = _samples(path, found), np.frombuffer(found.palette, np.uint8)
+        if palette.size % 3 or int(pixels.max()) >= palette.size // 3:
+            raise Problem(f"{path} has pixels beyond its palette of {palette.size // 3} colours.", _REPAIR)
+        return pixels, palette.reshape(-1, 3)
+    if (found.header.color, found.header.depth) not in ((GREY, 8), (RGB, 8)):
+        raise _no_label(path, found.header)
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    return _samples(path, found), greys if found.header.color == GREY else None
 
 
 def read_rgb(path: Path | str) -> NDArray[np.uint8]:
@@ -75,22 +51,21 @@ def read_rgb(path: Path | str) -> NDArray[np.uint8]:
 
 
 def read_header(path: Path | str) -> Header:
-    """The header alone, from the first bytes of the file."""
-    with Path(path).open("rb") as file:
-        return _header(path, file.read(33), whole=False)
+    """Size and kind of a PNG, from the first bytes of the file."""
+    try:
+        with Path(path).open("rb") as file:
+            return png.read_header(file.read(33))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
 
 
 def write_ids(path: Path | str, ids: Ids) -> None:
-    """Write ids, (H, W), as a greyscale PNG of their depth: beside its place, then renamed. Nothing is synced, see `sync`.
-
-    Level 1 with run lengths is 28 times as fast as Pillow's default on label maps and smaller; filters that mix rows and columns would slow
-    every later reader.
-    """
-    data = imagecodecs.png_encode(ids, level=1, strategy=imagecodecs.PNG.STRATEGY.RLE, filter=imagecodecs.PNG.FILTER.UP)
+    """Write ids, (H, W), as a greyscale PNG of their depth: beside its place, then renamed. Nothing is synced, see `sync`."""
     folder, name = os.path.split(path)
     beside = os.path.join(folder, f".{name}.{os.getpid()}.tmp")  # noqa: PTH118 - per image; pathlib costs as much as the rename
+    data = png.encode(ids)
     try:
-        with open(beside, "wb") as file:  # noqa: PTH123
+        with open(beside, "wb", buffering=0) as file:  # noqa: PTH123
             file.write(data)
         os.replace(beside, path)  # noqa: PTH105
     except BaseException:
@@ -108,86 +83,31 @@ def sync(paths: Iterable[Path | str]) -> None:
             os.close(descriptor)
 
 
-def _read(path: Path | str) -> bytes:
+def _read(path: Path | str) -> Png:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - per image
-            return file.read()
-    except FileNotFoundError:
-        raise Problem(f"{path} is missing.", _REPAIR) from None
-    except OSError as error:
-        raise Problem(f"{path} can't be read: {error.strerror}.", "Make it readable for you.") from None
+            data = file.read()
+        header = png.read_header(data)
+        if not 0 < header.width * header.height <= MAX_PIXELS:
+            raise ValueError(f"claims to be {header.width:,} × {header.height:,} pixels")
+        return png.parse(data)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
 
 
-def _header(path: Path | str, data: bytes, *, whole: bool = True) -> Header:
-    if len(data) < 33 or data[:8] != _SIGNATURE or data[8:16] != b"\0\0\0\rIHDR":
-        raise Problem(f"{path} is {'empty' if not data else 'no PNG image'}.", _REPAIR)
-    if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33], "big"):
-        raise Problem(f"{path} is damaged in its header.", _REPAIR)
-    header = Header(*struct.unpack_from(">IIBB", data, 16))
-    if not 0 < header.width * header.height <= MAX_PIXELS:
-        raise Problem(f"{path} claims to be {header.width:,} × {header.height:,} pixels.", _REPAIR)
-    # The decoder accepts a file whose end is missing as long as the pixels are there.
-    if whole and data.rfind(_END) < 0:
-        raise Problem(f"{path} is cut short.", _REPAIR)
-    return header
-
-
-def _decode(path: Path | str, data: bytes, header: Header) -> NDArray[Any]:
-    """The samples as the file stores them; libpng checks the sums of every part that is left."""
+def _samples(path: Path | str, found: Png) -> NDArray[np.uint8]:
     try:
-        pixels = imagecodecs.png_decode(data)
-    except (imagecodecs.PngError, ValueError) as error:
-        raise Problem(f"{path} is damaged: {error}.", _REPAIR) from None
-    shape = (header.height, header.width, 3) if header.color == RGB else (header.height, header.width)
-    if pixels.shape != shape:
-        raise Problem(f"{path} is damaged: its pixels don't fit its header.", _REPAIR)
-    return pixels
+        return png.samples(found)
+    except ValueError as error:
+        raise _unreadable(path, error) from None
 
 
-def _indices(path: Path | str, data: bytes, header: Header) -> NDArray[np.uint8]:
-    """The indices of a palette file.
-
-    As greyscale the same bytes mean the same numbers; given the palette the decoder would return colours. Fewer than 8 bits come out
-    spread over 0 to 255.
-    """
-    pixels = _decode(path, _bare(path, data, color=GREY), header)
-    return pixels if header.depth == 8 else pixels // (255 // (2**header.depth - 1))
-
-
-def _bare(path: Path | str, data: bytes, color: int | None = None) -> bytes:
-    """The file with nothing but header, pixels and end, and where `color` is given with that colour type."""
-    head = data[12:29] if color is None else data[12:25] + bytes([color]) + data[26:29]
-    parts = [_SIGNATURE, b"\0\0\0\r", head, zlib.crc32(head).to_bytes(4, "big")]
-    parts += [data[start:end] for kind, start, end in _chunks(path, data) if kind in (b"IDAT", b"IEND")]
-    return b"".join(parts)
-
-
-def _palette(path: Path | str, data: bytes) -> NDArray[np.uint8]:
-    for kind, start, end in _chunks(path, data):
-        if kind == b"PLTE":
-            entries = data[start + 8 : end - 4]
-            if zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big") and len(entries) % 3 == 0:
-                return np.frombuffer(entries, np.uint8).reshape(-1, 3)
-    raise Problem(f"{path} is damaged in its palette.", _REPAIR)
-
-
-def _chunks(path: Path | str, data: bytes) -> list[tuple[bytes, int, int]]:
-    """Kind, start and end of every chunk; pixels are checked later, what is left out is not."""
-    chunks = []
-    at = 8
-    while at + 12 <= len(data):
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
-        chunks.append((kind, at, end))
-        if kind == b"IEND":
-            return chunks
-        at = end
-    raise Problem(f"{path} is damaged: its parts don't join.", _REPAIR)
-
-
-def _has_transparency(data: bytes) -> bool:
-    """Is there a tRNS chunk, which would make the decoder add a channel? It stands before the pixels."""
-    return data.find(b"tRNS", 33, data.find(b"IDAT", 33)) >= 0
+def _unreadable(path: Path | str, error: OSError | ValueError) -> Problem:
+    if isinstance(error, FileNotFoundError):
+        return Problem(f"{path} is missing.", _REPAIR)
+    if isinstance(error, OSError):
+        return Problem(f"{path} can't be read: {error.strerror}.", "Make it readable for you.")
+    return Problem(f"{path} {error}.", _REPAIR)
 
 
 def _no_label(path: Path | str, header: Header) -> Problem:

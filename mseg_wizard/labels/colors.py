@@ -19,17 +19,19 @@ UNKNOWN = 254
 def read_colored(path: Path | str, colors: bytes) -> tuple[NDArray[np.uint8], int]:
     """Class ids, (H, W), and how many pixels have a colour that is not in `colors` (three bytes a class)."""
     pixels, palette = read_colors(path)
-    ids = packed.lookup(pixels, _table(colors)) if palette is None else np.take(_ids(palette, colors), pixels)
-    unknown = int(np.count_nonzero(ids == UNKNOWN))
-    if unknown:
-        ids[ids == UNKNOWN] = 0
-    return ids, unknown
+    if palette is None:
+        ids = packed.lookup(pixels, _table(colors))
+    else:
+        ids = np.frombuffer(pixels.tobytes().translate(_ids(palette, colors)), np.uint8).reshape(pixels.shape)
+    unknown = ids == UNKNOWN
+    count = int(np.count_nonzero(unknown))
+    return (np.where(unknown, np.uint8(0), ids) if count else ids), count
 
 
-def _ids(palette: NDArray[np.uint8], colors: bytes) -> NDArray[np.uint8]:
+def _ids(palette: NDArray[np.uint8], colors: bytes) -> bytes:
+    """Index → class id, 256 of them."""
     known = _classes(colors)
-    ids = [known.get(packed.pack(color), UNKNOWN) for color in palette]
-    return np.array([*ids, *[UNKNOWN] * (256 - len(ids))], np.uint8)
+    return bytes(known.get(packed.pack(color), UNKNOWN) for color in palette).ljust(256, bytes([UNKNOWN]))
 
 
 @lru_cache(maxsize=1)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.labels.codec import Ids, read_ids, write_ids
+from mseg_wizard.labels.codec import read_ids, write_ids
 from mseg_wizard.labels.colors import read_colored
 from mseg_wizard.labels.mat import read_mat
 from mseg_wizard.labels.panoptic import Segments, read_panoptic
+from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.polygons import rasterize
 from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
 from mseg_wizard.progress import Problem
