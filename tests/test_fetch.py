@@ -140,6 +140,16 @@ def test_a_large_file_that_changes_after_much_of_it_was_hashed_gets_the_new_file
     assert fetched.sha256 == hashlib.sha256(after).hexdigest()
 
 
+def test_a_part_without_validators_leaves_those_of_the_first_answer_in_force(tmp_path: Path) -> None:
+    target = tmp_path / "a.zip"
+    bare = Answer(cut=100_000, etag="", modified="", if_range=False)
+    with serving({"/a.zip": with_body(BODY, Answer(cut=300_000), bare, Answer())}) as server:
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        assert server.ranges("/a.zip") == [None, "bytes=300000-", "bytes=400000-"]
+        assert server.log[2].headers["If-Range"] == '"one"'
+    assert target.read_bytes() == BODY
+
+
 def test_a_last_modified_date_serves_where_there_is_no_etag(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     answers = with_body(BODY, Answer(cut=300_000, etag=""), Answer(etag=""))

@@ -194,12 +194,14 @@ class _Fetch:
             answers.recognised(head, self.name, response, self.web, pasted=source.pasted, trusted=same)
         end = total if total is not None else published
         self.part.room((end or 0) - self.part.size)
+        # A part that was asked for with If-Range may leave out what it has thereby confirmed.
+        before = note if offset and same and note else Note(source.key, source.title)
         here = Note(
             source=source.key,
             title=source.title,
-            etag=response.headers.get("etag", ""),
-            modified=response.headers.get("last-modified", ""),
-            validator=pages.validator(response.headers),
+            etag=response.headers.get("etag", before.etag),
+            modified=response.headers.get("last-modified", before.modified),
+            validator=pages.validator(response.headers) or before.validator,
             total=total if total is not None or not offset else self._total(source),
         )
         if offset:
