@@ -120,7 +120,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     wrong: list[tuple[Source, str]] = []
     while places:
         try:
-            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=Routes.parse(ctx.options.routes))
+            notes = ctx.own / f"{archive.file}.part.json"
+            routes = Routes.parse(ctx.options.routes)
+            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=routes, notes=notes)
         except Unavailable as unavailable:
             raise _without(ctx, archive, places, unavailable) from None
         at = next(number for number, (_, place) in enumerate(places) if place is fetched.location)

@@ -25,7 +25,7 @@ class Source:
     @property
     def named(self) -> bool:
         """Did the user name this place? Only there may an archive of an accepted modified tree differ from the published one."""
-        return self.kind in ("brought", "mirror")
+        return self.kind in ("own", "brought", "mirror")
 
 
 def own_place(ctx: Context, archive: Archive) -> Path:
@@ -86,5 +86,5 @@ def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
     mirror = ctx.options.mirror
     if mirror and mirror.startswith(("http://", "https://")):
         yield Source("mirror", url=f"{mirror.rstrip('/')}/{archive.file}")
-    elif mirror and (path := Path(mirror).expanduser() / archive.file).is_file():
+    elif mirror and (path := Path(mirror).expanduser().absolute() / archive.file).is_file():
         yield Source("mirror", path)
