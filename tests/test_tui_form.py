@@ -277,3 +277,16 @@ async def test_what_the_next_step_can_not_use_is_corrected_before_the_work_begin
         assert not desk.ran
         await pilot.press("2", "f5")
         await until(pilot, lambda: "open" in desk.ran)
+
+
+async def test_an_answer_brought_along_that_can_not_be_kept_says_so_beside_its_field(desk: Desk) -> None:
+    app = desk.wizard(desk.ready(), preset={"idd": {"url": LINK.replace("2099", "2019")}, "finish": {"confirm": True}})
+    async with app.run_test() as pilot:
+        await into(pilot, app, "idd")
+        await says(pilot, "[!] idd.url is a link that expired on 2019-01-01", "needed before this step can begin")
+        assert not leaks(app, "GEHEIM")
+        await paste(pilot, LINK)
+        await pilot.press("enter")
+        await says(pilot, "kept in the system keyring")
+        assert not said(app, "expired")
+    assert answers(desk, "finish") == {"confirm": True}

@@ -43,7 +43,7 @@ async def test_it_works_until_a_form_is_lacking_then_goes_there_and_says_what_fo
 
 async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> None:
     app = desk.wizard(desk.ready(idd={"url": LINK}))
-    async with app.run_test() as pilot:
+    async with app.run_test(size=(140, 30)) as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(app.focused, SecretLine))
@@ -56,7 +56,7 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await says(pilot, "[x]  3", "[x]  4", "[?]  5")
         await until(pilot, lambda: app.main.chosen == "finish" and app.focused is not None)
         await pilot.press("space")
-        await says(pilot, "5 of 5 steps", "Every step is complete.")
+        await says(pilot, "5 of 5 steps", f"Every step is complete: {desk.destination / 'mseg_dataset'}")
 
 
 async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -> None:

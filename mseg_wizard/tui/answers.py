@@ -88,12 +88,12 @@ class Forms(View):
                 if self.session.snapshot.running:
                     raise Problem("The work goes on in another folder.", "Stop it first (F6).")
                 self.say("Opening …")
-                complaints = await asyncio.to_thread(self.session.open, path)
+                await asyncio.to_thread(self.session.open, path)
             except Problem as problem:
                 self.say("")
                 await self._refuse_home(problem)
                 return False
-            self.say(shown(str(complaints[0])) if complaints else "")
+            self.say("")
             self._opened(str(self.session.destination))
         return self.session.ctx is not None
 

@@ -95,7 +95,7 @@ class SecretLine(Line):
 
     def show_kept(self, kept: str) -> None:
         """`kept`: what may be said of the secret that is stored; the dots stand for it."""
-        self.placeholder = f"{kept.split(',')[0]} · type to replace" if kept else ""
+        self.placeholder = "●●●●  type or paste to replace it" if kept else ""
 
     def action_copy(self) -> None:
         """Nothing: a copy would stand in the terminal's clipboard, and in that of every machine on the way."""

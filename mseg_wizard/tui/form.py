@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
@@ -45,6 +45,7 @@ class FieldRow(Vertical):
         self.editor = editor_for(step, item, session)
         self.editor.disabled = session.viewer
         self._remark = Static(classes="remark")
+        self._remark.display = False
         self._words: dict[str, str] = {}
         self._pause: Timer | None = None
 
@@ -87,6 +88,8 @@ class FieldRow(Vertical):
 
     def survey(self, survey: Survey) -> None:
         """Show what was found out: what is lacking, what is kept."""
+        if problem := survey.refused.get((self.step.id, self.item.name)):
+            self.refused(problem)
         lacking = self.item.name in survey.lacks.get(self.step.id, ())
         self._say(lacks="needed before this step can begin" if lacking else "")
         if self.item.secret and "busy" not in self._words:
@@ -98,13 +101,11 @@ class FieldRow(Vertical):
             self.editor.show(survey.sources.get(self.step.id, ()))
 
     def on_mount(self) -> None:
-        self._remark.display = False
         if isinstance(self.editor, Line) and not isinstance(self.editor, SecretLine) and looks_like_path(self.editor.value):
             self.run_worker(self._look(), exclusive=True)
 
     def on_descendant_focus(self) -> None:
-        """Label, remark and help come into sight with the editor."""
-        self.call_after_refresh(self.scroll_visible, animate=False)
+        self.call_after_refresh(self._come_into_sight)
 
     def on_given(self, event: Given) -> None:
         event.stop()
@@ -144,7 +145,12 @@ class FieldRow(Vertical):
             self._remark.display = bool(self._words)
             self._remark.update(Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words))
             if self.has_focus_within:
-                self.call_after_refresh(self.scroll_visible, animate=False)
+                self.call_after_refresh(self._come_into_sight)
+
+    def _come_into_sight(self) -> None:
+        """Label, remark and help with the editor; where the help is too long for that, its end is left out."""
+        pane = self.query_ancestor(VerticalScroll)
+        self.scroll_visible(animate=False, top=self.size.height > pane.size.height)
 
 
 REMARKS = {

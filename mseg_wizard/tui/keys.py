@@ -145,10 +145,16 @@ class Main(Forms):
             self._later = lambda: self._go_to(problem)
         elif problem:
             self._later = lambda: self._tell_failure(shown(problem.what), shown(problem.do), problem.items)
+        elif snapshot.complete:
+            self._later = self._show_end
         elif snapshot.crash:
             text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
             where = f"The details are in {shown(str(self.session.log))}"
             self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
+
+    async def _show_end(self) -> None:
+        await self.show_step(self.session.steps[-1].id)
+        self.query_one(Steps).focus()
 
     async def _go_to(self, problem: Waiting) -> None:
         """Put the keyboard into the first field that is lacking."""

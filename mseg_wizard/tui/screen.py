@@ -166,7 +166,7 @@ class View(Screen[None]):
         if snapshot.crash:
             return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
         if snapshot.complete or all(state.state == "done" for state in states):
-            return "[x] Every step is complete.", "$success"
+            return f"[x] Every step is complete: {session.ctx.dataset if session.ctx else ''}", "bold $success"
         if session.ctx is None:
             return "Enter goes into the form of step 1, Escape back to this list. F5 begins.", ""
         begun = any(state.state == "done" or state.done for state in states)

@@ -38,6 +38,8 @@ class Survey:
     """(step, secret field) → what may be said of the secret: masked, and where it is kept."""
     sources: Mapping[str, tuple[str | Secret, ...]] = field(default_factory=dict)
     """Step id → the rows of its sources field."""
+    refused: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    """(step, field) → why a draft could not be kept when the destination was opened."""
 
 
 class Session:
@@ -63,6 +65,8 @@ class Session:
         self.runner: Runner | None = None
         self.drafts: dict[str, dict[str, Any]] = {}
         """Answers that have no journal yet; what may be secret is a Secret here too."""
+        self.refused: dict[tuple[str, str], Problem] = {}
+        """(step, field) of drafts that could not be kept in the journal."""
         self.drafted = False
         """Did the user type answers that have no journal yet?"""
         self.journal = Journal()
@@ -91,16 +95,16 @@ class Session:
         """Is there a journal at the destination? Only then it is opened unasked: a disk that is not mounted must not get one."""
         return bool(self.destination) and (Path(str(self.destination)) / OWN / "journal.json").is_file()
 
-    def open(self, destination: Path) -> list[Problem]:
+    def open(self, destination: Path) -> None:
         """Open a destination and keep the drafts there; becomes a viewer where another wizard works.
 
-        Returns what was wrong with drafts, which stay; raises Problem where the destination can't be used.
+        Raises Problem where the destination can't be used; drafts that can't be kept are `refused` with reason.
         """
         destination = destination.expanduser().absolute()
         if self.viewer:
             self.destination = destination
             self.watch()
-            return []
+            return
         if self.ctx is None or destination != self.ctx.destination:
             try:
                 ctx = self._open_context(destination)
@@ -112,29 +116,26 @@ class Session:
                     raise
                 self.viewer, self.locked, self.destination = True, str(problem), destination
                 self.watch()
-                return []
+                return
             self.close()
             self.ctx, self.destination, self.journal = ctx, ctx.destination, ctx.store.journal
             self.runner = Runner(ctx, self.steps)
-        complaints = []
-        for name, table in list(self.drafts.items()):
-            for key, value in list(table.items()):
+        drafts, self.drafts, self.drafted = self.drafts, {}, False
+        for name, table in drafts.items():
+            for key, value in table.items():
                 try:
                     self._keep(self.step(name), key, value)
-                    del table[key]
                 except Problem as problem:
-                    complaints.append(problem)
-            if not table:
-                del self.drafts[name]
-        self.drafted = bool(self.drafts)
-        return complaints
+                    self.refused[name, key] = problem
 
     def remember(self, step: Step, name: str, value: Any) -> str:
         """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
         item = step.field(name)
         try:
             if self.ctx:
-                return self._keep(step, name, value)
+                where = self._keep(step, name, value)
+                self.refused.pop((step.id, name), None)
+                return where
             check_answer(step, item, _revealed(value))
         except OSError as error:
             what = f"This can't be kept: {error.strerror or error}."
@@ -162,7 +163,7 @@ class Session:
                     sources[step.id] = self._sources(step, item.name)
                 elif item.secret and (words := self._kept(step, item)):
                     kept[step.id, item.name] = words
-        return Survey(lacks, kept, sources)
+        return Survey(lacks, kept, sources, dict(self.refused))
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
