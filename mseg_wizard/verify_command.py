@@ -59,8 +59,8 @@ def show(ctx: Context) -> Verdict | None:
         print(f"fault: {shown(str(fault))}")
     if len(verdict.faults) > SHOWN:
         print(f"… and {len(verdict.faults) - SHOWN:,} more")
-    steps = ", ".join(f"{count:,} for step {step or '?'}" for step, count in by_step(verdict.faults).items())
-    print(f"{len(verdict.faults):,} faults: {steps}" if steps else "No fault was found.", flush=True)
+    faults = verdict.faults
+    print(f"Faults: {len(faults):,} ({by_step(faults)})" if faults else "No fault was found.", flush=True)
     return verdict
 
 

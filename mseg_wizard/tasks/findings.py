@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mseg_wizard.labels.checks import IMAGE, Item, Seen
+from mseg_wizard.labels.faults import pixels
 from mseg_wizard.labels.targeted import TARGETED
 from mseg_wizard.pool import Outcome
 from mseg_wizard.tasks.checklist import Checklist
@@ -61,10 +62,10 @@ class Findings:
         self.faults[self._first :] = sorted(self.faults[self._first :], key=lambda fault: (fault.file, fault.what))
         for what in ("an id that no class has", "a colour that no class has"):
             if count := self._odd[what]:
-                labels = self._odd[f"labels with {what}"]
-                self._notes.append(f"{plan.family.title}: {count:,} pixels in {labels:,} labels as they came have {what}")
+                labels = _labels(self._odd[f"labels with {what}"])
+                self._notes.append(f"{plan.family.title}: {pixels(count)} in {labels} {'have' if count > 1 else 'has'} {what}")
         if count := self._odd["size"]:
-            self._notes.append(f"{plan.family.title}: {count:,} labels as they came have another size than their images")
+            self._notes.append(f"{plan.family.title}: of another size than the image: {_labels(count)}")
 
     @property
     def notes(self) -> list[str]:
@@ -72,3 +73,7 @@ class Findings:
         unlisted = TARGETED_PIXELS - self._targeted
         text = f"{unlisted} of {TARGETED_PIXELS} targeted pixels are not applicable: their images are not in the accepted lists"
         return [*self._notes, *([text] if unlisted else [])]
+
+
+def _labels(count: int) -> str:
+    return f"{count:,} labels as they came" if count != 1 else "1 label as it came"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -106,9 +107,7 @@ def forget_verdict(ctx: Context) -> None:
     (ctx.own / FILE).unlink(missing_ok=True)
 
 
-def by_step(faults: Iterable[Fault]) -> dict[str, int]:
-    """Step id → how many faults it has to make good."""
-    found: dict[str, int] = {}
-    for fault in faults:
-        found[fault.step] = found.get(fault.step, 0) + 1
-    return found
+def by_step(faults: Iterable[Fault]) -> str:
+    """In words: how many faults each step has to make good."""
+    found = Counter(fault.step for fault in faults)
+    return ", ".join(f"{count:,} for step {step or '?'}" for step, count in found.items())

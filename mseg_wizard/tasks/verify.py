@@ -51,10 +51,9 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     )  # fmt: skip
     place = yield from background(lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images"))
     if verdict.faults:
-        steps = ", ".join(f"{count:,} for step {step or '?'}" for step, count in by_step(verdict.faults).items())
         raise Faulty(
-            f"{len(verdict.faults):,} files are not as they must be: {steps}.",
-            f"`mseg-wizard verify --repair` has just these made again. All are listed in {place}.",
+            f"Not everything is as it must be. Faults: {len(verdict.faults):,} ({by_step(verdict.faults)}).",
+            f"`mseg-wizard verify --repair` has just these files made again. All are listed in {place}.",
             map(str, verdict.faults),
         )
     if unfinished:
