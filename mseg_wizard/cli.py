@@ -89,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("wipe", "remove every stored password and link", _destination_option())
     sub.add_argument("--all", action="store_true", help="of every destination that you ever opened, not of one")
     sub.set_defaults(command=_wipe)
-    sub = command("verify", "look at every file, label and segment again; exits with 0: clean, 1: faults, 3: steps are missing", _work_options())
+    text = "look at every file, label map and segment again; exits with 0: clean, 1: faults, 3: steps are missing"
+    sub = command("verify", text, _work_options())
     sub.add_argument("--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's")
     sub.set_defaults(command=_verify)
     sub = command("report", "write the report again, with pictures to judge by eye, and say where it is", _work_options())
