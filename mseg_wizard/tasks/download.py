@@ -57,7 +57,7 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
     unpacked = f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
     if unpacked and ctx.store.archive(archive.file) and key not in ctx.consents:
         raise Consent(
-            f"{len(missing):,} files of {archive.file} are gone, such as {missing[0]}. The archive was removed after it was unpacked.",
+            f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}. The archive was removed after it was unpacked.",
             f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a file, "
             "or bring the files back.",
             key,
