@@ -43,7 +43,7 @@ def read_annotations(path: Path | str) -> dict[str, Segments]:
         found = msgspec.json.decode(Path(path).read_bytes(), type=_Annotations)
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}.", "Extract the annotations' archive again.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(f"{path} is no panoptic annotation file: {error}.", "Extract the annotations' archive again.") from None
     segments = {}
     for image in found.annotations:

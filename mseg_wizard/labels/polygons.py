@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -16,12 +16,16 @@ from mseg_wizard.progress import Problem
 
 _REPAIR = "The file is damaged or not the published one: extract its archive again."
 
+_FAR = 1_000_000
+"""No vertex lies so far out. Pillow draws something else, and does not say so, where one doesn't fit into 32 bits."""
+_Coordinate = Annotated[float, msgspec.Meta(ge=-_FAR, le=_FAR)]
+
 
 class Polygon(msgspec.Struct):
     """One object of an annotation file."""
 
     label: str
-    polygon: list[tuple[float, float]]
+    polygon: list[tuple[_Coordinate, _Coordinate]]
     deleted: Any = 0
     id: int | None = None
 
@@ -40,7 +44,7 @@ def read_scene(path: Path | str) -> Scene:
         scene = _decoder.decode(Path(path).read_bytes())
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(f"{path} is no polygon annotation: {error}.", _REPAIR) from None
     if scene.imgHeight < 1 or scene.imgWidth < 1 or scene.imgHeight * scene.imgWidth > MAX_PIXELS:
         raise Problem(f"{path} claims to be {scene.imgWidth:,} × {scene.imgHeight:,} pixels.", _REPAIR)
