@@ -52,13 +52,17 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
 
 
 def make(
-    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str]
+    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str], known: Sequence[str] = ()
 ) -> Generator[Progress, None, list[Result]]:
-    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
+    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`.
+
+    `known`: faults of further images that are known beforehand.
+    """
     results: list[Result] = []
-    faults: list[str] = []
+    faults = list(known)
+    total = len(items) + len(known)
     meter = Meter()
-    yield Progress(doing, 0, len(items), "images")
+    yield Progress(doing, len(faults), total, "images")
     for outcomes in each(ctx.pool(), work, items):
         for outcome in outcomes:
             if outcome.fault:
@@ -66,10 +70,10 @@ def make(
             elif outcome.result is not None:
                 results.append(outcome.result)
         done = len(results) + len(faults)
-        yield Progress(doing, done, len(items), "images", meter.rate(done))
+        yield Progress(doing, done, total, "images", meter.rate(done))
     if faults:
         raise Problem(
-            f"{len(faults):,} of {len(items):,} images could not be made into label maps; the others are done.",
+            f"{len(faults):,} of {total:,} images could not be made into label maps; the others are done.",
             "Mend what is named, then start again: only what is missing is made.",
             faults,
         )

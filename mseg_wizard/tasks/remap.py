@@ -33,15 +33,16 @@ def remap(
     wanted = outputs_to_make(ctx, outputs)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
-    segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
+    segments, undescribed = (yield from _segments(ctx, rows)) if reader == "panoptic" else ({}, [])
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
         Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw, b""))
         for raw, row in rows.items()
-        if raw not in dumps
+        if raw not in dumps and raw not in undescribed
     ]
     work = functools.partial(remap_image, recipe(ctx.tree, reader, source, targets))
-    oddities = yield from make(ctx, f"remapping {source}", work, items, _name)
+    faults = [f"{ctx.dataset / raw}: its annotation file does not describe it" for raw in undescribed]
+    oddities = yield from make(ctx, f"remapping {source}", work, items, _name, faults)
     if dumps:
         items = [
             Item(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
@@ -120,8 +121,11 @@ UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_m
 """Raw labels that no list names and MSeg dumps all the same."""
 
 
-def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, bytes]]:
-    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder."""
+def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, tuple[dict[str, bytes], list[str]]]:
+    """COCO: the annotation of each panoptic PNG, and the PNGs without one.
+
+    `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
+    """
     folders = sorted({raw.rpartition("/")[0] for raw in rows})
 
     def read(_: Job) -> dict[str, dict[str, bytes]]:
@@ -129,18 +133,11 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
 
     found = yield from background(read, Progress("reading the panoptic annotations", unit="images"))
     segments = {}
-    undescribed = []
     for raw in rows:
         folder, _, name = raw.rpartition("/")
         if name in found[folder]:
             segments[raw] = found[folder][name]
-        else:
-            undescribed.append(f"{raw}: its annotation file does not describe it")
-    if undescribed:
-        raise Problem(
-            f"{len(undescribed):,} images have no panoptic annotation.", "Extract panoptic_annotations_trainval2017.zip again.", undescribed
-        )
-    return segments
+    return segments, [raw for raw in rows if raw not in segments]
 
 
 def _dumps(ctx: Context, plan: Plan, rows: Mapping[str, object]) -> dict[str, str]:
