@@ -167,8 +167,8 @@ def _status(args: argparse.Namespace) -> int:
         return Exit.DONE
     print(destination)
     for step, state in zip(steps, states, strict=True):
-        waits = ", ".join(step.field(name).label for name in state.waits_for)
-        print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}" + (f": {waits}" if waits and state.state == "waiting" else ""))
+        waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
+        print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
     if now.get("running"):
         print(f"working now: {now.get('doing', '')}")
     elif now.get("problem"):

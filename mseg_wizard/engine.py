@@ -15,7 +15,7 @@ from mseg_wizard.files import write_json
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.sources import satisfied
-from mseg_wizard.tasks.table import LATER, TASKS
+from mseg_wizard.tasks.table import TASKS
 
 log = logging.getLogger("mseg_wizard")
 
@@ -59,9 +59,9 @@ def next_call(steps: Sequence[Step], ctx: Context, checked: set[str]) -> tuple[S
 
 def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     """Run one call to its end, check its outputs, and note it as finished: a return alone is no proof."""
-    if call.task in LATER:
-        what = f"{call.title}: this is not in this version yet."
-        raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard to go on.")
+    if call.task not in TASKS:
+        what = f"{call.title}: the step file asks for {call.task!r}, which is not in this version."
+        raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard, or correct the step file.")
     store = ctx.store
     ctx.call, ctx.notes = call.key, []
     ctx.foreign = call.key not in store.journal.made

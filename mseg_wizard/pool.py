@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -91,7 +91,7 @@ class Pool:
 
 def each(
     pool: Pool, work: Callable[[Item], Result], items: Iterable[Item], *, hangs_after: float = HANGS_AFTER
-) -> Iterator[list[Outcome[Item, Result]]]:
+) -> Generator[list[Outcome[Item, Result]], None, None]:
     """Run `work` on every item in the workers; yields the outcomes of finished items, an empty list at least every 0.3 s.
 
     `work` and the items are pickled; keep them small. An exception becomes that item's fault. A worker that dies or hangs costs its

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.step import Call, load
-from mseg_wizard.tasks.table import LATER, TASKS
+from mseg_wizard.tasks.table import TASKS
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "mseg_wizard"
@@ -66,19 +66,12 @@ def test_nothing_below_the_screen_loads_textual(module: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.key)
 def test_every_call_of_the_step_files_fits_its_task(call: Call) -> None:
-    if call.task in LATER:
-        assert set(call.args) <= set(LATER[call.task])
-        return
     inspect.signature(TASKS[call.task].run).bind(None, **call.args)
     inspect.signature(TASKS[call.task].missing).bind(None, **call.args)
 
 
-def test_the_tasks_that_are_not_written_yet_are_known_by_name() -> None:
-    assert {call.task for call in CALLS} - set(TASKS) == set(LATER)
-
-
-def test_every_task_is_used_by_a_step() -> None:
-    assert set(TASKS) <= {call.task for call in CALLS}
+def test_steps_and_tasks_name_each_other() -> None:
+    assert {call.task for call in CALLS} == set(TASKS)
 
 
 def test_the_project_speaks_of_itself_alone() -> None:

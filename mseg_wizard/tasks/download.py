@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, size
+from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.answers import LinkRefused, Unavailable
@@ -39,7 +39,8 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         _ask_before_again(ctx, archive, missing)
         record = yield from _fetch(ctx, archive)
     if not record.as_published:
-        ctx.note(f"{archive.file} is not the published archive (sha256 {record.sha256})")
+        weak = ", of which one report by a third party is all that is known" if archive.warn_only else ""
+        ctx.note(f"{archive.file} is not the published archive{weak}")
     ctx.store.keep_archive(archive.file, record)
 
 
@@ -89,13 +90,11 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
             f"{path} is not the published {archive.file}: {differs}.",
             "It was left alone. Give the right file, or remove this one so that it is fetched.",
         )
-    if differs and archive.warn_only:
-        ctx.note(f"{archive.file}: {differs}; known from a third party only, so it was accepted")
     after = path.stat()
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise Problem(f"{path} changed while it was read.", "Wait until its upload is complete, then start again.")
     origin = "uploaded" if source.kind == "own" else "brought"
-    return ArchiveRecord(str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs or archive.warn_only)
+    return ArchiveRecord(str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs)
 
 
 def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
@@ -131,16 +130,13 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             target.unlink()
             places = places[at + 1 :]
             continue
-        if archive.warn_only:  # elsewhere `as_published` says it in one line
-            for warning in fetched.warnings:
-                ctx.note(f"{archive.file}: {printable(warning)}")
         if login and login.asked and login.md5 != fetched.md5:
             says = f"says md5 {login.md5} now, the file has {fetched.md5}" if login.md5 else "gave no md5 that could be read"
             ctx.note(f"{archive.file}: {login.site.name}'s own page {says}")
         found = target.stat()
         differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
         return ArchiveRecord(
-            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs or archive.warn_only
+            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs
         )
     raise _all_wrong(ctx, archive, wrong)
 

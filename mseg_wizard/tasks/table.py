@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
 
 from mseg_wizard.progress import Progress
 from mseg_wizard.tasks import download, expect, extract, folders, install, relabel, remap, report, space, tree, verify, wipe
@@ -33,11 +32,3 @@ TASKS = {
     "folders": Task(folders.folders, folders.folders_missing),
     "wipe": Task(wipe.wipe, wipe.wipe_missing),
 }
-
-LATER: dict[str, tuple[str, ...]] = {}
-"""Tasks, with their arguments, that the step files name and this version does not have; reaching one is a Problem, never "done"."""
-
-
-def signature_of(task: str) -> Any:
-    """The function whose arguments a call of `task` must fit."""
-    return TASKS[task].run
