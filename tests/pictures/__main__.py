@@ -1,0 +1,69 @@
+"""Makes the README's pictures: `python -m tests.pictures` plays practice on the real screen and lets it draw itself."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mseg_wizard import pool
+from mseg_wizard.context import Context, Options
+from mseg_wizard.opening import open_context
+from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.session import origins
+from mseg_wizard.practice.world import make_world
+from mseg_wizard.step import load
+from mseg_wizard.tui.app import Wizard
+from mseg_wizard.tui.session import Session
+from mseg_wizard.vault import Vault
+
+HERE = Path(__file__).parent
+SIZE = (100, 30)
+
+
+async def pictures(folder: Path) -> None:
+    steps = load()
+    world = make_world(folder / "world", padding=20_000_000)
+    with PracticeServer(world.mirror, tree=world.tree, limit=4_000_000) as server:
+        options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
+
+        def opener(place: Path) -> Context:
+            return open_context(steps, place, options, vault=Vault("picture", backend=None, environment={}), remember=False)
+
+        answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(folder / "mseg")}}
+        session = Session(steps, opener, folder / "mseg", preset={name: table for name, table in answers.items() if name != "bdd"})
+        app = Wizard(session)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.pause(0.5)
+            save(app, "start")
+            await pilot.press("f5")
+            await until(lambda: downloading(session, "train2017.zip"))
+            await pilot.pause(0.6)
+            save(app, "working")
+            await until(lambda: session.snapshot.call.startswith("bdd/expect"))
+            await pilot.pause(4)
+            save(app, "waiting")
+            session.runner.stop()  # type: ignore[union-attr]
+            await until(lambda: not session.snapshot.running)
+        session.close()
+
+
+def downloading(session: Session, file: str) -> bool:
+    progress = session.snapshot.progress.get(session.snapshot.call)
+    return progress is not None and file in progress.doing and bool(progress.rate) and progress.done * 3 > (progress.total or 0)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    while not what():
+        await asyncio.sleep(0.05)
+
+
+def save(app: Wizard, name: str) -> None:
+    (HERE / f"{name}.svg").write_text(app.export_screenshot(title="mseg-wizard"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    pool.prepare_start()
+    with tempfile.TemporaryDirectory(prefix="mseg-pictures-") as made:
+        asyncio.run(pictures(Path(made)))
