@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from pathlib import Path
@@ -29,6 +30,12 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True, mode: int
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """`value` as indented JSON, written atomically, readable by its owner only."""
     write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(), durable=durable)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        stale.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -93,6 +93,8 @@ class Store:
         self._turn = threading.RLock()
         self._lock = _lock(self.own, take_over=take_over)
         try:
+            for stale in self.own.glob(".*.json.*.tmp"):  # of killed runs: under the lock nobody else writes here
+                stale.unlink()
             self.journal = read_journal(destination) or Journal()
             self.save()
         except BaseException:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from mseg_wizard import host
-from mseg_wizard.files import sync_folder, write_json
+from mseg_wizard.files import sweep, sync_folder, write_json
 from mseg_wizard.progress import Problem, size
 
 SYNC = 64 * 1024 * 1024
@@ -65,6 +65,7 @@ class Partial:
         self.close()
 
     def _look(self) -> None:
+        sweep(self._notes)
         with suppress(FileNotFoundError):
             self.size = self.path.stat().st_size
             self.pieced = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mseg_wizard.practice.world import World
+from mseg_wizard.store import OWN, Store
+from mseg_wizard.tasks.partial import Partial
 from tests.faults.counts import count
 from tests.faults.journeys import PHASES, Journey, killed_journey, moments
 from tests.wizard import tree_of
@@ -26,3 +28,13 @@ def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(world
     assert toll.again <= MOST_LOST * (toll.by_phase["fetch"] + CUTS), toll
     count("kills survived", toll.kills)
     count("bytes re-fetched", toll.again)
+
+
+def test_what_a_kill_left_half_written_beside_notes_and_journal_is_swept(tmp_path: Path) -> None:
+    stale = [tmp_path / ".a.zip.part.json.123.tmp", tmp_path / OWN / ".journal.json.123.tmp", tmp_path / OWN / ".verdict.json.7.tmp"]
+    Store(tmp_path).close()
+    for path in stale:
+        path.touch()
+    Store(tmp_path).close()
+    Partial(tmp_path / "a.zip").close()
+    assert not [path for path in stale if path.exists()]
