@@ -34,24 +34,29 @@ class _Annotation(msgspec.Struct):
 
 
 class _Annotations(msgspec.Struct):
-    annotations: list[_Annotation]
+    annotations: list[msgspec.Raw]
+
+
+_annotation = msgspec.json.Decoder(_Annotation)
 
 
 def read_annotations(path: Path | str) -> dict[str, Segments]:
-    """Name of the panoptic PNG → its segments. Everything else in the file (360 MB for COCO's training images) is skipped."""
+    """Name of the panoptic PNG → its segments. Everything else in the file (360 MB for COCO's training images) is skipped.
+
+    One image at a time: all segments at once as objects take 1 GB.
+    """
+    segments = {}
     try:
-        found = msgspec.json.decode(Path(path).read_bytes(), type=_Annotations)
+        for raw in msgspec.json.decode(Path(path).read_bytes(), type=_Annotations).annotations:
+            image = _annotation.decode(raw)
+            pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
+            segments[image.file_name] = np.array(pairs, "<u4").tobytes()
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}.", "Extract the annotations' archive again.") from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise Problem(f"{path} is no panoptic annotation file: {error}.", "Extract the annotations' archive again.") from None
-    segments = {}
-    for image in found.annotations:
-        pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
-        try:
-            segments[image.file_name] = np.array(pairs, "<u4").tobytes()
-        except (OverflowError, ValueError):
-            raise Problem(f"{path}: {image.file_name} has ids that no pixel can hold.", "Extract the annotations' archive again.") from None
+    except (OverflowError, ValueError):
+        raise Problem(f"{path}: {image.file_name} has ids that no pixel can hold.", "Extract the annotations' archive again.") from None
     return segments
 
 

@@ -38,8 +38,8 @@ class Item:
     source: str
     outputs: tuple[str | None, ...]
     """One for each target; None where there is nothing to write."""
-    segments: Segments = b""
-    """COCO: the annotation of this image."""
+    segments: Segments | None = None
+    """COCO: the annotation of this image; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,8 @@ def _colors(recipe: Recipe, item: Item) -> tuple[Ids, int]:
 
 
 def _panoptic(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+    if item.segments is None:
+        raise Problem(f"{item.source} is not in the panoptic annotations.", "Extract panoptic_annotations_trainval2017.zip again.")
     return read_panoptic(item.source, item.segments), 0
 
 

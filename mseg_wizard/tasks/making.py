@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SYNCED_AT_ONCE = 256
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""What the system says where every further image would fail too."""
 
 
 def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
@@ -32,41 +36,41 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
     (raises Consent until then): label maps of other programs are never taken on trust.
     """
     missing = missing_outputs(ctx, outputs)
-    if ctx.foreign:
-        if there := len(outputs) - len(missing):
-            key = f"remake:{ctx.call}"
-            if key not in ctx.consents:
-                raise Consent(
-                    f"{there:,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not made by this wizard.",
-                    f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
-                    key,
-                )
-            return frozenset(outputs)
+    foreign = ctx.foreign and len(missing) < len(outputs)
+    key = f"remake:{ctx.call}"
+    if foreign and key not in ctx.consents:
+        raise Consent(
+            f"{len(outputs) - len(missing):,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not made by this wizard.",
+            f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
+            key,
+        )
+    if ctx.foreign and not foreign:
         ctx.adopt()
     for folder in {output.rpartition("/")[0] for output in outputs}:
         (ctx.dataset / folder).mkdir(parents=True, exist_ok=True)
         for name in Folders(ctx.dataset).names(folder):
             if name.startswith(".") and name.endswith(".tmp"):
                 (ctx.dataset / folder / name).unlink(missing_ok=True)
-    return frozenset(outputs if ctx.distrust else missing)
+    return frozenset(outputs if foreign or ctx.distrust else missing)
 
 
 def make(
-    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str], known: Sequence[str] = ()
+    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str]
 ) -> Generator[Progress, None, list[Result]]:
-    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`.
-
-    `known`: faults of further images that are known beforehand.
-    """
+    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
     results: list[Result] = []
-    faults = list(known)
-    total = len(items) + len(known)
+    faults: list[str] = []
+    total = len(items)
     meter = Meter()
-    yield Progress(doing, len(faults), total, "images")
+    yield Progress(doing, 0, total, "images")
     for outcomes in each(ctx.pool(), work, items):
         for outcome in outcomes:
+            if any(words in outcome.fault for words in FULL):
+                what = f"{ctx.dataset} can take no more: {outcome.fault}"
+                raise Problem(what, "Make room, then start again: only what is missing is made.")
             if outcome.fault:
-                faults.append(f"{name(outcome.item)}: {outcome.fault}")
+                subject = name(outcome.item)
+                faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")
             elif outcome.result is not None:
                 results.append(outcome.result)
         done = len(results) + len(faults)

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
-from mseg_wizard.labels.panoptic import read_annotations
+from mseg_wizard.labels.panoptic import Segments, read_annotations
 from mseg_wizard.labels.remap import Item, recipe
 from mseg_wizard.labels.remap import remap as remap_image
+from mseg_wizard.pool import each
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
 
@@ -33,16 +33,15 @@ def remap(
     wanted = outputs_to_make(ctx, outputs)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
-    segments, undescribed = (yield from _segments(ctx, rows)) if reader == "panoptic" else ({}, [])
+    segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
-        Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw, b""))
+        Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw))
         for raw, row in rows.items()
-        if raw not in dumps and raw not in undescribed
+        if raw not in dumps
     ]
     work = functools.partial(remap_image, recipe(ctx.tree, reader, source, targets))
-    faults = [f"{ctx.dataset / raw}: its annotation file does not describe it" for raw in undescribed]
-    oddities = yield from make(ctx, f"remapping {source}", work, items, _name, faults)
+    oddities = yield from make(ctx, f"remapping {source}", work, items, _name)
     if dumps:
         items = [
             Item(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
@@ -121,23 +120,20 @@ UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_m
 """Raw labels that no list names and MSeg dumps all the same."""
 
 
-def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, tuple[dict[str, bytes], list[str]]]:
-    """COCO: the annotation of each panoptic PNG, and the PNGs without one.
+def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, Segments]]:
+    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
 
-    `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
+    Read in the workers: a second of decoding would stop the screen.
     """
-    folders = sorted({raw.rpartition("/")[0] for raw in rows})
-
-    def read(_: Job) -> dict[str, dict[str, bytes]]:
-        return {folder: read_annotations(ctx.dataset / f"{folder}.json") for folder in folders}
-
-    found = yield from background(read, Progress("reading the panoptic annotations", unit="images"))
-    segments = {}
-    for raw in rows:
-        folder, _, name = raw.rpartition("/")
-        if name in found[folder]:
-            segments[raw] = found[folder][name]
-    return segments, [raw for raw in rows if raw not in segments]
+    folders = {f"{ctx.dataset}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})}
+    segments: dict[str, Segments] = {}
+    for outcomes in each(ctx.pool(), read_annotations, folders):
+        for outcome in outcomes:
+            if outcome.fault:
+                raise Problem(outcome.fault, "Extract panoptic_annotations_trainval2017.zip again.")
+            segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
+        yield Progress("reading the panoptic annotations", unit="images")
+    return segments
 
 
 def _dumps(ctx: Context, plan: Plan, rows: Mapping[str, object]) -> dict[str, str]:
