@@ -66,8 +66,7 @@ def make(
     for outcomes in each(ctx.pool(), work, items):
         for outcome in outcomes:
             if any(words in outcome.fault for words in FULL):
-                what = f"{ctx.dataset} can take no more: {outcome.fault}"
-                raise Problem(what, "Make room, then start again: only what is missing is made.")
+                raise Problem(f"The disk of {ctx.dataset} is full.", "Make room, then start again: only what is missing is made.")
             if outcome.fault:
                 subject = name(outcome.item)
                 faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")
