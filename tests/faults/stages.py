@@ -1,0 +1,38 @@
+"""A destination that has come so far, made once with archives that stay where they are, and opened copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.context import Context, Options
+from mseg_wizard.practice.world import World
+from mseg_wizard.step import load
+from mseg_wizard.store import Store
+from mseg_wizard.vault import Vault
+from tests.faults.journeys import Journey
+from tests.finished import copy
+
+CALLS = {call.key: call for step in load() for call in step.calls}
+
+
+def relabelled(world: World, places: pytest.TempPathFactory) -> Path:
+    """A destination on which every step up to relabelling is done."""
+    journey = Journey(places.mktemp("relabelled"), world, ("--mirror", world.mirror, "--until", "relabel"))
+    journey.finish()
+    return journey.destination
+
+
+@contextmanager
+def opened_copy(original: Path, place: Path, world: World) -> Iterator[Context]:
+    """For work in this process."""
+    finished = copy(original, place)
+    vault = Vault("test", backend=None, environment={})
+    ctx = Context(load(), Store(finished.destination), vault, Options(str(world.mirror), workers=2))
+    try:
+        yield ctx
+    finally:
+        ctx.close()

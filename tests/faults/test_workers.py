@@ -1,0 +1,145 @@
+"""Worker processes that are killed, hang or run out of memory during real work: the image is named, all others are made."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import resource
+import signal
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.context import Context
+from mseg_wizard.engine import start
+from mseg_wizard.pool import each
+from mseg_wizard.practice.world import World
+from mseg_wizard.progress import Problem
+from mseg_wizard.tasks import making
+from mseg_wizard.tasks import remap as remapping
+from tests.faults.bad_work import DEADLY, remap_or_die
+from tests.faults.counts import count
+from tests.faults.journeys import Journey
+from tests.faults.stages import CALLS, opened_copy, relabelled
+from tests.wizard import tree_of
+
+KEY = "remap-open/remap/sunrgbd-38"
+BAD = "SUNRGBD/label38/train/00000002.png"
+
+
+@pytest.fixture(scope="module")
+def original(practice_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return relabelled(practice_world, tmp_path_factory)
+
+
+@pytest.fixture
+def ctx(original: Path, practice_world: World, tmp_path: Path) -> Iterator[Context]:
+    """All of SUN RGB-D's maps are to be made again."""
+    with opened_copy(original, tmp_path, practice_world) as ctx:
+        yield ctx
+
+
+def named_alone(ctx: Context, words: str) -> None:
+    """The bad image is the one that is named and not made; once it is right again, the call completes with the same tree."""
+    count("faults tried")
+    before = (ctx.dataset / BAD).with_suffix(".right")
+    maps = sorted(ctx.dataset.glob("SUNRGBD/semseg-label37/*/*.png"))
+    for path in maps:
+        path.unlink()
+    with pytest.raises(Problem) as caught:
+        for _ in start(ctx, CALLS[KEY]):
+            pass
+    assert len(caught.value.items) == 1, caught.value.items
+    assert BAD in caught.value.items[0]
+    assert words in caught.value.items[0]
+    assert [path.name for path in maps if not path.exists()] == [Path(BAD).name]
+    assert KEY not in ctx.store.journal.finished
+    before.replace(ctx.dataset / BAD)
+    for _ in start(ctx, CALLS[KEY]):
+        pass
+    assert KEY in ctx.store.journal.finished
+
+
+def put_aside(ctx: Context) -> Path:
+    path = ctx.dataset / BAD
+    path.rename(path.with_suffix(".right"))
+    return path
+
+
+def test_an_image_that_takes_its_worker_with_it_is_named(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = tree_of(ctx.dataset)
+    put_aside(ctx).write_text(DEADLY)
+    monkeypatch.setattr(remapping, "remap_image", remap_or_die)
+    named_alone(ctx, "the worker process died")
+    assert tree_of(ctx.dataset) == expected
+
+
+def test_an_image_that_never_ends_is_named(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = tree_of(ctx.dataset)
+    os.mkfifo(put_aside(ctx))  # reading it waits for a writer that never comes
+    monkeypatch.setattr(making, "each", functools.partial(each, hangs_after=1.0))
+    named_alone(ctx, "does not end")
+    assert tree_of(ctx.dataset) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
+def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) -> None:
+    expected = tree_of(ctx.dataset)
+    put_aside(ctx).write_bytes(large())
+    pool = ctx.pool().executor()
+    pool.submit(os.getpid).result()
+    for pid in pool._processes:
+        now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(pid, resource.RLIMIT_AS, (now + (60 << 20), now + (60 << 20)))
+    named_alone(ctx, "emory")
+    assert tree_of(ctx.dataset) == expected
+
+
+def large() -> bytes:
+    """A PNG of 99 million pixels that is right in every bit: 12 kB of file, 99 MB decoded."""
+    width, height = 11_000, 9_000
+    packer = zlib.compressobj(9)
+    rows = b"".join([*(packer.compress(bytes(width + 1)) for _ in range(height)), packer.flush()])
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+
+
+def test_while_workers_are_killed_at_random_no_image_is_lost_silently(
+    practice_world: World, original: Path, tmp_path: Path
+) -> None:
+    journey, chance, killed = Journey(tmp_path, practice_world, mirrored=True), random.Random(5), 0
+    running = journey.start("--until", "relabel")
+    while running.process.poll() is None:
+        time.sleep(chance.uniform(0, 0.3))
+        helpers = [pid for pid in marked(journey.wizard.mark) if pid != running.process.pid]
+        if helpers and running.begun() and running.begun()[-1].split("/")[1] in ("remap", "relabel"):
+            os.kill(chance.choice(helpers), signal.SIGKILL)
+            killed += 1
+    out, err = running.process.communicate()
+    assert running.process.returncode in (0, 1), out + err
+    assert running.process.returncode == 0 or "could not be made into label maps" in err, err
+    assert killed
+    count("faults tried", killed)
+    journey.finish("--until", "relabel")
+    assert tree_of(journey.dataset) == tree_of(original / "mseg_dataset")
+    assert journey.wizard.left_over() == []
+
+
+def marked(mark: str) -> list[int]:
+    """Process ids of a wizard and all that it started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
