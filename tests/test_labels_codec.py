@@ -89,15 +89,22 @@ def test_grey_ids_are_the_stored_samples_whatever_else_the_file_holds(tmp_path: 
     assert np.array_equal(back, ids)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_of_several_bands_are_joined_without_a_seam(tmp_path: Path, channels: int) -> None:
-    smooth = random_ids((1500, 50 * channels), 4).cumsum(axis=0).astype(np.uint8).repeat(12, axis=1)
-    pixels = smooth.reshape(1500, 600, channels).squeeze()
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (1, np.uint16)])
+@pytest.mark.parametrize("filtered", [True, False])
+def test_images_of_several_bands_are_joined_without_a_seam(tmp_path: Path, channels: int, dtype: type[np.uint8], filtered: bool) -> None:
+    steps = random_ids((1500, 50 * channels), 4 if filtered else 1).cumsum(axis=0)
+    pixels = (steps * 257).astype(dtype).repeat(12, axis=1).reshape(1500, 600, channels).squeeze()
+    if not filtered:
+        pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, pixels.shape).astype(dtype)
     assert pixels.nbytes > png_module.BAND
-    Image.fromarray(pixels).save(tmp_path / "x.png")
-    filters = np.frombuffer(zlib.decompress(png_module.parse((tmp_path / "x.png").read_bytes()).pixels), np.uint8)
-    assert len(set(filters[:: 600 * channels + 1].tolist())) > 1, "Pillow filtered nothing: this image proves nothing"
-    assert np.array_equal(read_ids(tmp_path / "x.png") if channels == 1 else read_rgb(tmp_path / "x.png"), pixels)
+    path = tmp_path / "x.png"
+    if filtered:
+        Image.fromarray(pixels).save(path)
+    else:
+        path.write_bytes(png(pixels, RGB if channels == 3 else GREY, pixels.itemsize * 8))
+    filters = np.frombuffer(zlib.decompress(png_module.parse(path.read_bytes()).pixels), np.uint8)[:: pixels.nbytes // 1500 + 1]
+    assert (filters.max() > 0) == filtered, "this image proves nothing"
+    assert np.array_equal(read_ids(path) if channels == 1 else read_rgb(path), pixels)
 
 
 @pytest.mark.parametrize("color", [GREY, PALETTE])

@@ -106,17 +106,19 @@ def samples(png: Png) -> NDArray[Any]:
         return _decode(header, png.pixels)
     width = (header.width * CHANNELS[header.color] * header.depth + 7) // 8
     rows = np.frombuffer(_inflate(png.pixels, header.height * (width + 1)), np.uint8).reshape(header.height, width + 1)
-    if header.depth != 8:
+    if header.depth < 8:
         return _decode(header, _stored(rows))
+    stored = np.dtype(f">u{header.depth // 8}")
     if not rows[:, 0].any():
-        return _shaped(np.ascontiguousarray(rows[:, 1:]), header)
-    found = np.empty((header.height, width), np.uint8)
+        return _shaped(np.ascontiguousarray(rows[:, 1:]).view(stored).astype(stored.newbyteorder("="), copy=False), header)
+    found = np.empty((header.height, width // stored.itemsize), stored.newbyteorder("="))
     step = max(1, BAND // width)
     for top in range(0, header.height, step):
         band = rows[top : top + step]
         if top:  # the row above it, as it was decoded, is what the filters of the band's first row refer to
-            band = np.vstack([np.concatenate([[np.uint8(_NONE)], found[top - 1]]), band])
-        decoded = _decode(header._replace(height=len(band)), _stored(band)).reshape(len(band), width)
+            above = found[top - 1].astype(stored, copy=False).view(np.uint8)
+            band = np.vstack([np.concatenate([[np.uint8(_NONE)], above]), band])
+        decoded = _decode(header._replace(height=len(band)), _stored(band)).reshape(len(band), -1)
         found[top : top + step] = decoded[1:] if top else decoded
     return _shaped(found, header)
 

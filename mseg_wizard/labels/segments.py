@@ -70,8 +70,10 @@ def _other(held: NDArray[np.uint8] | None, old: int) -> tuple[int, int] | None:
 
 def _by_number(numbers: NDArray[np.uint8], segments: Sequence[int]) -> dict[int, Region]:
     """Pixels by the position in `segments` that `numbers` holds (255: none): one look at the image, then only at what was found."""
-    rows, columns = np.nonzero(numbers != IGNORED)
-    held = numbers[rows, columns]
+    # Over the flat array: finding rows and columns at once takes ten times as long.
+    places = np.flatnonzero(numbers != IGNORED)
+    held = numbers.reshape(-1)[places]
+    rows, columns = np.divmod(places, numbers.shape[1])
     order = np.argsort(held, kind="stable")
     starts = np.searchsorted(held[order], np.arange(len(segments) + 1))
     found = {}
