@@ -12,7 +12,7 @@ from typing import Any
 
 from mseg_wizard.context import Context
 from mseg_wizard.files import write_json
-from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.sources import satisfied
 from mseg_wizard.tasks.table import TASKS
@@ -72,9 +72,17 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     try:
         for progress in TASKS[call.task].run(ctx, **call.args):
             yield replace(progress, call=call.key)
+    except OSError as error:
+        # Disks fill up, turn read-only and vanish at any moment of any task: not a bug, and the log has its place all the same.
+        log.exception("%s: the disk or a folder", call.key)
+        what = f"{call.title}: {error.strerror or error}" + (f": {printable(str(error.filename))}." if error.filename else ".")
+        raise Problem(what, "Look after that disk or folder, then start again: what is done stays.") from None
     finally:
-        store.note(call.key, ctx.notes)
-        store.spent(call.key, time.monotonic() - began)
+        try:
+            store.note(call.key, ctx.notes)
+            store.spent(call.key, time.monotonic() - began)
+        except Problem as problem:  # remarks and times are not worth hiding why it ended
+            log.warning("%s", problem)
     if missing := _missing(ctx, call):
         raise Problem(
             f"{call.title}: {len(missing):,} outputs are not there after the work, such as {missing[0]}.",

@@ -250,7 +250,8 @@ def _run(work: Callable[[Item], Result], batch: list[Item]) -> list[tuple[Result
         except Problem as problem:
             result, fault = None, str(problem)
         except Exception as error:  # one bad image must not stop the others; the traceback is in the workers' log
-            traceback.print_exc()
+            with suppress(OSError):  # the log may lie on the very disk that is full
+                traceback.print_exc()
             result, fault = None, f"{type(error).__name__}: {error}"
         rows.append((result, fault, time.perf_counter() - began))
     return rows

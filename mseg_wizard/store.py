@@ -102,15 +102,20 @@ class Store:
             raise
 
     def save(self) -> None:
-        with self._turn:
-            path = self.own / "journal.json"
-            if path.exists():
-                previous = path.with_name("journal.previous.json")
-                spare = path.with_name(".journal.previous.tmp")
-                spare.unlink(missing_ok=True)
-                os.link(path, spare)
-                spare.replace(previous)
-            write_json(path, asdict(self.journal))
+        """Raises Problem where the disk takes nothing: the journal on it is then the one before, which is as true."""
+        path = self.own / "journal.json"
+        try:
+            with self._turn:
+                if path.exists():
+                    previous = path.with_name("journal.previous.json")
+                    spare = path.with_name(".journal.previous.tmp")
+                    spare.unlink(missing_ok=True)
+                    os.link(path, spare)
+                    spare.replace(previous)
+                write_json(path, asdict(self.journal))
+        except OSError as error:
+            what = f"The journal, {path}, can't be written: {error.strerror or error}."
+            raise Problem(what, "Make room or make that possible, then start again: what is done stays.") from None
 
     def answer(self, step: str, name: str, value: Any) -> None:
         """Remember an answer (None forgets it)."""
