@@ -35,6 +35,7 @@ def log_to(folder: Path | None) -> Path:
     path.touch(mode=0o600)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a line that a full disk doesn't take is lost: its traceback must not get onto the screen
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, Redacted)]:
         root.removeHandler(old)
