@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.wizard import tree_of
 
 CONSUMED = "download-open/extract/trainval.tar.gz"
 """What it brings is removed by a later call: nobody unpacks it again."""
-LOST = {
+LOST: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "half": lambda data: data[: len(data) // 2],
     "zeros": lambda data: bytes(len(data)),
