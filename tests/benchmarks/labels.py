@@ -214,7 +214,7 @@ def plain_panoptic(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
     rgb = np.asarray(Image.open(item.source)).astype(np.uint32)
     numbers = rgb[:, :, 0] + 256 * rgb[:, :, 1] + 65536 * rgb[:, :, 2]
     ids = np.full(numbers.shape, 255, np.uint8)
-    for id_, category in np.frombuffer(item.segments, "<u4").reshape(-1, 2):
+    for id_, category in np.frombuffer(item.segments or b"", "<u4").reshape(-1, 2):
         ids[numbers == id_] = category
     Image.fromarray(ids).save(places[0])
     Image.fromarray(lut(recipe, 1)[ids]).save(places[1])
