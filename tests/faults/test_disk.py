@@ -1,4 +1,4 @@
-"""Disks that fill up, run out of inodes, turn read-only or vanish in the middle of every phase: said plainly, nothing spoiled, and it goes on."""
+"""Disks that fill up, run out of inodes, turn read-only or vanish in every phase: told plainly, nothing spoiled, and the work goes on."""
 
 from __future__ import annotations
 

@@ -26,8 +26,23 @@ def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(world
     assert set(toll.by_phase) >= set(PHASES) - {"wipe", "prepare"}, toll.by_phase
     # Most kills meet no download: those that do pay for all.
     assert toll.again <= MOST_LOST * (toll.by_phase["fetch"] + CUTS), toll
+    assert secrets_in(tmp_path, journey) == []
     count("kills survived", toll.kills)
     count("bytes re-fetched", toll.again)
+
+
+def secrets_in(folder: Path, journey: Journey) -> list[str]:
+    """Files, but for the answers, that hold a password or a signed link of the journey."""
+    given = [str(value) for table in journey.world.answers.values() for name, value in table.items() if name in ("password", "url")]
+    secrets = [text.rpartition("X-Amz-Signature=")[2].encode() for text in given]
+    assert len(secrets) == 5
+    found = [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path != journey.answers and any(secret in path.read_bytes() for secret in secrets)
+    ]
+    count("secrets found", len(found))
+    return found
 
 
 def test_what_a_kill_left_half_written_beside_notes_and_journal_is_swept(tmp_path: Path) -> None:
