@@ -23,7 +23,7 @@ KEY = "download-open/download/train2017.zip"
 def refused(journey: Journey, destination: Path, routes: list[str], first: int) -> None:
     """Every command that would write exits with 4 and names the first wizard; `status` works."""
     for command in ("run", "verify", "report"):
-        extra = (*routes, "--answers", journey.answers) if command == "run" else ()
+        extra: tuple[str | Path, ...] = (*routes, "--answers", journey.answers) if command == "run" else ()
         second = journey.wizard.run(command, "--dest", destination, *extra)
         assert second.returncode == 4, f"{command}: {second.stdout}{second.stderr}"
         assert f"process {first}" in second.stderr
