@@ -13,7 +13,7 @@ from pathlib import Path
 from mseg_wizard import __version__, pool
 from mseg_wizard.context import Context, Options
 from mseg_wizard.log import log_to, no_core_dumps
-from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers
+from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.status import MARKS, last_sign, overview
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     no_core_dumps()
     parser = _parser()
     args = parser.parse_args(argv)
+    started_with(sys.argv[1:] if argv is None else argv)
     try:
         return int(args.command(args))
     except Usage as problem:

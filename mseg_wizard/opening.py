@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from mseg_wizard.context import Context, Options, check_answer
 from mseg_wizard.links import NotNow
 from mseg_wizard.log import log_to
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Step
 from mseg_wizard.store import Store, prefer, remember_id
 from mseg_wizard.vault import Vault
@@ -42,8 +43,8 @@ def open_context(
     `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
     """
     destination = destination.expanduser().absolute()
-    if "\n" in str(destination):
-        raise Problem("A destination can't have a line break in its name.", "Choose another folder.")
+    if not str(destination).isprintable():  # surrogates stand for bytes that are no UTF-8, which JSON and MSeg's code can't hold
+        raise Problem("The destination's name has characters that can't be printed.", "Choose another folder.")
     store = Store(destination, take_over=take_over)
     try:
         log_to(store.own)
@@ -60,6 +61,23 @@ def open_context(
     return ctx
 
 
+def started_with(arguments: Sequence[str]) -> None:
+    """Note the command line of this process, for `resume_command`."""
+    _command[:] = arguments
+
+
+def resume_command(destination: Path | None) -> str:
+    """What to type to go on where this run stops: the same options again, because a mirror or a route is part of them."""
+    if _command[:1] == ["practice"]:
+        return "mseg-wizard practice   (it begins anew)"
+    named = any(word.partition("=")[0] == "--dest" for word in _command)
+    there = ["--dest", str(destination)] if destination and not named else []
+    return shlex.join(["mseg-wizard", *(printable(word, 1000) for word in (*_command, *there))])
+
+
+_command: list[str] = []
+
+
 def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     """An answers file: TOML, one table per step id, one key per field.
 
@@ -68,8 +86,10 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
         mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{path} can't be read: {error}.", "Name a file that you may read.") from None
+    except OSError as error:
+        raise Usage(f"{path} can't be read: {error.strerror}.", "Name a file that you may read.") from None
+    except UnicodeDecodeError:
+        raise Usage(f"{path} can't be read: it is not UTF-8.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise Usage(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
     by_id = {step.id: step for step in steps}

@@ -15,6 +15,7 @@ from types import FrameType
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.engine import Runner, Snapshot
 from mseg_wizard.log import LOG, redact
+from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
@@ -68,7 +69,7 @@ def unattended(
     """Run `steps`, printing where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up."""
     end, stopped_by = work(ctx, steps, every)
     if stopped_by:
-        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx)}")
+        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx.destination)}")
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         explain(failure, ctx.own / LOG)
@@ -112,12 +113,8 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                 _say_report(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt):
-            _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx)}")
+            _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx.destination)}")
             return Exit.INTERRUPTED
-
-
-def resume_command(ctx: Context) -> str:
-    return f"mseg-wizard --dest {ctx.destination}"
 
 
 def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str]) -> None:

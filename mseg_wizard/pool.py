@@ -50,12 +50,17 @@ class Outcome(Generic[Item, Result]):
 def prepare_start() -> None:
     """Start the helper processes of multiprocessing while the terminal is still ours.
 
-    A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`.
+    A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`. A terminal that closes hangs up on
+    every process in it: these, and the workers that they start, ignore that, because the wizard ends them.
     """
-    resource_tracker.ensure_running()
-    if _method() == "forkserver":
-        _context()
-        forkserver.ensure_running()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        resource_tracker.ensure_running()
+        if _method() == "forkserver":
+            _context()
+            forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Pool:

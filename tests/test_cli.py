@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.opening import resume_command, started_with
 from mseg_wizard.store import OWN, Store
 from tests.wizard import ANSWERS, Wizard, hold
 
@@ -140,7 +141,7 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     process.send_signal(number)
     out, err = process.communicate()
     assert process.returncode == code, out + err
-    assert f"mseg-wizard --dest {tmp_path / 'd'}" in out
+    assert f"mseg-wizard run --dest {tmp_path / 'd'}" in out
     assert wizard.left_over() == []
 
 
@@ -149,3 +150,20 @@ def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wiz
     assert done.returncode == 130
     assert "Step 1" in done.stdout
     assert "to go on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("started", "again"),
+    [
+        ([], "mseg-wizard --dest '/data/my sets'"),
+        (["--mirror", "/nfs/a b"], "mseg-wizard --mirror '/nfs/a b' --dest '/data/my sets'"),
+        (["run", "--dest=/data/my sets", "--workers", "2"], "mseg-wizard run '--dest=/data/my sets' --workers 2"),
+        (["practice", "--keep"], "mseg-wizard practice   (it begins anew)"),
+    ],
+)
+def test_the_command_to_go_on_has_all_options_and_can_be_pasted_into_a_shell(started: list[str], again: str) -> None:
+    started_with(started)
+    try:
+        assert resume_command(Path("/data/my sets")) == again
+    finally:
+        started_with([])

@@ -12,7 +12,7 @@ from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tui.outlook import left, usually
 from mseg_wizard.tui.places import seen
-from mseg_wizard.tui.words import bar, call_line, fit, masked, resume, standing
+from mseg_wizard.tui.words import bar, call_line, fit, masked, standing
 
 DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)})
 OTHER = Call("s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)})
@@ -73,11 +73,6 @@ def test_a_secret_shows_its_length_and_of_a_link_only_host_and_file(text: str, s
 def test_text_that_is_cut_shows_that_it_is() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("abcd", 4) == "abcd"
-
-
-def test_the_command_to_go_on_can_be_pasted_into_a_shell() -> None:
-    assert resume(Path("/data/my sets")) == "mseg-wizard --dest '/data/my sets'"
-    assert resume(None) == "mseg-wizard"
 
 
 def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:

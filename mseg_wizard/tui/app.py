@@ -22,13 +22,13 @@ from textual.worker import WorkerFailed
 
 from mseg_wizard import pool
 from mseg_wizard.context import Context
+from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.keys import Main
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
-from mseg_wizard.tui.words import resume
 
 log = logging.getLogger("mseg_wizard.tui")
 
@@ -65,7 +65,7 @@ def guide(
         session.close()
     if dataset and app.code not in (HANGUP, CRASHED):
         with suppress(OSError):
-            print(f"Complete: {dataset}" if complete else f"What is done stays. To go on: {resume(session.destination)}")
+            print(f"Complete: {dataset}" if complete else f"What is done stays. To go on: {resume_command(session.destination)}")
     return app.code
 
 
@@ -125,7 +125,7 @@ class Wizard(App[None]):
 
     async def _quit(self) -> None:
         if self.session.snapshot.running:
-            text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume(self.session.destination)}"
+            text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume_command(self.session.destination)}"
             self.push_screen(Ask("Stop and quit?", text, "Stop and quit", "Keep working"), lambda yes: self.leave(STOPPED) if yes else None)
             return
         await self.main.flush()

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList
 
 from mseg_wizard.engine import Snapshot
+from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Progress, Waiting, duration, size
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
@@ -21,7 +22,7 @@ from mseg_wizard.tui.editors import Line
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import StepPane, shown
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.words import bar, fit, resume, standing
+from mseg_wizard.tui.words import bar, fit, standing
 
 LOW = 24
 """Below this many rows the hint gets one line."""
@@ -156,7 +157,7 @@ class View(Screen[None]):
         if snapshot.running:
             if self.untold:
                 return self.untold, "bold"
-            again = f"start again to go on: {resume(session.destination)}"
+            again = f"start again to go on: {resume_command(session.destination)}"
             lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-
 import httpx
 
 from mseg_wizard.engine import Snapshot
@@ -104,8 +101,3 @@ def masked(text: str) -> str:
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
     until = f", valid until {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
     return f"●●●● {name or 'link'} at {where}, {length}{until}"
-
-
-def resume(destination: Path | None) -> str:
-    """The command that goes on where this run stops."""
-    return "mseg-wizard" + (f" --dest {shlex.quote(printable(str(destination)))}" if destination else "")
