@@ -51,16 +51,18 @@ def prepare_start() -> None:
     """Start the helper processes of multiprocessing while the terminal is still ours.
 
     A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`. A terminal that closes hangs up on
-    every process in it: these, and the workers that they start, ignore that, because the wizard ends them.
+    every process in it, and a service manager terminates all: these, and the workers that they start, ignore both, because the wizard
+    ends them.
     """
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
         resource_tracker.ensure_running()
         if _method() == "forkserver":
             _context()
             forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -135,14 +136,15 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     (tmp_path / "a.toml").write_text(ANSWERS)
     options = ("--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", "--until", "remap-open")
     process = wizard.start("run", "--dest", tmp_path / "d", *options)
-    while not (tmp_path / "d" / "mseg_dataset" / "COCOPanoptic").exists():  # well inside the work
+    while not (tmp_path / "d" / "mseg_dataset" / "ADE20K/ADEChallengeData2016/annotations_semseg150").exists():  # workers are at work
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as terminals and service managers do: to every process, workers included
     out, err = process.communicate()
     assert process.returncode == code, out + err
     assert f"mseg-wizard run --dest {tmp_path / 'd'}" in out
     assert wizard.left_over() == []
+    assert "failed" not in wizard.run("status", "--dest", tmp_path / "d").stdout
 
 
 def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wizard: Wizard, tmp_path: Path) -> None:
