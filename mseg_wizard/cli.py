@@ -23,6 +23,9 @@ from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import PRACTICE_SERVICE
 from mseg_wizard.wipe_command import wipe
 
+CONSENTS = ("again", "remake", "leftovers")
+"""What the names begin with that a waiting run gives, for --allow."""
+
 EXAMPLES = """\
 examples:
   mseg-wizard                              the guided journey, on the screen
@@ -287,6 +290,9 @@ def _options(args: argparse.Namespace) -> Options:
         Routes.parse(args.route)
     except Problem as problem:
         raise Usage(problem.what, problem.do) from None
+    for name in args.allow:
+        if name.partition(":")[0] not in CONSENTS:
+            raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use the name that a waiting run gave: again:train2017.zip.")
     if args.mirror and not args.mirror.startswith(("http://", "https://")) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
     return Options(

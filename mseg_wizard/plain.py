@@ -73,6 +73,8 @@ def unattended(
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         explain(failure, ctx.own / LOG)
+        if isinstance(failure, Waiting) and failure.step and failure.lacks:
+            print(f"  In an answers file: table [{failure.step}], {', '.join(failure.lacks)}.", file=sys.stderr)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
     _say_report(ctx, steps)
@@ -90,6 +92,7 @@ def work(ctx: Context, steps: Sequence[Step], every: float = 5.0) -> tuple[Snaps
 
 def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input) -> Exit:
     """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on."""
+    explained: set[str] = set()
     while True:
         end, stopped_by = work(ctx, steps)
         if stopped_by:
@@ -103,7 +106,12 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                     return Exit.WAITING
             elif isinstance(end.problem, Waiting) and end.problem.lacks:
                 complain(end.problem)
-                _ask_for(ctx, ctx.step(end.problem.step), end.problem.lacks, ask)
+                step = ctx.step(end.problem.step)
+                _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
+                explained.add(step.id)
+                if not any(ctx.given(step.id, name) for name in end.problem.lacks):
+                    _say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
+                    return Exit.WAITING
             elif failure := end.problem or end.crash:
                 complain(failure, ctx.own / LOG)
                 if ask("Try again? [y/N] ").strip().lower() != "y":
@@ -117,10 +125,12 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
             return Exit.INTERRUPTED
 
 
-def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str]) -> None:
-    _say(f"\nStep {step.number}: {step.title}\n{step.why}\n")
-    for link in step.links:
-        _say(f"  {link.label}: {link.url}")
+def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool) -> None:
+    _say(f"\nStep {step.number}: {step.title}")
+    if explain:
+        _say(f"{step.why}\n")
+        for link in step.links:
+            _say(f"  {link.label}: {link.url}")
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)

@@ -169,3 +169,17 @@ def test_the_command_to_go_on_has_all_options_and_can_be_pasted_into_a_shell(sta
         assert resume_command(Path("/data/my sets")) == again
     finally:
         started_with([])
+
+
+def test_plain_guided_ends_where_the_user_refuses_what_is_needed(golden: Path, wizard: Wizard, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(ANSWERS.replace("accept_modified_tree = true", ""))
+    process = wizard.start("--plain", "--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", talk=True)
+    out, _ = process.communicate("n\n" * 20)
+    assert process.returncode == 3, out
+    assert out.count("Without that it can't go on") == 1
+
+
+def test_nothing_can_be_allowed_that_nobody_asks_for(wizard: Wizard, tmp_path: Path) -> None:
+    done = wizard.run("run", "--dest", tmp_path / "d", "--allow", "everything")
+    assert done.returncode == 2
+    assert "nothing that can be allowed" in done.stderr

@@ -41,11 +41,12 @@ class Wizard:
             **self.extra,
         }
 
-    def start(self, *args: str | Path) -> subprocess.Popen[str]:
+    def start(self, *args: str | Path, talk: bool = False) -> subprocess.Popen[str]:
+        """Start it; `talk`: with an input to write to, else its input is empty."""
         command = [sys.executable, "-m", "mseg_wizard", *map(str, args)]
         return subprocess.Popen(
-            command, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, cwd=self.home,
+            command, env=self.environment(), stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self.home,
         )
 
     def run(self, *args: str | Path) -> subprocess.CompletedProcess[str]:

@@ -81,7 +81,7 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             raise wanted(ctx, archive, *(f"{what} It was left alone." for what in wrong))
         if growing:
             rate = meters.setdefault(growing.path, Meter()).rate(growing.size)
-            total = archive.size if growing.size <= archive.size else None
+            total = archive.bytes if archive.bytes and growing.size <= archive.bytes else None  # an estimate would promise too much
             yield Progress(f"receiving {printable(growing.path.name, 100)}", growing.size, total, "B", rate)
         else:
             yield Progress(" ".join([*wrong, f"Waiting for {archive.file}. Upload it: {upload_command(target.parent, archive.file)}"]))

@@ -114,7 +114,7 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
     for split in ("train", "val"):
         for row, after in zip(ctx.tree.rows(taxonomy, split), ctx.tree.rows(f"{taxonomy}-relabeled", split), strict=True):
             raw = f"{root}/{mask_of(row.image) or row.label}"
-            rows[raw], labels[raw] = f"{root}/{after.label}", f"{ctx.dataset}/{root}/{row.label}: "
+            rows[raw], labels[raw] = f"{root}/{after.label}", f"{ctx.dataset}/{root}/{row.label}"
     list(start(ctx, call))
     expected = tree_of(ctx.dataset)
     # Only images that records name are looked at by their masks: which ones, the first failure tells.
