@@ -292,7 +292,7 @@ def _options(args: argparse.Namespace) -> Options:
         raise Usage(problem.what, problem.do) from None
     for name in args.allow:
         if name.partition(":")[0] not in CONSENTS:
-            raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use the name that a waiting run gave: again:train2017.zip.")
+            raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
     if args.mirror and not args.mirror.startswith(("http://", "https://")) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
     return Options(
