@@ -59,7 +59,7 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     meters: dict[Path, Meter] = {}
     while True:
         growing: Upload | None = None
-        found = uploads(target.parent, archive.file)
+        found = uploads(target.parent, archive.file, ctx.own)
         for upload in found:
             now = time.monotonic()
             if since.get(upload.path, (None,))[0] != upload:
@@ -118,14 +118,17 @@ def upload_command(folder: Path, file: str) -> str:
     return f"scp {port}{odd}{shlex.quote(file)} {shlex.quote(f'{_user()}@{name}:{place}')}"
 
 
-def uploads(folder: Path, file: str) -> list[Upload]:
-    """Files in the dataset's folder that are archives by their names, whole or on the way; the one with the right name first."""
+def uploads(folder: Path, file: str, own: Path) -> list[Upload]:
+    """Files in the dataset's folder that are archives by their names, whole or on the way; the one with the right name first.
+
+    `own`: the wizard's own folder, which tells its unfinished downloads from uploads.
+    """
     ending = "".join(Path(file).suffixes[-2:]) if file.endswith(".tar.gz") else Path(file).suffix
     found = []
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             name = _UNDER_WAY.sub("", entry.name)
-            ours = entry.name.endswith(".part") and (folder / f"{entry.name}.json").exists()  # a download of the wizard's own
+            ours = entry.name.endswith(".part") and (own / f"{entry.name}.json").exists()  # a download of the wizard's own
             with suppress(FileNotFoundError):  # it was renamed just now
                 if name.lower().endswith(ending) and not ours and entry.is_file(follow_symlinks=False):
                     stat = entry.stat(follow_symlinks=False)
