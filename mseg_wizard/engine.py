@@ -179,7 +179,8 @@ class Runner:
                  "problem": str(snapshot.problem or snapshot.crash or ""), "waiting": isinstance(snapshot.problem, Waiting),
                  "lacks": list(snapshot.problem.lacks) if isinstance(snapshot.problem, Waiting) and snapshot.problem.step else []}
         if progress:
-            table |= {"doing": progress.doing, "done": progress.done, "total": progress.total, "unit": progress.unit, "rate": progress.rate}
+            table |= {"doing": progress.doing, "done": progress.done, "total": progress.total, "unit": progress.unit, "rate": progress.rate,
+                      "awaits": progress.waiting}
         try:
             write_json(self.ctx.own / "now.json", table, durable=False)
         except OSError as error:  # a full disk must not end the work that could still stop cleanly

@@ -24,6 +24,8 @@ class Progress:
     """Units per second, smoothed; None while it is unknown."""
     retry_in: float | None = None
     """Seconds until the next attempt, while a task waits after a failure."""
+    waiting: bool = False
+    """It waits for the user, such as for an upload, and goes on by itself."""
     call: str = ""
     """Key of the call that this belongs to; the engine fills it in."""
 

@@ -45,7 +45,7 @@ def overview(
         if finished == len(step.calls):
             state = "done"
         elif now.get("running") and here:
-            state = "running"
+            state = "waiting" if now.get("awaits") else "running"
         elif first_open and now.get("problem") and here and not now.get("waiting"):
             state = "failed"
         elif first_open and missing:

@@ -84,7 +84,8 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             total = archive.bytes if archive.bytes and growing.size <= archive.bytes else None  # an estimate would promise too much
             yield Progress(f"receiving {printable(growing.path.name, 100)}", growing.size, total, "B", rate)
         else:
-            yield Progress(" ".join([*wrong, f"Waiting for {archive.file}. Upload it: {upload_command(target.parent, archive.file)}"]))
+            command = upload_command(target.parent, archive.file)
+            yield Progress(" ".join([*wrong, f"Waiting for {archive.file}. Upload it: {command}"]), waiting=True)
         time.sleep(POLL)
 
 
