@@ -214,7 +214,7 @@ async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Des
         await paste(pilot, str(more))
         await pilot.press("enter")
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(zips), str(long), str(more)]})
-        await pilot.press("shift+tab", *["down"] * 4, "delete")
+        await pilot.press("up", "up", "delete")
         await until(pilot, lambda: not desk.ring.held)
         assert "bucket.s3" not in screen(app)
         await pilot.press("up", "up", "up", "delete")
@@ -228,7 +228,40 @@ async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk
         await pilot.press("tab", "tab")
         await paste(pilot, "/no/such/place")
         await pilot.press("enter")
-        await says(pilot, "[!] city.archives: /no/such/place is not there")
+        await says(pilot, "[!] /no/such/place", "city.archives: /no/such/place is not there")
+
+
+async def test_a_wrong_row_keeps_no_right_one_away_and_says_how_it_is_removed(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await into(pilot, app, "city")
+        await pilot.press("tab", "tab")
+        await paste(pilot, f"/no/such/place\n{desk.folder}\n/nor/this\n")
+        await says(pilot, "[!] /no/such/place", "/no/such/place is not there", "[!] /nor/this", "Up from the line below chooses it")
+        await until(pilot, lambda: answers(desk, "city") == {"archives": [str(desk.folder)]})
+        await pilot.press("up")
+        await says(pilot, "Delete removes this row.")
+        strips = app.screen._compositor.render_strips()
+        reverse = ["".join(s.text for s in strip if s.style and s.style.reverse) for strip in strips]
+        assert [line.strip() for line in reverse if "/n" in line or str(desk.folder) in line] == ["▸ [!] /nor/this"]
+        await pilot.press("delete")
+        await until(pilot, lambda: not said(app, "/nor/this"))
+        assert said(app, "[!] /no/such/place")
+        await pilot.press("up", "delete")
+        await until(pilot, lambda: not said(app, "/no/such/place"))
+        assert answers(desk, "city") == {"archives": [str(desk.folder)]}
+        assert said(app, str(desk.folder))
+        await pilot.press("delete")
+        await until(pilot, lambda: answers(desk, "city") == {"archives": []})
+
+
+async def test_garbage_in_a_number_is_refused_beside_its_field(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await into(pilot, app, "prepare")
+        await pilot.press("tab", "tab", "ctrl+u", *"-3abc", "tab")
+        await says(pilot, "[!] prepare.workers is '-3abc'. Write a whole number, 0 or more.")
+    assert answers(desk, "prepare").get("workers") is None
 
 
 async def test_a_free_choice_takes_a_known_value_or_another_one(desk: Desk) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.progress import Progress, Waiting
+from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
+from mseg_wizard.tui.chrome import Steps
 from mseg_wizard.tui.dialogs import Ask, Tell
 from mseg_wizard.tui.editors import Line, SecretLine
 from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.keys import Main
+from mseg_wizard.tui.session import Session
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://host.example.com/idd.tar.gz?Signature=GEHEIM"
@@ -185,6 +187,45 @@ async def test_quitting_when_nothing_runs_asks_nothing(desk: Desk) -> None:
     assert app.code == 0
 
 
+async def test_the_key_to_quit_quits_from_a_dialog_as_well(desk: Desk) -> None:
+    def fail(ctx: Context) -> Generator[Progress, None, None]:
+        yield Progress("on the way")
+        raise Problem("The disk is full.")
+
+    desk.behaviours["open"] = fail
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts", "ready: F5 begins")
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await pilot.press("f10")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_an_answer_that_is_on_its_way_while_the_folder_is_opened_is_kept(desk: Desk) -> None:
+    destination = desk.ready()
+    opening, go = threading.Event(), threading.Event()
+
+    def opener(place: Path) -> Context:
+        opening.set()
+        go.wait()
+        return desk.open(place)
+
+    session = Session(desk.steps, opener)
+    threads = [threading.Thread(target=session.open, args=(destination,))]
+    threads[0].start()
+    opening.wait()
+    threads.append(threading.Thread(target=session.remember, args=(desk.steps[-1], "confirm", True)))
+    threads[1].start()
+    threads[1].join(0.3)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert not session.drafted
+    assert session.journal.answers["finish"] == {"confirm": True}
+    session.close()
+
+
 async def test_ctrl_c_says_how_to_quit(desk: Desk) -> None:
     app = desk.wizard()
     async with app.run_test() as pilot:
@@ -271,11 +312,18 @@ async def test_a_second_wizard_only_views_and_says_who_works(desk: Desk) -> None
             assert viewer.main.query_one("#wipe").disabled
             desk.release.set()
             await says(second, "[x]  2")
-            await second.press("f10")
-            await until(second, lambda: not viewer.is_running)
-        await says(first, "[x]  2")
-        assert "confirm" not in str(worker.session.journal.answers.get("finish", {}))
-    worker.session.close()
+            await says(first, "[x]  2")
+            assert "confirm" not in str(worker.session.journal.answers.get("finish", {}))
+            await into(second, viewer, "prepare")
+            worker.session.close()
+            await says(second, "The other wizard has ended. F5 takes over here.")
+            await second.press("f5")
+            await says(second, "[?]  3")
+            assert viewer.session.ctx
+            await until(second, lambda: viewer.main.chosen == "city" and not isinstance(viewer.focused, Steps))
+            await into(second, viewer, "prepare")
+            await says(second, "[x] I have read the paper")
+    viewer.session.close()
 
 
 async def test_a_viewer_that_was_asked_for_never_locks(desk: Desk) -> None:
@@ -307,11 +355,17 @@ async def test_an_upload_that_is_awaited_shows_its_whole_command(desk: Desk) -> 
 
     def expect(ctx: Context) -> Generator[Progress, None, None]:
         while not desk.release.wait(0.02):
-            yield Progress(f"Waiting for bdd100k_seg.zip. Upload it: {command}")
+            yield Progress(f"Waiting for bdd100k_seg.zip. Upload it: {command}", waiting=True)
 
     desk.behaviours["open"] = expect
     app = desk.wizard(desk.ready())
+    bells: list[bool] = []
+    app.bell = lambda: bells.append(True)  # type: ignore[method-assign]
     async with app.run_test(size=(60, 20)) as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
-        await says(pilot, "[>] Fetch things", command)
+        await says(pilot, "[?] Fetch things", command, "[?]  2", "Step 2: give the file in the form, or upload it.")
+        await pilot.pause(0.5)
+        assert bells == [True]
+        await pilot.press("f6")
+        await says(pilot, "Stopped; what is done stays. F5 goes on.", "[ ] stopped")

@@ -67,6 +67,23 @@ async def test_growing_and_shrinking_the_terminal_keeps_everything_in_sight(desk
         await says(pilot, "[ ]  2 open", "F10 quit", "Wipe secrets")
 
 
+async def test_a_window_too_small_says_how_large_it_must_be_and_all_comes_back(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await says(pilot, "[ ]  2 Open datasets")
+        await pilot.press("f8")
+        await says(pilot, "Wipe the stored secrets?")
+        for size in ((60, 20), (40, 12), (20, 6), (120, 40), (80, 24)):
+            await pilot.resize_terminal(*size)
+        await pilot.press("escape", "escape", "home")
+        await says(pilot, "[ ]  2 Open datasets", "F10 quit", "1  Prepare")
+        await pilot.resize_terminal(50, 12)
+        await until(pilot, lambda: screen(app).split("\n")[0] == "make the window at least 60×20")
+        assert "F10" not in screen(app)
+        await pilot.resize_terminal(60, 20)
+        await says(pilot, "[ ]  2 open", "F10 quit")
+
+
 async def test_enter_on_a_link_copies_it_and_says_so(desk: Desk) -> None:
     app = desk.wizard()
     async with app.run_test() as pilot:

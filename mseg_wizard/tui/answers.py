@@ -9,7 +9,7 @@ from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
 from mseg_wizard.tui.dialogs import Tell
-from mseg_wizard.tui.editors import Line
+from mseg_wizard.tui.editors import Line, Sources
 from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.pane import shown
 from mseg_wizard.tui.screen import View
@@ -37,6 +37,9 @@ class Forms(View):
             self.run_worker(self.keep(event.row))
         elif event.entered:
             self.run_worker(self.open())
+        else:
+            self.session.typed = self.home()
+            self.look()
 
     async def keep(self, row: FieldRow) -> None:
         """Keep what is new in one field, in a thread: a keyring may take seconds."""
@@ -46,6 +49,11 @@ class Forms(View):
                 return
             row.storing()
             try:
+                if isinstance(row.editor, Sources):
+                    value, wrong = await asyncio.to_thread(self.session.sifted, row.step, row.item.name, value)
+                    row.refused_rows(wrong)
+                    if row.editor.unchanged(value):
+                        return
                 where = await asyncio.to_thread(self.session.remember, row.step, row.item.name, value)
             except Problem as problem:
                 row.refused(problem)
@@ -106,6 +114,7 @@ class Forms(View):
         for pane in self.panes.values():
             for row in pane.rows.values():
                 row.editor.disabled = self.session.viewer
+                row.follow(self.session)
         self.query_one("#wipe", Button).disabled = self.session.viewer
         self.refresh_bindings()
         self.look()

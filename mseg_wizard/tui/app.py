@@ -118,25 +118,29 @@ class Wizard(App[None]):
     async def action_quit(self) -> None:
         if self._leaving:
             self.leave(self.code)
-        elif isinstance(self.screen, ModalScreen):
-            self.screen.dismiss(None)
-        else:
+            return
+        asked = isinstance(self.screen, Ask) and self.screen.quits
+        while isinstance(self.screen, ModalScreen):
+            await self.screen.dismiss(None)
+        if not asked:
             self.run_worker(self._quit())
 
     async def _quit(self) -> None:
         if self.session.snapshot.running:
             text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume_command(self.session.destination)}"
-            self.push_screen(Ask("Stop and quit?", text, "Stop and quit", "Keep working"), lambda yes: self.leave(STOPPED) if yes else None)
+            ask = Ask("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
+            await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)
             return
         await self.main.flush()
-        if not self.session.drafted:
+        if self.session.ctx or not self.session.drafted:
             self.leave(DONE)
         elif home := self.main.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
-            self.push_screen(Ask("Keep your answers?", text, "Keep and quit", "Quit without"), self._drafts_answered)
+            await self.push_screen(Ask("Keep your answers?", text, "Keep and quit", "Quit without", quits=True), self._drafts_answered)
         else:
             text = "Your answers are kept only once a folder for everything is chosen, in step 1."
-            self.push_screen(Ask("Quit without your answers?", text, "Quit without", "Stay"), lambda yes: self.leave(DONE) if yes else None)
+            ask = Ask("Quit without your answers?", text, "Quit without", "Stay", quits=True)
+            await self.push_screen(ask, lambda yes: self.leave(DONE) if yes else None)
 
     def _drafts_answered(self, keep: bool | None) -> None:
         async def opened() -> None:

@@ -36,7 +36,7 @@ Enter        from the list into the step's form; copies a link; ticks a box
 Escape       back to the list
 Tab          the next field; Shift+Tab the one before
 PgUp, PgDn   scroll the step
-Delete       in a list of files and links: remove a row
+Delete       in a list of files and links: remove the row that Up and Down chose
 
 [x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun
 

@@ -27,8 +27,10 @@ class Ask(ModalScreen[bool | None]):
         Binding("pagedown", "scroll(1)", show=False),
     ]
 
-    def __init__(self, title: str, text: str, yes: str, no: str) -> None:
+    def __init__(self, title: str, text: str, yes: str, no: str, *, quits: bool = False) -> None:
         super().__init__()
+        self.quits = quits
+        """Is it about leaving? Then the key for that closes it."""
         self._title, self._text, self._yes, self._no = title, text, yes, no
 
     def compose(self) -> ComposeResult:

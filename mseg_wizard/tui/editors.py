@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import events
@@ -13,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -57,6 +57,10 @@ class Line(Input):
     def keep(self, value: str) -> None:
         """Note that this value is kept by now."""
         self._kept = value
+
+    def set(self, value: object) -> None:
+        """Show an answer that is kept."""
+        self.value = self._kept = "" if value is None else str(value)
 
     def _on_paste(self, event: events.Paste) -> None:
         self.take(event.text)
@@ -129,6 +133,9 @@ class Check(Widget, can_focus=True):
     def new(self) -> bool | None:
         return self.value if self.value != self._kept else None
 
+    def set(self, value: object) -> None:
+        self.value = self._kept = value is True
+
     def keep(self, value: bool) -> None:
         self._kept = value
 
@@ -192,33 +199,101 @@ class Choice(Vertical):
             return None  # "something else" says nothing yet
         return self.value if self._picks.index >= 0 and self.value != self._kept else None
 
+    def set(self, value: object) -> None:
+        self._kept = text = str(value or "")
+        self._picks.index = self._choices.index(text) if text in self._choices else len(self._choices) if self._line and text else -1
+        if self._line and text not in self._choices:
+            self._line.value = text
+
     def keep(self, value: str) -> None:
         self._kept = value
+
+
+class Rows(Picks):
+    """The rows of a sources field: the arrows choose one, Delete removes it; what is wrong with one stands below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+d,delete,backspace", "drop", "Remove this row", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__((), -1, ("▸", "–"))
+        self.complaints: tuple[str, ...] = ()
+        self.display = False
+
+    def render(self) -> Content:
+        rows = []
+        for at, (label, wrong) in enumerate(zip(self.labels, self.complaints, strict=True)):
+            chosen = self.has_focus and at == self.index
+            text = f"{self._marks[not chosen]} {'[!] ' if wrong else ''}{label}"
+            row = Content.styled(text, "reverse" if chosen else "$error" if wrong else "")
+            if wrong:
+                row += Content.styled(f"\n    {wrong} {'Delete removes this row.' if chosen else REMOVE}", "$error")
+            rows.append(row.stylize(Style.from_meta({"row": at})))
+        return Content("\n").join(rows)
+
+    def on_focus(self) -> None:
+        if not 0 <= self.index < len(self.labels):
+            self.index = len(self.labels) - 1
+        self.refresh(layout=True)
+
+    def on_blur(self) -> None:
+        self.refresh(layout=True)
+
+    def on_click(self, event: events.Click) -> None:
+        self.index = event.style.meta.get("row", self.index)
+
+    def action_step(self, by: int) -> None:
+        if not 0 <= self.index + by < len(self.labels):
+            raise SkipAction
+        self.index += by
+
+    def action_drop(self) -> None:
+        if not 0 <= self.index < len(self.labels):
+            raise SkipAction
+        self.query_ancestor(Sources).drop(self.index)
+
+
+REMOVE = "To remove this row: Up from the line below chooses it, Delete removes it."
 
 
 class Sources(Vertical):
     """Folders, files and links, one a row; links are bearer tokens and show only their host and file name."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+d,delete", "drop", "Remove the last row", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "into_rows", show=False), Binding("down", "into_line", show=False)]
 
     def __init__(self, rows: tuple[str | Secret, ...]) -> None:
         super().__init__()
         self.rows = rows
         self._kept = rows
+        self._wrong: list[tuple[str | Secret, str]] = []
+        """Rows that are shown and not kept, each with its complaint."""
         self._line = SourceLine()
 
     def compose(self) -> ComposeResult:
-        yield Picks(tuple(self._shown()), -1, ("▸", "–"))
+        yield Rows()
         yield self._line
 
-    def _shown(self) -> Iterator[str]:
-        for row in self.rows:
-            yield masked(row.reveal()) if isinstance(row, Secret) else printable(row, 200)
+    def complaint(self, row: str | Secret) -> str:
+        """What is wrong with a row; empty where nothing is known."""
+        return next((why for each, why in self._wrong if each == row), "")
+
+    def refuse(self, wrong: list[tuple[str | Secret, str]]) -> None:
+        """Say of these rows, and of no others, what is wrong with them."""
+        self._wrong = wrong
+        self._refresh()
+
+    def right(self, rows: tuple[str | Secret, ...] | list[str | Secret]) -> tuple[str | Secret, ...]:
+        """Those of the rows that nothing speaks against."""
+        return tuple(row for row in rows if not self.complaint(row))
+
+    def unchanged(self, rows: list[str | Secret]) -> bool:
+        """Are exactly these rows kept already?"""
+        return tuple(rows) == self._kept
 
     def show(self, rows: tuple[str | Secret, ...]) -> None:
         """What is kept by now; rows that are not kept yet stay."""
-        if self.rows == self._kept:
-            self.rows = self._kept = rows
+        if self.right(self.rows) == self._kept and set(rows) != set(self._kept):  # no row moves away under the cursor
+            self.rows = (*rows, *(row for row in self.rows if self.complaint(row)))
+            self._kept = rows
             self._refresh()
 
     def add(self, rows: list[str]) -> None:
@@ -235,23 +310,37 @@ class Sources(Vertical):
     def keep(self, value: list[str | Secret]) -> None:
         self._kept = tuple(value)
 
-    def action_drop(self) -> None:
-        """Remove the chosen row, the last one where none is chosen; while text is being typed the key belongs to it."""
-        if not self.rows or self._line.value:
-            raise SkipAction
-        picks = self.query_one(Picks)
-        at = picks.index if picks.has_focus and picks.index >= 0 else len(self.rows) - 1
-        self.rows = self.rows[:at] + self.rows[at + 1 :]
+    def drop(self, at: int) -> None:
+        """Remove one row, and what was said about it."""
+        gone, self.rows = self.rows[at], self.rows[:at] + self.rows[at + 1 :]
+        self._wrong = [(row, why) for row, why in self._wrong if row != gone]
+        if not self.rows:
+            self._line.focus()
         self._refresh()
         self.post_message(Given())
 
+    def action_into_rows(self) -> None:
+        """From the line to the last row; further up it scrolls."""
+        rows = self.query_one(Rows)
+        if rows.has_focus or not self.rows:
+            raise SkipAction
+        rows.index = len(self.rows) - 1
+        rows.focus()
+
+    def action_into_line(self) -> None:
+        if not self.query_one(Rows).has_focus:
+            raise SkipAction
+        self._line.focus()
+
     def _refresh(self) -> None:
         if self.is_mounted:
-            picks = self.query_one(Picks)
-            picks.labels = tuple(self._shown())
-            picks.display = bool(picks.labels)
-            picks.index = min(picks.index, len(picks.labels) - 1)
-            picks.refresh(layout=True)
+            rows = self.query_one(Rows)
+            shown = (masked(row.reveal()) if isinstance(row, Secret) else printable(row, 200) for row in self.rows)
+            rows.labels = tuple(shown)
+            rows.complaints = tuple(self.complaint(row) for row in self.rows)
+            rows.display = bool(rows.labels)
+            rows.index = min(rows.index, len(rows.labels) - 1)
+            rows.refresh(layout=True)
 
     def on_mount(self) -> None:
         self._refresh()

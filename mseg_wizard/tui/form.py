@@ -86,6 +86,17 @@ class FieldRow(Vertical):
     def refused(self, problem: Problem) -> None:
         self._say(busy="", wrong=printable(redact(str(problem)), 1000))
 
+    def follow(self, session: Session) -> None:
+        """Show the answer that the journal has by now; what was typed stays."""
+        if not isinstance(self.editor, SecretLine | Sources) and (self.step.id, self.item.name) != HOME and self.new() is None:
+            self.editor.set(session.answer(self.step, self.item))
+
+    def refused_rows(self, wrong: list[tuple[str | Secret, Problem]]) -> None:
+        """Say of rows that can't be kept what is wrong with each of them, beside it."""
+        assert isinstance(self.editor, Sources)  # noqa: S101 - no other field has rows
+        self.editor.refuse([(row, printable(redact(str(problem)), 1000)) for row, problem in wrong])
+        self._say(busy="", wrong="")
+
     def survey(self, survey: Survey) -> None:
         """Show what was found out: what is lacking, what is kept."""
         if problem := survey.refused.get((self.step.id, self.item.name)):
@@ -109,6 +120,8 @@ class FieldRow(Vertical):
 
     def on_given(self, event: Given) -> None:
         event.stop()
+        if isinstance(self.editor, Sources):
+            self._say(wrong="")
         if event.entered or self.new() is not None:
             self.post_message(self.Given(self, entered=event.entered))
 
@@ -175,7 +188,7 @@ def editor_for(step: Step, item: Field, session: Session) -> Editor:
     if item.kind == "choice":
         return Choice(item.choices, str(value or ""), free=item.free)
     text = "" if value is None else str(value)
-    return Line(text, restrict=r"[0-9]*" if item.kind == "number" else None)
+    return Line(text)
 
 
 def reflowed(text: str) -> str:

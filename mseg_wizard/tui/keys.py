@@ -46,6 +46,8 @@ class Main(Forms):
         self._at = ""
         """Id of the step that was running at the last look."""
         self._saves_before: dict[str, int] = {}
+        self._awaited = ""
+        """Key of the call that was last seen waiting for something from outside: the bell rings once."""
         self._waits: Waiting | None = None
         self._was_open = False
         """What it waits for was seen lacking; so once it is not, something arrived."""
@@ -68,7 +70,7 @@ class Main(Forms):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         running, viewer = self.session.snapshot.running, self.session.viewer
         if action == "run":
-            return None if running or viewer else True
+            return None if running or (viewer and not self.session.released) else True
         if action == "stop":
             return True if running and not self.stopping else None
         return None if action == "wipe" and viewer else True
@@ -115,6 +117,11 @@ class Main(Forms):
 
     async def _tick(self) -> None:
         snapshot = self.session.snapshot
+        at = snapshot.progress.get(snapshot.call)
+        awaits = snapshot.call if snapshot.running and at and at.waiting else ""
+        if awaits and awaits != self._awaited:
+            self.app.bell()
+        self._awaited = awaits or ("" if not snapshot.running else self._awaited)
         if self._started and not snapshot.running:
             self._started = self.stopping = False
             self._ended(snapshot)
@@ -207,7 +214,10 @@ class Main(Forms):
     async def _read_disk(self) -> None:
         try:
             if self.session.viewer:
+                released = self.session.released
                 await asyncio.to_thread(self.session.watch)
+                if self.session.released != released:
+                    self.refresh_bindings()
             self.free = await asyncio.to_thread(self.session.free)
         finally:
             self._watching = False

@@ -136,10 +136,11 @@ class StepPane(VerticalScroll, can_focus=False):
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
         self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
-        if self._shown == (state.state, problem, crash):
+        says = self._standing(state, snapshot)
+        if self._shown == (says, problem, crash):
             return
-        self._shown = (state.state, problem, crash)
-        words = Content.styled(f"{MARKS[state.state]} {STATES[state.state]}", STYLES[state.state])
+        self._shown = (says, problem, crash)
+        words = Content.styled(f"{MARKS[state.state]} {says}", STYLES[state.state])
         self._title.update(Content.assemble((f"{self.step.number}  {self.step.title}", "bold"), "   ", words))
         self._problem.display = bool(problem or crash)
         if problem:
@@ -148,6 +149,16 @@ class StepPane(VerticalScroll, can_focus=False):
             self._problem.update(what + (f"\n    {shown(problem.do)}" if problem.do else ""))
         elif crash:
             self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
+
+    def _standing(self, state: StepState, snapshot: Snapshot) -> str:
+        """The step's state in words; of one that isn't running also whether it was begun, and whether only a key is missing."""
+        if state.state != "pending" or snapshot.running or self._session.viewer:
+            return STATES[state.state]
+        if state.done or snapshot.call in {call.key for call in self.step.calls}:
+            return "stopped"
+        finished = self._session.journal.finished
+        first = next((step for step in self._session.steps if any(call.key not in finished for call in step.calls)), None)
+        return f"ready: F5 {'goes on' if finished else 'begins'}" if first is self.step and not state.waits_for else STATES["pending"]
 
     def _put_tasks(self, *, first: bool) -> None:
         """Where work has begun it is what people come to see; before that, the form is."""

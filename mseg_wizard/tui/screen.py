@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
-from textual.widgets import Button, ContentSwitcher, Footer, OptionList
+from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
 from mseg_wizard.engine import Snapshot
 from mseg_wizard.opening import resume_command
@@ -25,7 +25,9 @@ from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.words import bar, fit, standing
 
 LOW = 24
-"""Below this many rows the hint gets one line."""
+"""Below this many rows the hint gets fewer lines."""
+SMALLEST = (60, 20)
+"""Columns and rows that everything is laid out for."""
 
 
 class View(Screen[None]):
@@ -53,6 +55,7 @@ class View(Screen[None]):
             yield Say(id="overall")
             yield Button(Content("[ Wipe secrets ]"), id="wipe", compact=True)
         yield Say(id="hint")
+        yield Static(Content(f"make the window at least {SMALLEST[0]}×{SMALLEST[1]}"), id="small")
         yield Footer(show_command_palette=False, compact=True)
 
     @property
@@ -105,6 +108,7 @@ class View(Screen[None]):
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < NARROW, "-slim")
         self.set_class(event.size.height < LOW, "-low")
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.draw)
 
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -126,7 +130,8 @@ class View(Screen[None]):
             return
         owner = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
         title = next((call.title for call in owner.calls if call.key == key), "") if owner else ""
-        head = f"{MARKS['running']} {owner.number if owner else ''} {title}: {shown(progress.doing) if progress else ''}"
+        mark = MARKS["waiting" if progress and progress.waiting else "running"]
+        head = f"{mark} {owner.number if owner else ''} {title}: {shown(progress.doing) if progress else ''}"
         # A download's line is only cut; what waits for the user must be read to its end.
         self.untold = shown(progress.doing) if progress and not progress.total and len(head) > width else ""
         now.say(fit(head, width) + "\n    " + (standing(progress, width - 4) if progress else "–"))
@@ -150,11 +155,16 @@ class View(Screen[None]):
         if self.remark:
             return self.remark, "bold"
         if session.viewer:
-            then = "This screen only shows how far it is." if session.sign.get("running") else "Once it has ended, start this one again."
+            if session.released:
+                return "The other wizard has ended. F5 takes over here.", "bold $warning"
+            then = "This screen only shows how far it is."
             return f"{shown(session.locked)} {then}" if session.locked else "This screen only shows how far the work is.", "$warning"
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
+            at = snapshot.progress.get(snapshot.call)
+            if at and at.waiting and (step := self.step_of(snapshot.call)):
+                return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {shown(at.doing)}", "bold $warning"
             if self.untold:
                 return self.untold, "bold"
             again = f"start again to go on: {resume_command(session.destination)}"
@@ -167,7 +177,13 @@ class View(Screen[None]):
         if snapshot.crash:
             return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
         if snapshot.complete or all(state.state == "done" for state in states):
-            return f"[x] Every step is complete: {session.ctx.dataset if session.ctx else ''}", "bold $success"
+            if session.ctx is None:
+                return "[x] Every step is complete. F10 ends.", "bold $success"
+            report = session.ctx.own / "report" / "index.html"
+            where = f"{shown(str(session.ctx.dataset))} Report: {shown(str(report))}"
+            return f"[x] Every step is complete: {where} F10 ends.", "bold $success"
+        if snapshot.call:
+            return "Stopped; what is done stays. F5 goes on.", ""
         if session.ctx is None:
             return "Enter goes into the form of step 1, Escape back to this list. F5 begins.", ""
         begun = any(state.state == "done" or state.done for state in states)

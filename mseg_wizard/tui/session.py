@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from mseg_wizard.links import LINK
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.status import StepState, last_sign, overview
 from mseg_wizard.step import Field, Step
-from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal
+from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal, working
 from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.wiping import Wiping, declared, wipe
@@ -55,12 +56,17 @@ class Session:
         preset: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.steps = tuple(steps)
+        self._turn = threading.RLock()
         self._open_context = open_context
         last = None if destination else preferences().get(HOME[1])
         self.destination = destination or (Path(str(last)) if last else None)
+        self.typed = str(self.destination or "")
+        """The destination as it stands in the form; it is used at the first start."""
         self.viewer = viewer
         self.locked = ""
         """Who works there, while this session only views."""
+        self.released = False
+        """Of a viewer that would rather work: has the other wizard ended?"""
         self.ctx: Context | None = None
         self.runner: Runner | None = None
         self.drafts: dict[str, dict[str, Any]] = {}
@@ -96,11 +102,22 @@ class Session:
         return bool(self.destination) and (Path(str(self.destination)) / OWN / "journal.json").is_file()
 
     def open(self, destination: Path) -> None:
+        with self._turn:
+            self._open(destination)
+
+    def remember(self, step: Step, name: str, value: Any) -> str:
+        """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
+        with self._turn:  # an answer on its way while the destination is opened must not become a draft that nobody keeps
+            return self._remember(step, name, value)
+
+    def _open(self, destination: Path) -> None:
         """Open a destination and keep the drafts there; becomes a viewer where another wizard works.
 
         Raises Problem where the destination can't be used; drafts that can't be kept are `refused` with reason.
         """
         destination = destination.expanduser().absolute()
+        if self.viewer and self.released:  # free again: another wizard may still come first
+            self.viewer, self.released, self.locked, self.sign = False, False, "", {}
         if self.viewer:
             self.destination = destination
             self.watch()
@@ -128,8 +145,7 @@ class Session:
                 except Problem as problem:
                     self.refused[name, key] = problem
 
-    def remember(self, step: Step, name: str, value: Any) -> str:
-        """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
+    def _remember(self, step: Step, name: str, value: Any) -> str:
         item = step.field(name)
         try:
             if self.ctx:
@@ -143,6 +159,19 @@ class Session:
         self._draft(step, name, value)
         self.drafted = True
         return "kept in memory until a destination is chosen" if item.secret else ""
+
+    def sifted(self, step: Step, name: str, rows: Sequence[str | Secret]) -> tuple[list[str | Secret], list[tuple[str | Secret, Problem]]]:
+        """The rows of a sources field that can be kept, and the others, each with what is wrong with it."""
+        right: list[str | Secret] = []
+        wrong = []
+        for row in rows:
+            try:
+                # A row by itself may have any name: so it has company, unless it is the only one.
+                check_answer(step, step.field(name), [_revealed(row)] + ["/"] * (len(rows) > 1))
+                right.append(row)
+            except Problem as problem:
+                wrong.append((row, problem))
+        return right, wrong
 
     def answer(self, step: Step, item: Field) -> Any:
         """What a form shows: the draft, the journal's answer, else the default. Never a secret."""
@@ -192,6 +221,7 @@ class Session:
             with suppress(Problem):
                 self.journal = read_journal(self.destination) or Journal()
             self.sign = last_sign(self.destination)
+            self.released = bool(self.locked) and not working(self.destination)
 
     def free(self) -> int | None:
         """Bytes left on the destination's disk."""
@@ -244,7 +274,7 @@ class Session:
 
     def _drafted(self, step: Step, item: Field) -> bool:
         if (step.id, item.name) == HOME:
-            return False
+            return bool(self.typed)
         value = self.drafts.get(step.id, {}).get(item.name, item.default)
         return value is True if item.kind == "acknowledge" else bool(value) or (value == "" and "" in item.choices)
 
@@ -270,7 +300,7 @@ def _sign(snapshot: Snapshot) -> Mapping[str, Any]:
         "problem": snapshot.problem or snapshot.crash,
         "waiting": isinstance(snapshot.problem, Waiting),
     }
-    return table | ({"done": progress.done, "total": progress.total, "unit": progress.unit} if progress else {})
+    return table | ({"done": progress.done, "total": progress.total, "unit": progress.unit, "awaits": progress.waiting} if progress else {})
 
 
 def _revealed(value: Any) -> Any:

@@ -65,7 +65,8 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
     """One of status.STATES for one task's line."""
     if snapshot.call == call.key:
         if snapshot.running:
-            return "running"
+            progress = snapshot.progress.get(call.key)
+            return "waiting" if progress and progress.waiting else "running"
         if isinstance(snapshot.problem, Waiting):
             return "waiting"
         if snapshot.problem or snapshot.crash:
@@ -76,7 +77,7 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
 def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
     """One task: mark and title; where it runs, what it is doing, uncut because it may be a command to copy, and where it stands."""
     lines = [f"{MARKS[state]} {call.title}"]
-    if progress and state in ("running", "failed"):
+    if progress and state in ("running", "waiting", "failed"):
         doing = printable(progress.doing, 1000)
         if doing and doing != call.title:
             lines.append(doing)
