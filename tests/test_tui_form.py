@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button
 
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.editors import Line, SecretLine, pasted_rows
+from mseg_wizard.tui.session import Session
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://bucket.s3.example.com/sets/idd-lite.tar.gz?X-Amz-Date=20990101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=GEHEIM99"
@@ -323,3 +326,12 @@ async def test_an_answer_brought_along_that_can_not_be_kept_says_so_beside_its_f
         await says(pilot, "kept in the system keyring")
         assert not said(app, "expired")
     assert answers(desk, "finish") == {"confirm": True}
+
+
+def test_a_tree_that_is_not_there_is_refused_at_once(desk: Desk) -> None:
+    session = Session(load(), desk.open)
+    step = session.step("prepare")
+    with pytest.raises(Problem, match="no such folder or zip"):
+        session.remember(step, "mseg_api", "100000")
+    session.remember(step, "mseg_api", "fetch")
+    session.remember(step, "mseg_api", str(desk.folder))
