@@ -27,6 +27,8 @@ ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
 HOME = ("prepare", "destination")
 """The field that names the destination: everything else waits for it."""
+TREE = ("prepare", "mseg_api")
+"""The field that names a tree of one's own: a slip is told while its field is still in sight."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ class Session:
     def _remember(self, step: Step, name: str, value: Any) -> str:
         item = step.field(name)
         try:
+            if (step.id, name) == TREE and value.strip() not in ("", "fetch") and not Path(value.strip()).expanduser().exists():
+                raise Problem("There is no such folder or zip on this machine.", "Name one that is there, or write fetch.")
             if self.ctx:
                 where = self._keep(step, name, value)
                 self.refused.pop((step.id, name), None)
