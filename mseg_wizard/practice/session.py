@@ -98,11 +98,16 @@ def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], desk: Pa
 
     print(
         f"""
-This machine plays every web site: there is no network, no account, no licence in it.
+This machine plays every web site: no network, no account, no licence.
 
-Most forms are filled in for you. Two things are left to do, as in real life:
-  - BDD100K comes by browser: when the wizard waits for it, give {desk / "bdd100k_seg.zip"}
-  - KITTI's link has expired: paste the fresh one from {desk / "mail.txt"}
+Most forms are filled in for you. Two things are left, as in real life.
+BDD100K comes by browser; when the wizard waits for it, give
+
+  {desk / "bdd100k_seg.zip"}
+
+KITTI's link has expired; paste the fresh one from
+
+  {desk / "mail.txt"}
 """
     )
     input("Press Enter to open the wizard. ")
