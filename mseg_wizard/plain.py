@@ -109,7 +109,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                 step = ctx.step(end.problem.step)
                 _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
                 explained.add(step.id)
-                if not any(ctx.given(step.id, name) for name in end.problem.lacks):
+                if all(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in end.problem.lacks):
                     _say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
                     return Exit.WAITING
             elif failure := end.problem or end.crash:

@@ -68,6 +68,7 @@ async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
+        await says(pilot, "[>] 2 Fetch things")  # the list follows the work up to here
         await into(pilot, app, "idd")
         await type_in(pilot, "half a ")
         desk.release.set()
@@ -331,7 +332,7 @@ async def test_a_viewer_that_was_asked_for_never_locks(desk: Desk) -> None:
     async with app.run_test() as pilot:
         await says(pilot, "This screen only shows how far the work is.")
         desk.open(desk.destination).close()
-        assert said(app, "[x]") is False
+        assert said(app, "[x]  1") is False
         assert screen(app)
 
 
