@@ -154,6 +154,7 @@ class Runner:
                     self._publish()
                     written = time.monotonic()
                 if self._stop.is_set():
+                    log.info("%s: stopped; what is done stays", progress.call)
                     break
             else:
                 end["complete"] = True
