@@ -36,6 +36,8 @@ HANGS_AFTER = 120.0
 HANGS_TIMES = 10
 """An item hangs when it takes over 120 s and over 10 times its family's median."""
 TRIES = 2
+STARTS = 5
+"""Failures to start a worker, in a row, after which it is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class _Window(Generic[Item, Result]):
         self._tries: dict[int, int] = {}
         self._times: deque[float] = deque(maxlen=501)
         self._hangs_after = hangs_after
+        self._failed_starts = 0
         self._workers = pool.workers
 
     def wants_more(self) -> bool:
@@ -152,10 +155,21 @@ class _Window(Generic[Item, Result]):
     def submit(self, batch: list[Item]) -> None:
         try:
             future = self.pool.executor().submit(_run, self.work, batch)
-        except BrokenProcessPool:  # it broke between two looks
-            self._broken([batch])
+        except (BrokenProcessPool, EOFError, ConnectionError):  # a worker, or what starts them, died between two looks
+            self._not_started(batch)
             return
         self.running[future] = batch
+
+    def _not_started(self, batch: list[Item]) -> None:
+        """Build the pool again; what was under way runs singly then. No item is to blame for what it never saw."""
+        self._failed_starts += 1
+        if self._failed_starts > STARTS:
+            raise Problem("The worker processes can't be started.", "Look at this machine's limits, and into workers.log; then start again.")
+        for lost in (*self.running.values(), batch):
+            self.suspects.extend(lost)
+        self.running.clear()
+        self._since.clear()
+        self.pool.kill()
 
     def collect(self) -> list[Outcome[Item, Result]]:
         """Wait a moment for finished batches; turn them into outcomes."""
@@ -172,6 +186,7 @@ class _Window(Generic[Item, Result]):
             except BrokenProcessPool:
                 lost.append(batch)
                 continue
+            self._failed_starts = 0
             for item, (result, fault, seconds) in zip(batch, rows, strict=True):
                 self._times.append(seconds)
                 outcomes.append(Outcome(item, result, fault))

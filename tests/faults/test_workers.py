@@ -125,7 +125,9 @@ def test_while_workers_are_killed_at_random_no_image_is_lost_silently(
             killed += 1
     out, err = running.process.communicate()
     assert running.process.returncode in (0, 1), out + err
-    assert running.process.returncode == 0 or "could not be made into label maps" in err, err
+    # The killed may be what starts the workers, too, time and again: then that is said.
+    told = [words for words in ("could not be made into label maps", "worker processes can't be started") if words in err]
+    assert running.process.returncode == 0 or told, err
     assert killed
     count("faults tried", killed)
     journey.finish("--until", "relabel")
