@@ -164,7 +164,7 @@ class _Window(Generic[Item, Result]):
         """Build the pool again; what was under way runs singly then. No item is to blame for what it never saw."""
         self._failed_starts += 1
         if self._failed_starts > STARTS:
-            raise Problem("The worker processes can't be started.", "Look at this machine's limits, and into workers.log; then start again.")
+            raise Problem("The worker processes can't be started.", "Look into workers.log and at this machine's limits, then start again.")
         for lost in (*self.running.values(), batch):
             self.suspects.extend(lost)
         self.running.clear()
