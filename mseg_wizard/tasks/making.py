@@ -48,9 +48,7 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
         ctx.adopt()
     for folder in {output.rpartition("/")[0] for output in outputs}:
         (ctx.dataset / folder).mkdir(parents=True, exist_ok=True)
-        for name in Folders(ctx.dataset).names(folder):
-            if name.startswith(".") and name.endswith(".tmp"):
-                (ctx.dataset / folder / name).unlink(missing_ok=True)
+    _sweep(ctx, outputs)
     return frozenset(outputs if foreign or ctx.distrust else missing)
 
 
@@ -89,4 +87,13 @@ def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, No
         yield Progress("making sure that the disk has them", done, len(outputs), "files")
         with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
             sync(f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE])
+    _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
     sync({ctx.dataset / Path(output).parent for output in outputs})
+
+
+def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
+    """Remove what killed workers left half written; none may be at work."""
+    for folder in {output.rpartition("/")[0] for output in outputs}:
+        for name in Folders(ctx.dataset).names(folder):
+            if name.startswith(".") and name.endswith(".tmp"):
+                (ctx.dataset / folder / name).unlink(missing_ok=True)
