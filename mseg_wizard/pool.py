@@ -147,7 +147,6 @@ class _Window(Generic[Item, Result]):
         self._times: deque[float] = deque(maxlen=501)
         self._hangs_after = hangs_after
         self._failed_starts = 0
-        self._workers = pool.workers
 
     def wants_more(self) -> bool:
         return len(self.running) < self.pool.workers * 2
@@ -217,12 +216,9 @@ class _Window(Generic[Item, Result]):
     def _broken(self, lost: list[list[Item]], hanging: list[Item] | None = None) -> list[Outcome[Item, Result]]:
         """A worker died or hangs: end the others, and make everything that was under way suspect."""
         alone = len(lost) + len(self.running) == 1
-        # Every batch under way is lost with the pool; a hanging one is told apart by its time.
-        others = [batch for batch in self.running.values() if batch is not hanging]
         guilty = hanging if hanging is not None else lost[0] if alone else []
-        if hanging is None:
-            lost = lost + others
-            others = []
+        # Every batch under way is lost with the pool; a hanging one is told apart by its time.
+        lost = [*lost, *(batch for batch in self.running.values() if batch is not hanging)]
         self.running.clear()
         self._since.clear()
         self.pool.kill()
@@ -236,7 +232,7 @@ class _Window(Generic[Item, Result]):
                 outcomes.append(Outcome(item, None, f"{what}, {TRIES} times"))
             else:
                 again.append(item)
-        for batch in (*lost, *others):
+        for batch in lost:
             again += [item for item in batch if item not in guilty]
         self.suspects.extend(again)
         return outcomes

@@ -17,7 +17,7 @@ import httpx
 
 from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
-from mseg_wizard.files import sync_folder, write_atomically
+from mseg_wizard.files import sweep, sync_folder, write_atomically
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.tasks import checkout, setting
 from mseg_wizard.tasks.archives import members
@@ -80,8 +80,7 @@ def configure(ctx: Context) -> Generator[Progress, None, None]:
     file = (ctx.tree_folder / setting.CONFIG).resolve()
     yield Progress(f"writing {setting.NAME} into {file.name}")
     try:
-        for stale in file.parent.glob(f".{file.name}.*.tmp"):
-            stale.unlink()
+        sweep(file)
         before = file.read_bytes()
         after = setting.with_value(before, str(ctx.destination))
         if after != before:
