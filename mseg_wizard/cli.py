@@ -16,7 +16,8 @@ from mseg_wizard.log import log_to, no_core_dumps
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.status import MARKS, last_sign, overview
+from mseg_wizard.snapshot import published
+from mseg_wizard.status import MARKS, overview
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Journal, preferences, read_journal
 from mseg_wizard.tasks.web import Routes
@@ -163,7 +164,7 @@ def _status(args: argparse.Namespace) -> int:
     journal = read_journal(destination)
     if journal is None:
         raise Problem(f"No wizard has worked in {destination} yet.", "Name the destination with --dest.")
-    now = last_sign(destination)
+    now = published(destination)
     states = overview(steps, journal, now, lambda step: _lacks(step, journal))
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
@@ -173,10 +174,10 @@ def _status(args: argparse.Namespace) -> int:
     for step, state in zip(steps, states, strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
-    if now.get("running"):
-        print(f"working now: {now.get('doing', '')}")
-    elif now.get("problem"):
-        print(f"last stop: {now['problem']}")
+    for key in now.calls if now.running else ():
+        print(f"working now: {now.progress[key].doing}")
+    if now.problem and not now.running:
+        print(f"last stop: {now.problem}")
     for file in (file for file, record in journal.archives.items() if not record.get("as_published", True)):
         print(f"note: {file} is not the published archive")
     if journal.tree.get("pinned") == "no":

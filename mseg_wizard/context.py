@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +64,23 @@ class Context:
     vault: Vault
     options: Options = field(default_factory=Options)
     consents: set[str] = field(default_factory=set)
-    distrust: bool = False
-    """Set by the engine for the running call: files of an earlier run of it may be empty, because the power failed since."""
-    foreign: bool = False
-    """Set by the engine for the running call: what stands where it writes may be something else's; `adopt` settles that."""
     call: str = ""
-    """Key of the running call."""
+    """Key of the running call; this and the next three are each call's own, see `during`."""
+    distrust: bool = False
+    """Files of an earlier run of the call may be empty, because the power failed since."""
+    foreign: bool = False
+    """What stands where the call writes may be something else's; `adopt` settles that."""
     notes: list[str] = field(default_factory=list)
-    """Remarks of the running call; the engine hands them to the journal."""
+    """Remarks of the call; the engine hands them to the journal."""
     refusals: list[Refusal] = field(default_factory=list)
     offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Offers that were made in this session: key of the Consent → what it concerned."""
+    _trees: dict[tuple[Path, str], Tree] = field(default_factory=dict)
+    _pools: list[Pool] = field(default_factory=list)
+
+    def during(self, call: str, *, foreign: bool, distrust: bool) -> Context:
+        """What one call gets to see: everything as here and in common, but for what is its own; two calls may run side by side."""
+        return replace(self, call=call, foreign=foreign, distrust=distrust, notes=[])
 
     @property
     def destination(self) -> Path:
@@ -150,7 +155,7 @@ class Context:
                 self.store.answer(step.id, name, [row for row in value if row not in urls])
             else:
                 self.store.answer(step.id, name, value)
-        self.refusals = [refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()]
+        self.refusals[:] = [refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()]
         return where
 
     def refuse(self, step: str, why: str, values: Mapping[str, Secret | None]) -> None:
@@ -198,10 +203,6 @@ class Context:
     def tree_is_pinned(self) -> bool:
         return self.store.journal.tree.get("pinned") == "yes"
 
-    @cached_property
-    def _trees(self) -> dict[tuple[Path, str], Tree]:
-        return {}
-
     @property
     def tree(self) -> Tree:
         """The accepted mseg-api tree: class tables, lists, records."""
@@ -214,18 +215,16 @@ class Context:
         """Worker processes: the command line's number, else the form's, else one for each core that this process may use."""
         return self.options.workers or int(self.answer("prepare", "workers") or 0) or host.cores()
 
-    @cached_property
-    def _pool(self) -> Pool:
-        return Pool(self.workers, self.own / "workers.log")
-
     def pool(self) -> Pool:
         """The worker processes, started at first use."""
-        return self._pool
+        if not self._pools:
+            self._pools.append(Pool(self.workers, self.own / "workers.log"))
+        return self._pools[0]
 
     def close(self) -> None:
         """End the workers and release the lock."""
-        if "_pool" in self.__dict__:
-            self._pool.close()
+        for pool in self._pools:
+            pool.close()
         self.store.close()
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Container, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
+from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
-from mseg_wizard.files import write_json
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
+from mseg_wizard.snapshot import Snapshot, publish
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.sources import satisfied
 from mseg_wizard.tasks.table import TASKS
@@ -34,27 +35,82 @@ def waiting(step: Step, ctx: Context) -> list[str]:
 def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
     """Work through `steps` in order; returns when all are complete.
 
-    Yields where the running call stands. Raises Waiting where a step needs the user first, Problem where something went wrong.
+    Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the processors. Raises Waiting
+    where a step needs the user first, Problem where something went wrong; the newest progress is then that of the call that ended it.
     """
     checked: set[str] = set()
-    while (due := next_call(steps, ctx, checked)) is not None:
-        step, call = due
-        yield Progress(f"checking: {call.title}", call=call.key)
-        if call.key in ctx.store.journal.finished and not _missing(ctx, call):
-            checked.add(call.key)
-            yield Progress("complete", call=call.key)
+    lanes: dict[str, Generator[Progress, None, None]] = {}
+    newest: dict[str, Progress] = {}
+    with ExitStack() as ends:
+        while True:
+            for step, call in due(steps, checked, lanes):
+                work = _work(ctx, step, call)
+                newest[call.key] = Progress(call.title, call=call.key)
+                lanes[call.key] = work if len({_network(other) for other in step.calls}) == 1 else apart(work, newest[call.key])
+                ends.callback(lanes[call.key].close)
+            if not lanes:
+                return
+            for key, lane in list(lanes.items()):
+                try:
+                    newest[key] = next(lane)
+                except StopIteration:
+                    del lanes[key]
+                    checked.add(key)
+                except Exception:
+                    yield newest[key]
+                    raise
+                else:
+                    yield newest[key]
+
+
+def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -> Iterator[tuple[Step, Call]]:
+    """The order gate: which calls may begin, given those whose outputs were seen complete since this start and those under way.
+
+    All are of the first step that isn't complete, one at most for the network and one for the processors, each of them in the step's
+    order. A call waits for the earlier ones of its archive; one that has no archive, and is not the network's, for all earlier ones.
+    """
+    step = next((step for step in steps if any(call.key not in checked for call in step.calls)), None)
+    if step is None:
+        return
+    taken: set[bool] = set()
+    for number, call in enumerate(step.calls):
+        network = _network(call)
+        if call.key in checked or network in taken:
             continue
-        if lacks := waiting(step, ctx):
-            labels = ", ".join(step.field(name).label for name in lacks)
-            what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
-            raise Waiting(what, f"Fill in the form of step {step.id}.", step.id, lacks)
-        yield from start(ctx, call)
-        checked.add(call.key)
+        taken.add(network)
+        before = [other for other in step.calls[:number] if other.archive == call.archive or not (network or call.archive)]
+        if call.key not in begun and all(other.key in checked for other in before):
+            yield step, call
 
 
-def next_call(steps: Sequence[Step], ctx: Context, checked: set[str]) -> tuple[Step, Call] | None:
-    """The order gate: the first call, in the order of the steps, whose outputs were not seen complete since this start."""
-    return next(((step, call) for step in steps for call in step.calls if call.key not in checked), None)
+def apart(work: Generator[Progress, None, None], first: Progress) -> Generator[Progress, None, None]:
+    """`work`, advanced and closed by a thread of its own; yields its newest progress."""
+
+    def drive(job: Job) -> Progress:
+        progress = first
+        with closing(work):
+            for progress in work:
+                job.say(progress)
+        return progress
+
+    yield (yield from background(drive, first))
+
+
+def _network(call: Call) -> bool:
+    return call.task in TASKS and TASKS[call.task].network
+
+
+def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, None]:
+    """One call: nothing where its outputs are there, else what makes them."""
+    yield Progress(f"checking: {call.title}", call=call.key)
+    if call.key in ctx.store.journal.finished and not _missing(ctx, call):
+        yield Progress("complete", call=call.key)
+        return
+    if lacks := waiting(step, ctx):
+        labels = ", ".join(step.field(name).label for name in lacks)
+        what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
+        raise Waiting(what, f"Fill in the form of step {step.id}.", step.id, lacks)
+    yield from start(ctx, call)
 
 
 def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
@@ -63,9 +119,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         what = f"{call.title}: the step file asks for {call.task!r}, which is not in this version."
         raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard, or correct the step file.")
     store = ctx.store
-    ctx.call, ctx.notes = call.key, []
-    ctx.foreign = call.key not in store.journal.made
-    ctx.distrust = store.start(call.key)
+    ctx = ctx.during(call.key, foreign=call.key not in store.journal.made, distrust=store.start(call.key))
     began = time.monotonic()
     progress = Progress(call.title)
     log.info("%s: begins", call.key)
@@ -96,21 +150,6 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
 
 def _missing(ctx: Context, call: Call) -> list[str]:
     return TASKS[call.task].missing(ctx, **call.args) if call.task in TASKS else [call.title]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Where the run stands: what screens show and `status` prints. Never changes; the newest replaces the one before."""
-
-    running: bool = False
-    call: str = ""
-    progress: dict[str, Progress] = field(default_factory=dict)
-    """Newest progress of each call that ran in this run."""
-    problem: Problem | None = None
-    """Why it stopped; a Waiting where it needs the user; None while it runs, when it was stopped and when all is complete."""
-    crash: BaseException | None = None
-    """A bug of ours: anything that is no Problem."""
-    complete: bool = False
 
 
 class Runner:
@@ -145,11 +184,14 @@ class Runner:
     def _body(self) -> None:
         work = run(self._steps, self.ctx)
         end: dict[str, Any] = {}
-        written = 0.0
+        newest: dict[str, Progress] = {}
+        last, written = "", 0.0
         try:
             for progress in work:
-                newest = self.snapshot.progress | {progress.call: progress}
-                self.snapshot = Snapshot(running=True, call=progress.call, progress=newest)
+                last = progress.call
+                newest[last] = progress
+                under_way = tuple(key for key in newest if key not in self.ctx.store.journal.finished)
+                self.snapshot = Snapshot(running=True, calls=under_way or (last,), progress=dict(newest))
                 if time.monotonic() - written > 1:
                     self._publish()
                     written = time.monotonic()
@@ -169,20 +211,11 @@ class Runner:
         try:
             work.close()
         finally:
-            self.snapshot = replace(self.snapshot, running=False, **end)
+            self.snapshot = replace(self.snapshot, running=False, calls=(last,) if last else (), **end)
             self._publish()
 
     def _publish(self) -> None:
-        """For `status` and for wizards that only view: what is being done right now."""
-        snapshot = self.snapshot
-        progress = snapshot.progress.get(snapshot.call)
-        table = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "running": snapshot.running, "call": snapshot.call,
-                 "problem": str(snapshot.problem or snapshot.crash or ""), "waiting": isinstance(snapshot.problem, Waiting),
-                 "lacks": list(snapshot.problem.lacks) if isinstance(snapshot.problem, Waiting) and snapshot.problem.step else []}
-        if progress:
-            table |= {"doing": progress.doing, "done": progress.done, "total": progress.total, "unit": progress.unit, "rate": progress.rate,
-                      "awaits": progress.waiting}
         try:
-            write_json(self.ctx.own / "now.json", table, durable=False)
+            publish(self.snapshot, self.ctx.own)
         except OSError as error:  # a full disk must not end the work that could still stop cleanly
             log.warning("now.json: %s", error)

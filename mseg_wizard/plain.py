@@ -13,10 +13,11 @@ from pathlib import Path
 from types import FrameType
 
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.engine import Runner, Snapshot
+from mseg_wizard.engine import Runner
 from mseg_wizard.log import LOG, redact
 from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
@@ -195,7 +196,7 @@ class _Lines:
     def show(self, snapshot: Snapshot) -> None:
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
-            if call == snapshot.call and snapshot.running and call in self._said and not due:
+            if call in snapshot.calls and snapshot.running and call in self._said and not due:
                 continue
             line = _line(self._titles[call], progress)
             if self._said.get(call) != line:

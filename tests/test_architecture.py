@@ -20,7 +20,7 @@ LAYERS = (
     ("step", "log"),
     ("background", "store", "vault", "labels"),
     ("pool", "worker", "tasks.archives", "tasks.members", "tasks.reading", "tasks.tars", "tasks.web", "tasks.zips"),
-    ("links",),
+    ("links", "snapshot"),
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
     ("engine", "status", "opening"),

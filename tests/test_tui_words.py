@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.engine import Snapshot
 from mseg_wizard.progress import Progress
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tui.outlook import left, usually
@@ -82,7 +82,7 @@ def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:
 def test_what_is_left_follows_what_this_machine_took() -> None:
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usually(DOWNLOAD)})
     assert left([STEP], journal, Snapshot()) == pytest.approx(2 * usually(OTHER))
-    running = Snapshot(running=True, call=OTHER.key, progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
+    running = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
     assert left([STEP], journal, running) == pytest.approx(3000)
 
 

@@ -15,6 +15,8 @@ class Task:
 
     run: Callable[..., Generator[Progress, None, None]]
     missing: Callable[..., list[str]]
+    network: bool = False
+    """It waits for the network or for people, and hardly computes: it may run beside one that does."""
 
 
 TASKS = {
@@ -22,8 +24,8 @@ TASKS = {
     "configure": Task(tree.configure, tree.configure_missing),
     "install": Task(install.install, install.install_missing),
     "space": Task(space.space, space.space_missing),
-    "expect": Task(expect.expect, expect.expect_missing),
-    "download": Task(download.download, download.download_missing),
+    "expect": Task(expect.expect, expect.expect_missing, network=True),
+    "download": Task(download.download, download.download_missing, network=True),
     "extract": Task(extract.extract, extract.extract_missing),
     "remap": Task(remap.remap, remap.remap_missing),
     "relabel": Task(relabel.relabel, relabel.relabel_missing),

@@ -93,7 +93,7 @@ class Forms(View):
             try:
                 if path is None:
                     raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
-                if self.session.snapshot.running:
+                if self.session.working:
                     raise Problem("The work goes on in another folder.", "Stop it first (F6).")
                 self.say("Opening …")
                 await asyncio.to_thread(self.session.open, path)

@@ -107,7 +107,7 @@ class Wizard(App[None]):
 
     async def _leave(self) -> None:
         runner = self.session.runner
-        if runner and self.session.snapshot.running:
+        if runner and self.session.working:
             self.main.stopping = True
             runner.stop()
         await self.main.flush()
@@ -126,7 +126,7 @@ class Wizard(App[None]):
             self.run_worker(self._quit())
 
     async def _quit(self) -> None:
-        if self.session.snapshot.running:
+        if self.session.working:
             text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume_command(self.session.destination)}"
             ask = Ask("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)

@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Button, ContentSwitcher, OptionList
 
 from mseg_wizard.context import Consent
-from mseg_wizard.engine import Snapshot
 from mseg_wizard.progress import Waiting, printable
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui.answers import Forms
 from mseg_wizard.tui.chrome import HelpPane, Steps
 from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
@@ -68,7 +68,7 @@ class Main(Forms):
             self.look()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        running, viewer = self.session.snapshot.running, self.session.viewer
+        running, viewer = self.session.working, self.session.viewer
         if action == "run":
             return None if running or (viewer and not self.session.released) else True
         if action == "stop":
@@ -96,7 +96,7 @@ class Main(Forms):
 
     def _start(self) -> None:
         runner = self.session.runner
-        if runner is None or self.session.snapshot.running:
+        if runner is None or self.session.working:
             return
         self.say("")
         self._waits, self._was_open, self._later = None, False, None
@@ -107,7 +107,7 @@ class Main(Forms):
         self.draw()
 
     def action_stop(self) -> None:
-        if self.session.runner and self.session.snapshot.running:
+        if self.session.runner and self.session.working:
             self.stopping = True
             self.session.runner.stop()
             self.refresh_bindings()
@@ -117,8 +117,7 @@ class Main(Forms):
 
     async def _tick(self) -> None:
         snapshot = self.session.snapshot
-        at = snapshot.progress.get(snapshot.call)
-        awaits = snapshot.call if snapshot.running and at and at.waiting else ""
+        awaits = snapshot.awaits
         if awaits and awaits != self._awaited:
             self.app.bell()
         self._awaited = awaits or ("" if not snapshot.running else self._awaited)
@@ -194,7 +193,7 @@ class Main(Forms):
     def looked(self) -> None:
         """Start again where the work waited for exactly what is there by now."""
         waits = self._waits
-        if waits is None or not waits.step or self.session.snapshot.running or self.session.viewer:
+        if waits is None or not waits.step or self.session.working or self.session.viewer:
             return
         if self.found.lacks.get(waits.step):
             self._was_open = True
@@ -202,7 +201,7 @@ class Main(Forms):
             self._start()
 
     async def _look_for_arrivals(self) -> None:
-        if self._waits and not self.session.snapshot.running:
+        if self._waits and not self.session.working:
             self.look()
 
     def _watch(self) -> None:

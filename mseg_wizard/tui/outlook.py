@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mseg_wizard.engine import Snapshot
+from mseg_wizard.progress import Progress
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.store import Journal
+from mseg_wizard.tasks.table import TASKS
 
 DOWNLOAD, DISK = 15e6, 120e6
 """Bytes per second that the public servers give to one connection, and that an archive is unpacked with."""
@@ -18,27 +20,29 @@ SURE = 20.0
 
 def left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
     """Seconds of work left in all steps; None until something was measured, and when all is done. Waiting for people is not in it."""
-    calls = [call for step in steps for call in step.calls]
     spent: dict[str, float] = {}
     usual: dict[str, float] = {}
-    todo: dict[str, float] = {}
-    for call in calls:
-        share = _share(call, journal, snapshot)
-        seconds = journal.seconds.get(call.key, 0.0)
-        progress = snapshot.progress.get(call.key)
-        if call.key == snapshot.call and progress and progress.rate and progress.eta is not None:
-            todo["now"] = progress.eta
-            usual[call.task] = usual.get(call.task, 0.0) + usually(call) * share
-            spent[call.task] = spent.get(call.task, 0.0) + progress.done / progress.rate
-            continue
-        if seconds and share == 1.0:
-            usual[call.task] = usual.get(call.task, 0.0) + usually(call)
-            spent[call.task] = spent.get(call.task, 0.0) + seconds
-        todo[call.task] = todo.get(call.task, 0.0) + usually(call) * (1.0 - share)
-    if sum(spent.values()) < SURE or not any(todo.values()):
+    for step in steps:
+        for call in step.calls:
+            share, seconds = _share(call, journal, snapshot), journal.seconds.get(call.key, 0.0)
+            if now := _under_way(call, snapshot):
+                seconds = now.done / (now.rate or 1.0)
+            if now or (seconds and share == 1.0):
+                usual[call.task] = usual.get(call.task, 0.0) + usually(call) * share
+                spent[call.task] = spent.get(call.task, 0.0) + seconds
+    if sum(spent.values()) < SURE:
         return None
     factor = {task: spent[task] / usual[task] for task in spent if spent[task] >= SURE and usual[task] > 0}
-    return sum(seconds * factor.get(task, 1.0) for task, seconds in todo.items())
+    total = 0.0
+    for step in steps:
+        # What the network brings and what the processors do run beside each other: the slower of the two counts.
+        lanes = {True: 0.0, False: 0.0}
+        for call in step.calls:
+            now = _under_way(call, snapshot)
+            rest = usually(call) * (1.0 - _share(call, journal, snapshot)) * factor.get(call.task, 1.0)
+            lanes[call.task in TASKS and TASKS[call.task].network] += (now.eta or 0.0) if now else rest
+        total += max(lanes.values())
+    return total or None
 
 
 def usually(call: Call) -> float:
@@ -54,3 +58,9 @@ def _share(call: Call, journal: Journal, snapshot: Snapshot) -> float:
         return 1.0
     progress = snapshot.progress.get(call.key)
     return min(1.0, progress.done / progress.total) if progress and progress.total else 0.0
+
+
+def _under_way(call: Call, snapshot: Snapshot) -> Progress | None:
+    """The progress of a call that runs at a known rate."""
+    progress = snapshot.progress.get(call.key) if snapshot.running and call.key in snapshot.calls else None
+    return progress if progress and progress.rate and progress.eta is not None else None

@@ -15,11 +15,11 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mseg_wizard.engine import Snapshot
 from mseg_wizard.log import redact
 from mseg_wizard.progress import Waiting, printable
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
-from mseg_wizard.step import Call, Link, Step
+from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.form import FieldRow, reflowed
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.words import STATES, STYLES, call_line, call_state
@@ -76,7 +76,7 @@ class Tasks(Vertical):
     def show(self, snapshot: Snapshot) -> None:
         width = max(20, self.size.width or self.app.size.width - 34)
         for call in self._step.calls:
-            state, progress = self._state(call, snapshot), snapshot.progress.get(call.key)
+            state, progress = call_state(call, snapshot, self._session.journal), snapshot.progress.get(call.key)
             notes = tuple(self._session.journal.notes.get(call.key, ()))
             drawn = (state, progress, notes, width)
             if self._drawn.get(call.key) != drawn:
@@ -86,13 +86,6 @@ class Tasks(Vertical):
                 for note in notes[:SHOWN_NOTES]:
                     content += Content.styled(f"\n    note: {printable(redact(note), 300)}", "dim")
                 self._lines[call.key].update(content)
-
-    def _state(self, call: Call, snapshot: Snapshot) -> str:
-        if self._session.viewer:
-            sign = self._session.sign
-            if sign.get("call") == call.key and sign.get("running"):
-                return "running"
-        return call_state(call, snapshot, self._session.journal)
 
 
 class StepPane(VerticalScroll, can_focus=False):

@@ -12,9 +12,9 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.engine import Snapshot
 from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Progress, Waiting, duration, size
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
 from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
@@ -118,23 +118,24 @@ class View(Screen[None]):
     def _draw_now(self, snapshot: Snapshot) -> None:
         now = self.query_one("#now", Say)
         width = max(30, self.size.width - 2)
-        progress, key, running = snapshot.progress.get(snapshot.call), snapshot.call, snapshot.running
-        if self.session.viewer:
-            sign = self.session.sign
-            key, running = str(sign.get("call") or ""), bool(sign.get("running"))
-            progress = Progress(
-                str(sign.get("doing") or ""), int(sign.get("done") or 0), sign.get("total"), str(sign.get("unit") or ""), sign.get("rate")
-            )
-        now.display = running
-        if not running:
-            return
-        owner = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
-        title = next((call.title for call in owner.calls if call.key == key), "") if owner else ""
-        mark = MARKS["waiting" if progress and progress.waiting else "running"]
-        head = f"{mark} {owner.number if owner else ''} {title}: {shown(progress.doing) if progress else ''}"
-        # A download's line is only cut; what waits for the user must be read to its end.
-        self.untold = shown(progress.doing) if progress and not progress.total and len(head) > width else ""
-        now.say(fit(head, width) + "\n    " + (standing(progress, width - 4) if progress else "–"))
+        now.display = snapshot.running
+        self.untold = ""
+        lines: list[str] = []
+        for key in snapshot.calls if snapshot.running else ():
+            progress = snapshot.progress.get(key, Progress("–"))
+            step = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
+            title = next((call.title for call in step.calls if call.key == key), "") if step else ""
+            head = f"{MARKS['waiting' if progress.waiting else 'running']} {step.number if step else ''} {title}"
+            if len(snapshot.calls) > 1:  # a line for each, in the room of one
+                head = fit(head, width // 2)
+                lines.append(f"{head}  {standing(progress, width - len(head) - 2)}")
+                continue
+            head += f": {shown(progress.doing)}"
+            # A download's line is only cut; what waits for the user must be read to its end.
+            if not progress.total and len(head) > width:
+                self.untold = shown(progress.doing)
+            lines += [fit(head, width), "    " + standing(progress, width - 4)]
+        now.say("\n".join(lines))
 
     def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
         done = sum(state.state == "done" for state in states)
@@ -162,9 +163,9 @@ class View(Screen[None]):
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
-            at = snapshot.progress.get(snapshot.call)
-            if at and at.waiting and (step := self.step_of(snapshot.call)):
-                return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {shown(at.doing)}", "bold $warning"
+            if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
+                doing = shown(snapshot.progress[snapshot.awaits].doing)
+                return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}", "bold $warning"
             if self.untold:
                 return self.untold, "bold"
             again = f"start again to go on: {resume_command(session.destination)}"

@@ -13,10 +13,11 @@ from typing import Any
 import platformdirs
 
 from mseg_wizard.context import Context, check_answer
-from mseg_wizard.engine import Runner, Snapshot, waiting
+from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.links import LINK
-from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.status import StepState, last_sign, overview
+from mseg_wizard.progress import Problem
+from mseg_wizard.snapshot import Snapshot, published
+from mseg_wizard.status import StepState, overview
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal, working
 from mseg_wizard.tui.words import masked
@@ -78,7 +79,7 @@ class Session:
         self.drafted = False
         """Did the user type answers that have no journal yet?"""
         self.journal = Journal()
-        self.sign: Mapping[str, Any] = {}
+        self._seen = Snapshot()
         """Of a viewer: what the working wizard published last."""
         for step in self.steps:
             for name, value in (preset or {}).get(step.id, {}).items():
@@ -87,7 +88,13 @@ class Session:
 
     @property
     def snapshot(self) -> Snapshot:
-        return self.runner.snapshot if self.runner else Snapshot()
+        """Where this wizard's run stands, or that of the wizard that is viewed."""
+        return self.runner.snapshot if self.runner else self._seen
+
+    @property
+    def working(self) -> bool:
+        """Does this wizard work, itself?"""
+        return bool(self.runner) and self.snapshot.running
 
     @property
     def log(self) -> Path:
@@ -119,7 +126,7 @@ class Session:
         """
         destination = destination.expanduser().absolute()
         if self.viewer and self.released:  # free again: another wizard may still come first
-            self.viewer, self.released, self.locked, self.sign = False, False, "", {}
+            self.viewer, self.released, self.locked, self._seen = False, False, "", Snapshot()
         if self.viewer:
             self.destination = destination
             self.watch()
@@ -216,15 +223,14 @@ class Session:
 
     def states(self, survey: Survey) -> list[StepState]:
         """Every step's state; quick, so it may be asked on the screen's own thread."""
-        now = self.sign if self.viewer else _sign(self.snapshot)
-        return overview(self.steps, self.journal, now, lambda step: survey.lacks.get(step.id, ()))
+        return overview(self.steps, self.journal, self.snapshot, lambda step: survey.lacks.get(step.id, ()))
 
     def watch(self) -> None:
         """For viewers: read what the working wizard wrote; a journal that is just being replaced is read next time."""
         if self.destination:
             with suppress(Problem):
                 self.journal = read_journal(self.destination) or Journal()
-            self.sign = last_sign(self.destination)
+            self._seen = published(self.destination)
             self.released = bool(self.locked) and not working(self.destination)
 
     def free(self) -> int | None:
@@ -293,18 +299,6 @@ class Session:
             return f"{masked(draft.reveal())}, kept in memory until a destination is chosen" if isinstance(draft, Secret) else ""
         secret = self.ctx.secret(step.id, item.name)
         return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
-
-
-def _sign(snapshot: Snapshot) -> Mapping[str, Any]:
-    """A snapshot in the words of status.last_sign."""
-    progress = snapshot.progress.get(snapshot.call)
-    table: dict[str, Any] = {
-        "running": snapshot.running,
-        "call": snapshot.call,
-        "problem": snapshot.problem or snapshot.crash,
-        "waiting": isinstance(snapshot.problem, Waiting),
-    }
-    return table | ({"done": progress.done, "total": progress.total, "unit": progress.unit, "awaits": progress.waiting} if progress else {})
 
 
 def _revealed(value: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from mseg_wizard.engine import Snapshot
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS
 from mseg_wizard.step import Call
 from mseg_wizard.store import Journal
@@ -63,7 +63,7 @@ def standing(progress: Progress, width: int) -> str:
 
 def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
     """One of status.STATES for one task's line."""
-    if snapshot.call == call.key:
+    if call.key in snapshot.calls:
         if snapshot.running:
             progress = snapshot.progress.get(call.key)
             return "waiting" if progress and progress.waiting else "running"
