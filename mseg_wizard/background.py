@@ -64,8 +64,8 @@ class Job:
                 abort()
 
 
-def background(work: Callable[[Job], T], first: Progress) -> Generator[Progress, None, T]:
-    """Run `work` in a thread; yields its newest Progress five times a second and returns its result, or raises what it raised.
+def background(work: Callable[[Job], T], first: Progress, every: float = POLL) -> Generator[Progress, None, T]:
+    """Run `work` in a thread; yields its newest Progress `every` so many seconds and returns its result, or raises what it raised.
 
     Closing the generator calls the thread's aborts and joins it.
     """
@@ -84,7 +84,7 @@ def background(work: Callable[[Job], T], first: Progress) -> Generator[Progress,
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(POLL)
+            thread.join(every)
             yield job.latest
     finally:
         job.stop()

@@ -21,6 +21,10 @@ from mseg_wizard.tasks.table import TASKS
 log = logging.getLogger("mseg_wizard")
 
 
+BESIDE = 0.05
+"""Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
+
+
 def waiting(step: Step, ctx: Context) -> list[str]:
     """Names of the fields that `step` still needs before it can start; empty when it can."""
     return [
@@ -93,7 +97,7 @@ def apart(work: Generator[Progress, None, None], first: Progress) -> Generator[P
                 job.say(progress)
         return progress
 
-    yield (yield from background(drive, first))
+    yield (yield from background(drive, first, BESIDE))
 
 
 def _network(call: Call) -> bool:
