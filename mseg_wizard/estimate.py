@@ -95,11 +95,14 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
 
 
 def needs(changes: Sequence[Change]) -> list[Need]:
-    """The largest need at any time, for each file system: archives and what came out of them are there together, for a while."""
+    """The largest need at any time, for each file system: archives and what came out of them are there together, for a while.
+
+    A step's downloads may run ahead of everything else in it, as far as its last.
+    """
     rooms: dict[int, tuple[str, Room]] = {}
     now: dict[int, tuple[int, int]] = {}
     most: dict[int, tuple[int, int]] = {}
-    for change in changes:
+    for change in sorted(changes, key=lambda change: (change.step.number, not change.fetched)):
         room = free(change.place)
         before, _ = rooms.get(room.device, (str(change.place), room))
         rooms[room.device] = os.path.commonpath((before, change.place)), room
