@@ -9,20 +9,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NoReturn
 
 from mseg_wizard import __version__, pool
 from mseg_wizard.context import Context, Options
-from mseg_wizard.log import log_to, no_core_dumps
+from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
-from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
+from mseg_wizard.plain import Exit, complain, exit_code, guided, shown, unattended
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.snapshot import published
 from mseg_wizard.status import MARKS, overview
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Journal, preferences, read_journal
 from mseg_wizard.tasks.web import Routes
-from mseg_wizard.vault import PRACTICE_SERVICE
+from mseg_wizard.vault import PRACTICE_SERVICE, take_environment
 from mseg_wizard.wipe_command import wipe
+from mseg_wizard.wiping import declared
 
 CONSENTS = ("again", "remake", "leftovers")
 """What the names begin with that a waiting run gives, for --allow."""
@@ -44,12 +46,14 @@ works there, 130/143/129 stopped by Ctrl+C, SIGTERM or hang-up. Starting again a
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `mseg-wizard` command; returns its exit code."""
-    os.environ.pop("TEXTUAL_LOG", None)  # it would record every key, passwords included
+    for name in ("TEXTUAL_LOG", "TEXTUAL"):  # they would record every key, passwords included, or send it to a development console
+        os.environ.pop(name, None)
     no_core_dumps()
     parser = _parser()
     args = parser.parse_args(argv)
     started_with(sys.argv[1:] if argv is None else argv)
     try:
+        take_environment(declared(load()))
         return int(args.command(args))
     except Usage as problem:
         complain(problem)
@@ -62,10 +66,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.DONE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except Exception as bug:  # Python would print its message, which may quote what was typed
+        complain(bug, log_crash())
+        return Exit.FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains as the rest does: what is wrong may be an address with a password in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(shown(message))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mseg-wizard", parents=[_work_options()], epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes.",
     )
@@ -74,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_guided)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def command(name: str, text: str, *parents: _Parser) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, parents=parents, help=text, description=text)
         for action in sub._actions:  # an option that is absent after the command must not hide the one before it
             if action.dest != "help":
@@ -108,14 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _destination_option() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _destination_option() -> _Parser:
+    options = _Parser(add_help=False)
     options.add_argument("--dest", type=Path, metavar="DIR", help="MSEG_DST_DIR: the folder that will hold mseg_dataset/")
     return options
 
 
-def _work_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False, parents=[_destination_option()])
+def _work_options() -> _Parser:
+    options = _Parser(add_help=False, parents=[_destination_option()])
     add = options.add_argument
     add("--answers", type=Path, metavar="FILE", help="TOML with one table per step and one key per field")
     add("--mirror", metavar="DIR_OR_URL", help="take archives by file name from here, and mseg-api/ or mseg-api.zip; it is never changed")

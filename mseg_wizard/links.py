@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,9 +16,10 @@ import httpx
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.tasks.archives import check_layout
-from mseg_wizard.tasks.web import expiry
+from mseg_wizard.tasks.web import address, expiry
 
 LINK = ("http://", "https://")
+SCHEME = re.compile("^https?://", re.IGNORECASE)
 OTHER_NAMES = {"mapillary-vistas-dataset_public_v1.1.zip": ("mapillary-vistas-dataset_public_v1.2.zip",)}
 """Archive → names under which a link may bring one that serves as well: MSeg's authors say so of version 1.2."""
 WANTED = "Give the path of a file or folder on this machine, or a link that begins with https:// or http://."
@@ -36,6 +36,11 @@ class NotNow(Problem):
 def one_line(text: str) -> str:
     """A pasted value: wrapped lines joined, blanks at the ends and control characters dropped."""
     return "".join(c for line in text.splitlines() for c in line.strip() if c.isprintable())
+
+
+def is_link(text: str) -> bool:
+    """Is this, or will this become, a link? However it is written, and whatever was pasted around it: links are kept like passwords."""
+    return _unwrapped(text).startswith(LINK)
 
 
 def check_of(step: Step, item: Field) -> Check | None:
@@ -83,16 +88,24 @@ def check_email(step: Step, item: Field, value: str) -> str:
     return text
 
 
+def check_tree(step: Step, item: Field, value: str) -> str:
+    """Where mseg-api is: no link, which may hold a token and would stand in the journal."""
+    if is_link(value):
+        what = f"{step.id}.{item.name} is a link; the tree is fetched from MSeg's own place, or from a mirror."
+        raise Problem(what, "Write “fetch”, or the path of a folder or zip on this machine.")
+    return one_line(value)
+
+
 def check_sources(step: Step, rows: Sequence[str]) -> list[str]:
     """The rows of a step's `archives`: folders, files of the right inner layout, links that lead to one of its archives.
 
     Paths come back absolute. Raises NotNow where one is not there or a link has expired.
     """
     alone = len(step.archives) == 1 and len(rows) == 1
-    return [_source_link(step, row, alone) if row.lower().startswith(LINK) else _source_path(step, row, alone) for row in rows]
+    return [_source_link(step, row, alone) if is_link(row) else _source_path(step, row, alone) for row in rows]
 
 
-FIELD_CHECKS: dict[str, Check] = {"scannet.base_url": check_base_url, "wilddash.username": check_email}
+FIELD_CHECKS: dict[str, Check] = {"scannet.base_url": check_base_url, "wilddash.username": check_email, "prepare.mseg_api": check_tree}
 """`step.field` → its own check; fields of kind `url` have check_link."""
 
 
@@ -133,14 +146,13 @@ def _names(step: Step) -> str:
 
 def _unwrapped(text: str) -> str:
     """A link without what mail programs, shells and consoles put around and into it."""
-    return "".join(one_line(text).split()).strip("<>\"'`").replace("&amp;", "&")
+    bare = "".join(one_line(text).split()).strip("<>\"'`").replace("&amp;", "&")
+    return SCHEME.sub(lambda found: found[0].lower(), bare)
 
 
 def _url(text: str, where: str) -> httpx.URL:
-    with suppress(httpx.InvalidURL, UnicodeError):
-        url = httpx.URL(text)
-        if url.scheme in ("http", "https") and url.host and "%" not in url.host:
-            return url
+    if url := address(text):
+        return url
     raise Problem(f"{where} is no link.", "Paste an address that begins with https:// or http://.")
 
 
@@ -160,8 +172,8 @@ def _not_expired(url: httpx.URL, where: str) -> None:
 def _base_url(text: str) -> str:
     """What BASE_URL is set to; empty where it isn't. Commented lines don't count, where there are lines: pasting may have joined them."""
     before = r"^[^#\n]*?\b" if "\n" in text.strip() else ""
-    found = re.search(before + r"BASE_URL\s*=\s*(['\"])\s*(.+?)\s*\1", text, re.MULTILINE)
-    return found[2] if found else ""
+    found = re.search(before + r"BASE_URL\s*=\s*(?:'([^'\n]+)'|\"([^\"\n]+)\")", text, re.MULTILINE)
+    return (found[1] or found[2]).strip() if found else ""
 
 
 def _script(text: str, where: str) -> str:

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import logging
 import re
 import resource
+import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import platformdirs
 
 LOG = "log.txt"
-QUERY = re.compile(r"(https?://[^\s?#'\"]+)[?#][^\s'\"]*")
-USERINFO = re.compile(r"(https?://)[^\s/@]+@")
+QUERY = re.compile(r"(https?://[^\s?#'\"]+)[?#][^\s'\"]*", re.IGNORECASE)
+USERINFO = re.compile(r"(https?://)[^\s/?#'\"]*@", re.IGNORECASE)
+LEAST = 6
+"""Characters of a secret that is looked for: shorter ones are in everything."""
+
+_hidden: frozenset[str] = frozenset()
+
+
+def hide(value: str) -> None:
+    """Have this left out of every line from now on, as it is and as it would stand in a form, a query, JSON or a Python string.
+
+    A message that quotes it is a bug of ours or of a library's: this is the net below. Values that would mangle plain text are not
+    looked for: short ones, and those of a few letters alone.
+    """
+    global _hidden
+    if len(value) >= 2 * LEAST or (len(value) >= LEAST and not value.isalpha()):
+        _hidden |= {value}
 
 
 def redact(text: str) -> str:
-    """`text` without query strings, fragments and user names in its links: where links carry their secrets."""
-    return USERINFO.sub(r"\1", QUERY.sub(r"\1?…", text))
+    """`text` without query strings, fragments and user names in its links, where links carry their secrets, and without known secrets."""
+    text = USERINFO.sub(r"\1", QUERY.sub(r"\1?…", text))
+    return known.sub("…", text) if (known := _known(_hidden)) else text
+
+
+@lru_cache(maxsize=1)
+def _known(values: frozenset[str]) -> re.Pattern[str] | None:
+    spelt = (str, quote, lambda text: quote(text, ""), quote_plus, lambda text: json.dumps(text)[1:-1], lambda text: repr(text)[1:-1])
+    forms = {form(value.encode("utf-8", "replace").decode()) for value in values for form in spelt}
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), re.IGNORECASE) if forms else None
 
 
 class Redacted(logging.Formatter):
@@ -47,7 +75,25 @@ def log_to(folder: Path | None) -> Path:
     return path
 
 
+def log_crash() -> Path:
+    """Log the exception that is being handled; returns the file."""
+    files = [handler for handler in logging.getLogger().handlers if isinstance(handler.formatter, Redacted)]
+    path = Path(files[0].baseFilename) if files and isinstance(files[0], logging.FileHandler) else log_to(None)
+    logging.getLogger("mseg_wizard").exception("unexpected")
+    return path
+
+
 def no_core_dumps() -> None:
-    """A core file would hold every secret of this process."""
+    """A core file would hold every secret of this process; nor may other programs of the same user look into it.
+
+    Where cores are handed to a program (apport, systemd-coredump) the limit of their size does not count, but being undumpable does.
+    """
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+_SET_DUMPABLE = 4
+"""Of sys/prctl.h."""

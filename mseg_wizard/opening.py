@@ -12,7 +12,7 @@ from typing import Any
 
 from mseg_wizard.context import Context, Options, check_answer
 from mseg_wizard.links import NotNow
-from mseg_wizard.log import log_to
+from mseg_wizard.log import log_to, redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Step
 from mseg_wizard.store import Store, prefer, remember_id
@@ -72,7 +72,8 @@ def resume_command(destination: Path | None) -> str:
         return "mseg-wizard practice   (it begins anew)"
     named = any(word.partition("=")[0] == "--dest" for word in _command)
     there = ["--dest", str(destination)] if destination and not named else []
-    return shlex.join(["mseg-wizard", *(printable(word, 1000) for word in (*_command, *there))])
+    # What a mirror's address holds besides its place is shown nowhere: who gave it knows what stands where the … is.
+    return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_command, *there))])
 
 
 _command: list[str] = []

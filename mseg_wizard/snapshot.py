@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.files import write_json
+from mseg_wizard.log import redact
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import OWN, working
 
@@ -52,7 +53,7 @@ def publish(snapshot: Snapshot, own: Path) -> None:
         "calls": [asdict(snapshot.progress[key]) for key in snapshot.calls if key in snapshot.progress],
     }
     if problem:
-        table["problem"] = {"what": problem.what, "do": problem.do}
+        table["problem"] = {"what": redact(problem.what), "do": redact(problem.do)}
     if isinstance(problem, Waiting):
         table["waits"] = {"step": problem.step, "lacks": list(problem.lacks) if problem.step else []}
     write_json(own / FILE, table, durable=False)

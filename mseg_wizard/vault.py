@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import keyring
 from keyring.backends.chainer import ChainerBackend
+
+from mseg_wizard.log import hide
 
 SERVICE = "mseg-wizard"
 PRACTICE_SERVICE = "mseg-wizard-practice"
@@ -35,6 +42,9 @@ UNFIT = {
 """Modules of backends that are not asked, and why. keyrings.alt would also ask for a password on the terminal."""
 
 T = TypeVar("T")
+
+_taken: dict[str, str] = {}
+"""Variables that were taken out of the environment, see take_environment."""
 
 
 class Secret:
@@ -99,7 +109,7 @@ class Vault:
     """
 
     def __init__(self, destination_id: str, *, backend: Backend | None = keyring, service: str = SERVICE,
-                 environment: Mapping[str, str] = os.environ) -> None:
+                 environment: Mapping[str, str] = ChainMap(_taken, os.environ)) -> None:
         self._id = destination_id
         self._backend = backend
         self._service = service
@@ -113,12 +123,15 @@ class Vault:
     def get(self, step: str, field: str) -> Secret | None:
         """The secret, or None where nothing is stored."""
         name = f"{step}.{field}"
-        if (value := self._memory.get(name)) is not None:
-            return Secret(value)
-        if name not in self._entered and (value := self._environment.get(variable(step, field))):
-            return Secret(value)
-        stored = self._remembered(name)
-        return Secret(stored) if stored else None
+        value = self._memory.get(name)
+        if value is None and name not in self._entered:
+            value = self._environment.get(variable(step, field)) or None
+        if value is None:
+            value = self._remembered(name) or None
+        if value is None:
+            return None
+        _hide(name, value)
+        return Secret(value)
 
     def put(self, step: str, field: str, secret: Secret) -> str:
         """Store a secret; returns where it is kept, in words for the screen.
@@ -126,6 +139,7 @@ class Vault:
         Read back before it counts as stored: a keyring may accept everything and keep nothing.
         """
         name, value = f"{step}.{field}", secret.reveal()
+        _hide(name, value)
         self._forget(name)
         self._entered.add(name)
         self._stored(name)  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
@@ -259,3 +273,39 @@ def _in_use(backend: Backend) -> Backend:
 def variable(step: str, field: str) -> str:
     """The environment variable that may hold a secret."""
     return ENVIRONMENT.get(f"{step}.{field}", f"MSEG_WIZARD_{step}_{field}".upper().replace("-", "_"))
+
+
+def take_environment(names: Iterable[tuple[str, str]]) -> None:
+    """Take the secrets of these (step, field) pairs out of the environment, for this process alone to keep.
+
+    What it starts then never has them, and the block that the system shows of a process (`ps e`, /proc/<pid>/environ) is overwritten.
+    """
+    for step, field in names:
+        name = variable(step, field)
+        if value := os.environ.get(name):
+            _taken[name] = value
+            _overwrite(name, value)
+            del os.environ[name]
+
+
+def _overwrite(name: str, value: str) -> None:
+    with suppress(OSError, AttributeError):  # another C library
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype = ctypes.c_void_p
+        if place := getenv(os.fsencode(name)):
+            ctypes.memset(place, 0, len(os.fsencode(value)))
+
+
+def _hide(name: str, value: str) -> None:
+    """Keep a secret out of the log. User names and hosts are in half of all paths and open nothing."""
+    if name.endswith(".username"):
+        if not value.isalnum() and value not in str(Path.home()):
+            hide(value)
+        return
+    for line in value.splitlines():
+        hide(line)
+        with suppress(ValueError):  # no address
+            parts = urlsplit(line)
+            hide(parts.query)
+            if name.endswith(".base_url"):
+                hide(parts.path.strip("/"))

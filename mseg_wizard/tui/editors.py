@@ -16,7 +16,7 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mseg_wizard.links import LINK, one_line
+from mseg_wizard.links import LINK, is_link, one_line
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
@@ -297,7 +297,7 @@ class Sources(Vertical):
             self._refresh()
 
     def add(self, rows: list[str]) -> None:
-        new = [Secret(row) if row.startswith(LINK) else row for row in rows]
+        new = [Secret(row) if is_link(row) else row for row in rows]
         self.rows = (*self.rows, *(row for row in new if row not in self.rows))
         self._refresh()
 
@@ -351,11 +351,22 @@ class SourceLine(Line):
 
     def take(self, text: str) -> None:
         rows = pasted_rows(text)
-        if self.value or (len(rows) < 2 and not text.strip().startswith(LINK)):
+        if self.value or (len(rows) < 2 and not is_link(text)):
             super().take(text)
             return
         self.query_ancestor(Sources).add(rows)
         self.post_message(Given())
 
     def on_input_changed(self) -> None:
-        self.password = self.value.lstrip().startswith(LINK)
+        self.password = is_link(self.value)
+
+    def action_copy(self) -> None:
+        """A link is a secret here as everywhere; a path may be copied."""
+        if not self.password:
+            super().action_copy()
+
+    def action_cut(self) -> None:
+        if self.password:
+            self.delete_selection()
+        else:
+            super().action_cut()

@@ -14,7 +14,7 @@ import platformdirs
 
 from mseg_wizard.context import Context, check_answer
 from mseg_wizard.engine import Runner, waiting
-from mseg_wizard.links import LINK
+from mseg_wizard.links import is_link
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import Snapshot, published
 from mseg_wizard.status import StepState, overview
@@ -273,7 +273,7 @@ class Session:
         item = step.field(name)
         if item.kind == "sources":
             rows = value.splitlines() if isinstance(value, str) else value
-            value = [Secret(row) if isinstance(row, str) and row.startswith(LINK) else row for row in rows]
+            value = [Secret(row) if isinstance(row, str) and is_link(row) else row for row in rows]
         elif item.secret and isinstance(value, str):
             value = Secret(value)
         self.drafts.setdefault(step.id, {})[name] = value
