@@ -35,7 +35,7 @@ def read_colors(path: Path | str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] 
     found = _read(path)
     if found.header.color == PALETTE:
         pixels, palette = _samples(path, found), np.frombuffer(found.palette, np.uint8)
-        if palette.size % 3 or int(pixels.max()) >= palette.size // 3:
+        if palette.size % 3 or palette.size > 3 * 256 or int(pixels.max()) >= palette.size // 3:
             raise Problem(f"{path} has pixels beyond its palette of {palette.size // 3} colours.", _REPAIR)
         return pixels, palette.reshape(-1, 3)
     if (found.header.color, found.header.depth) not in ((GREY, 8), (RGB, 8)):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.labels.codec import MAX_PIXELS
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, printable
 
 VARIABLE = "LabelMap"
 _REPAIR = "The file is damaged or not the published one: extract its archive again."
@@ -18,6 +18,8 @@ _REPAIR = "The file is damaged or not the published one: extract its archive aga
 _UINT8, _INT32, _UINT16, _UINT32, _INT8, _MATRIX, _COMPRESSED = 2, 5, 4, 6, 1, 14, 15
 """Types of the elements that a MATLAB 5 file is made of (MathWorks, "MAT-File Format")."""
 _UINT16_CLASS = 11
+_CLASSES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double")
+"""As version 4 calls all of them: double. scipy reads others too, and cells in cells until its stack is full."""
 
 
 def read_mat(path: Path | str) -> NDArray[np.uint16]:
@@ -32,29 +34,31 @@ def read_mat(path: Path | str) -> NDArray[np.uint16]:
 
 
 def _inflated(path: Path | str, data: bytes) -> list[bytes]:
-    """The variables of a little-endian version 5 file, uncompressed; none of any other file.
+    """The variables of a version 5 file, uncompressed; none of any other file.
 
     Inflated here even where scipy reads them in the end: scipy doesn't look at the sum after the compressed bytes.
     """
-    if data[124:128] != b"\x00\x01IM":
+    order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}.get(data[124:128])
+    if order is None:
         return []
     variables = []
-    at = 128
+    at, left = 128, 2 * MAX_PIXELS + 1024
     while at < len(data):
         if at + 8 > len(data):
             raise Problem(f"{path} is cut short.", _REPAIR)
-        kind, size = struct.unpack_from("<II", data, at)
+        kind, size = struct.unpack_from(f"{order}II", data, at)
         content = data[at : at + 8 + size]
         if len(content) < 8 + size:
             raise Problem(f"{path} is cut short.", _REPAIR)
         if kind == _COMPRESSED:
             inflate = zlib.decompressobj()
             try:
-                # Bounded, so that a small file can't fill the memory.
-                content = inflate.decompress(content[8:], 2 * MAX_PIXELS + 1024)
+                # Bounded, all variables together, so that a small file can't fill the memory.
+                content = inflate.decompress(content[8:], left)
             except zlib.error as error:
                 raise Problem(f"{path} is damaged: {error}.", _REPAIR) from None
-            if not inflate.eof:
+            left -= len(content)
+            if not inflate.eof or left <= 0:
                 raise Problem(f"{path} is cut short or absurdly large.", _REPAIR)
         variables.append(content)
         at += 8 + size
@@ -84,16 +88,19 @@ def _with_scipy(path: Path | str) -> NDArray[np.uint16]:
     from scipy.io import loadmat, whosmat
 
     try:
-        sizes = {name: shape for name, shape, _ in whosmat(str(path))}
-        if VARIABLE not in sizes:
+        found = [(shape, kind) for name, shape, kind in whosmat(str(path)) if name == VARIABLE]
+        if not found:
             raise Problem(f"{path} has no variable {VARIABLE}.", _REPAIR)
-        if len(sizes[VARIABLE]) != 2 or not 0 < sizes[VARIABLE][0] * sizes[VARIABLE][1] <= MAX_PIXELS:
-            raise Problem(f"{path}: {VARIABLE} has the shape {sizes[VARIABLE]}.", _REPAIR)
+        for shape, kind in found:
+            if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
+                raise Problem(f"{path}: {VARIABLE} has the shape {shape}.", _REPAIR)
+            if kind not in _CLASSES:
+                raise Problem(f"{path}: {VARIABLE} holds {kind}, not the ids of classes.", _REPAIR)
         pixels = np.asarray(loadmat(str(path), variable_names=[VARIABLE])[VARIABLE])
     except Problem:
         raise
     except Exception as error:  # scipy raises whatever it stumbles over: a damaged file is the one reason
-        raise Problem(f"{path} is damaged or no .mat file: {error}.", _REPAIR) from None
+        raise Problem(f"{path} is damaged or no .mat file: {printable(str(error), 200)}.", _REPAIR) from None
     if pixels.dtype.kind not in "ui" or int(pixels.min()) < 0 or int(pixels.max()) > 65535:
         raise Problem(f"{path}: {VARIABLE} holds {pixels.dtype}, not the ids of classes.", _REPAIR)
     return np.ascontiguousarray(pixels, np.uint16)

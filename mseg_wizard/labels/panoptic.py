@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from mseg_wizard.labels import packed
 from mseg_wizard.labels.codec import read_rgb
 from mseg_wizard.labels.taxonomy import IGNORED
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, printable
 
 Segments: TypeAlias = bytes
 """Pairs of segment id and category id, little-endian uint32: small to keep for 118,287 images and to hand to workers."""
 
+_AGAIN = "Extract the annotations' archive again."
 _GROUP = 254
 """Segments told apart in one pass; no image of COCO has more."""
 
@@ -52,11 +53,11 @@ def read_annotations(path: Path | str) -> dict[str, Segments]:
             pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
             segments[image.file_name] = np.array(pairs, "<u4").tobytes()
     except OSError as error:
-        raise Problem(f"{path} can't be read: {error.strerror}.", "Extract the annotations' archive again.") from None
-    except msgspec.DecodeError as error:
-        raise Problem(f"{path} is no panoptic annotation file: {error}.", "Extract the annotations' archive again.") from None
-    except (OverflowError, ValueError):
-        raise Problem(f"{path}: {image.file_name} has ids that no pixel can hold.", "Extract the annotations' archive again.") from None
+        raise Problem(f"{path} can't be read: {error.strerror}.", _AGAIN) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(f"{path} is no panoptic annotation file: {error}.", _AGAIN) from None
+    except OverflowError:
+        raise Problem(f"{path}: {printable(image.file_name, 200)} has ids that no pixel can hold.", _AGAIN) from None
     return segments
 
 
@@ -66,7 +67,7 @@ def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
     categories = {int(id_): int(category) for id_, category in np.frombuffer(segments, "<u4").reshape(-1, 2)}
     categories.pop(0, None)  # void
     if bad := [category for category in categories.values() if category >= IGNORED]:
-        raise Problem(f"{path}: category {bad[0]} doesn't fit into a label map.", "Extract the annotations' archive again.")
+        raise Problem(f"{path}: category {bad[0]} doesn't fit into a label map.", _AGAIN)
     found = np.full(rgb.shape[:2], IGNORED, np.uint8)
     ids = list(categories)
     empty = []

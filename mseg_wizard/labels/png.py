@@ -19,6 +19,8 @@ Ids: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 """Colour types of the header."""
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
+"""Bits per sample that a colour type may have."""
 
 LEVEL = 3
 """Of zlib-ng, for rows filtered by the one above: the fastest level whose label maps are as small as Pillow's. 5 would save 8 % and cost
@@ -100,8 +102,11 @@ def samples(png: Png) -> NDArray[Any]:
     Raises ValueError where they are damaged.
     """
     header = png.header
-    if header.color not in CHANNELS:
-        raise ValueError(f"has the unknown colour type {header.color}")
+    if header.depth not in DEPTHS.get(header.color, ()):
+        raise ValueError(f"has the impossible colour type {header.color} with {header.depth} bits")
+    # libpng sees the header of few files only.
+    if header.compression or header.filter or header.interlace > 1:
+        raise ValueError("is stored by a method that no PNG has")
     if header.interlace:
         return _decode(header, png.pixels)
     width = (header.width * CHANNELS[header.color] * header.depth + 7) // 8

@@ -44,7 +44,7 @@ def read_scene(path: Path | str) -> Scene:
         scene = _decoder.decode(Path(path).read_bytes())
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(f"{path} is no polygon annotation: {error}.", _REPAIR) from None
     if scene.imgHeight < 1 or scene.imgWidth < 1 or scene.imgHeight * scene.imgWidth > MAX_PIXELS:
         raise Problem(f"{path} claims to be {scene.imgWidth:,} × {scene.imgHeight:,} pixels.", _REPAIR)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, UNLABELED, Tree, read_lines, wrong
+from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, UNLABELED, Tree, read_bytes, read_lines, wrong
 from mseg_wizard.progress import Problem, printable
 
 Naming = Callable[[str, list[str]], tuple[str, str]]
@@ -100,11 +101,9 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
     """The taxonomy's records in the table's order. The file is parsed, never run."""
     file = tree.path / RECORDS_FILE
     try:
-        module = ast.parse(file.read_bytes(), str(file))
-    except OSError as error:
-        raise Problem(f"{file} can't be read: {error.strerror}.", AGAIN) from None
-    except (SyntaxError, ValueError) as error:
-        raise Problem(f"{file} is not Python: {error}.", AGAIN) from None
+        module = ast.parse(read_bytes(file), str(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # Python's parser says so of what is nested too deeply
+        raise Problem(f"{file} is not Python: {printable(str(error), 200) or 'it is nested too deeply'}.", AGAIN) from None
     variable = relabeling_of(taxonomy).variable
     found = None
     for statement in module.body:
@@ -118,6 +117,8 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
         words = [literal for literal in literals if isinstance(literal, str)]
         if len(words) != 5 or len(literals) != 5 or words[1] not in ("train", "val"):
             raise wrong(file, call.lineno, "this is no record (five texts, the second one train or val)")
+        if words[4].startswith("/") or ".." in words[4].split("/") or not words[4].isprintable():
+            raise wrong(file, call.lineno, f"{words[4]!r} leads out of the folder of the records' files")
         rows.append(Record(*words[1:]))
     return tuple(rows)
 
@@ -153,7 +154,7 @@ def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
 
 def places(tree: Tree, taxonomy: str, split: str) -> list[Place]:
     """The place of each row of a list, in order."""
-    return [Place(split, row.label.split("/")[-2], _stem(row.image)) for row in tree.rows(taxonomy, split) if row.label is not None]
+    return [Place(split, f"/{row.label}".split("/")[-2], _stem(row.image)) for row in tree.rows(taxonomy, split) if row.label is not None]
 
 
 def recorded_stems(tree: Tree, taxonomy: str) -> frozenset[str]:
@@ -168,7 +169,7 @@ def _segments(tree: Tree, record: Record, naming: Naming) -> list[tuple[int, Pla
     rows = []
     for number, line in read_lines(file):
         parts = line.rpartition(".")[0].split("_")
-        if len(parts) < 2 or not (parts[-1].isascii() and parts[-1].isdecimal()):
+        if len(parts) < 2 or not re.fullmatch("[0-9]{1,10}", parts[-1]):
             raise wrong(file, number, f"{line!r} names no segment")
         rows.append((number, Place(record.split, *naming(record.split, parts)), int(parts[-1])))
     return rows

@@ -7,7 +7,7 @@ from PIL import Image, UnidentifiedImageError
 from mseg_wizard.labels import png
 from mseg_wizard.labels.codec import MAX_PIXELS
 from mseg_wizard.labels.png import Ids
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, printable
 
 KINDS = {
     png.GREY: "greyscale",
@@ -16,6 +16,8 @@ KINDS = {
     png.GREY_ALPHA: "greyscale with alpha",
     png.RGB_ALPHA: "RGB with alpha",
 }
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
+"""What lists name. Pillow would try others too, and start other programs for some of them."""
 ENDS = {"JPEG": b"\xff\xd9", "PNG": b"\x60\x82"}
 """Last bytes of a whole image. Some have other bytes after them: decoding decides then."""
 
@@ -29,14 +31,16 @@ def image_shape(path: str) -> tuple[int, int]:
             file.seek(-2, 2)
             end = file.read()
             file.seek(0)
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 if end != ENDS.get(image.format or "", end):
                     image.load()
                 return image.height, image.width
     except UnidentifiedImageError:
         raise Problem(f"{path} is no image.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Problem(f"{path} is damaged: {getattr(error, 'strerror', None) or error}.") from None
+    except Problem:
+        raise
+    except Exception as error:  # Pillow raises whatever it stumbles over: a damaged file is the one reason
+        raise Problem(f"{path} is damaged: {getattr(error, 'strerror', None) or printable(str(error), 200)}.") from None
 
 
 def read_made(path: str, depth: int) -> Ids:

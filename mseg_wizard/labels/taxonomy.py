@@ -48,6 +48,9 @@ DATA_ROOTS: Mapping[str, str] = {
 }
 """Start of a taxonomy's name → the folder below mseg_dataset that its lists' paths start from."""
 
+LARGEST = 64 << 20
+"""Bytes of a file of the tree that are read: MSeg's longest list, of COCO's training images, has 13 million."""
+
 AGAIN = "Take the tree from MSeg's own repository again."
 REMEDY = "Correct it there, or take the tree from MSeg's own repository again."
 
@@ -189,14 +192,24 @@ def blob_id(content: bytes) -> str:
 def read_lines(file: Path) -> list[tuple[int, str]]:
     """The lines that are not empty, with their numbers; whatever ends the lines, and whether or not the last one is ended."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = read_bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
+    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def read_bytes(file: Path) -> bytes:
+    """A whole file of the tree; raises Problem."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
     except FileNotFoundError:
         raise Problem(f"{file} is missing.", AGAIN) from None
     except OSError as error:
         raise Problem(f"{file} can't be read: {error.strerror}.", "Make it readable for you.") from None
-    except UnicodeDecodeError as error:
-        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
-    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(data) > LARGEST:
+        raise Problem(f"{file} has more than {LARGEST:,} bytes: MSeg's longest list is far shorter.", REMEDY)
+    return data
 
 
 def wrong(file: Path, number: int, what: str) -> Problem:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mseg_wizard.files import write_atomically
 from mseg_wizard.labels.codec import read_ids
+from mseg_wizard.labels.stored import FORMATS
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
 
@@ -122,13 +123,13 @@ def _nearest(source: int, target: int) -> NDArray[np.intp]:
 def _read_photo(path: str) -> Image.Image:
     """The image, made small."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             scale = min(1.0, WIDEST / image.width, HIGHEST / image.height)
             fit = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
             image.draft("RGB", fit)  # a JPEG is decoded at about the size that is wanted
             return image.convert("RGB").resize(fit, Image.Resampling.LANCZOS)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Problem(f"{path} can't be read: {error}.") from None
+    except Exception as error:  # Pillow raises whatever it stumbles over: a damaged file is the one reason
+        raise Problem(f"{path} can't be read: {printable(str(error), 200)}.") from None
 
 
 def _overlay(photo: Image.Image, ids: NDArray[np.uint8], palette: NDArray[np.uint8], names: tuple[str, ...]) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -59,7 +59,7 @@ def continued(response: httpx.Response, offset: int, note: Note | None, known: i
     """
     if response.headers.get("content-type", "").lower().startswith("multipart/"):
         raise Again("it answers with several parts where one was asked for", scratch=True)
-    span = re.fullmatch(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
+    span = re.fullmatch(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
     if not span or int(span[1]) != offset:
         raise Again("it answers with another part than was asked for", scratch=True)
     total = None if span[3] == "*" else int(span[3])
@@ -78,7 +78,7 @@ def continued(response: httpx.Response, offset: int, note: Note | None, known: i
 
 def unsatisfied(response: httpx.Response, offset: int) -> None:
     """Return if a 416 says that the first `offset` bytes are all; raises Again where the file there is another one by now."""
-    whole = re.fullmatch(r"bytes\s+\*/(\d+)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
+    whole = re.fullmatch(r"bytes\s+\*/(\d{1,18})", response.headers.get("content-range", "").strip(), re.IGNORECASE)
     if not whole or int(whole[1]) != offset:
         has = f" has {size(int(whole[1]))} and" if whole else ""
         raise Again(f"the file there{has} is not the one that the first {size(offset)} are from", scratch=True)
@@ -87,20 +87,13 @@ def unsatisfied(response: httpx.Response, offset: int) -> None:
 def length(response: httpx.Response) -> int | None:
     """The body's announced length, None where none is."""
     text = response.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def not_the_file(response: httpx.Response, web: Web, *, pasted: bool, resigned: bool) -> Refused | Again:
     """An answer that is neither 200, 206 nor a redirect. `pasted`: a fresh link could help; `resigned`: asking again gives one."""
-    status, body = response.status_code, b""
-    try:
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) >= pages.BODY:
-                break
-    except (httpx.TransportError, httpx.DecodingError):
-        body = body or b""  # the status says enough
-    page = pages.page(body, response.headers.get("content-type", ""))
+    status = response.status_code
+    page = pages.page(pages.body(_until_broken(response), response.headers), response.headers.get("content-type", ""))
     known = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     why = f"it answered {status} {known}".rstrip() + (f" ({web.clean(page.title)})" if page and page.title else "")
     if status in (408, 425, 429) or status >= 500:
@@ -110,6 +103,11 @@ def not_the_file(response: httpx.Response, web: Web, *, pasted: bool, resigned: 
     if status in (401, 403) or (page and page.login):
         return Again(why, login=True)
     return Refused(why, link=pasted and status in (400, 404, 410))
+
+
+def _until_broken(response: httpx.Response) -> Iterator[bytes]:
+    with suppress(httpx.TransportError):  # the status says enough
+        yield from response.iter_raw()
 
 
 def recognised(head: bytes, name: str, response: httpx.Response, web: Web, *, pasted: bool, trusted: bool) -> None:

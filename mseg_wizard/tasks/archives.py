@@ -15,11 +15,9 @@ from mseg_wizard.background import Job, background
 from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.step import Wrong
 from mseg_wizard.tasks import tars, zips
-from mseg_wizard.tasks.members import Member, damaged
+from mseg_wizard.tasks.members import MOST_MEMBERS, Member, damaged, too_many
 from mseg_wizard.tasks.reading import up_to
 
-MOST_MEMBERS = 2_000_000
-"""The largest archive of the 22 has some 130,000."""
 GLANCE = 500
 """Members of a large tar.gz that are looked at before it is unpacked: it has no directory, and reading it through takes minutes."""
 LARGE = 64 << 20
@@ -43,12 +41,17 @@ class Reader:
         """Bytes of a tar.gz that were read so far."""
         return self._gzip.position if self._gzip else 0
 
-    def walk(self) -> Iterator[tuple[Member, Iterator[bytes]]]:
-        """Each member with its content, once; raises Problem where the archive is damaged."""
+    @property
+    def entries(self) -> Sequence[zips.Entry] | None:
+        """The members of a zip, each of which can be read by itself; None for a tar."""
+        return self.listed if isinstance(self.listed, _Zip) else None
+
+    def walk(self, only: Sequence[zips.Entry] | None = None) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """Each member, or `only` these of a zip, with its content, once; raises Problem where the archive is damaged."""
         if self._gzip:
-            return tars.walk(self._gzip, self.name)
+            return _counted(tars.walk(self._gzip, self.name), self.name)
         if isinstance(self.listed, _Zip):
-            return zips.walk(self._file, self.listed, self.name)
+            return zips.walk(self._file, self.listed if only is None else only, self.name)
         return tars.walk(tars.Plain(self._file, self.name), self.name)
 
 
@@ -77,11 +80,9 @@ def opened(path: Path) -> Iterator[Reader]:
         elif start.startswith(b"\x1f\x8b"):
             gzip = tars.Gzipped(file, name)
         elif tars.is_header(start):
-            listed = [member for member, _ in tars.walk(tars.Plain(file, name), name)]
+            listed = [member for member, _ in _counted(tars.walk(tars.Plain(file, name), name), name)]
         else:
             raise _unknown(name, start)
-        if listed and len(listed) > MOST_MEMBERS:
-            raise too_many(name)
         yield Reader(name, size, listed, file, gzip)
     finally:
         os.close(file)
@@ -160,8 +161,12 @@ def damage(path: Path) -> Generator[Progress, None, Problem | None]:
     return (yield from background(work, Progress(doing, 0, None, "B")))
 
 
-def too_many(name: str) -> Problem:
-    return Problem(f"{name} has more than {MOST_MEMBERS:,} members.", "No dataset's archive has so many: take it from its publisher.")
+def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
+    """A tar's members, as many as a dataset's archive may have."""
+    for count, found in enumerate(walk):
+        if count >= MOST_MEMBERS:
+            raise too_many(name)
+        yield found
 
 
 def _is_gzip(path: Path) -> bool:

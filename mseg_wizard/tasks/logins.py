@@ -15,7 +15,7 @@ from mseg_wizard.step import Archive
 from mseg_wizard.tasks import pages
 from mseg_wizard.tasks.answers import Again
 from mseg_wizard.tasks.wanted import Location
-from mseg_wizard.tasks.web import Astray, Web, origin
+from mseg_wizard.tasks.web import Astray, Web, joined, origin
 from mseg_wizard.vault import Secret
 
 PAGE = 1 << 20
@@ -169,11 +169,8 @@ def _onward(web: Web, url: httpx.URL, response: httpx.Response) -> httpx.URL | N
     """Where a redirect leads; None where the answer is none."""
     if response.status_code not in (301, 302, 303, 307, 308):
         return None
-    with suppress(httpx.InvalidURL):
-        place = url.join(response.headers.get("location", "")).copy_with(userinfo=b"", fragment=None)
-        if place.scheme in ("http", "https") and place.host:
-            return web.routes.back(place, url)
-    return None
+    place = joined(url, response.headers.get("location", ""))
+    return None if place is None else web.routes.back(place, url)
 
 
 def _welcome(web: Web, url: httpx.URL) -> bool:
@@ -200,13 +197,7 @@ def _sum(web: Web, site: Site, archive: Archive) -> str:
 
 
 def _text(response: httpx.Response) -> str:
-    body = b""
-    with suppress(httpx.DecodingError):
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) >= PAGE:
-                break
-    return body.decode(response.charset_encoding or "utf-8", "replace")
+    return pages.text_of(pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", ""))
 
 
 def _titled(web: Web, response: httpx.Response, text: str) -> str:
@@ -216,7 +207,7 @@ def _titled(web: Web, response: httpx.Response, text: str) -> str:
 
 def _visible(text: str) -> str:
     """What a person would read of a page."""
-    return " ".join(re.sub(r"<[^>]*>", " ", re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->", " ", text)).split())
+    return " ".join(pages.untagged(text).split())
 
 
 class _Forms(HTMLParser):
@@ -231,7 +222,8 @@ class _Forms(HTMLParser):
     def with_password(cls, text: str) -> dict[str, str | None] | None:
         """The fields of the form that asks for a password; None where no form does."""
         parser = cls()
-        parser.feed(text)
+        with suppress(AssertionError, ValueError):  # of marked sections that Python does not know; of characters of some thousand digits
+            parser.feed(text)
         return next((form for form, asks in zip(parser.forms, parser.passwords, strict=True) if asks), None)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:

@@ -15,6 +15,8 @@ TEMPORARY = ".unpack.tmp"
 """How the temporary of a file ends; it begins with a dot and the file's name."""
 LONGEST_NAME = 255 - len("." + TEMPORARY)
 """Bytes of one part of a path: the temporary has to fit as well."""
+MOST_MEMBERS = 2_000_000
+"""The largest archive of the 22 has some 130,000."""
 LONGEST_PATH = 1000
 """Bytes: macOS takes 1024, and no dataset comes near."""
 
@@ -55,6 +57,11 @@ def refused(archive: str, member: str, why: str) -> Problem:
         f"{printable(archive, 100)} is not unpacked: its member {printable(member, 200)} {why}.",
         "This is not the archive that is wanted: take it from its publisher.",
     )
+
+
+def too_many(archive: str) -> Problem:
+    """The archive has more members than MOST_MEMBERS: to be said before they fill the memory."""
+    return Problem(f"{archive} has more than {MOST_MEMBERS:,} members.", "No dataset's archive has so many: take it from its publisher.")
 
 
 def unsafe(path: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,17 @@ HEAD = 512
 BODY = 65536
 """Bytes of a page that are read to name it."""
 
+# Of every pattern here the time grows with the text alone, whoever wrote the text: none starts over what another part of it may hold.
 _TEXT = re.compile(
-    rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title|script|meta|\?xml|error)\b", re.IGNORECASE | re.DOTALL
+    rb"(\xef\xbb\xbf)?\s*(?>(?:<!--.*?-->\s*)*)<(!doctype\s+html|html|head|body|title|script|meta|\?xml|error)\b",
+    re.IGNORECASE | re.DOTALL,
 )
+_TAG = re.compile(r"<[^<>]*>")
+_HIDDEN = re.compile(r"<(script|style)\b|<!--", re.IGNORECASE)
+_END = {"": re.compile("-->"), **{name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style")}}
+_NO_DATE = (ValueError, TypeError, OverflowError, IndexError)
+"""What Python's parser of dates raises."""
+_CHARSETS = re.compile(r"ascii|utf-?\d+|iso8859-\d+|cp125\d|koi8-[rtu]|big5|gbk?|gb2312|gb18030|shift_jis|euc_..")
 
 
 @dataclass(frozen=True)
@@ -37,14 +46,44 @@ def page(head: bytes, content_type: str = "", encoding: str = "") -> Page | None
         head = _inflated(head)
     if not _TEXT.match(head):
         return None
-    charset = re.search(r"charset=[\"']?([\w-]+)", content_type)
-    try:
-        text = head.decode(charset[1] if charset else "utf-8", "replace")
-    except LookupError:
-        text = head.decode("utf-8", "replace")
+    text = text_of(head, content_type)
     code, message = _element(text, "Code"), _element(text, "Message")
     title = ": ".join(filter(None, (code, message))) if code else _element(text, "title") or _element(text, "h1")
-    return Page(title, bool(re.search(r"<input\b[^>]*\btype\s*=\s*[\"']?password", text, re.IGNORECASE)))
+    return Page(title, bool(re.search(r"<input\b[^<>]*\btype\s*=\s*[\"']?password", text, re.IGNORECASE)))
+
+
+def body(chunks: Iterable[bytes], headers: Mapping[str, str], most: int = BODY) -> bytes:
+    """The first `most` bytes of an answer's body, uncompressed here: HTTP libraries do so without bounds."""
+    data = b""
+    for chunk in chunks:
+        data += chunk
+        if len(data) >= most:
+            break
+    compressed = headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate")
+    return (_inflated(data, most) if compressed else data)[:most]
+
+
+def text_of(body: bytes, content_type: str = "") -> str:
+    """A page's text by the charset that its server names, as far as that is one of pages; else as UTF-8."""
+    named = re.search(r"charset=[\"']?([\w-]{1,40})", content_type)
+    with suppress(LookupError, ValueError):
+        # Python knows others too: some raise what they like, some take an hour.
+        if named and _CHARSETS.fullmatch(codecs.lookup(named[1]).name):
+            return body.decode(named[1], "replace")
+    return body.decode("utf-8", "replace")
+
+
+def untagged(text: str) -> str:
+    """What a person would read of a page, with blanks where its tags, scripts, styles and comments were."""
+    parts, at = [], 0
+    while hidden := _HIDDEN.search(text, at):
+        parts.append(text[at : hidden.start()])
+        end = _END[(hidden[1] or "").lower()].search(text, hidden.end())
+        if end is None:
+            at = len(text)
+            break
+        at = end.end()
+    return _TAG.sub(" ", " ".join([*parts, text[at:]]))
 
 
 def misfit(name: str, head: bytes) -> str:
@@ -68,10 +107,10 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
-    with suppress(ValueError, TypeError):
+    with suppress(*_NO_DATE):
         when = _date(text)
         now = datetime.now(UTC)
-        with suppress(ValueError, TypeError):
+        with suppress(*_NO_DATE):
             now = _date(headers.get("date", ""))
         return max(0.0, (when - now).total_seconds())
     return None
@@ -80,11 +119,12 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
 def validator(headers: Mapping[str, str]) -> str:
     """What `If-Range` may carry: a strong ETag, or a Last-Modified that was a minute old when it was sent; else empty."""
     etag = headers.get("etag", "")
-    if etag.startswith('"'):
+    if re.fullmatch(r'"[\x21-\x7e]*"', etag):
         return etag
-    with suppress(ValueError, TypeError):
-        if (_date(headers.get("date", "")) - _date(headers.get("last-modified", ""))).total_seconds() >= 60:
-            return headers["last-modified"]
+    with suppress(*_NO_DATE):
+        modified = headers.get("last-modified", "")
+        if modified.isascii() and (_date(headers.get("date", "")) - _date(modified)).total_seconds() >= 60:
+            return modified
     return ""
 
 
@@ -94,13 +134,20 @@ def _date(text: str) -> datetime:
 
 
 def _element(text: str, name: str) -> str:
-    found = re.search(rf"<{name}\b[^>]*>(.*?)</{name}\s*>", text, re.IGNORECASE | re.DOTALL)
-    return html.unescape(re.sub(r"<[^>]*>", " ", found[1])).strip() if found else ""
+    begin = re.search(rf"<{name}\b[^<>]*>", text, re.IGNORECASE)
+    end = begin and re.compile(rf"</{name}\s*>", re.IGNORECASE).search(text, begin.end())
+    return _unescaped(_TAG.sub(" ", text[begin.end() : end.start()])).strip() if begin and end else ""
 
 
-def _inflated(data: bytes) -> bytes:
+def _unescaped(text: str) -> str:
+    with suppress(ValueError):  # a character of some thousand digits
+        return html.unescape(text)
+    return text
+
+
+def _inflated(data: bytes, most: int = BODY) -> bytes:
     with suppress(zlib.error):
-        return zlib.decompressobj(47).decompress(data, BODY)
+        return zlib.decompressobj(47).decompress(data, most)
     return b""
 
 

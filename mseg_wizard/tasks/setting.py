@@ -42,7 +42,7 @@ def _decoded(source: bytes) -> tuple[str, str]:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding), encoding
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError, LookupError) as error:  # Python knows encodings that aren't of text
         raise Unset(f"it is no Python text: {error}") from None
 
 

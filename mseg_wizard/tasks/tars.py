@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -14,7 +15,9 @@ BLOCK = 512
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a long name; Linux allows paths of 4096 bytes and attributes of 64 KiB."""
 
+_NEEDLESS = re.compile(r"\A(?:\./+)+")
 _FILES = {b"0", b"\0", b"7"}
+_SPARSE = "GNU.sparse."
 _LINKS = {b"1": "is a hard link", b"2": "is a symbolic link"}
 _REFUSED = {**_LINKS, b"3": "is a device", b"4": "is a device", b"6": "is a pipe", b"S": "is a sparse file"}
 
@@ -54,11 +57,10 @@ def walk(stream: Stream, archive: str) -> Iterator[tuple[Member, Iterator[bytes]
             continue
         name = longer.get("path") or _name(block)
         size = _decimal(longer["size"], archive, name) if "size" in longer else size
-        sparse = any(key.startswith("GNU.sparse.") for key in longer)
+        sparse = _SPARSE in longer
         longer = {}
         # `tar c .` writes such names; they are the one kind of needless part that is harmless and common.
-        while name.startswith("./"):
-            name = name[2:].lstrip("/")
+        name = _NEEDLESS.sub("", name)
         folder = kind == b"5" or (kind in _FILES and name.endswith("/") and not size)
         size = 0 if folder or kind in _LINKS else size
         last = name
@@ -186,17 +188,22 @@ def _extension(kind: bytes, data: bytes, archive: str, last: str) -> Mapping[str
     if kind == b"K":
         return {}
     values: dict[str, str] = {}
-    while data.strip(b"\0"):
-        length, space, _ = data[:20].partition(b" ")
-        end = int(length) if space and length.isdigit() else 0
-        key, equals, value = data[len(length) + 1 : end - 1].partition(b"=")
+    data, at = data.rstrip(b"\0"), 0
+    while at < len(data):
+        length, space, _ = data[at : at + 20].partition(b" ")
+        end = at + int(length) if space and length.isdigit() else at
+        key, equals, value = data[at + len(length) + 1 : end - 1].partition(b"=")
         if not equals or data[end - 1 : end] != b"\n":
             raise damaged(archive, "a header after it is broken", last)
-        values[_text(key)] = _text(value)
-        data = data[end:]
+        # Whatever else is said is not kept: headers of nothing but that must not fill the memory.
+        if key in (b"path", b"size"):
+            values[_text(key)] = _text(value)
+        elif key.startswith(_SPARSE.encode()):
+            values[_SPARSE] = ""
+        at = end
     if kind != b"g":
         return values
-    if any(key in ("path", "size") or key.startswith("GNU.sparse.") for key in values):
+    if values:
         raise damaged(archive, "a header names one path or size for all members", last)
     return {}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mseg_wizard.background import Job, background
 from mseg_wizard.progress import Meter, Problem, Progress, printable, size
-from mseg_wizard.tasks.archives import MOST_MEMBERS, Reader, opened, too_many
+from mseg_wizard.tasks.archives import Reader, opened
 from mseg_wizard.tasks.landing import Landing
 from mseg_wizard.tasks.members import Member, Places
 
@@ -91,7 +91,7 @@ def _write(
     total = reader.size if plan is None else sum(member.size for member, _ in plan)
     doing = f"unpacking {reader.name}"
     meter, said = Meter(), 0.0
-    count = done = came = files = written = 0
+    done = came = files = written = 0
 
     def tell(more: int = 0) -> None:
         nonlocal done, said
@@ -106,11 +106,9 @@ def _write(
             tell(len(piece))
             yield piece
 
-    for count, (member, content) in enumerate(reader.walk(), 1):
+    for member, content in reader.walk():
         tell()
         target = places.place(member) if plan is None else targets.get(member.name)
-        if plan is None and count > MOST_MEMBERS:
-            raise too_many(reader.name)
         if target is None:
             # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
             for _ in content if plan is None else ():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from mseg_wizard.tasks.web import CONNECT, STALL, Web, origin, shown, signed
+from mseg_wizard.tasks.web import CONNECT, STALL, Web, address, origin, shown, signed
 from mseg_wizard.vault import Secret
 
 
@@ -99,12 +99,10 @@ class Source:
 def source_of(location: Location, web: Web) -> Source:
     """Take an address apart: credentials to `web`, which also learns what it must never show."""
     secret = isinstance(location.url, Secret)
-    try:
-        url = web.authorize(httpx.URL(location.url.reveal() if isinstance(location.url, Secret) else location.url))
-    except httpx.InvalidURL:
-        url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host:
+    url = address(location.url.reveal() if isinstance(location.url, Secret) else location.url)
+    if url is None:
         return Source(location, None, "the pasted link" if secret else "an address that can't be read", "", secret)
+    url = web.authorize(url)
     if secret:
         web.hide(url.path, *url.path.split("/"))
     place = origin(url).encode() + (b"" if secret else url.raw_path.split(b"?")[0])

@@ -47,6 +47,24 @@ class Astray(Exception):
         self.login = login
 
 
+def address(text: str | httpx.URL) -> httpx.URL | None:
+    """A web address that can be asked; None where the text is none: httpx and sockets raise whatever they like at odd hosts and ports."""
+    with suppress(httpx.InvalidURL, UnicodeError):
+        url = httpx.URL(text)
+        url.raw_host.decode().encode("idna")  # as the socket does
+        if url.scheme in ("http", "https") and url.host and "%" not in url.host and (url.port is None or 0 < url.port < 1 << 16):
+            return url
+    return None
+
+
+def joined(url: httpx.URL, place: str) -> httpx.URL | None:
+    """Where `place`, as `url` gives it, leads; None where that is no web address."""
+    with suppress(httpx.InvalidURL, ValueError):
+        # Whatever a server puts before the @ is not ours to send.
+        return address(url.join(place).copy_with(userinfo=b"", fragment=None))
+    return None
+
+
 def origin(url: httpx.URL) -> str:
     """`scheme://host[:port]`, default ports left out: what cookies, credentials and routes belong to."""
     scheme, host = url.scheme.lower(), url.host.lower()
@@ -161,14 +179,14 @@ class Web:
         home = origin(url)
         own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
         if jar := self.cookies.get(home):
-            own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
+            own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items() if value.isascii())
         self.hide(*url.params.values(), url.query.decode("ascii", "replace"), *re.split("[&=]", url.query.decode("ascii", "replace")))
         timeout = httpx.Timeout(self._stall, connect=min(connect, self._stall))
         try:
             request = self._client.build_request(
                 method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": self._watch}
             )
-            response = self._client.send(request, stream=True)
+            response = self._sent(request)
             try:
                 self._keep_cookies(home, response)
                 yield response
@@ -192,8 +210,6 @@ class Web:
                 if onward is None:
                     yield response, url
                     return
-            if onward.scheme not in ("http", "https") or not onward.host:
-                raise Astray("it redirects to something that is no web address")
             if _LOGIN.search(onward.path):
                 raise Astray(f"it redirects to the login page of {onward.host}", login=True)
             if url.scheme == "https" and onward.scheme == "http" and not downgrade:
@@ -209,11 +225,16 @@ class Web:
         place = response.headers.get("location")
         if response.status_code not in (301, 302, 303, 307, 308) or not place:
             return None
+        onward = joined(url, place)
+        if onward is None:
+            raise Astray("it redirects to something that is no web address")
+        return self.routes.back(onward, url)
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
         try:
-            # Whatever a server puts before the @ is not ours to send.
-            return self.routes.back(url.join(place).copy_with(userinfo=b"", fragment=None), url)
-        except httpx.InvalidURL:
-            raise Astray("it redirects to something that is no web address") from None
+            return self._client.send(request, stream=True)
+        except UnicodeError:  # httpx looks at where a redirect leads, whether it is to follow or not
+            raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
 
     def authorize(self, url: httpx.URL) -> httpx.URL:
         """`url` without its `user:password@`, which from now on is sent to its origin, as HTTP's basic authorization."""
@@ -290,10 +311,9 @@ def _client(ca_file: Path | None) -> httpx.Client:
 
 def _bare(text: str, route: str) -> httpx.URL:
     """An origin and nothing else."""
-    with suppress(httpx.InvalidURL):
-        url = httpx.URL(text)
-        if url.scheme in ("http", "https") and url.host and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
-            return url
+    url = address(text)
+    if url is not None and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
+        return url
     raise Problem(f"The route {printable(route)!r} is not ORIGIN=ORIGIN.", "An origin is a scheme, a host and perhaps a port: no path.")
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import imagecodecs
 
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.tasks.members import CHUNK, Member, damaged
+from mseg_wizard.tasks.members import CHUNK, MOST_MEMBERS, Member, damaged, too_many
 from mseg_wizard.tasks.reading import exactly, up_to
 
 WHOLE = 16 << 20
 """Members up to this size, packed and unpacked, are inflated in one go: libdeflate is 2.5 to 8 times as fast as zlib, and cannot stream."""
-LARGEST_DIRECTORY = 1 << 30
-"""Bytes: some ten million members, far beyond any dataset."""
+LARGEST_DIRECTORY = 1 << 28
+"""Bytes: some two million members, far beyond any dataset."""
 
 STORED, DEFLATED = 0, 8
 METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES"}
@@ -69,6 +69,8 @@ def entries(file: int, archive: str) -> list[Entry]:
         size, packed, offset, disk = _widened(extra, size, packed, offset, disk, archive, name)
         if disk:
             raise _one_of_several(archive)
+        if len(found) >= MOST_MEMBERS:
+            raise too_many(archive)
         found.append((offset, name, size, _refusal(name, size, flags, method, attributes), crc, raw, method, packed))
         at = following
     if len(found) != count and (wide or len(found) & 0xFFFF != count):
