@@ -237,9 +237,10 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
             raise Problem(f"{where} is {shown}.", "Write true or false.")
         return value
     if item.kind == "number":
-        if isinstance(value, bool) or not str(value).strip().isdecimal():
+        digits = str(value).strip()
+        if isinstance(value, bool) or not digits.isdecimal() or len(digits) > 9:
             raise Problem(f"{where} is {shown}.", "Write a whole number, 0 or more.")
-        return int(str(value))
+        return int(digits)
     if item.kind == "sources":
         rows = value.splitlines() if isinstance(value, str) else value
         if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):

@@ -1,10 +1,11 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing files so that a crash leaves the old one or the new one, never half of one; and TOML, whoever wrote it."""
 
 from __future__ import annotations
 
 import glob
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,22 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True, mode: int
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """`value` as indented JSON, written atomically, readable by its owner only."""
     write_atomically(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(), durable=durable)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """A TOML document; raises ValueError that says what is wrong with it."""
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    values: list[Any] = [table]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict | list):
+            values += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, int) and value.bit_length() > 63:  # what TOML has; Python's own know no end, and can't always be shown
+            raise ValueError("it has a number of more than 64 bits")
+    return table
 
 
 def sweep(path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mseg_wizard.context import Context, Options, check_answer
+from mseg_wizard.files import parse_toml
 from mseg_wizard.links import NotNow
 from mseg_wizard.log import log_to, redact
 from mseg_wizard.progress import Problem, printable
@@ -85,13 +85,13 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     Raises Usage where it can't be read, names unknown steps or fields, or holds secrets while others may read it.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = parse_toml(path.read_text("utf-8"))
         mode = path.stat().st_mode
     except OSError as error:
         raise Usage(f"{path} can't be read: {error.strerror}.", "Name a file that you may read.") from None
     except UnicodeDecodeError:
         raise Usage(f"{path} can't be read: it is not UTF-8.", "Save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Usage(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
     by_id = {step.id: step for step in steps}
     for name, answers in table.items():

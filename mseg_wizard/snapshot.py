@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mseg_wizard.files import write_json
 from mseg_wizard.log import redact
 from mseg_wizard.progress import Problem, Progress, Waiting
@@ -63,10 +65,10 @@ def published(destination: Path) -> Snapshot:
     """What the wizard of a destination published last; not running where none holds the lock any more, empty where nothing can be read."""
     try:
         table = json.loads((destination / OWN / FILE).read_text("utf-8"))
-        progress = {row["call"]: Progress(**row) for row in table["calls"]}
-        problem = Problem(**table["problem"]) if "problem" in table else None
+        progress = {row.call: row for row in msgspec.convert(table["calls"], list[Progress])}
+        problem = Problem(**msgspec.convert(table["problem"], dict[str, str])) if "problem" in table else None
         if problem and "waits" in table:
-            problem = Waiting(problem.what, problem.do, **table["waits"])
+            problem = Waiting(problem.what, problem.do, str(table["waits"]["step"]), msgspec.convert(table["waits"]["lacks"], list[str]))
         running = bool(table["running"]) and working(destination)
         return Snapshot(running, tuple(progress), progress, problem, complete=bool(table["complete"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

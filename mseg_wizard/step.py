@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from mseg_wizard.files import parse_toml
 from mseg_wizard.progress import Problem
 
 KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")
@@ -195,10 +195,10 @@ def load(folder: Traversable | None = None) -> tuple[Step, ...]:
 
 def _step(name: str, content: bytes, number: int) -> Step:
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = parse_toml(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Problem(f"{name} is not UTF-8 text: byte {error.start}.", "Save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise Problem(f"{name} is not valid TOML: {error}.", "Correct that line.") from None
     prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
     if not prefix or int(prefix[1]) != number:
@@ -302,7 +302,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise Problem(f"{where} is not a list.", "Write [ … ].")
         inner = args[0]
-        return tuple(_typed(inner, v, where) if isinstance(v, dict) else _value(inner, v, where) for v in value)
+        tables = isinstance(inner, type) and is_dataclass(inner)
+        return tuple(_typed(inner, v, where) if tables and isinstance(v, dict) else _value(inner, v, where) for v in value)
     if origin is Mapping:
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise Problem(f"{where} is not a table of texts.", 'Write { "from" = "to" }.')

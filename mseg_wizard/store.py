@@ -9,11 +9,12 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 
 from mseg_wizard import host
@@ -228,13 +229,11 @@ def read_journal(destination: Path) -> Journal | None:
             raise TypeError("not a journal")
         if table["version"] > VERSION:
             raise Problem(f"{path} was written by a newer mseg-wizard (journal version {table['version']}).", "Update mseg-wizard.")
-        journal = Journal(**table)
-        for item in fields(Journal):
-            if type(getattr(journal, item.name)) is not type(getattr(Journal(), item.name)):
-                raise TypeError(f"{item.name} has the wrong type")
+        journal = msgspec.convert(asdict(Journal(**table)), Journal)
         for record in journal.archives.values():
-            ArchiveRecord(**record)
-    except (ValueError, TypeError) as error:
+            msgspec.convert(asdict(ArchiveRecord(**record)), ArchiveRecord)
+        json.dumps(table, ensure_ascii=False).encode()  # halves of characters can be read and not written again
+    except (ValueError, TypeError, RecursionError) as error:
         raise Problem(f"{path} is damaged: {error}.", _way_out(path)) from None
     return journal
 
@@ -283,7 +282,7 @@ def _lock(own: Path, *, take_over: bool) -> int:
 def _owner(content: bytes) -> Mapping[str, Any]:
     try:
         owner = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return owner if isinstance(owner, dict) else {}
 
@@ -303,13 +302,12 @@ def working(destination: Path) -> bool:
     return False
 
 
-def preferences() -> dict[str, Any]:
+def preferences() -> dict[str, str]:
     """The user's own preferences, such as the last destination; empty where there are none or they can't be read."""
     try:
-        table = json.loads(_preferences_path().read_text("utf-8"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(_preferences_path().read_bytes(), type=dict[str, str])
+    except (OSError, ValueError, RecursionError):
         return {}
-    return table if isinstance(table, dict) else {}
 
 
 def prefer(name: str, value: str) -> None:
@@ -331,7 +329,7 @@ def remember_id(destination: str) -> None:
 
 def known_ids() -> list[str]:
     """The ids of all destinations that this user has opened."""
-    return str(preferences().get("ids", "")).split()
+    return preferences().get("ids", "").split()
 
 
 def _preferences_path() -> Path:

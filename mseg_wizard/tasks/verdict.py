@@ -86,7 +86,7 @@ def read_verdict(ctx: Context) -> Verdict | None:
     try:
         table = json.loads((ctx.own / FILE).read_bytes())
         return msgspec.convert({key: value for key, value in table.items() if key != "version"}, Verdict)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 
