@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from mseg_wizard import __version__, pool
 from mseg_wizard.context import Context, Options
+from mseg_wizard.links import is_link
 from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, guided, shown, unattended
@@ -308,7 +309,7 @@ def _options(args: argparse.Namespace) -> Options:
     for name in args.allow:
         if name.partition(":")[0] not in CONSENTS:
             raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
-    if args.mirror and not args.mirror.startswith(("http://", "https://")) and not Path(args.mirror).expanduser().is_dir():
+    if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
     return Options(
         args.mirror, tuple(args.route), args.workers, consents=frozenset(args.allow), keep_archives=args.keep_archives

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mseg_wizard.context import Context
+from mseg_wizard.links import is_link
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.holdings import missing_files
 from mseg_wizard.vault import Secret
@@ -64,6 +65,12 @@ def satisfied(ctx: Context, archive: Archive) -> bool:
     return bool(ctx.store.journal.tree) and not missing_files(ctx, archive)
 
 
+def in_mirror(address: str, name: str) -> str:
+    """The address of one file in a mirror on the web; what stands behind its `?`, such as a token, goes along with each."""
+    parts = urlsplit(address)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment="").geturl()
+
+
 def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
     """What the step's `archives` answer says: a folder, files and links; a lone file or link for a lone archive may have any name."""
     step = ctx.step_of(archive)
@@ -84,7 +91,7 @@ def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
 
 def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
     mirror = ctx.options.mirror
-    if mirror and mirror.startswith(("http://", "https://")):
-        yield Source("mirror", url=f"{mirror.rstrip('/')}/{archive.file}")
+    if mirror and is_link(mirror):
+        yield Source("mirror", url=in_mirror(mirror, archive.file))
     elif mirror and (path := Path(mirror).expanduser().absolute() / archive.file).is_file():
         yield Source("mirror", path)

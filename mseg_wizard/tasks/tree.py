@@ -18,11 +18,13 @@ import httpx
 from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
 from mseg_wizard.files import sweep, sync_folder, write_atomically
+from mseg_wizard.links import is_link
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.tasks import checkout, setting
 from mseg_wizard.tasks.archives import members
 from mseg_wizard.tasks.checkout import Verdict
 from mseg_wizard.tasks.fetch import Location, fetch
+from mseg_wizard.tasks.sources import in_mirror
 from mseg_wizard.tasks.unpack import unpack
 from mseg_wizard.tasks.web import Routes, shown
 
@@ -125,7 +127,7 @@ def _origin(ctx: Context) -> Origin:
     answer, mirror = _answer(ctx), ctx.options.mirror
     if answer == "fetch":
         for name in (NAME, f"{NAME}.zip"):
-            if mirror and not _is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
+            if mirror and not is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
                 return Origin("mirror", f"the mirror ({path})", path)
         return Origin("fetch", shown(httpx.URL(URL)))
     path = Path(answer).expanduser().absolute()
@@ -134,10 +136,6 @@ def _origin(ctx: Context) -> Origin:
     if path.is_file():
         return Origin("zip", f"the file {path}", path)
     raise Problem(f"mseg-api is to come from {path}, and nothing is there.", ELSEWHERE)
-
-
-def _is_link(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
 
 
 def _stands(ctx: Context) -> Generator[Progress, None, bool]:
@@ -192,8 +190,8 @@ def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
 def _fetched(ctx: Context, target: Path, origin: Origin) -> Generator[Progress, None, Origin]:
     mirror = ctx.options.mirror
     locations = [Location(URL)]
-    if mirror and _is_link(mirror):
-        locations.insert(0, Location(f"{mirror.rstrip('/')}/{target.name}", named=True))
+    if mirror and is_link(mirror):
+        locations.insert(0, Location(in_mirror(mirror, target.name), named=True))
     target.unlink(missing_ok=True)
     fetched = yield from fetch(target, locations, routes=Routes.parse(ctx.options.routes))
     kind = "fetch" if fetched.source == origin.words else "mirror"
