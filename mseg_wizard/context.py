@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mseg_wizard import host, links
 from mseg_wizard.labels.taxonomy import Tree
@@ -15,6 +15,9 @@ from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.store import Store
 from mseg_wizard.vault import KEPT, Secret, Vault
+
+if TYPE_CHECKING:
+    from mseg_wizard.cluster import Cluster
 
 
 class Consent(Waiting):
@@ -47,6 +50,8 @@ class Options:
     routes: tuple[str, ...] = ()
     """ORIGIN=ORIGIN: requests for the first go to the second."""
     workers: int | None = None
+    scheduler: str = ""
+    """Address of a Dask scheduler, whose workers do the work instead of processes of this machine."""
     attended: bool = False
     """A person is at the screen: uploads are waited for, offers are made."""
     consents: frozenset[str] = frozenset()
@@ -77,6 +82,7 @@ class Context:
     """Offers that were made in this session: key of the Consent → what it concerned."""
     _trees: dict[tuple[Path, str], Tree] = field(default_factory=dict)
     _pools: list[Pool] = field(default_factory=list)
+    _clusters: list[Cluster] = field(default_factory=list)
 
     def during(self, call: str, *, foreign: bool, distrust: bool) -> Context:
         """What one call gets to see: everything as here and in common, but for what is its own; two calls may run side by side."""
@@ -215,8 +221,18 @@ class Context:
         """Worker processes: the command line's number, else the form's, else one for each core that this process may use."""
         return self.options.workers or int(self.answer("prepare", "workers") or 0) or host.cores()
 
-    def pool(self) -> Pool:
-        """The worker processes, started at first use."""
+    def pool(self) -> Pool | Cluster:
+        """The worker processes of this machine or, where a scheduler is named, of a cluster; started at first use."""
+        if not self.options.scheduler:
+            return self.processes()
+        if not self._clusters:
+            from mseg_wizard.cluster import Cluster  # few need it, and it loads what workers load
+
+            self._clusters.append(Cluster(self.options.scheduler, lambda: [path for path in (self.own, self.dataset) if path.is_dir()]))
+        return self._clusters[0]
+
+    def processes(self) -> Pool:
+        """The worker processes of this machine, started at first use: for what only this machine may see, such as the user's archives."""
         if not self._pools:
             self._pools.append(Pool(self.workers, self.own / "workers.log"))
         return self._pools[0]
@@ -225,6 +241,8 @@ class Context:
         """End the workers and release the lock."""
         for pool in self._pools:
             pool.close()
+        for cluster in self._clusters:
+            cluster.close()
         self.store.close()
 
 

@@ -19,7 +19,10 @@ LAYERS = (
     ("progress", "files", "host"),
     ("step", "log"),
     ("background", "store", "vault", "labels"),
-    ("pool", "worker", "tasks.archives", "tasks.members", "tasks.reading", "tasks.tars", "tasks.web", "tasks.zips"),
+    (
+        "window", "pool", "worker", "cluster", "cluster_checks", "cluster_worker",
+        "tasks.archives", "tasks.members", "tasks.reading", "tasks.tars", "tasks.web", "tasks.zips",
+    ),
     ("links", "snapshot"),
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),

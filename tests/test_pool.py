@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.pool import Outcome, Pool, each
+from mseg_wizard.pool import Pool, each
+from mseg_wizard.window import Outcome
 from tests import pool_work
 
 

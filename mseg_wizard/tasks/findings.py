@@ -7,9 +7,9 @@ from collections import Counter
 from mseg_wizard.labels.checks import IMAGE, Item, Seen
 from mseg_wizard.labels.faults import pixels
 from mseg_wizard.labels.targeted import TARGETED
-from mseg_wizard.pool import Outcome
 from mseg_wizard.tasks.checklist import Checklist
 from mseg_wizard.tasks.verdict import Fault
+from mseg_wizard.window import Outcome
 
 TARGETED_PIXELS = sum(map(len, TARGETED.values()))
 

@@ -19,7 +19,7 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.engine import start
-from mseg_wizard.pool import each
+from mseg_wizard.pool import Pool, each
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks import making
@@ -93,9 +93,10 @@ def test_an_image_that_never_ends_is_named(ctx: Context, monkeypatch: pytest.Mon
 def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) -> None:
     expected = tree_of(ctx.dataset)
     put_aside(ctx).write_bytes(large())
-    pool = ctx.pool().executor()
-    pool.submit(os.getpid).result()
-    for pid in pool._processes:
+    pool = ctx.pool()
+    assert isinstance(pool, Pool)
+    pool.executor().submit(os.getpid).result()
+    for pid in pool.executor()._processes:
         now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         resource.prlimit(pid, resource.RLIMIT_AS, (now + (60 << 20), now + (60 << 20)))
     named_alone(ctx, "emory")
