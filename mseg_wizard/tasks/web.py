@@ -240,9 +240,9 @@ class Web:
         """`url` without its `user:password@`, which from now on is sent to its origin, as HTTP's basic authorization."""
         if not url.userinfo:
             return url
-        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"))
-        pair = f"{url.username}:{url.password}".encode()
-        self.headers.setdefault(origin(url), {})["Authorization"] = "Basic " + base64.b64encode(pair).decode()
+        pair = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"), pair)
+        self.headers.setdefault(origin(url), {})["Authorization"] = f"Basic {pair}"
         return url.copy_with(userinfo=b"")
 
     def _keep_cookies(self, home: str, response: httpx.Response) -> None:
