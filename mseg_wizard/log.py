@@ -16,8 +16,8 @@ from urllib.parse import quote, quote_plus
 import platformdirs
 
 LOG = "log.txt"
-QUERY = re.compile(r"(https?://[^\s?#'\"]+)[?#][^\s'\"]*", re.IGNORECASE)
-USERINFO = re.compile(r"(https?://)[^\s/?#'\"]*@", re.IGNORECASE)
+QUERY = re.compile(r"([a-z][a-z0-9+.-]{1,20}://[^\s?#'\"]+)[?#][^\s'\"]*", re.IGNORECASE)
+USERINFO = re.compile(r"([a-z][a-z0-9+.-]{1,20}://)[^\s/?#'\"]*@", re.IGNORECASE)
 LEAST = 6
 """Characters of a secret that is looked for: shorter ones are in everything."""
 
