@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.archives import members
 from mseg_wizard.tasks.unpack import unpack
@@ -129,19 +130,25 @@ def test_too_few_inodes_are_told_before_the_first_byte(form: str, many: dict[str
 SMALL, FEW = "size=6m,nr_inodes=9000", "size=60m,nr_inodes=1000"
 
 
-@pytest.mark.parametrize(("form", "limit"), [("zip", SMALL), ("tar", SMALL), ("tar.gz", SMALL), ("tar.gz", FEW)])
+@pytest.mark.parametrize(
+    ("form", "limit", "workers"),
+    [("zip", SMALL, 0), ("zip", SMALL, 2), ("tar", SMALL, 0), ("tar.gz", SMALL, 0), ("tar.gz", FEW, 0)],
+)
 def test_a_disk_that_fills_up_meanwhile_spoils_nothing(
-    form: str, limit: str, many: dict[str, Path], small_disk: Callable[[str], Path], tmp_path: Path
+    form: str, limit: str, workers: int, many: dict[str, Path], small_disk: Callable[[str], Path], tmp_path: Path
 ) -> None:
+    pool = Pool(workers) if workers else None
     end_of(unpack(many[form], tmp_path / "expected"))
     expected = tree(tmp_path / "expected")
     into = small_disk(limit) / "into"
     with pytest.raises(Problem, match=r"The disk is full, .* Make room, then start again"):
         # A negative reserve stands for room that others take while it runs.
-        end_of(unpack(many[form], into, expands=0, spare=-(1 << 40)))
+        end_of(unpack(many[form], into, expands=0, spare=-(1 << 40), pool=pool))
     came = tree(into)
     assert {name: data for name, data in came.items() if not name.endswith(".tmp")}.items() <= expected.items()
     assert sum(data is not None for data in came.values()) > 100
     small_disk("size=60m,nr_inodes=9000")
-    end_of(unpack(many[form], into))
+    end_of(unpack(many[form], into, pool=pool))
     assert tree(into) == expected
+    if pool:
+        pool.close()

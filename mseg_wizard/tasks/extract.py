@@ -24,10 +24,11 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         return
     path, folder = Path(record.path), ctx.dataset / archive.dataset
     # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
-    yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands)
+    pool = ctx.processes()
+    yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands, pool=pool)
     for nested in archive.nested:
         if (inner := folder / nested.file).is_file():
-            yield from unpack(inner, folder / nested.into, skip=archive.skip)
+            yield from unpack(inner, folder / nested.into, skip=archive.skip, pool=pool)
     yield Progress(f"checking what {archive.file} brought")
     if missing := missing_files(ctx, archive):
         raise Problem(

@@ -40,10 +40,12 @@ class Landing:
     it removes what was held; stopped under `hold`, it leaves that as temporaries, from which the next run goes on.
     """
 
-    def __init__(self, root: Path, hold: bool = False) -> None:
+    def __init__(self, root: Path, hold: bool = False, there: Mapping[str, int | None] | None = None) -> None:
+        """`there`: what `size` would say of each file that is to be written, where it is known already: no folder is looked at then."""
         root.mkdir(parents=True, exist_ok=True)
         self._root, self._hold = root, hold
         self._open = OrderedDict({"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)})
+        self._there = there
         self._listings: dict[str, dict[str, int] | None] = {}
         self._stale: set[tuple[str, str]] = set()
         self._touched: set[str] = set()
@@ -61,6 +63,8 @@ class Landing:
 
     def size(self, path: str) -> int | None:
         """Size of the file that was there before, -1 for what is no plain file, None if there was nothing."""
+        if self._there is not None:
+            return self._there[path]
         folder, name = _split(path)
         return (self.listing(folder) or {}).get(name)
 
@@ -99,14 +103,25 @@ class Landing:
                 self._settle()
         return True
 
+    def touched(self, folder: str) -> None:
+        """Say that others wrote into a folder, whose names are still to be made durable."""
+        self._touched.add(folder)
+
+    def flush(self) -> None:
+        """Every file durable and, unless held, under its name; the names themselves are so after `finish`."""
+        self._save()
+        while self._saving:
+            self._settle()
+
     def finish(self) -> None:
         """Everything under its name and durable, and no temporary left in any folder that was looked at."""
-        self._flush()
+        self.flush()
         for folder, name in self._held:
             self._land(folder, name)
         self._held.clear()
         for folder, temporary in self._stale:
-            os.unlink(temporary, dir_fd=self._made(folder))
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=self._made(folder))
         self._stale.clear()
         for folder in self._touched:
             os.fsync(self._made(folder))
@@ -116,7 +131,7 @@ class Landing:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with suppress(OSError):
-            self._flush()
+            self.flush()
         if self._hold and isinstance(error, Problem):
             for folder, temporary in self._stale | {(folder, _temporary(name)) for folder, name in self._held}:
                 with suppress(OSError):
@@ -124,11 +139,6 @@ class Landing:
         self._pool.shutdown()
         for at in self._open.values():
             os.close(at)
-
-    def _flush(self) -> None:
-        self._save()
-        while self._saving:
-            self._settle()
 
     def _save(self) -> None:
         group, self._group = self._group, _Group()
@@ -145,7 +155,11 @@ class Landing:
 
     def _land(self, folder: str, name: str) -> None:
         at = self._made(folder)
-        os.rename(_temporary(name), name, src_dir_fd=at, dst_dir_fd=at)
+        try:
+            os.rename(_temporary(name), name, src_dir_fd=at, dst_dir_fd=at)
+        except FileNotFoundError:
+            # A worker of a run that was killed just now lives on for a moment: it may have landed the very file that was written here.
+            os.stat(name, dir_fd=at, follow_symlinks=False)
         self._stale.discard((folder, _temporary(name)))
 
     def _listed(self, folder: str, at: int) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections.abc import Iterable
 
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.members import damaged
@@ -25,3 +27,11 @@ def exactly(file: int, count: int, at: int, archive: str) -> bytes:
     if len(data) < count:
         raise damaged(archive, "it is cut short")
     return data
+
+
+def checksum(pieces: Iterable[bytes]) -> int:
+    """The CRC-32 of a content that comes in pieces."""
+    crc = 0
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+    return crc

@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import time
-import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.background import Job, background
+from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Meter, Problem, Progress, printable, size
 from mseg_wizard.tasks.archives import Reader, opened
 from mseg_wizard.tasks.landing import Landing
 from mseg_wizard.tasks.members import Member, Places
+from mseg_wizard.tasks.reading import checksum
+from mseg_wizard.tasks.shares import LARGE, Row, spread
+from mseg_wizard.tasks.zips import Entry
 
 RATIO = 1100
 """Deflate makes at most 1032 bytes of one: an archive that promises more does not tell the truth."""
@@ -48,13 +51,14 @@ def unpack(
     expands: float = 1.0,
     at_most: int | None = None,
     spare: int = 0,
+    pool: Pool | None = None,
 ) -> Generator[Progress, None, Unpacked]:
     """Unpack the archive at `path` below the folder `into`; when it returns, all of it is there, checked and on the disk.
 
     `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out, and without `take`
     all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is there stays as it is. `expands`: bytes
     that a tar.gz is expected to bring for each of its own (other archives say it themselves). `at_most`: bytes beyond which it is refused.
-    `spare`: bytes that must stay free.
+    `spare`: bytes that must stay free. `pool`: the workers, who share a zip's members; without them one thread does it all.
 
     Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing is written before
     all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
@@ -76,60 +80,83 @@ def unpack(
                     else:
                         already = _already(path, into, (take or {"": ""}).values())
                         _room(name, into, spare, max(0, int(reader.size * expands) - already))
-                    return _write(job, reader, plan, places, landing, tuple(shared), at_most)
+                    return _Writing(job, reader, plan, landing, tuple(shared)).run(places, at_most, path, into, pool)
             except OSError as error:
                 raise _failed(error, name, into) from None
 
     return (yield from background(work, Progress(f"unpacking {name}", 0, None, "B")))
 
 
-def _write(
-    job: Job, reader: Reader, plan: Plan | None, places: Places, landing: Landing, shared: tuple[str, ...], at_most: int | None
-) -> Unpacked:
-    """Every member to its place, then all of it made durable. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
-    targets = {member.name: target for member, target in plan or ()}
-    total = reader.size if plan is None else sum(member.size for member, _ in plan)
-    doing = f"unpacking {reader.name}"
-    meter, said = Meter(), 0.0
-    done = came = files = written = 0
+class _Writing:
+    """The members on their way to their places. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
 
-    def tell(more: int = 0) -> None:
-        nonlocal done, said
-        done += more
-        job.check()
-        if (now := time.monotonic()) - said >= EVERY:
-            said, at = now, done if plan is not None else reader.position
-            job.say(Progress(doing, at, total, "B", meter.rate(at)))
+    def __init__(self, job: Job, reader: Reader, plan: Plan | None, landing: Landing, shared: tuple[str, ...]) -> None:
+        self._job, self._reader, self._plan, self._landing, self._shared = job, reader, plan, landing, shared
+        self._total = reader.size if plan is None else sum(member.size for member, _ in plan)
+        self._doing = f"unpacking {reader.name}"
+        self._meter, self._said, self._done = Meter(), 0.0, 0
+        self._files = self._bytes = self._written = 0
 
-    def told(content: Iterator[bytes]) -> Iterator[bytes]:
+    def run(self, places: Places, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
+        """Every member to its place, then all of it made durable."""
+        reader, landing = self._reader, self._landing
+        targets = {member.name: target for member, target in self._plan or ()}
+        rest = self._share_out(pool, path, into, targets) if pool and reader.entries is not None else None
+        for member, content in reader.walk(rest):
+            self._tell()
+            target = places.place(member) if self._plan is None else targets.get(member.name)
+            if target is None:
+                # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
+                for _ in content if self._plan is None else ():
+                    self._tell()
+            elif member.folder:
+                landing.make(target)
+            else:
+                if self._plan is None and at_most is not None and self._bytes + member.size > at_most:
+                    raise _too_much(reader.name, at_most)
+                self._put(member, target, content)
+        self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
+        landing.finish()
+        return Unpacked(self._files, self._bytes, self._written)
+
+    def _put(self, member: Member, target: str, content: Iterator[bytes]) -> None:
+        self._doing = f"unpacking {self._reader.name}: {printable(target.partition('/')[0], 60)}"
+        self._files, self._bytes = self._files + 1, self._bytes + member.size
+        before, there = self._done, self._landing.size(target)
+        if _stays(member.name, member.size, there, self._shared):
+            self._tell(member.size)
+        elif member.crc is None or there != member.size or checksum(self._told(self._landing.read(target))) != member.crc:
+            self._done = before
+            self._written += self._landing.write(target, self._told(content), member.size)
+
+    def _share_out(self, pool: Pool, path: Path, into: Path, targets: Mapping[str, str]) -> Sequence[Entry]:
+        """Have the workers put all but large files and those that stay; returns what is left."""
+        rows: list[Row] = []
+        rest: list[Entry] = []
+        for entry in self._reader.entries or ():
+            target = targets.get(entry.name)
+            there = self._landing.size(target) if target and not entry.folder else None
+            if target is None or entry.folder or entry.size > LARGE or _stays(entry.name, entry.size, there, self._shared):
+                rest.append(entry)
+            else:
+                rows.append((entry, target, there))
+        for more, written in spread(pool, self._landing, path, self._reader.name, into, rows):
+            self._written += written
+            self._tell(more)
+        self._files, self._bytes = len(rows), sum(entry.size for entry, _, _ in rows)
+        return rest
+
+    def _tell(self, more: int = 0) -> None:
+        self._done += more
+        self._job.check()
+        if (now := time.monotonic()) - self._said >= EVERY:
+            self._said, at = now, self._done if self._plan is not None else self._reader.position
+            self._job.say(Progress(self._doing, at, self._total, "B", self._meter.rate(at)))
+
+    def _told(self, content: Iterator[bytes]) -> Iterator[bytes]:
         for piece in content:
-            tell(len(piece))
+            self._tell(len(piece))
             yield piece
-
-    for member, content in reader.walk():
-        tell()
-        target = places.place(member) if plan is None else targets.get(member.name)
-        if target is None:
-            # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
-            for _ in content if plan is None else ():
-                tell()
-            continue
-        if member.folder:
-            landing.make(target)
-            continue
-        doing = f"unpacking {reader.name}: {printable(target.partition('/')[0], 60)}"
-        files, came = files + 1, came + member.size
-        if plan is None and at_most is not None and came > at_most:
-            raise _too_much(reader.name, at_most)
-        before, there = done, landing.size(target)
-        if _stays(member.name, member.size, there, shared):
-            tell(member.size)
-        elif member.crc is None or there != member.size or _checksum(told(landing.read(target))) != member.crc:
-            done = before
-            written += landing.write(target, told(content), member.size)
-    job.say(Progress(f"saving what came out of {reader.name}", total, total, "B"))
-    landing.finish()
-    return Unpacked(files, came, written)
 
 
 def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
@@ -189,13 +216,6 @@ def _already(path: Path, into: Path, targets: Iterable[str]) -> int:
                 with suppress(OSError):
                     found[file] = file.lstat().st_size if file != archive else 0
     return sum(found.values())
-
-
-def _checksum(pieces: Iterator[bytes]) -> int:
-    crc = 0
-    for piece in pieces:
-        crc = zlib.crc32(piece, crc)
-    return crc
 
 
 def _inside(path: Path, into: Path) -> str:
