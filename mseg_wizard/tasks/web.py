@@ -241,7 +241,7 @@ class Web:
         if not url.userinfo:
             return url
         pair = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"), pair)
+        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"), pair.rstrip("="))
         self.headers.setdefault(origin(url), {})["Authorization"] = f"Basic {pair}"
         return url.copy_with(userinfo=b"")
 
