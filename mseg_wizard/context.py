@@ -247,8 +247,8 @@ class Context:
 
 
 def check_answer(step: Step, item: Field, value: Any) -> Any:
-    """`value` as the field's kind; raises Problem that names the field and never quotes a secret."""
-    where = f"{step.id}.{item.name}"
+    """`value` as the field's kind; raises Problem that names the field as its form does and never quotes a secret."""
+    where = f"“{item.label}”"
     shown = "that" if item.secret else repr(value)[:80]
     if item.kind == "acknowledge":
         if not isinstance(value, bool):

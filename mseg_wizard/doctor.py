@@ -6,20 +6,21 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from mseg_wizard import __version__, host
 from mseg_wizard.estimate import FULL_AT_ONCE, FULL_BYTES, FULL_FILES, free
-from mseg_wizard.progress import size
+from mseg_wizard.progress import Problem, size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
 
 LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
 
 
-def report(destination: Path | None) -> Iterator[tuple[str, str, bool]]:
+def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool]]:
     """Rows of (what, how it is, is that good)."""
     yield "mseg-wizard", f"{__version__}, Python {platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True
@@ -34,13 +35,31 @@ def report(destination: Path | None) -> Iterator[tuple[str, str, bool]]:
         yield "inodes", "this file system does not count them", True
     else:
         yield "inodes", f"{space.files:,} free; the whole journey takes about {FULL_FILES:,}", space.files >= FULL_FILES
-    writable = os.access(_existing(place), os.W_OK)
-    yield "writable", f"{_existing(place)} is {'' if writable else 'not '}writable for you", writable
+    there = _existing(place)
+    why = _unwritable(there)
+    yield "writable", f"you can't write to {there}: {why}" if why else f"you may write to {there}", not why
     if destination and (destination / OWN).is_dir():
         yield "wizard", f"one works on {destination} right now" if working(destination) else f"none works on {destination} right now", True
+    if scheduler:
+        yield _cluster(scheduler, _existing(place))
     where = Vault("doctor").state()
-    yield "secrets", f"would be kept in {where}", where == "the system keyring"
+    lasts = where == "the system keyring"
+    yield "secrets", f"would be kept in {where}" + ("" if lasts else ": each start asks for them again"), lasts
     yield from _terminal()
+
+
+def _cluster(scheduler: str, folder: Path) -> tuple[str, str, bool]:
+    from mseg_wizard.cluster import Cluster
+
+    cluster = Cluster(scheduler, lambda: [folder])
+    try:
+        cluster.ready()
+        workers, hosts = cluster.hosts()
+        return "cluster", f"{workers} workers on {hosts} hosts, who can read and write {folder}", True
+    except Problem as problem:
+        return "cluster", str(problem), False
+    finally:
+        cluster.close()
 
 
 def _terminal() -> Iterator[tuple[str, str, bool]]:
@@ -59,6 +78,15 @@ def _terminal() -> Iterator[tuple[str, str, bool]]:
         yield "session", "not inside tmux or screen" + (": over ssh, start one first" if remote else ""), not remote
     encoding = (sys.stdout.encoding or "").lower()
     yield "encoding", encoding or "unknown", encoding.replace("-", "") == "utf8"
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be put there, empty where it can: tried with a file that never gets a name, because rights tell root nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _existing(path: Path) -> Path:

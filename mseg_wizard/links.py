@@ -51,7 +51,7 @@ def check_of(step: Step, item: Field) -> Check | None:
 def check_link(step: Step, item: Field, value: str) -> str:
     """The link of the one archive that the field stands for, as it came by e-mail or from the browser; raises NotNow once expired."""
     archive = next((archive for archive in step.archives if archive.link_field == item.name), None)
-    where = f"{step.id}.{item.name}"
+    where = f"“{item.label}”"
     text = _unwrapped(value)
     url = _url(text, where)
     if archive and not _leads_to(url, archive):
@@ -66,7 +66,7 @@ def check_link(step: Step, item: Field, value: str) -> str:
 def check_base_url(step: Step, item: Field, value: str) -> str:
     """The BASE_URL: typed itself, or taken from the script's text or from the script at a path on this machine."""
     archive = next((archive for archive in step.archives if archive.link_field == item.name), None)
-    where = f"{step.id}.{item.name}"
+    where = f"“{item.label}”"
     text = value.strip()
     found = _base_url(text)
     if not found and not _unwrapped(text).startswith(LINK):
@@ -84,14 +84,14 @@ def check_email(step: Step, item: Field, value: str) -> str:
     """An e-mail address."""
     text = one_line(value)
     if not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text):
-        raise Problem(f"{step.id}.{item.name} is no e-mail address.", "The address that you registered with is the user name there.")
+        raise Problem(f"“{item.label}” is no e-mail address.", "The address that you registered with is the user name there.")
     return text
 
 
 def check_tree(step: Step, item: Field, value: str) -> str:
     """Where mseg-api is: no link, which may hold a token and would stand in the journal."""
     if is_link(value):
-        what = f"{step.id}.{item.name} is a link; the tree is fetched from MSeg's own place, or from a mirror."
+        what = f"“{item.label}” is a link; the tree is fetched from MSeg's own place, or from a mirror."
         raise Problem(what, "Write “fetch”, or the path of a folder or zip on this machine.")
     return one_line(value)
 
@@ -110,11 +110,11 @@ FIELD_CHECKS: dict[str, Check] = {"scannet.base_url": check_base_url, "wilddash.
 
 
 def _source_link(step: Step, row: str, alone: bool) -> str:
-    where = f"{step.id}.archives"
+    where = "What you gave"
     text = _unwrapped(row)
     url = _url(text, where)
     if not alone and not any(_leads_to(url, archive) for archive in step.archives):
-        raise Problem(f"{where}: a link does not lead to any archive of this step.", f"They are: {_names(step)}.")
+        raise Problem("A link that you gave does not lead to any archive of this step.", f"They are: {_names(step)}.")
     _not_expired(url, where)
     return text
 
@@ -122,7 +122,7 @@ def _source_link(step: Step, row: str, alone: bool) -> str:
 def _source_path(step: Step, row: str, alone: bool) -> str:
     """Absolute, so that the next start may happen in another folder."""
     # What looks like a link that lost its beginning may open doors too.
-    where = f"{step.id}.archives: " + ("what you gave" if "?" in row else printable(row, 200))
+    where = "What you gave" if "?" in row else printable(row, 200)
     try:
         path = Path(row).expanduser().absolute()
         folder, file = path.is_dir(), path.is_file()

@@ -82,7 +82,8 @@ _command: list[str] = []
 def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     """An answers file: TOML, one table per step id, one key per field.
 
-    Raises Usage where it can't be read, names unknown steps or fields, or holds secrets while others may read it.
+    Raises Usage where it can't be read, names unknown steps or fields, has an answer that can't be right, or holds secrets while others
+    may read it: all of that before a destination is opened.
     """
     try:
         table = parse_toml(path.read_text("utf-8"))
@@ -98,11 +99,17 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
         if name not in by_id or not isinstance(answers, dict):
             raise Usage(f"{path}: {name!r} is not a step.", f"Use one table per step: {', '.join(by_id)}.")
         fields = {item.name: item for item in by_id[name].fields}
-        for key in answers:
+        for key, value in answers.items():
             if key not in fields:
                 raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
             if fields[key].secret and mode & 0o077:
                 raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"chmod 600 {path}")
+            try:
+                check_answer(by_id[name], fields[key], value)
+            except NotNow:
+                continue
+            except Problem as problem:
+                raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
     return table
 
 
@@ -124,7 +131,7 @@ def give_answers(ctx: Context, answers: Answers) -> None:
                     ctx.remember(step, {key: rows})
                 ctx.refuse(name, problem.what, {key: None})
             except Problem as problem:
-                raise Usage(problem.what, problem.do) from None
+                raise Usage(f"{name}.{key}: {problem.what}", problem.do) from None
 
 
 def _usable(step: Step, key: str, value: Any) -> list[Any]:

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.engine import Runner
+from mseg_wizard.lines import interactive
 from mseg_wizard.log import LOG, redact
 from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
@@ -21,6 +23,7 @@ from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
+from mseg_wizard.vault import variable
 
 
 class Exit(IntEnum):
@@ -65,29 +68,43 @@ def shown(text: str) -> str:
 
 
 def unattended(
-    ctx: Context, steps: Sequence[Step], *, every: float = 5.0, explain: Callable[[BaseException, Path | None], None] = complain
+    ctx: Context,
+    steps: Sequence[Step],
+    *,
+    every: float = 5.0,
+    explain: Callable[[BaseException, Path | None], None] = complain,
+    talk: TextIO | None = None,
 ) -> Exit:
-    """Run `steps`, printing where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up."""
-    end, stopped_by = work(ctx, steps, every)
+    """Run `steps`, saying where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
+
+    `talk`: where that goes in place of stdout, for commands that have something else to say there.
+    """
+    end, stopped_by = work(ctx, steps, every, talk)
     if stopped_by:
-        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx.destination)}")
+        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx.destination)}", talk)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         explain(failure, ctx.own / LOG)
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
-            print(f"  In an answers file: table [{failure.step}], {', '.join(failure.lacks)}.", file=sys.stderr)
+            print(f"  {_elsewhere(ctx.step(failure.step), failure.lacks)}", file=sys.stderr)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
-    _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}")
-    _say_report(ctx, steps)
+    _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}", talk)
+    if any(call.task == "report" for step in steps for call in step.calls):
+        _say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
     return Exit.DONE
 
 
-def work(ctx: Context, steps: Sequence[Step], every: float = 5.0) -> tuple[Snapshot, signal.Signals | None]:
+def work(
+    ctx: Context, steps: Sequence[Step], every: float = 5.0, talk: TextIO | None = None
+) -> tuple[Snapshot, signal.Signals | None]:
     """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did."""
     runner = Runner(ctx, steps)
+    lines = _Lines(ctx.steps, every, talk)
     with _signals(runner) as stopped_by:
         runner.start()
-        _print_progress(runner, ctx, every)
+        while not runner.join(0.2):
+            lines.show(runner.snapshot)
+        lines.show(runner.snapshot)
     return runner.snapshot, stopped_by[0] if stopped_by else None
 
 
@@ -119,11 +136,14 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                     return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
             else:
                 _say(f"Complete: {ctx.dataset}")
-                _say_report(ctx, steps)
+                if any(call.task == "report" for step in steps for call in step.calls):
+                    _say(f"The report, with pictures and what comes next: {place_of(ctx)}")
                 return Exit.DONE
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, KeyboardInterrupt) as end_of_talk:
             _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx.destination)}")
-            return Exit.INTERRUPTED
+            # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
+            left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
+            return Exit.INTERRUPTED if left else Exit.WAITING
 
 
 def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool) -> None:
@@ -177,19 +197,13 @@ def _signals(runner: Runner) -> Iterator[list[signal.Signals]]:
             signal.signal(number, handler)
 
 
-def _print_progress(runner: Runner, ctx: Context, every: float) -> None:
-    lines = _Lines(ctx.steps, every)
-    while not runner.join(0.2):
-        lines.show(runner.snapshot)
-    lines.show(runner.snapshot)
-
-
 class _Lines:
     """Says where each call stands: when it first shows, every few seconds while it works, and when it ends."""
 
-    def __init__(self, steps: Sequence[Step], every: float) -> None:
+    def __init__(self, steps: Sequence[Step], every: float, talk: TextIO | None) -> None:
         self._titles = {call.key: f"{step.number:2} {call.title}" for step in steps for call in step.calls}
         self._every = every
+        self._talk = talk
         self._said: dict[str, str] = {}
         self._at = 0.0
 
@@ -202,7 +216,7 @@ class _Lines:
             if self._said.get(call) != line:
                 self._said[call] = line
                 self._at = time.monotonic()
-                _say(line)
+                _say(line, self._talk)
 
 
 def _line(title: str, progress: Progress) -> str:
@@ -220,13 +234,15 @@ def _line(title: str, progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _say_report(ctx: Context, steps: Sequence[Step]) -> None:
-    if any(call.task == "report" for step in steps for call in step.calls):
-        _say(f"The report, with pictures and what comes next: {place_of(ctx)}")
+def _elsewhere(step: Step, lacks: Sequence[str]) -> str:
+    """Where answers come from when nobody sits at a form."""
+    variables = [variable(step.id, name) for name in lacks if step.field(name).secret]
+    also = f", or the environment: {', '.join(variables)}" if variables else ""
+    return f"Without the screen: an answers file, table [{step.id}], {', '.join(lacks)}{also}."
 
 
-def _say(text: str) -> None:
+def _say(text: str, to: TextIO | None = None) -> None:
     try:
-        print(text, flush=True)
+        print(text, file=to or sys.stdout, flush=True)
     except (BrokenPipeError, OSError):  # the terminal went away: the work goes on until its signal arrives
         return

@@ -1,7 +1,8 @@
-"""`mseg-wizard report`: the report written again at any time, and its place as the last line on stdout."""
+"""`mseg-wizard report`: the report written again at any time, and its place as all that goes to stdout."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ def report(ctx: Context) -> Exit:
     for call in step.calls:
         ctx.store.journal.finished.pop(call.key, None)
     ctx.store.save()
-    end, stopped_by = work(ctx, [step])
+    end, stopped_by = work(ctx, [step], talk=sys.stderr)
     if stopped_by:
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:

@@ -1,7 +1,8 @@
-"""`mseg-wizard verify`: one verification at any time, its verdict on stdout, and the repair of what it found."""
+"""`mseg-wizard verify`: one verification at any time, its verdict on stdout and all else on stderr, and the repair of what it found."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -12,41 +13,45 @@ from mseg_wizard.plain import Exit, complain, guided, shown, unattended
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.mending import ASIDE, needs, set_aside
-from mseg_wizard.tasks.verdict import Faulty, Verdict, by_step, read_verdict
+from mseg_wizard.tasks.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 
 SHOWN = 1000
 """Faults that are printed; the file has all."""
 
 
-def verify(ctx: Context, *, repair: bool = False, ask: Callable[[str], str] | None = None) -> Exit:
+def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None) -> Exit:
     """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
+    say = _show_json if as_json else _show
     before = read_verdict(ctx)
     if not (repair and before and before.mending):
         ctx.store.journal.finished.pop(_call(ctx.steps), None)
         ctx.store.save()
-        code = unattended(ctx, [_only(ctx.steps)], explain=_explain)
-        before = show(ctx)
+        code = unattended(ctx, [_only(ctx.steps)], explain=_explain, talk=sys.stderr)
+        before = read_verdict(ctx)
+        if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
+            say(ctx, before)
         if not repair or before is None or not before.faults:
             return code
         for need in needs(ctx, before.faults):
-            print(need)
+            print(need, file=sys.stderr)
         before = set_aside(ctx, before)
-    print("\nWhat was faulty is set aside; now it is made again, in the usual order.", flush=True)
+    print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
     due = [*_complete(ctx.steps, before), _only(ctx.steps)]
-    code = guided(ctx, due, ask) if ask else unattended(ctx, due, explain=_explain)
+    code = guided(ctx, due, ask) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr)
     after = read_verdict(ctx)
     if after and after.mending:
-        print(f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again.", flush=True)
-    else:
-        show(ctx)
+        waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
+        print(waits, file=sys.stderr, flush=True)
+    elif after:
+        say(ctx, after)
     return code
 
 
-def show(ctx: Context) -> Verdict | None:
-    """Print the verdict on record, if verification got as far as that."""
-    verdict = read_verdict(ctx)
-    if verdict is None:
-        return None
+def _show_json(ctx: Context, verdict: Verdict) -> None:
+    print((ctx.own / FILE).read_text("utf-8").rstrip())
+
+
+def _show(ctx: Context, verdict: Verdict) -> None:
     print(f"\nVerdict on {ctx.dataset}, {verdict.at}")
     print(f"mseg-api tree: {shown(verdict.tree)}")
     for what, count in verdict.counts.items():
@@ -61,7 +66,6 @@ def show(ctx: Context) -> Verdict | None:
         print(f"… and {len(verdict.faults) - SHOWN:,} more")
     faults = verdict.faults
     print(f"Faults: {len(faults):,} ({by_step(faults)})" if faults else "No fault was found.", flush=True)
-    return verdict
 
 
 def _explain(failure: BaseException, log: Path | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mseg_wizard import wiping
+from mseg_wizard.lines import agrees, interactive
 from mseg_wizard.plain import Exit, shown
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
@@ -34,7 +35,7 @@ def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -
     for leftover in leftovers:
         print(f"Left by MSeg's scripts or a shell: {shown(str(leftover.path))} ({leftover.why})")
     offered = [leftover for leftover in leftovers if leftover.ours_to_offer]
-    if offered and sys.stdin.isatty() and input(f"Delete these {len(offered)} files? [y/N] ").strip().lower() == "y":
+    if offered and interactive() and agrees(f"Delete these {len(offered)} files?"):
         for text in wiping.delete(offered):
             print(shown(text))
     for text in (remains := [text for each in done for text in each.remains]):

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "mseg_wizard"
 LAYERS = (
-    ("progress", "files", "host"),
+    ("progress", "files", "host", "lines", "completion"),
     ("step", "log"),
     ("background", "store", "vault", "labels"),
     (
@@ -27,7 +27,7 @@ LAYERS = (
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
     ("engine", "status", "opening"),
-    ("plain", "tui", "doctor", "practice", "wipe_command", "verify_command", "report_command"),
+    ("plain", "tui", "doctor", "practice", "arguments", "steps_command", "wipe_command", "verify_command", "report_command"),
     ("cli", "__main__"),
 )
 """Each may import itself, its neighbours and what stands above it here, never what stands below."""

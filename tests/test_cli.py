@@ -56,7 +56,8 @@ def test_doctor_tells_about_disk_inodes_cores_keyring_and_terminal(wizard: Wizar
         (["run", "--dest", "d", "--mirror", "nowhere"], "is no folder"),
         (["run", "--dest", "d", "--route", "x"], "not ORIGIN=ORIGIN"),
         (["run", "--dest", "d", "--route", "https://a.org=http://b.org"], "unencrypted"),
-        (["run", "--dest", "d", "--workers", "0"], "a whole number"),
+        (["run", "--dest", "d", "--workers", "-1"], "a whole number"),
+        (["run", "--dest", "d", "--workers", "many"], "a whole number"),
         (["steps", "nothing"], "There is no step 'nothing'"),
         ([], "There is no terminal here"),
     ],
@@ -71,7 +72,9 @@ def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[st
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[prepare]\nworkers = 'many'\n", "prepare.workers is 'many'"),
+        ("[prepare]\nworkers = 'many'\n", "prepare.workers: “Worker processes” is 'many'"),
+        ("[prepare]\ndestination = 7\n", "prepare.destination"),
+        ("[kitti]\nurl = 'https://'\n", "kitti.url: “KITTI download link” is no link"),
         ("[prepare]\nodd = 1\n", "no field 'odd'"),
         ("[nothing]\n", "'nothing' is not a step"),
         ("prepare = 1\n", "'prepare' is not a step"),
@@ -81,11 +84,14 @@ def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[st
     ],
 )
 def test_wrong_answers_are_explained_by_name(wizard: Wizard, tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "a.toml").touch(0o600)
     (tmp_path / "a.toml").write_text(text)
     done = wizard.run("run", "--dest", tmp_path / "d", "--answers", tmp_path / "a.toml")
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "d").exists()
+    assert "No destination is named" in wizard.run("status").stderr, "a start that came to nothing is the last destination"
 
 
 def test_answers_with_secrets_that_others_may_read_are_refused(wizard: Wizard, tmp_path: Path) -> None:
@@ -149,7 +155,7 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
 
 def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wizard: Wizard, tmp_path: Path) -> None:
     done = wizard.run("--plain", "--dest", tmp_path / "d")  # its input is empty
-    assert done.returncode == 130
+    assert done.returncode == 3
     assert "Step 1" in done.stdout
     assert "to go on" in done.stdout
 

@@ -190,6 +190,6 @@ def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_ne
     kept = ctx.secret("kitti", "url")
     assert kept is not None
     assert kept.reveal() == fresh
-    with pytest.raises(Usage, match=r"kitti\.url does not lead to data_semantics\.zip"):
+    with pytest.raises(Usage, match=r"kitti\.url: “KITTI download link” does not lead to data_semantics\.zip"):
         give_answers(ctx, {"kitti": {"url": signed(MAPILLARY)}})
     ctx.close()

@@ -137,7 +137,7 @@ async def test_an_answer_that_cannot_be_right_is_refused_beside_its_field_and_st
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
         await pilot.press("tab", "tab", "ctrl+u", "tab")
-        await says(pilot, "[!] prepare.workers is ''. Write a whole number, 0 or more.")
+        await says(pilot, "[!] “Worker processes” is ''. Write a whole number, 0 or more.")
         await pilot.press("shift+tab", "7", "tab")
         await until(pilot, lambda: answers(desk, "prepare").get("workers") == 7)
         assert not said(app, "Write a whole number")
@@ -231,7 +231,7 @@ async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk
         await pilot.press("tab", "tab")
         await paste(pilot, "/no/such/place")
         await pilot.press("enter")
-        await says(pilot, "[!] /no/such/place", "city.archives: /no/such/place is not there")
+        await says(pilot, "[!] /no/such/place", "/no/such/place is not there, or you may not")
 
 
 async def test_a_wrong_row_keeps_no_right_one_away_and_says_how_it_is_removed(desk: Desk) -> None:
@@ -263,7 +263,7 @@ async def test_garbage_in_a_number_is_refused_beside_its_field(desk: Desk) -> No
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
         await pilot.press("tab", "tab", "ctrl+u", *"-3abc", "tab")
-        await says(pilot, "[!] prepare.workers is '-3abc'. Write a whole number, 0 or more.")
+        await says(pilot, "[!] “Worker processes” is '-3abc'. Write a whole number, 0 or more.")
     assert answers(desk, "prepare").get("workers") is None
 
 
@@ -319,7 +319,7 @@ async def test_an_answer_brought_along_that_can_not_be_kept_says_so_beside_its_f
     app = desk.wizard(desk.ready(), preset={"idd": {"url": LINK.replace("2099", "2019")}, "finish": {"confirm": True}})
     async with app.run_test() as pilot:
         await into(pilot, app, "idd")
-        await says(pilot, "[!] idd.url is a link that expired on 2019-01-01", "needed before this step can begin")
+        await says(pilot, "[!] “Link from the browser” is a link that expired", "needed before this step can begin")
         assert not leaks(app, "GEHEIM")
         await paste(pilot, LINK)
         await pilot.press("enter")

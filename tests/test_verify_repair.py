@@ -39,7 +39,7 @@ def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(finished: 
     (finished.dataset / LATE).write_bytes(b"")
     done = finished.wizard.run("verify", "--repair", "--dest", finished.destination)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "ADEChallengeData2016.zip (to be fetched again, 967 MB)" in done.stdout
+    assert "ADEChallengeData2016.zip (to be fetched again, 967 MB)" in done.stderr
     assert "--allow again:ADEChallengeData2016.zip" in done.stderr
     assert "967 MB" in done.stderr
     assert (finished.destination / OWN / "aside" / IMAGE).exists(), "nothing is thrown away before it is mended"

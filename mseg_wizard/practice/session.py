@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mseg_wizard import pool
 from mseg_wizard.context import Context, Options
+from mseg_wizard.lines import interactive
 from mseg_wizard.log import LOG
 from mseg_wizard.opening import Answers, Usage, open_context
 from mseg_wizard.plain import STOPS, Exit, complain, exit_code, work
@@ -32,7 +33,7 @@ SPEED = 3_000_000
 
 def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
-    if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not plain and not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
     steps = load()
     pool.prepare_start()
@@ -110,5 +111,6 @@ KITTI's link has expired; paste the fresh one from
   {desk / "mail.txt"}
 """
     )
-    input("Press Enter to open the wizard. ")
+    with suppress(EOFError):
+        input("Press Enter to open the wizard. ")
     return guide(steps, opener, destination, preset=first_answers(answers))
