@@ -233,7 +233,7 @@ def _work_options() -> Parser:
     add("--mirror", metavar="DIR_OR_URL", help="take archives by file name from here, and mseg-api/ or mseg-api.zip; it is never changed")
     add("--route", action="append", default=[], metavar="ORIGIN=ORIGIN", help="send requests for one origin to another")
     add("--workers", type=_workers, metavar="N", help="worker processes, whatever the form says; 0: every core that this process may use")
-    add("--scheduler", type=_scheduler, default="", metavar=SCHEDULER, help="use the workers of this Dask scheduler, who share the disk")
+    add("--scheduler", type=_scheduler, metavar=SCHEDULER, help="use the workers of this Dask scheduler, who share the disk")
     add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
     add("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
     add("--take-over", action="store_true", help="go on although another host's wizard left its lock")

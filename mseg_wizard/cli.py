@@ -276,7 +276,7 @@ def _options(args: argparse.Namespace) -> Options:
     if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
     return Options(
-        args.mirror, tuple(args.route), args.workers, args.scheduler, consents=frozenset(args.allow), keep_archives=args.keep_archives
+        args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow), keep_archives=args.keep_archives
     )
 
 
