@@ -180,15 +180,17 @@ class _Help(argparse.HelpFormatter):
 
 def parser() -> Parser:
     """The whole grammar; the namespace's `command` is the name of the command, "" for the guided journey."""
-    top = Parser(prog="mseg-wizard", parents=[_work_options()], description=WIZARD.tells, epilog=WIZARD.epilog())
+    usage = "mseg-wizard [OPTIONS] [COMMAND]"
+    top = Parser(prog="mseg-wizard", usage=usage, parents=[_work_options()], description=WIZARD.tells, epilog=WIZARD.epilog())
     top.add_argument("--version", action="version", version=f"mseg-wizard {__version__}", help="say the version and end")
     top.add_argument("--plain", action="store_true", help="questions and plain lines instead of the screen")
     top.set_defaults(command="")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    commands = top.add_subparsers(prog="mseg-wizard", title="commands", metavar="COMMAND", parser_class=Parser)
 
-    def add(name: str, *parents: Parser) -> Parser:
+    def add(name: str, *parents: Parser, takes: str = "[OPTIONS]") -> Parser:
         words = COMMANDS[name]
-        sub = commands.add_parser(name, parents=parents, help=words.brief, description=words.tells, epilog=words.epilog())
+        usage = f"mseg-wizard {name} {takes}"  # the options are listed below it, with what they do
+        sub = commands.add_parser(name, usage=usage, parents=parents, help=words.brief, description=words.tells, epilog=words.epilog())
         for action in sub._actions:  # an option that is absent after the command must not hide the one before it
             action.default = argparse.SUPPRESS
         sub.set_defaults(command=name)
@@ -198,7 +200,7 @@ def parser() -> Parser:
     sub.add_argument("--until", metavar="STEP", help="stop after this step")
     sub = add("status", _destination_option())
     sub.add_argument("--json", action="store_true", help="for scripts")
-    sub = add("steps")
+    sub = add("steps", takes="[--json] [STEP]")
     sub.add_argument("step", nargs="?", metavar="STEP", help="its id or number")
     sub.add_argument("--json", action="store_true", help="for scripts")
     sub = add("doctor", _destination_option())
@@ -215,7 +217,7 @@ def parser() -> Parser:
     sub.add_argument("--plain", action="store_true", default=argparse.SUPPRESS, help="by itself, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
     sub.add_argument("--keyring", action="store_true", help=f"keep its secrets in the system keyring, under {PRACTICE_SERVICE}")
-    sub = add("completion")
+    sub = add("completion", takes="SHELL")
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"{', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
     return top
 

@@ -108,7 +108,7 @@ def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, Non
     """One call: nothing where its outputs are there, else what makes them."""
     yield Progress(f"checking: {call.title}", call=call.key)
     if call.key in ctx.store.journal.finished and not _missing(ctx, call):
-        yield Progress("complete", call=call.key)
+        yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
         return
     if lacks := waiting(step, ctx):
         labels = ", ".join(step.field(name).label for name in lacks)
@@ -149,7 +149,8 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         )
     store.finish(call.key)
     log.info("%s: complete", call.key)
-    yield Progress("complete", progress.total or progress.done, progress.total, progress.unit, call=call.key)
+    end = TASKS[call.task].end(ctx, **call.args)
+    yield Progress(end, progress.total or progress.done, progress.total, progress.unit, call=call.key)
 
 
 def _missing(ctx: Context, call: Call) -> list[str]:

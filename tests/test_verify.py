@@ -42,7 +42,9 @@ def test_a_finished_tree_is_clean_and_step_13_takes_the_verdict_for_its_own(fini
 
 
 def test_oddities_of_raw_labels_are_counted_and_are_no_faults(finished: Finished) -> None:
-    finished.wizard.run("verify", "--dest", finished.destination)
+    done = finished.wizard.run("verify", "--dest", finished.destination, "--json")
+    assert json.loads(done.stdout) == finished.verdict, "stdout is the verdict alone, fit for a program"
+    assert "Check files and segments" in done.stderr
     notes = "\n".join(finished.verdict["notes"])
     assert "Camvid: " in notes
     assert "a colour that no class has" in notes

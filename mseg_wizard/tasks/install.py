@@ -54,7 +54,7 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
     """`pip install -e` of the tree into the chosen Python, unless it is there; then `import mseg` there."""
     answer = str(ctx.answer("prepare", "python") or "")
     if not answer:
-        yield Progress("nothing to install: mseg-api is only configured")
+        yield Progress(install_end(ctx))
         return
     tree, record = ctx.tree_folder.resolve(), ctx.store.journal.tree
     if not any((tree / name).is_file() for name in BUILDS):
@@ -72,6 +72,11 @@ def install_missing(ctx: Context) -> list[str]:
     """Nothing, once the import was seen to work (or the tree was seen to be no package) for this Python and this tree."""
     answer = str(ctx.answer("prepare", "python") or "")
     return [] if not answer or ctx.store.journal.tree.get("installed") == answer else [f"import mseg in {answer}"]
+
+
+def install_end(ctx: Context) -> str:
+    """How it ended, in words."""
+    return "complete" if ctx.answer("prepare", "python") else "skipped: mseg-api is only configured, because no Python is named"
 
 
 def _interpreter(answer: str) -> Path:

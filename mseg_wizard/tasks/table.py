@@ -17,12 +17,14 @@ class Task:
     missing: Callable[..., list[str]]
     network: bool = False
     """It waits for the network or for people, and hardly computes: it may run beside one that does."""
+    end: Callable[..., str] = lambda ctx, **args: "complete"
+    """`end(ctx, **args)` says how it ended: what was not wanted was skipped, and is not called complete."""
 
 
 TASKS = {
     "tree": Task(tree.tree, tree.tree_missing),
     "configure": Task(tree.configure, tree.configure_missing),
-    "install": Task(install.install, install.install_missing),
+    "install": Task(install.install, install.install_missing, end=install.install_end),
     "space": Task(space.space, space.space_missing),
     "expect": Task(expect.expect, expect.expect_missing, network=True),
     "download": Task(download.download, download.download_missing, network=True),
