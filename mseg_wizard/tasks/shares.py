@@ -15,7 +15,7 @@ from mseg_wizard.tasks.landing import Landing
 from mseg_wizard.tasks.members import Damaged
 from mseg_wizard.tasks.reading import checksum
 
-FILES, BYTES = 256, 32 << 20
+FILES, BYTES = 256, 8 << 20
 """What one share holds at most: some 0.1 s of work, and several of a worker's groups for the disk."""
 LARGE = 64 << 20
 """Members beyond this are left to the thread that shares out: one alone could seem to hang."""
