@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import json
+import html
 import logging
 import re
 import resource
@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import platformdirs
 
@@ -25,7 +25,7 @@ _hidden: frozenset[str] = frozenset()
 
 
 def hide(value: str) -> None:
-    """Have this left out of every line from now on, as it is and as it would stand in a form, a query, JSON or a Python string.
+    """Have this left out of every line from now on, as it is and as it would stand in a form, a query, a page, JSON or a Python string.
 
     A message that quotes it is a bug of ours or of a library's: this is the net below. Values that would mangle plain text are not
     looked for: short ones, and those of a few letters alone.
@@ -43,9 +43,19 @@ def redact(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _known(values: frozenset[str]) -> re.Pattern[str] | None:
-    spelt = (str, quote, lambda text: quote(text, ""), quote_plus, lambda text: json.dumps(text)[1:-1], lambda text: repr(text)[1:-1])
-    forms = {form(value.encode("utf-8", "replace").decode()) for value in values for form in spelt}
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), re.IGNORECASE) if forms else None
+    longest_first = sorted(values, key=len, reverse=True)
+    return re.compile("|".join("".join(map(_spelt, value)) for value in longest_first), re.IGNORECASE) if values else None
+
+
+def _spelt(letter: str) -> str:
+    """Every way in which one character is written: plain, in a form or query, in a page, in JSON or Python's repr, also of a repr."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    ways = {re.escape(letter), re.escape(html.escape(letter)), quote(letter.encode("utf-8", "surrogatepass"), "")}
+    ways |= {r"\+"} if letter == " " else set()
+    code = f"{ord(letter):04x}"
+    escaped = rf"\\+(?:u{code}|U0000{code}|x{code[2:]})"
+    return rf"(?:\\*(?:{'|'.join(sorted(ways))})|{escaped})"
 
 
 class Redacted(logging.Formatter):

@@ -1,4 +1,4 @@
-"""What several tests need: the golden kit, where there is one."""
+"""What several tests need: the golden kit, where there is one, and what the fault matrix counted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.world import World, make_world
+from tests.faults.counts import COUNTS, line
 from tests.golden_tree import GoldenTree, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,3 +42,8 @@ def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Golde
 def practice_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The practice world's archives and mseg-api tree, made once for all tests. Change nothing in it."""
     return make_world(tmp_path_factory.mktemp("practice"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if COUNTS:
+        terminalreporter.write_line(f"fault matrix: {line()}")

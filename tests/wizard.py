@@ -30,6 +30,8 @@ class Wizard:
     home: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     extra: Mapping[str, str] = field(default_factory=dict)
+    program: str = "mseg_wizard"
+    """The module that is run: the wizard, or a test's way into it."""
 
     def environment(self) -> dict[str, str]:
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "VIRTUAL_ENV", "SSL_CERT_FILE") if key in os.environ}
@@ -43,7 +45,7 @@ class Wizard:
 
     def start(self, *args: str | Path, talk: bool = False) -> subprocess.Popen[str]:
         """Start it; `talk`: with an input to write to, else its input is empty."""
-        command = [sys.executable, "-m", "mseg_wizard", *map(str, args)]
+        command = [sys.executable, "-m", self.program, *map(str, args)]
         return subprocess.Popen(
             command, env=self.environment(), stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self.home,

@@ -1,11 +1,10 @@
-"""What the fault matrix shares: a world whose downloads take a moment, the tree that an undisturbed run makes, and the counts."""
+"""What the fault matrix shares: a world whose downloads take a moment, and the tree that an undisturbed run makes."""
 
 from __future__ import annotations
 
 import pytest
 
 from mseg_wizard.practice.world import World
-from tests.faults.counts import COUNTS, line
 from tests.faults.journeys import expected_tree, padded_world
 
 
@@ -19,8 +18,3 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def expected(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What an undisturbed run over the network leaves below mseg_dataset/."""
     return expected_tree(tmp_path_factory.mktemp("calm"), world)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if COUNTS:
-        terminalreporter.write_line(f"fault matrix: {line()}")
