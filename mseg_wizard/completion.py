@@ -132,7 +132,7 @@ _mseg_wizard() {{
         esac ;;
     esac
 }}
-if [ "${{funcstack[1]}}" = "_mseg_wizard" ]; then
+if [[ ${{funcstack[1]}} = _mseg[-_]wizard ]]; then
     _mseg_wizard "$@"
 else
     compdef _mseg_wizard mseg-wizard

@@ -33,17 +33,21 @@ START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "
 class Shell:
     """An interactive shell on a terminal of its own, in which `mseg-wizard` prints its arguments."""
 
-    def __init__(self, name: str, home: Path) -> None:
+    def __init__(self, name: str, home: Path, *, installed: bool = False) -> None:
         if not shutil.which(name):
             pytest.skip(f"no {name} here")
         (home / "script").write_text(script(name, parser(), STEPS))
+        (home / "functions").mkdir()
+        (home / "functions" / "_mseg-wizard").write_text(script(name, parser(), STEPS))
         self._master, slave = pty.openpty()
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
         self._process = subprocess.Popen(
             START[name], stdin=slave, stdout=slave, stderr=slave, cwd=home, env=environment, start_new_session=True
         )
         os.close(slave)
-        for line in (*SETUP[name], "source ./script", "mseg-wizard() { printf 'got'; printf '<%s>' \"$@\"; echo; }"):
+        install = "fpath=(~/functions $fpath)" if installed else ":"
+        load = ":" if installed else "source ./script"
+        for line in (install, *SETUP[name], load, "mseg-wizard() { printf 'got'; printf '<%s>' \"$@\"; echo; }"):
             self.type(line + "\necho rea''dy\n", "ready")
 
     def type(self, text: str, until: str) -> str:
@@ -105,6 +109,14 @@ def test_every_command_and_option_of_the_parser_is_completed(shell: Shell) -> No
 )
 def test_values_are_completed_where_there_are_such(shell: Shell, typed: str, got: list[str]) -> None:
     assert shell.completed(f"mseg-wizard {typed}") == got
+
+
+def test_zsh_finds_the_script_in_its_folder_of_functions(tmp_path: Path) -> None:
+    zsh = Shell("zsh", tmp_path, installed=True)
+    try:
+        assert zsh.completed("mseg-wizard run --until remap") == ["run", "--until", "remap-open"]
+    finally:
+        zsh.close()
 
 
 @pytest.fixture(scope="module")

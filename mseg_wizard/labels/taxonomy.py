@@ -108,6 +108,8 @@ class Tree:
         for start in sorted(DATA_ROOTS, key=len, reverse=True):
             if taxonomy.startswith(start):
                 return DATA_ROOTS[start]
+        if self._list_folder(taxonomy).is_dir():  # somebody's own dataset: toy-3 and toy-2 both lie in toy
+            return taxonomy.rpartition("-")[0] or taxonomy
         raise Problem(f"No dataset has the taxonomy {printable(taxonomy)}.", f"Known are: {', '.join(DATA_ROOTS)}.")
 
     def table(self, source: str, target: str) -> Table:
