@@ -164,7 +164,7 @@ def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
     if located(ctx, archive):
         return {}
     place = own_place(ctx, archive)
-    return {"fetched": max(0, round(archive.size * scale) - _bytes_of(place.with_name(f"{place.name}.part"))), "files": 1}
+    return {"fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))), "files": 1}
 
 
 def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:
@@ -179,6 +179,15 @@ def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[
         "beside": packed if archive.nested else 0,
         "gone": 0 if stays else packed,
     }
+
+
+def _bytes_on_disk(path: Path) -> int:
+    """A download over several connections has holes."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0
+    return min(found.st_size, found.st_blocks * 512)
 
 
 def _bytes_of(path: Path) -> int:

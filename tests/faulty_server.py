@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,19 @@ from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 OLD = "Mon, 01 Jan 2018 00:00:00 GMT"
+
+
+class Line:
+    """So many bytes a second, however many connections there are."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._free, self._lock = rate, time.monotonic(), threading.Lock()
+
+    def delay(self, count: int) -> float:
+        """Seconds until so many more bytes are through."""
+        with self._lock:
+            self._free = max(self._free, time.monotonic()) + count / self._rate
+            return self._free - time.monotonic()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +69,9 @@ class Answer:
     """Not even a status line comes."""
     piece: int = 65536
     pause: float = 0.0
-    """Bytes that are sent at a time, and seconds between."""
+    """Bytes that are sent at a time, and seconds between: a limit for each connection."""
+    line: Line | None = None
+    """What all connections share."""
 
 
 @dataclass
@@ -87,6 +103,8 @@ class FaultyServer:
         self.stalled = threading.Event()
         """Some answer has come to its stall."""
         self.closing = threading.Event()
+        self.open = self.most_open = 0
+        """Bodies that are being sent; and how many there were at most."""
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -122,6 +140,17 @@ class FaultyServer:
         if isinstance(found, list):
             return found[min(count, len(found)) - 1]
         return found(asked) if callable(found) else page("Not Found", status=404)
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        with self._lock:
+            self.open += 1
+            self.most_open = max(self.open, self.most_open)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.open -= 1
 
     def close(self) -> None:
         self.closing.set()
@@ -205,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")
         self.end_headers()
-        with suppress(ConnectionError, ssl.SSLError):
+        with suppress(ConnectionError, ssl.SSLError), owner.sending():
             self._send(answer, body, asked, owner)
 
     do_POST = do_GET
@@ -217,7 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
             piece = body[asked.sent : min(end, asked.sent + answer.piece)]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if answer.framing == "chunked" else piece)
             asked.sent += len(piece)
-            if answer.pause and owner.closing.wait(answer.pause):
+            pause = answer.line.delay(len(piece)) if answer.line else answer.pause
+            if pause and owner.closing.wait(pause):
                 return
         if answer.stall is not None and end == answer.stall:
             owner.stalled.set()
@@ -244,12 +274,13 @@ def _ranged(answer: Answer, headers: Mapping[str, str]) -> tuple[int, bytes, dic
     unchanged = not condition or not answer.if_range or condition in (answer.etag, answer.modified)
     if answer.status is not None or not answer.ranges or not asked.startswith("bytes=") or not unchanged:
         return answer.status or 200, body, {}
-    start = int(asked.removeprefix("bytes=").partition("-")[0])
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    start = int(first)
     total = len(body) if answer.claims is None else answer.claims
     if start >= len(body):
         return 416, b"", {"Content-Range": f"bytes */{total}"}
     start = max(0, start + answer.shift)
-    part = body[start:][: answer.most]
+    part = body[start : int(last) + 1 + answer.shift if last else None][: answer.most]
     span = f"bytes {start}-{start + len(part) - 1}/{total}"
     if answer.multipart:
         inner = b"--b\r\nContent-Range: %s\r\n\r\n%s\r\n--b--\r\n" % (span.encode(), part)

@@ -27,10 +27,14 @@ def zipped(seed: int, length: int = 700_000) -> bytes:
     return file.getvalue()
 
 
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 BODY = zipped(1)
 OTHER = zipped(2)
 assert len(BODY) == len(OTHER)
-SHA256 = hashlib.sha256(BODY).hexdigest()
+SHA256 = sha256(BODY)
 KNOWN = Expected(bytes=len(BODY), sha256=SHA256)
 
 

@@ -52,6 +52,10 @@ class Again(Exception):
         """Only after a login."""
 
 
+class Broken(Again):
+    """The connection ended; the server itself refused nothing."""
+
+
 def continued(response: httpx.Response, offset: int, note: Note | None, known: int | None, same: bool) -> int | None:
     """The total that a 206 gives, None where it says `*`; raises Again where its bytes do not belong behind the first `offset`.
 
@@ -149,7 +153,7 @@ def failed(error: httpx.TransportError, web: Web, stall: float) -> Refused | Aga
         httpx.ProxyError: "the proxy refuses",
     }.get(type(error), f"no connection{host}")
     detail = web.clean(str(error)) if isinstance(error, httpx.ConnectError | httpx.ProxyError) else ""
-    return Again(words + (f" ({detail})" if detail else ""))
+    return Broken(words + (f" ({detail})" if detail else ""))
 
 
 def failure(name: str, kept: int, refusals: Sequence[tuple[Source, Refused]]) -> Problem:

@@ -110,8 +110,10 @@ def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
 def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
     """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
     target = own_place(ctx, archive)
-    expected = Expected(archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only, lenient=ctx.modified_tree)
     login = Login(ctx, archive) if archive.login else None
+    known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
+    published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
+    expected = Expected(*published, lenient=ctx.modified_tree, md5_too=known_by_md5)
     places = [(source, _location(archive, source, login)) for source in sources(ctx, archive) if source.path is None]
     if not places:
         nowhere = Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))

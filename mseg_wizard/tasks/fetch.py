@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -16,8 +16,10 @@ import httpx
 from mseg_wizard.background import Job, background
 from mseg_wizard.progress import Meter, Progress, duration, size
 from mseg_wizard.tasks import answers, pages
-from mseg_wizard.tasks.answers import Again, LinkRefused, Refused
-from mseg_wizard.tasks.partial import Hasher, Note, Partial, disk
+from mseg_wizard.tasks.answers import Again, Broken, LinkRefused, Refused
+from mseg_wizard.tasks.hasher import Hasher
+from mseg_wizard.tasks.partial import Note, Partial, disk
+from mseg_wizard.tasks.segments import CONNECTIONS, Segment, Segments
 from mseg_wizard.tasks.wanted import Expected, Fetched, Location, Patience, Source, source_of
 from mseg_wizard.tasks.web import Astray, Routes, Web, origin, signed
 
@@ -35,10 +37,11 @@ def fetch(
     notes: Path | None = None,
     ca_file: Path | None = None,
     patience: Patience | None = None,
+    connections: int = CONNECTIONS,
 ) -> Generator[Progress, None, Fetched]:
     """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
 
-    `notes`: where it is kept what the partial file is, `<target>.part.json` unless given.
+    `notes`: where it is kept what the partial file is, `<target>.part.json` unless given. `connections`: how many to one server at most.
     """
 
     def work(job: Job) -> Fetched:
@@ -47,7 +50,7 @@ def fetch(
         patient = patience or Patience()
         with closing(Web(job, routes, ca_file=ca_file, stall=patient.stall)) as web, Partial(target, notes) as part:
             sources = [source_of(location, web) for location in locations]
-            return _Fetch(job, web, part, target.name, expected or Expected(), patient).run(sources)
+            return _Fetch(job, web, part, target.name, expected or Expected(), patient, connections).run(sources)
 
     running = background(work, Progress(f"looking for {target.name}", unit="B"))
     meter, doing = Meter(), ""
@@ -72,8 +75,11 @@ class _Mismatch(Exception):
 class _Fetch:
     """One file's way in: sources in order, attempts at each, the check at the end. Runs in the task's thread."""
 
-    def __init__(self, job: Job, web: Web, part: Partial, name: str, expected: Expected, patience: Patience) -> None:
+    def __init__(self, job: Job, web: Web, part: Partial, name: str, expected: Expected, patience: Patience, connections: int) -> None:
         self.job, self.web, self.part, self.name, self.expected, self.patience = job, web, part, name, expected, patience
+        self.connections = connections
+        self.alone = False
+        """This source gets one connection at a time."""
         self.hasher: Hasher | None = None
         self.unproven = False
         """The server did not say where the file ends."""
@@ -96,12 +102,11 @@ class _Fetch:
 
     def _from(self, source: Source, last: bool) -> Fetched:
         """The file from one source, in as many attempts as it takes; raises Refused."""
-        self.logged_in = relogged = scratch = rebuilt = False
+        self.alone = self.logged_in = relogged = scratch = rebuilt = False
         fruitless, best = 0, self._offset(source)
         while True:
             try:
-                final = self._attempt(source, scratch)
-                return self._checked(source, final)
+                return self._checked(source, self._attempt(source, scratch))
             except _Mismatch as mismatch:
                 pieced = self.part.pieced
                 self._drop_hasher()
@@ -109,11 +114,12 @@ class _Fetch:
                 if not pieced or rebuilt:
                     raise Refused(str(mismatch)) from None
                 log.warning("%s: %s: %s; it came in pieces, so it is fetched anew", self.name, source.title, mismatch)
-                rebuilt, best, fruitless = True, 0, 0
+                rebuilt, best, fruitless, self.alone = True, 0, 0, True
             except Again as again:
                 gained = self.part.size > best
                 best, fruitless = max(best, self.part.size), 0 if gained else fruitless + 1
                 relogged = relogged and not gained
+                self.alone = self.alone or not (again.login or isinstance(again, Broken))
                 if again.login:
                     if not source.location.login or relogged:
                         raise Refused(str(again), link=source.pasted) from None
@@ -140,28 +146,65 @@ class _Fetch:
             self._say(f"waiting to try {self.name} again: {why}", self.part.size, self._total(source), left)
             self.job.sleep(min(0.2, left))
 
-    def _attempt(self, source: Source, scratch: bool) -> httpx.URL:
-        """Ask once and take what comes until all is there: the address that gave it. Raises Again, Refused, Problem."""
-        if source.url is None:
+    def _attempt(self, source: Source, scratch: bool) -> list[httpx.URL]:
+        """Ask and take what comes until all is there: the addresses that gave it. Raises Again, Refused, Problem."""
+        url = source.url
+        if url is None:
             raise Refused("it is no web address", link=source.pasted)
         offset = 0 if scratch else self._offset(source)
         if offset and offset == self._total(source):
-            return source.url  # whole already: only the check and the renaming were missing
+            return [url]  # whole already: only the check and the renaming were missing
+        host, finals = url.host, list[httpx.URL]()
+        self._say(f"asking {host} for {self.name}", self.part.size, self._total(source))
+        if source.location.login and not self.logged_in:
+            with self._speaking(source):
+                self.web.cookies.pop(origin(url), None)
+                source.location.login(self.web)
+            self.logged_in = True
+
+        def tick() -> None:
+            doing = f"downloading {self.name} from {host}" if segments.begun else f"asking {host} for {self.name}"
+            self._say(doing, self.part.size, self._total(source))
+
+        with self.web.apart() as web:
+            segments = Segments(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
+
+            def first(segment: Segment) -> None:
+                with self._asked(web, source, url, offset, None) as (response, final):
+                    finals.append(final)
+                    self._take(source, response, final, offset, segments, segment)
+
+            def more(segment: Segment) -> None:
+                with self._asked(web, source, url, segment.start, segment.stop) as (response, final):
+                    self._joins(source, response, final, segment.start)
+                    finals.append(final)
+                    for chunk in response.iter_raw():
+                        if not segments.put(segment, chunk):
+                            return
+
+            try:
+                segments.run(first, more, tick, end=web.abort)
+            finally:
+                self.alone = self.alone or segments.refused
+        return finals
+
+    @contextmanager
+    def _asked(self, web: Web, source: Source, url: httpx.URL, start: int, stop: int | None) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+        """Ask for the bytes from `start` on: the answer, and the address that gave it."""
         headers = {}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
+        if start or stop:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
             if self._same(source) and self.part.note and self.part.note.validator:
                 headers["If-Range"] = self.part.note.validator
-        self._say(f"asking {source.url.host} for {self.name}", self.part.size, self._total(source))
+        decisive = self._decisive(source)
+        with self._speaking(source), web.follow(url, headers=headers, downgrade=decisive, connect=self.patience.connect) as answer:
+            yield answer
+
+    @contextmanager
+    def _speaking(self, source: Source) -> Iterator[None]:
+        """What goes wrong on the way to a server, in the user's words."""
         try:
-            if source.location.login and not self.logged_in:
-                self.web.cookies.pop(origin(source.url), None)
-                source.location.login(self.web)
-                self.logged_in = True
-            decisive = self._decisive(source)
-            with self.web.follow(source.url, headers=headers, downgrade=decisive, connect=self.patience.connect) as (response, final):
-                self._take(source, response, final, offset)
-                return final
+            yield
         except Astray as astray:
             raise (Again(str(astray), login=True) if astray.login else Refused(str(astray))) from None
         except httpx.InvalidURL:
@@ -169,7 +212,7 @@ class _Fetch:
         except httpx.TransportError as error:
             raise answers.failed(error, self.web, self.patience.stall) from None
 
-    def _take(self, source: Source, response: httpx.Response, final: httpx.URL, offset: int) -> None:
+    def _take(self, source: Source, response: httpx.Response, final: httpx.URL, offset: int, into: Segments, segment: Segment) -> None:
         """Judge the answer, then write its body behind the first `offset` bytes, or from the beginning."""
         status, note, same = response.status_code, self.part.note, self._same(source)
         published = self.expected.bytes if self._binding(source, final) else None
@@ -181,8 +224,7 @@ class _Fetch:
         elif status == 200:
             total, offset = answers.length(response), 0
         else:
-            resigned = not source.pasted and signed(final)
-            raise answers.not_the_file(response, self.web, pasted=source.pasted, resigned=resigned)
+            raise self._not_the_file(source, response, final)
         if published is not None and total is not None and total != published:
             raise Refused(f"its file has {total:,} bytes, the published one has {published:,}")
         chunks, head = response.iter_raw(), b""
@@ -209,19 +251,34 @@ class _Fetch:
         else:
             self._drop_hasher()
             self.part.begin(here)
-        hasher = self._hasher()
+        self._hasher()
+        self.unproven = total is None and "transfer-encoding" not in response.headers
+        parts = status == 206 or response.headers.get("accept-ranges", "").strip().lower() == "bytes"
+        into.whole(segment, offset, here.total, splits=parts and bool(here.validator))
         for chunk in chain((head,), chunks):
             if total is None and published is not None and self.part.size + len(chunk) > published:
                 self.part.discard()
                 raise Refused(f"its file has more than the {published:,} bytes of the published one")
-            self.part.write(chunk if total is None else chunk[: total - self.part.size])
-            hasher.grow(self.part.size)
-            self._say(f"downloading {self.name} from {source.url.host if source.url else source.title}", self.part.size, end)
-        if end is not None and self.part.size < end:
-            raise Again(f"its answer ended after {size(self.part.size)} of {size(end)}")
-        self.unproven = total is None and "transfer-encoding" not in response.headers
+            if not into.put(segment, chunk):
+                break
+        if total is None and end is not None and self.part.size < end:
+            raise Broken(f"its answer ended after {size(self.part.size)} of {size(end)}")
 
-    def _checked(self, source: Source, final: httpx.URL) -> Fetched:
+    def _joins(self, source: Source, response: httpx.Response, final: httpx.URL, start: int) -> None:
+        """Return if an answer's bytes belong at `start` of what is here, beyond doubt; raises Again, Refused."""
+        note = self.part.note
+        if response.status_code not in (200, 206, 416):
+            raise self._not_the_file(source, response, final)
+        if response.status_code != 206 or note is None:
+            raise Again("it did not send the part that was asked for")
+        if answers.continued(response, start, note, note.total, self._same(source)) != note.total:
+            raise Again("it does not say how long its file is")
+
+    def _not_the_file(self, source: Source, response: httpx.Response, final: httpx.URL) -> Refused | Again:
+        resigned = not source.pasted and signed(final)
+        return answers.not_the_file(response, self.web, pasted=source.pasted, resigned=resigned)
+
+    def _checked(self, source: Source, finals: Sequence[httpx.URL]) -> Fetched:
         """Compare with what was published, then put the file in place; raises _Mismatch."""
         length = self.part.size
         hasher = self._hasher()
@@ -235,7 +292,7 @@ class _Fetch:
         for kind, value in self.expected.hashes.items():
             if sums[kind] != value:
                 wrong.append(f"its {kind} is {sums[kind]}, the published one is {value}")
-        if wrong and self._binding(source, final):
+        if wrong and self._binding(source, *finals):
             raise _Mismatch("; ".join(wrong))
         if not self._decisive(source) and self.name.lower().endswith(".zip") and not is_zipfile(self.part.path):
             raise _Mismatch(f"its file ends before the zip archive does, after {length:,} bytes")
@@ -244,23 +301,23 @@ class _Fetch:
         self.job.check()
         self.part.finish()
         return Fetched(
-            length, sums["sha256"], sums["md5"], source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong)
+            length, sums["sha256"], sums.get("md5", ""), source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong)
         )
 
-    def _binding(self, source: Source, final: httpx.URL | None) -> bool:
+    def _binding(self, source: Source, *finals: httpx.URL) -> bool:
         """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""
-        routed = all(url is not None and self.web.routes.covers(url) for url in (source.url, final))
+        routed = all(url is not None and self.web.routes.covers(url) for url in (source.url, *finals))
         return not self.expected.warn_only and not (self.expected.lenient and (source.location.named or routed))
 
     def _decisive(self, source: Source) -> bool:
         """Whether a published hash will tell right from wrong, wherever the bytes come from."""
-        return bool(self.expected.hashes) and self._binding(source, source.url)
+        return bool(self.expected.hashes) and self._binding(source)
 
     def _same(self, source: Source) -> bool:
         return self.part.note is not None and self.part.note.source == source.key
 
     def _published(self, source: Source) -> int | None:
-        return self.expected.bytes if self._binding(source, source.url) else None
+        return self.expected.bytes if self._binding(source) else None
 
     def _total(self, source: Source) -> int | None:
         return self.part.total(self._published(source))
@@ -272,7 +329,7 @@ class _Fetch:
         self.job.say(Progress(doing, done, total, "B", retry_in=retry_in))
 
     def _hasher(self) -> Hasher:
-        self.hasher = self.hasher or Hasher(self.part.path, {"sha256", "md5", *self.expected.hashes})
+        self.hasher = self.hasher or Hasher(self.part.path, self.expected.kinds)
         return self.hasher
 
     def _drop_hasher(self) -> None:

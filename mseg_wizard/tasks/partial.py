@@ -1,23 +1,25 @@
-"""The half-fetched file on disk: what of it can be trusted after a stop, a kill or a power cut, and its hashes. No network here."""
+"""The half-fetched file on disk: what of it can be trusted after a stop, a kill or a power cut. No network here."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import msgspec
+
 from mseg_wizard import host
-from mseg_wizard.files import sweep, sync_folder, write_json
+from mseg_wizard.files import sweep, sync_folder, write_atomically
 from mseg_wizard.progress import Problem, size
+from mseg_wizard.tasks.ranges import Range, Ranges, clipped, count, joined, prefix
 
 SYNC = 64 * 1024 * 1024
 """Bytes between two syncs, which is what a power cut can cost. A killed process loses nothing: what was written is the kernel's."""
@@ -28,7 +30,7 @@ BLOCK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Note:
-    """What is known about the first bytes: saved beside them before the first one is written."""
+    """What is known about the bytes: saved beside them before the first one is written."""
 
     source: str
     """Digest of the source's origin and path: a fresh link to the same file is the same source."""
@@ -39,22 +41,33 @@ class Note:
     """What `If-Range` may carry; empty where the server gives nothing that proves sameness."""
     total: int | None = None
     synced: int = 0
-    """Bytes that survive a power cut."""
+    """Bytes from the beginning on that survive a power cut."""
     boot: str = ""
+    spread: Ranges | None = None
+    """Which bytes survive a power cut, of a file that has holes. None: it has none, and its length tells what is there.
+
+    Behind such a note each write adds a line, "first behind-the-last", which holds until the machine goes down: the kernel keeps it.
+    """
 
 
 class Partial:
-    """`<target>.part` and its note, kept in step: bytes are only ever added behind bytes of the same file."""
+    """`<target>.part` and its note, kept in step: bytes only ever join bytes of the same file. Several threads may write at a time."""
 
     def __init__(self, target: Path, notes: Path | None = None) -> None:
         self.path = target.with_name(target.name + ".part")
+        self.here: Ranges = ()
         self.size = 0
+        """Bytes that are here; with holes, the file is longer."""
         self.note: Note | None = None
         self.pieced = False
         """Not all of it came in one answer: if its hash is wrong, the pieces may be of two files."""
         self._target = target
         self._notes = notes or target.with_name(target.name + ".part.json")
         self._file: BinaryIO | None = None
+        self._lines: BinaryIO | None = None
+        self._lock = threading.Lock()
+        self._due = 0
+        """Size at which the next sync is."""
         with disk(self.path):
             self._look()
 
@@ -64,30 +77,38 @@ class Partial:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def prefix(self) -> int:
+        """Bytes from the beginning on without a hole."""
+        return prefix(self.here)
+
     def _look(self) -> None:
         sweep(self._notes)
         with suppress(FileNotFoundError):
-            self.size = self.path.stat().st_size
+            self._have(((0, self.path.stat().st_size),))
             self.pieced = True
         try:
-            self.note = Note(**json.loads(self._notes.read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            self.note, written = _read(self._notes.read_text())
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
             return  # bytes of unknown origin: only a published hash can tell what they are worth
-        if self.note.boot != host.boot_id() and self.size > self.note.synced:
+        survived = self.note.boot == host.boot_id()
+        if self.note.spread is not None:
+            self._have(clipped(joined([*self.note.spread, *(written if survived else ())]), self.size))
+        elif not survived and self.size > self.note.synced:
             # What was not synced before the power went may be there in length only.
             os.truncate(self.path, self.note.synced)
-            self.size = self.note.synced
+            self._have(((0, self.note.synced),))
         if not self.size:
             self.note = None
 
     def offset(self, source: str, decisive: bool, published: int | None) -> int:
         """From where to go on at `source`; 0: from the beginning. `decisive`: a published hash will tell whether the pieces fit."""
         total = self.total(published)
-        if total is not None and self.size > total:
+        if total is not None and self.here and self.here[-1][1] > total:
             return 0
         same = self.note is not None and self.note.source == source
         provable = same and self.note is not None and (bool(self.note.validator) or self.size == self.note.total)
-        return self.size if provable or (decisive and total is not None) else 0
+        return self.prefix if provable or (decisive and total is not None) else 0
 
     def total(self, published: int | None) -> int | None:
         """Bytes of the whole, as the source of the first ones said, else as published; None while unknown."""
@@ -98,36 +119,50 @@ class Partial:
         self.close()
         with disk(self.path):
             self._file = self.path.open("wb", buffering=0)
-            self.size, self.pieced = 0, False
-            self._save(replace(note, synced=0))
+            self._have(())
+            self.pieced = False
+            self._save(replace(note, synced=0, spread=None))
 
     def resume(self, note: Note) -> None:
-        """Go on behind what is there."""
+        """Go on where something is missing."""
         self.close()
+        before = self.note or note
         with disk(self.path):
-            self._file = self.path.open("ab", buffering=0)
+            self._file = self.path.open("rb+", buffering=0)
             self.pieced = True
-            self._save(replace(note, synced=self.note.synced if self.note else 0))
+            self._save(replace(note, synced=before.synced, spread=before.spread))
 
-    def write(self, data: bytes) -> None:
+    def spread(self) -> None:
+        """From now on bytes may be written behind holes, and the note says which are there: the file's length would lie."""
+        if self.note and self.note.spread is None:
+            self.pieced = True
+            self.sync(spread=True)
+
+    def write(self, at: int, data: bytes) -> None:
         """Straight to the kernel: a killed process loses no byte."""
         rest = memoryview(data)
         with disk(self.path, lambda: self.size):
             while rest and self._file:
-                written = self._file.write(rest) or 0
-                self.size += written
-                rest = rest[written:]
-            if self.note and self.size - self.note.synced >= SYNC:
+                written = os.pwrite(self._file.fileno(), rest, at)
+                self._wrote(at, at + written)
+                at, rest = at + written, rest[written:]
+            with self._lock:
+                due = self.size >= self._due
+                self._due = self.size + SYNC if due else self._due
+            if due:
                 self.sync()
-                if self.note.total is None:
+                if self.note and self.note.total is None:
                     self.room(0)  # an answer without an end must not fill the disk
 
-    def sync(self) -> None:
+    def sync(self, spread: bool = False) -> None:
         """Make what is there survive a power cut."""
         if self._file and self.note:
             with disk(self.path, lambda: self.size):
+                here = self.here
                 os.fsync(self._file.fileno())
-                self._save(replace(self.note, synced=self.size))
+                with self._lock:
+                    spread = spread or self.note.spread is not None
+                    self._save(replace(self.note, synced=prefix(here), spread=here if spread else None))
 
     def room(self, needed: int) -> None:
         """Raise Problem unless the disk takes `needed` bytes more."""
@@ -145,7 +180,8 @@ class Partial:
         with disk(self.path):
             self.path.unlink(missing_ok=True)
             self._notes.unlink(missing_ok=True)
-        self.size, self.note, self.pieced = 0, None, False
+        self._have(())
+        self.note, self.pieced = None, False
 
     def finish(self) -> None:
         """Give the whole and checked file its name, so that a power cut can't take it back."""
@@ -158,76 +194,46 @@ class Partial:
             self._notes.unlink(missing_ok=True)
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+        for file in (self._file, self._lines):
+            if file:
+                file.close()
+        self._file = self._lines = None
+
+    def _have(self, here: Ranges) -> None:
+        self.here, self.size = joined(here), count(here)
+        self._due = self.size + SYNC
+
+    def _wrote(self, start: int, stop: int) -> None:
+        with self._lock:
+            self.here = joined([*self.here, (start, stop)])
+            self.size = count(self.here)
+            if self._lines and self._lines.write(line := _line((start, stop))) != len(line):
+                self._lines.close()  # nothing may follow half a line
+                self._lines = None
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _save(self, note: Note) -> None:
+        """The lines go with the note: at no time are there fewer of them than bytes."""
         self.note = replace(note, boot=host.boot_id())
-        write_json(self._notes, asdict(self.note))
+        lines = b"".join(map(_line, self.here)) if note.spread is not None else b""
+        write_atomically(self._notes, (json.dumps(asdict(self.note), indent=1, ensure_ascii=False) + "\n").encode() + lines)
+        if self._lines:
+            self._lines.close()
+        self._lines = self._notes.open("ab", buffering=0) if note.spread is not None else None
 
 
-class Hasher:
-    """Hashes a growing file in its own thread, from the start up to where it was told: rebuilding after a resume is nothing special."""
+def _line(piece: Range) -> bytes:
+    return b"%d %d\n" % piece
 
-    def __init__(self, path: Path, kinds: Iterable[str]) -> None:
-        self.done = 0
-        """Bytes that are hashed."""
-        self._path = path
-        # md5 and sha1 are what was published for some archives; they guard against damage, not against malice.
-        self._sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
-        self._grown = threading.Condition()
-        self._size = 0
-        self._last = False
-        self._stopped = False
-        self._error: OSError | None = None
-        self._thread = threading.Thread(target=self._follow, name=f"hash: {path.name}", daemon=True)
-        self._thread.start()
 
-    def grow(self, length: int, last: bool = False) -> None:
-        """The file's first `length` bytes are final; `last`: there will be no more."""
-        with self._grown:
-            self._size, self._last = length, last
-            if last or length - self.done >= BLOCK:
-                self._grown.notify()
-
-    def finished(self, wait: float) -> bool:
-        """Wait at most so long for the thread to reach the end."""
-        self._thread.join(wait)
-        return not self._thread.is_alive()
-
-    def digests(self) -> Mapping[str, str]:
-        """The sums by kind, once finished; raises Problem if the file could not be read."""
-        if self._error:
-            with disk(self._path):
-                raise self._error
-        return {kind: total.hexdigest() for kind, total in self._sums.items()}
-
-    def close(self) -> None:
-        """End the thread: it looks up after each block."""
-        with self._grown:
-            self._stopped = True
-            self._grown.notify()
-        self._thread.join()
-
-    def _follow(self) -> None:
-        try:
-            with self._path.open("rb", buffering=0) as file:
-                while length := self._wait():
-                    block = file.read(length)
-                    if not block:
-                        raise OSError(errno.EIO, "it is shorter than what was written")
-                    for total in self._sums.values():
-                        total.update(block)
-                    self.done += len(block)
-        except OSError as error:
-            self._error = error
-
-    def _wait(self) -> int:
-        """Bytes to read next; 0: no more."""
-        with self._grown:
-            self._grown.wait_for(lambda: self._stopped or self._last or self._size - self.done >= BLOCK)
-            return 0 if self._stopped else min(BLOCK, self._size - self.done)
+def _read(text: str) -> tuple[Note, list[Range]]:
+    """A note and the lines behind it; a last one without its end was cut off. Raises ValueError, TypeError."""
+    table, end = json.JSONDecoder().raw_decode(text)
+    note = msgspec.convert(table, Note)
+    lines = [(int(start), int(stop)) for start, stop in (line.split() for line in text[end:].split("\n")[1:-1])]
+    if min(note.synced, note.total or 0) < 0 or any(not 0 <= start <= stop for start, stop in [*(note.spread or ()), *lines]):
+        raise ValueError("a count below zero")
+    return note, lines
 
 
 @contextmanager

@@ -41,6 +41,13 @@ class Expected:
     """The publication is weak: what differs is a warning."""
     lenient: bool = False
     """What differs is a warning at places that the user named: a `Location.named`, or an origin under a route."""
+    md5_too: bool = False
+    """The md5 is wanted though none was published; hashing it takes longer than the download on a fast network."""
+
+    @property
+    def kinds(self) -> set[str]:
+        """Which hashes are made."""
+        return {"sha256", *self.hashes, *(["md5"] if self.md5_too else [])}
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -55,6 +62,7 @@ class Fetched:
     bytes: int
     sha256: str
     md5: str
+    """Empty where it was neither published nor wanted."""
     source: str
     """Where it came from: never a query, of a pasted link only the origin."""
     location: Location

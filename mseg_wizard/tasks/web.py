@@ -11,8 +11,10 @@ import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -134,7 +136,7 @@ class Routes:
 
 
 class Web:
-    """One task's connections: opened one at a time, broken off when the task is closed; cookies live here, in memory, by origin."""
+    """One task's connections: broken off when the task is closed; cookies live here, in memory, by origin."""
 
     def __init__(self, job: Job, routes: Routes | None = None, *, ca_file: Path | None = None, stall: float = STALL) -> None:
         self.routes = routes or Routes()
@@ -145,22 +147,36 @@ class Web:
         self._job = job
         self._stall = stall
         self._secrets: set[str] = set()
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
+        self._lock = threading.RLock()
+        self._sockets: set[socket.socket] = set()
         self._aborted = False
         self._client = _client(ca_file)
-        job.on_stop(self._abort)
+        job.on_stop(self.abort)
 
     def close(self) -> None:
         self._client.close()
 
+    @contextmanager
+    def apart(self) -> Iterator[Web]:
+        """The same, whose own connections are broken off when this ends."""
+        twin = copy(self)
+        twin._sockets, twin._aborted = set(), False
+        self._job.on_stop(twin.abort)
+        try:
+            yield twin
+        finally:
+            twin.abort()
+
     def hide(self, *values: str) -> None:
         """Have these left out of everything that `clean` shows; short ones would only mangle the text."""
-        self._secrets.update(value for value in values if len(value) >= 6)
+        with self._lock:
+            self._secrets.update(value for value in values if len(value) >= 6)
 
     def clean(self, text: str, limit: int = 160) -> str:
         """Text from a server made fit to show: no piece of a link's query, no cookie, no control characters."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
+        with self._lock:
+            secrets = sorted(self._secrets, key=len, reverse=True)
+        for secret in secrets:
             text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
         return printable(" ".join(text.split()), limit)
 
@@ -178,13 +194,15 @@ class Web:
         self._job.check()
         home = origin(url)
         own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
-        if jar := self.cookies.get(home):
-            own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items() if value.isascii())
+        with self._lock:
+            if jar := self.cookies.get(home):
+                own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items() if value.isascii())
         self.hide(*url.params.values(), url.query.decode("ascii", "replace"), *re.split("[&=]", url.query.decode("ascii", "replace")))
         timeout = httpx.Timeout(self._stall, connect=min(connect, self._stall))
+        sockets: set[socket.socket] = set()
         try:
             request = self._client.build_request(
-                method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": self._watch}
+                method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": partial(self._watch, sockets)}
             )
             response = self._sent(request)
             try:
@@ -196,7 +214,7 @@ class Web:
             self._job.check()  # a socket that we shut down ourselves looks like a failing network
             raise
         finally:
-            self._forget_sockets()
+            self._forget(sockets)
 
     @contextmanager
     def follow(
@@ -246,40 +264,45 @@ class Web:
         return url.copy_with(userinfo=b"")
 
     def _keep_cookies(self, home: str, response: httpx.Response) -> None:
-        jar = self.cookies.setdefault(home, {})
-        for line in response.headers.get_list("set-cookie"):
-            with suppress(CookieError):
-                for name, morsel in SimpleCookie(line).items():
-                    self.hide(morsel.value)
-                    if morsel.value and morsel["max-age"] != "0":
-                        jar[name] = morsel.coded_value
-                    else:
-                        jar.pop(name, None)
+        with self._lock:
+            jar = self.cookies.setdefault(home, {})
+            for line in response.headers.get_list("set-cookie"):
+                with suppress(CookieError):
+                    for name, morsel in SimpleCookie(line).items():
+                        self.hide(morsel.value)
+                        if morsel.value and morsel["max-age"] != "0":
+                            jar[name] = morsel.coded_value
+                        else:
+                            jar.pop(name, None)
 
-    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+    def _watch(self, sockets: set[socket.socket], event: str, info: Mapping[str, Any]) -> None:
         """Called by httpcore: a second handle on each new connection, good for shutting it down whatever TLS makes of the first."""
         if event != "connection.connect_tcp.complete":
             return
         stream = info["return_value"]
         with self._lock:
             if not self._aborted:
-                self._sockets.append(stream.get_extra_info("socket").dup())
+                connection = stream.get_extra_info("socket").dup()
+                sockets.add(connection)
+                self._sockets.add(connection)
                 return
         stream.close()
         self._job.check()
+        raise httpx.ConnectError("broken off")
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Break off what is open, and let nothing more be opened."""
         with self._lock:
             self._aborted = True
             for connection in self._sockets:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _forget_sockets(self) -> None:
+    def _forget(self, sockets: set[socket.socket]) -> None:
         with self._lock:
-            for connection in self._sockets:
+            for connection in sockets:
                 connection.close()
-            self._sockets.clear()
+            self._sockets -= sockets
 
 
 def _client(ca_file: Path | None) -> httpx.Client:
