@@ -144,7 +144,11 @@ class Store:
                 self.journal.made.append(key)
             self.journal.started.pop(key, None)
             self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
-            self.spent(key, seconds)
+            try:
+                self.spent(key, seconds)
+            except Problem:  # what is not on the disk is not finished: else this sitting would go on without ever writing it
+                del self.journal.finished[key]
+                raise
 
     def adopt(self, key: str) -> None:
         """Note that whatever stands where a call writes is ours from now on."""
