@@ -15,7 +15,7 @@ from typing import TextIO
 
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.engine import Runner
-from mseg_wizard.lines import interactive
+from mseg_wizard.lines import interactive, wrapped
 from mseg_wizard.log import LOG, redact
 from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
@@ -84,9 +84,11 @@ def unattended(
         _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx.destination)}", talk)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
-        explain(failure, ctx.own / LOG)
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
-            print(f"  {_elsewhere(ctx.step(failure.step), failure.lacks)}", file=sys.stderr)
+            here = Problem(failure.what, f"{failure.do} {_elsewhere(ctx.step(failure.step), failure.lacks)}")
+            explain(here, None)  # the fields are named in what it says: no list of them
+        else:
+            explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}", talk)
     if any(call.task == "report" for step in steps for call in step.calls):
@@ -123,7 +125,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                 elif not end.problem.offer:
                     return Exit.WAITING
             elif isinstance(end.problem, Waiting) and end.problem.lacks:
-                complain(end.problem)
+                complain(Problem(end.problem.what, end.problem.do))
                 step = ctx.step(end.problem.step)
                 _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
                 explained.add(step.id)
@@ -149,9 +151,9 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
 def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool) -> None:
     _say(f"\nStep {step.number}: {step.title}")
     if explain:
-        _say(f"{step.why}\n")
+        _say(f"{wrapped(step.why)}\n")
         for link in step.links:
-            _say(f"  {link.label}: {link.url}")
+            _say(f"  {link.label}\n      {link.url}")
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
@@ -172,7 +174,7 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
 
 def _question(item: Field, ask: Callable[[str], str]) -> str:
     if item.help:
-        _say(f"  {item.help}")
+        _say(f"\n{wrapped(item.help, '  ')}")
     choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
     prompt = f"{item.label}{choices}{' [y/N]' if item.kind == 'acknowledge' else ''}: "
     return (getpass.getpass(prompt) if item.secret and ask is input else ask(prompt)).strip()

@@ -149,7 +149,7 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     out, err = process.communicate()
     assert process.returncode == code, out + err
     assert f"mseg-wizard run --dest {tmp_path / 'd'}" in out
-    assert "Install it into your Python: skipped: mseg-api is only configured" in out
+    assert "Install mseg-api: skipped: mseg-api is only configured" in out
     assert wizard.left_over() == []
     assert "failed" not in wizard.run("status", "--dest", tmp_path / "d").stdout
 

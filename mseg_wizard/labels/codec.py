@@ -16,7 +16,8 @@ from mseg_wizard.progress import Problem
 MAX_PIXELS = 100_000_000
 """The largest label maps of MSeg have 24 million pixels; a file that claims more than this is damaged or made to fill the memory."""
 
-_REPAIR = "The file is damaged or not the published one: extract its archive again."
+REPAIR = "It is damaged or not the published one: remove it and start again: it is brought back."
+GONE = "If it is on another disk, see that this is mounted. Else start again: what is missing is brought back."
 
 
 def read_ids(path: Path | str) -> Ids:
@@ -36,7 +37,7 @@ def read_colors(path: Path | str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] 
     if found.header.color == PALETTE:
         pixels, palette = _samples(path, found), np.frombuffer(found.palette, np.uint8)
         if palette.size % 3 or palette.size > 3 * 256 or int(pixels.max()) >= palette.size // 3:
-            raise Problem(f"{path} has pixels beyond its palette of {palette.size // 3} colours.", _REPAIR)
+            raise Problem(f"{path} has pixels beyond its palette of {palette.size // 3} colours.", REPAIR)
         return pixels, palette.reshape(-1, 3)
     if (found.header.color, found.header.depth) not in ((GREY, 8), (RGB, 8)):
         raise _no_label(path, found.header)
@@ -56,7 +57,7 @@ def read_header(path: Path | str) -> Header:
         with Path(path).open("rb") as file:
             return png.read_header(file.read(33))
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def write_ids(path: Path | str, ids: Ids) -> None:
@@ -92,25 +93,26 @@ def _read(path: Path | str) -> Png:
             raise ValueError(f"claims to be {header.width:,} × {header.height:,} pixels")
         return png.parse(data)
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def _samples(path: Path | str, found: Png) -> NDArray[np.uint8]:
     try:
         return png.samples(found)
     except ValueError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
-def _unreadable(path: Path | str, error: OSError | ValueError) -> Problem:
+def unreadable(path: Path | str, error: OSError | ValueError) -> Problem:
+    """What to tell of a raw file that could not be read."""
     if isinstance(error, FileNotFoundError):
-        return Problem(f"{path} is missing.", _REPAIR)
+        return Problem(f"{path} is missing.", GONE)
     if isinstance(error, OSError):
         return Problem(f"{path} can't be read: {error.strerror}.", "Make it readable for you.")
-    return Problem(f"{path} {error}.", _REPAIR)
+    return Problem(f"{path} {error}.", REPAIR)
 
 
 def _no_label(path: Path | str, header: Header) -> Problem:
     kinds = {0: "greyscale", 2: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGB with alpha"}
     what = f"{path} is no label map of the expected kind: it is {header.depth}-bit {kinds.get(header.color, 'of an unknown kind')}."
-    return Problem(what, _REPAIR)
+    return Problem(what, REPAIR)

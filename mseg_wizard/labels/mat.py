@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.labels.codec import MAX_PIXELS
+from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable
 from mseg_wizard.progress import Problem, printable
 
 VARIABLE = "LabelMap"
-_REPAIR = "The file is damaged or not the published one: extract its archive again."
 
 _UINT8, _INT32, _UINT16, _UINT32, _INT8, _MATRIX, _COMPRESSED = 2, 5, 4, 6, 1, 14, 15
 """Types of the elements that a MATLAB 5 file is made of (MathWorks, "MAT-File Format")."""
@@ -27,7 +26,7 @@ def read_mat(path: Path | str) -> NDArray[np.uint16]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
+        raise unreadable(path, error) from None
     variables = _inflated(path, data)
     found = _plain(variables[0]) if variables else None
     return _with_scipy(path) if found is None else found
@@ -45,21 +44,21 @@ def _inflated(path: Path | str, data: bytes) -> list[bytes]:
     at, left = 128, 2 * MAX_PIXELS + 1024
     while at < len(data):
         if at + 8 > len(data):
-            raise Problem(f"{path} is cut short.", _REPAIR)
+            raise Problem(f"{path} is cut short.", REPAIR)
         kind, size = struct.unpack_from(f"{order}II", data, at)
         content = data[at : at + 8 + size]
         if len(content) < 8 + size:
-            raise Problem(f"{path} is cut short.", _REPAIR)
+            raise Problem(f"{path} is cut short.", REPAIR)
         if kind == _COMPRESSED:
             inflate = zlib.decompressobj()
             try:
                 # Bounded, all variables together, so that a small file can't fill the memory.
                 content = inflate.decompress(content[8:], left)
             except zlib.error as error:
-                raise Problem(f"{path} is damaged: {error}.", _REPAIR) from None
+                raise Problem(f"{path} is damaged: {error}.", REPAIR) from None
             left -= len(content)
             if not inflate.eof or left <= 0:
-                raise Problem(f"{path} is cut short or absurdly large.", _REPAIR)
+                raise Problem(f"{path} is cut short or absurdly large.", REPAIR)
         variables.append(content)
         at += 8 + size
     return variables
@@ -90,17 +89,17 @@ def _with_scipy(path: Path | str) -> NDArray[np.uint16]:
     try:
         found = [(shape, kind) for name, shape, kind in whosmat(str(path)) if name == VARIABLE]
         if not found:
-            raise Problem(f"{path} has no variable {VARIABLE}.", _REPAIR)
+            raise Problem(f"{path} has no variable {VARIABLE}.", REPAIR)
         for shape, kind in found:
             if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
-                raise Problem(f"{path}: {VARIABLE} has the shape {shape}.", _REPAIR)
+                raise Problem(f"{path}: {VARIABLE} has the shape {shape}.", REPAIR)
             if kind not in _CLASSES:
-                raise Problem(f"{path}: {VARIABLE} holds {kind}, not the ids of classes.", _REPAIR)
+                raise Problem(f"{path}: {VARIABLE} holds {kind}, not the ids of classes.", REPAIR)
         pixels = np.asarray(loadmat(str(path), variable_names=[VARIABLE])[VARIABLE])
     except Problem:
         raise
     except Exception as error:  # scipy raises whatever it stumbles over: a damaged file is the one reason
-        raise Problem(f"{path} is damaged or no .mat file: {printable(str(error), 200)}.", _REPAIR) from None
+        raise Problem(f"{path} is damaged or no .mat file: {printable(str(error), 200)}.", REPAIR) from None
     if pixels.dtype.kind not in "ui" or int(pixels.min()) < 0 or int(pixels.max()) > 65535:
-        raise Problem(f"{path}: {VARIABLE} holds {pixels.dtype}, not the ids of classes.", _REPAIR)
+        raise Problem(f"{path}: {VARIABLE} holds {pixels.dtype}, not the ids of classes.", REPAIR)
     return np.ascontiguousarray(pixels, np.uint16)

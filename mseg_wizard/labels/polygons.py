@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.codec import MAX_PIXELS
+from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable
 from mseg_wizard.progress import Problem
-
-_REPAIR = "The file is damaged or not the published one: extract its archive again."
 
 _FAR = 1_000_000
 """No vertex lies so far out. Pillow draws something else, and does not say so, where one doesn't fit into 32 bits."""
@@ -43,11 +41,11 @@ def read_scene(path: Path | str) -> Scene:
     try:
         scene = _decoder.decode(Path(path).read_bytes())
     except OSError as error:
-        raise Problem(f"{path} can't be read: {error.strerror}.", _REPAIR) from None
+        raise unreadable(path, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(f"{path} is no polygon annotation: {error}.", _REPAIR) from None
+        raise Problem(f"{path} is no polygon annotation: {error}.", REPAIR) from None
     if scene.imgHeight < 1 or scene.imgWidth < 1 or scene.imgHeight * scene.imgWidth > MAX_PIXELS:
-        raise Problem(f"{path} claims to be {scene.imgWidth:,} × {scene.imgHeight:,} pixels.", _REPAIR)
+        raise Problem(f"{path} claims to be {scene.imgWidth:,} × {scene.imgHeight:,} pixels.", REPAIR)
     return scene
 
 

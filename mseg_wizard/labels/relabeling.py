@@ -60,7 +60,7 @@ def relabel_image(recipe: Recipe, item: Item) -> int:
         relabeled = apply(ids, recipe.tables[number], label).copy()
         if faults := relabel(relabeled, updates, found, strict=recipe.strict, fewest=FEWEST.get(recipe.mask, 1)):
             what = f"{item.mask or label}: {'; '.join(faults)}."
-            raise Problem(what, "Records and data don't belong together: extract its archive again.")
+            raise Problem(what, "Records and data don't belong together: give the published archive.")
         results.append((output, relabeled))
     for output, relabeled in results:
         write_ids(output, relabeled)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.labels.codec import read_ids, write_ids
+from mseg_wizard.labels.codec import REPAIR, read_ids, write_ids
 from mseg_wizard.labels.colors import read_colored
 from mseg_wizard.labels.mat import read_mat
 from mseg_wizard.labels.panoptic import Segments, read_panoptic
@@ -82,7 +82,7 @@ def apply(ids: Ids, table: bytes, source: str) -> NDArray[np.uint8]:
         two = np.ascontiguousarray(ids).reshape(-1).view(np.uint16)
         return np.take(_pairs(table[:256]), two, mode="clip").view(np.uint8).reshape(ids.shape)
     if (largest := int(ids.max())) >= len(table):
-        raise Problem(f"{source} holds the id {largest}, beyond the {len(table)} ids of its taxonomy.", "Extract its archive again.")
+        raise Problem(f"{source} holds the id {largest}, beyond the {len(table)} ids of its taxonomy.", REPAIR)
     return np.take(np.frombuffer(table, np.uint8), ids, mode="clip")
 
 

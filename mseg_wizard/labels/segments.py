@@ -178,7 +178,7 @@ def _sized(mask: str, pixels: NDArray[np.uint8] | Ids, label: Ids) -> NDArray[np
 
 def _misfit(mask: str, size: tuple[int, ...], label: Ids) -> Problem:
     there, here = (f"{width:,} × {height:,}" for height, width in (size, label.shape))
-    return Problem(f"{mask} is {there} pixels, its label map {here}.", "They don't belong together: extract the archive again.")
+    return Problem(f"{mask} is {there} pixels, its label map {here}.", "Remove both and start again: they are brought back.")
 
 
 _KINDS: Mapping[str, Callable[[str, Ids, Sequence[int]], Regions]] = {
