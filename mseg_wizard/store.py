@@ -238,7 +238,7 @@ def read_journal(destination: Path) -> Journal | None:
             msgspec.convert(asdict(ArchiveRecord(**record)), ArchiveRecord)
         json.dumps(table, ensure_ascii=False).encode()  # halves of characters can be read and not written again
     except (ValueError, TypeError, RecursionError) as error:
-        raise Problem(f"{path} is damaged: {error}.", _way_out(path)) from None
+        raise Problem(f"{path} is damaged: {printable(str(error), 200)}.", _way_out(path)) from None
     return journal
 
 

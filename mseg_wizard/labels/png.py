@@ -182,4 +182,5 @@ def _part(kind: bytes, content: bytes | bytearray) -> tuple[bytes | bytearray, .
 
 def _check(data: bytes, start: int, end: int) -> None:
     if imagecodecs.deflate_crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-        raise ValueError(f"is damaged: the sum of its {data[start + 4 : start + 8].decode('ascii', 'replace')} part is wrong")
+        kind = data[start + 4 : start + 8]
+        raise ValueError(f"is damaged: the sum of its {kind.decode() if kind.isalpha() else kind!r} part is wrong")

@@ -137,14 +137,14 @@ def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
     faults = []
     for record in records(tree, taxonomy):
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
-            faults.append(f"{record.file}: {relabeled} has no class {unknown[0]!r}")
+            faults.append(f"{record.file}: {relabeled} has no class {printable(unknown[0], 100)!r}")
             continue
         for number, place, segment in _segments(tree, record, naming):
-            where = f"{record.file}, line {number}"
+            where, image = f"{record.file}, line {number}", printable(f"{place.folder}/{place.stem}", 200)
             if place not in listed:
-                faults.append(f"{where}: {place.folder}/{place.stem} is not in the {place.split} list of {relabeled}")
+                faults.append(f"{where}: {image} is not in the {place.split} list of {relabeled}")
             elif segment in found.setdefault(place, {}):
-                faults.append(f"{where}: segment {segment} of {place.folder}/{place.stem} has a record already")
+                faults.append(f"{where}: segment {segment} of {image} has a record already")
             else:
                 found[place][segment] = Update(segment, ids[record.old], ids[record.new])
     if faults:

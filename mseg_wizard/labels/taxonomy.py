@@ -152,7 +152,7 @@ class Tree:
         values, unnamed = np.zeros(length, np.uint8), np.ones(length, np.bool_)
         for id_, name in keys.items():
             if name not in becomes:
-                raise Problem(f"{file} does not say what {name!r} becomes.", REMEDY)
+                raise Problem(f"{file} does not say what {printable(name, 100)!r} becomes.", REMEDY)
             number, wanted = becomes[name]
             if wanted not in ids:
                 raise wrong(file, number, f"{target} has no class {wanted!r}")

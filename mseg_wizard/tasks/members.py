@@ -15,7 +15,7 @@ TEMPORARY = ".unpack.tmp"
 """How the temporary of a file ends; it begins with a dot and the file's name."""
 LONGEST_NAME = 255 - len("." + TEMPORARY)
 """Bytes of one part of a path: the temporary has to fit as well."""
-MOST_MEMBERS = 2_000_000
+MOST_MEMBERS = 500_000
 """The largest archive of the 22 has some 130,000."""
 LONGEST_PATH = 1000
 """Bytes: macOS takes 1024, and no dataset comes near."""

@@ -251,7 +251,7 @@ class Web:
     def _sent(self, request: httpx.Request) -> httpx.Response:
         try:
             return self._client.send(request, stream=True)
-        except UnicodeError:  # httpx looks at where a redirect leads, whether it is to follow or not
+        except (httpx.InvalidURL, UnicodeError):  # httpx looks at where a redirect leads, whether it is to follow or not
             raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
 
     def authorize(self, url: httpx.URL) -> httpx.URL:

@@ -17,8 +17,8 @@ from mseg_wizard.tasks.reading import exactly, up_to
 
 WHOLE = 16 << 20
 """Members up to this size, packed and unpacked, are inflated in one go: libdeflate is 2.5 to 8 times as fast as zlib, and cannot stream."""
-LARGEST_DIRECTORY = 1 << 28
-"""Bytes: some two million members, far beyond any dataset."""
+LARGEST_DIRECTORY = 1 << 27
+"""Bytes: some million members, far beyond any dataset."""
 
 STORED, DEFLATED = 0, 8
 METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES"}

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-COUNTED = ("kills survived", "stops", "faults tried", "bad inputs tried", "bytes re-fetched", "secrets found",
+COUNTED = ("kills survived", "stops", "faults tried", "bad inputs tried", "hostile reads", "bytes re-fetched", "secrets found",
            "places searched for secrets")
 COUNTS: Counter[str] = Counter()
 

@@ -1,0 +1,163 @@
+"""What reading and fuzzing found, each as the smallest input that shows it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mseg_wizard.background import Job
+from mseg_wizard.labels.codec import read_colors, read_ids
+from mseg_wizard.labels.panoptic import read_annotations
+from mseg_wizard.labels.polygons import rasterize
+from mseg_wizard.labels.records import places, updates
+from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
+from mseg_wizard.progress import Problem
+from mseg_wizard.tasks import answers, archives, logins, pages
+from mseg_wizard.tasks.archives import members
+from mseg_wizard.tasks.wanted import Location, source_of
+from mseg_wizard.tasks.web import Astray, Routes, Web, address
+from tests.faulty_server import redirect, serving
+from tests.hostile import gzipped, tarred
+from tests.labels_png import chunk
+
+
+def png(depth: int, color: int, rows: bytes, *, palette: bytes = b"", methods: tuple[int, int, int] = (0, 0, 0)) -> bytes:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, color, *methods))
+    colors = chunk(b"PLTE", palette) if palette else b""
+    return b"\x89PNG\r\n\x1a\n" + head + colors + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("depth", [0, 3, 16, 24, 32, 64, 255])
+def test_indices_of_an_impossible_depth_are_refused(tmp_path: Path, depth: int) -> None:
+    (tmp_path / "x").write_bytes(png(depth, 3, bytes(2 * (depth * 2 // 8 + 1)), palette=bytes(9)))
+    with pytest.raises(Problem, match="impossible"):
+        read_ids(tmp_path / "x")
+
+
+@pytest.mark.parametrize("methods", [(1, 0, 0), (0, 1, 0), (0, 0, 2)])
+def test_a_png_stored_in_a_way_that_no_png_is_is_refused(tmp_path: Path, methods: tuple[int, int, int]) -> None:
+    (tmp_path / "x").write_bytes(png(8, 0, bytes(6), methods=methods))
+    with pytest.raises(Problem, match="method"):
+        read_ids(tmp_path / "x")
+
+
+def test_a_palette_of_more_colours_than_indices_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(png(8, 3, bytes(6), palette=bytes(3 * 257)))
+    with pytest.raises(Problem, match="palette"):
+        read_colors(tmp_path / "x")
+
+
+def test_texts_that_are_no_text_are_refused_in_json(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b'{"imgHeight":1,"imgWidth":1,"objects":[{"label":"\xff","polygon":[]}]}')
+    with pytest.raises(Problem, match="no polygon annotation"):
+        rasterize(tmp_path / "x", {}, 0)
+    for bad in (b'{"annotations":[{"file_name":"\xff","segments_info":[]}]}', b'{"x":' + b"[" * 5000 + b'],"annotations":[]}'):
+        (tmp_path / "x").write_bytes(bad)
+        with pytest.raises(Problem, match="no panoptic annotation"):
+            read_annotations(tmp_path / "x")
+
+
+def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> Tree:
+    for name, text in {
+        RECORDS_FILE: f"bdd_update_records = [{records}]",
+        "mseg/relabeled_data/x.txt": lines,
+        "mseg/dataset_lists/bdd-relabeled/bdd-relabeled_names.txt": "road",
+        "mseg/dataset_lists/bdd-relabeled/list/train.txt": row,
+        "mseg/dataset_lists/bdd-relabeled/list/val.txt": "",
+    }.items():
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_text(text)
+    return Tree(at)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../../../secret.txt", "a/../../x", r"a\0b", r"\ud800"])
+def test_records_read_no_files_but_their_own(tmp_path: Path, file: str) -> None:
+    with pytest.raises(Problem, match="leads out"):
+        updates(tree(tmp_path, f'R("bdd", "train", "road", "road", "{file}")', ""), "bdd")
+
+
+def test_a_segment_of_five_thousand_digits_is_none(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="line 1"):
+        updates(tree(tmp_path, 'R("bdd", "train", "road", "road", "x.txt")', f"i_{'9' * 5000}.jpg"), "bdd")
+
+
+def test_a_label_may_lie_in_no_folder(tmp_path: Path) -> None:
+    assert [place.folder for place in places(tree(tmp_path, "", "", "i.jpg l.png"), "bdd-relabeled", "train")] == [""]
+
+
+def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 2)
+    for data in (tarred(*((name, b"") for name in "abc")), gzipped(tarred(*((name, b"") for name in "abc")))):
+        (tmp_path / "x").write_bytes(data)
+        with pytest.raises(Problem, match="more than"):
+            list(members(tmp_path / "x"))
+
+
+HOSTS = ["http://xn--/", "http://xn--a/", "https://xn--ls8h.example/", "http://a:99999/", "http://a:0/", f"http://{'a' * 64}.example/",
+         "http://a..b/", "http://[::1", "http://a%1b/", "http:./a", "ftp://a/", "//"]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", HOSTS)
+def test_a_host_or_port_that_cannot_be_asked_is_no_address(place: str) -> None:
+    assert address(place) is None
+    web = Web(Job())
+    assert source_of(Location(place), web).url is None
+    with pytest.raises(Problem, match="ORIGIN"):
+        Routes.parse([f"{place}=https://example.org"])
+    web.close()
+
+
+@pytest.mark.parametrize("place", [place for place in HOSTS if place != "//"])
+def test_a_redirect_to_what_cannot_be_asked_is_told(place: str) -> None:
+    web = Web(Job(), stall=20)
+    not_followed = pytest.raises((Astray, httpx.RemoteProtocolError))
+    with serving({"/a": redirect(place)}) as server, not_followed as caught, web.follow(httpx.URL(f"{server.url}/a")):
+        pass
+    if isinstance(caught.value, httpx.RemoteProtocolError):
+        assert "no web address" in str(answers.failed(caught.value, web, 20))
+    web.close()
+
+
+def test_a_cookie_or_an_etag_that_cannot_be_sent_back_is_not(tmp_path: Path) -> None:
+    assert pages.validator({"etag": '"é"'}) == ""
+    assert pages.validator({"etag": '"e"'}) == '"e"'
+    web = Web(Job(), stall=20)
+    web.cookies["http://127.0.0.1:9"] = {"a": '"é"'}
+    with pytest.raises(httpx.ConnectError), web.open(httpx.URL("http://127.0.0.1:9/")):
+        pass
+    web.close()
+
+
+@pytest.mark.parametrize("header", ["1 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +99999999999", ", ,", "9" * 5000])
+def test_a_date_beyond_all_dates_is_none(header: str) -> None:
+    assert pages.wait_asked({"retry-after": header}) in (None, float("9" * 12))
+    assert pages.validator({"date": header, "last-modified": header}) == ""
+
+
+def test_numbers_of_five_thousand_digits_are_no_lengths() -> None:
+    digits = "9" * 5000
+    assert answers.length(httpx.Response(200, headers={"content-length": digits})) is None
+    for status, span in ((206, f"bytes 0-{digits}/{digits}"), (416, f"bytes */{digits}")):
+        response = httpx.Response(status, headers={"content-range": span})
+        with pytest.raises(answers.Again):
+            answers.unsatisfied(response, 5) if status == 416 else answers.continued(response, 0, None, None, same=False)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "hex", "nonsense", "utf-8"])
+def test_a_page_in_any_charset_has_a_title(charset: str) -> None:
+    page = pages.page(b"<html>\xff<title>a</title>", f"text/html; charset={charset}")
+    assert page is not None and page.title == "a"
+
+
+def test_a_character_of_five_thousand_digits_stays_as_it_is() -> None:
+    page = pages.page(b"<title>&#" + b"1" * 5000 + b";</title>")
+    assert page is not None and page.title.startswith("&#111")
+    logins._Forms.with_password(f"<input name='&#{'1' * 5000};'>")
+
+
+def test_a_marked_section_that_nobody_knows_ends_a_form_and_not_the_login() -> None:
+    assert logins._Forms.with_password("<form><input type=password name=password><![foo[x") == {"password": None}
