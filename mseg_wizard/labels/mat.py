@@ -16,7 +16,9 @@ VARIABLE = "LabelMap"
 
 _UINT8, _INT32, _UINT16, _UINT32, _INT8, _MATRIX, _COMPRESSED = 2, 5, 4, 6, 1, 14, 15
 """Types of the elements that a MATLAB 5 file is made of (MathWorks, "MAT-File Format")."""
+_STORED = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13)
 _UINT16_CLASS = 11
+_NUMBERS = range(6, 16)
 _CLASSES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double")
 """As version 4 calls all of them: double. scipy reads others too, and cells in cells until its stack is full."""
 
@@ -59,9 +61,25 @@ def _inflated(path: Path | str, data: bytes) -> list[bytes]:
             left -= len(content)
             if not inflate.eof or left <= 0:
                 raise Problem(f"{path} is cut short or absurdly large.", REPAIR)
+        if not _sound(content, order):
+            raise Problem(f"{path} is damaged: a part of it is of a kind that there is not.", REPAIR)
         variables.append(content)
         at += 8 + size
     return variables
+
+
+def _sound(content: bytes, order: str) -> bool:
+    """Whether all parts of a matrix of numbers are of kinds that numbers have: scipy takes a kind for a place in its tables, unchecked."""
+    if len(content) < 24 or struct.unpack_from(f"{order}I", content, 16)[0] & 0xFF not in _NUMBERS:
+        return True
+    at = 8
+    while at + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, at)
+        short, kind = kind >> 16, kind & 0xFFFF if kind >> 16 else kind
+        if kind not in _STORED:
+            return False
+        at += 8 if short else 8 + size + -size % 8
+    return True
 
 
 def _plain(content: bytes) -> NDArray[np.uint16] | None:

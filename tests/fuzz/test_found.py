@@ -11,6 +11,7 @@ import pytest
 
 from mseg_wizard.background import Job
 from mseg_wizard.labels.codec import read_colors, read_ids
+from mseg_wizard.labels.mat import read_mat
 from mseg_wizard.labels.panoptic import read_annotations
 from mseg_wizard.labels.polygons import rasterize
 from mseg_wizard.labels.records import places, updates
@@ -161,3 +162,13 @@ def test_a_character_of_five_thousand_digits_stays_as_it_is() -> None:
 
 def test_a_marked_section_that_nobody_knows_ends_a_form_and_not_the_login() -> None:
     assert logins._Forms.with_password("<form><input type=password name=password><![foo[x") == {"password": None}
+
+
+@pytest.mark.parametrize("kind", [0, 8, 14, 20, 0xA504, 0xFFFFFFFF])
+def test_a_matrix_of_a_kind_of_numbers_that_there_is_not_is_refused(tmp_path: Path, kind: int) -> None:
+    """scipy reads beyond its tables at these, and takes the process down."""
+    parts = struct.pack("<IIII", 6, 8, 11, 0) + struct.pack("<IIii", 5, 8, 2, 2) + struct.pack("<II", 1, 8) + b"LabelMap"
+    matrix = parts + struct.pack("<II", kind, 8) + bytes(8)
+    (tmp_path / "x.mat").write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, len(matrix)) + matrix)
+    with pytest.raises(Problem):
+        read_mat(tmp_path / "x.mat")

@@ -40,7 +40,7 @@ workers = 3
 destination = "/a"
 
 [idd]
-url = "https://example.org/a.zip"
+url = "https://example.org/idd-segmentation.tar.gz"
 archives = ["/a", 'b']
 """
 
