@@ -19,8 +19,8 @@ _UINT8, _INT32, _UINT16, _UINT32, _INT8, _MATRIX, _COMPRESSED = 2, 5, 4, 6, 1, 1
 _STORED = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13)
 _UINT16_CLASS = 11
 _NUMBERS = range(6, 16)
-_CLASSES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double")
-"""As version 4 calls all of them: double. scipy reads others too, and cells in cells until its stack is full."""
+_CLASSES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+"""scipy reads others too, and cells in cells until its stack is full."""
 
 
 def read_mat(path: Path | str) -> NDArray[np.uint16]:
@@ -35,13 +35,13 @@ def read_mat(path: Path | str) -> NDArray[np.uint16]:
 
 
 def _inflated(path: Path | str, data: bytes) -> list[bytes]:
-    """The variables of a version 5 file, uncompressed; none of any other file.
+    """The variables of a version 5 file, uncompressed.
 
     Inflated here even where scipy reads them in the end: scipy doesn't look at the sum after the compressed bytes.
     """
     order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}.get(data[124:128])
-    if order is None:
-        return []
+    if order is None or 0 in data[:4]:  # version 4 says little of itself, and what is wrong with it keeps scipy busy for ever; 7.3 it can't read
+        raise Problem(f"{path} is damaged or no .mat file of version 5.", _REPAIR)
     variables = []
     at, left = 128, 2 * MAX_PIXELS + 1024
     while at < len(data):

@@ -172,3 +172,12 @@ def test_a_matrix_of_a_kind_of_numbers_that_there_is_not_is_refused(tmp_path: Pa
     (tmp_path / "x.mat").write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, len(matrix)) + matrix)
     with pytest.raises(Problem):
         read_mat(tmp_path / "x.mat")
+
+
+@pytest.mark.parametrize("start", [b"MATL", b"\0\0\0\0"])
+def test_a_matrix_of_version_4_is_not_read(tmp_path: Path, start: bytes) -> None:
+    """Where its sizes are below zero scipy reads the same place again and again, for ever."""
+    header = struct.pack("<5i", 0, -20, 1, 0, 0)
+    (tmp_path / "x.mat").write_bytes((start + header).ljust(124, b"\0") + (b"\0\1IM" if not start[0] else b""))
+    with pytest.raises(Problem, match="version 5"):
+        read_mat(tmp_path / "x.mat")

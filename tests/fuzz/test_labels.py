@@ -57,12 +57,6 @@ def plain_matlab() -> bytes:
     return out.getvalue()
 
 
-def old_matlab() -> bytes:
-    out = io.BytesIO()
-    savemat(out, {"LabelMap": PIXELS.astype(np.uint16)}, format="4")
-    return out.getvalue()
-
-
 def picture(form: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(COLORS.reshape(3, 4, 3)).save(out, form)
@@ -132,7 +126,7 @@ def test_an_image_has_a_size_or_is_refused(data: bytes) -> None:
         assert height > 0 and width > 0
 
 
-@given(st.one_of(mutated(matlab(), matlab(x=[1, 2], y={"a": "b"}), plain_matlab(), old_matlab()), mutated(plain_matlab()[128:])))
+@given(st.one_of(mutated(matlab(), matlab(x=[1, 2], y={"a": "b"}), plain_matlab()), mutated(plain_matlab()[128:])))
 @tried(500)
 def test_a_matrix_is_read_or_refused(data: bytes) -> None:
     if len(data) > 4 and data[124:126] != b"\0\1":  # the content alone: compressed, so that its sum is right

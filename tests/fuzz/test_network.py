@@ -191,26 +191,30 @@ def test_a_pasted_text_is_a_link_or_refused(web: Web) -> None:
     judged()
 
 
-def test_a_note_beside_a_half_fetched_file_is_believed_or_not() -> None:
+@pytest.mark.parametrize("spread", [False, True])
+def test_a_note_beside_a_half_fetched_file_is_believed_or_not(spread: bool) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         target, notes = Path(folder, "a.zip"), Path(folder, "note.json")
-        note = Note("key", "a", '"a"', DATE.decode(), '"a"', 10)
         with Partial(target, notes) as partial:
-            partial.begin(note)
-            partial.write(b"12345")
+            partial.begin(Note("key", "a", '"a"', DATE.decode(), '"a"', 10))
+            partial.write(0, b"123")
+            if spread:
+                partial.spread()
+                partial.write(5, b"67")
         valid, half = notes.read_bytes(), partial.path.read_bytes()
 
         @given(st.one_of(mutated(valid), free()))
-        @tried(300)
+        @tried(200)
         def read(data: bytes) -> None:
             notes.write_bytes(data)
             partial.path.write_bytes(half)
             with hostile(), Partial(target, notes) as again:
-                assert 0 <= again.size <= len(half)
+                assert 0 <= again.size <= len(half) and 0 <= again.prefix <= len(half)
                 assert 0 <= again.offset("key", True, 10) <= len(half)
                 assert again.total(None) is None or isinstance(again.total(None), int)
                 if again.note is not None:
                     again.resume(replace(again.note, boot=""))
-                    again.write(b"67890")
+                    again.write(again.prefix, b"90")
+                    again.sync()
 
         read()
