@@ -40,8 +40,9 @@ def _inflated(path: Path | str, data: bytes) -> list[bytes]:
     Inflated here even where scipy reads them in the end: scipy doesn't look at the sum after the compressed bytes.
     """
     order = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}.get(data[124:128])
-    if order is None or 0 in data[:4]:  # version 4 says little of itself, and what is wrong with it keeps scipy busy for ever; 7.3 it can't read
-        raise Problem(f"{path} is damaged or no .mat file of version 5.", _REPAIR)
+    # What is wrong with a file of version 4 keeps scipy busy for ever; 7.3 it can't read.
+    if order is None or 0 in data[:4]:
+        raise Problem(f"{path} is damaged or no .mat file of version 5.", REPAIR)
     variables = []
     at, left = 128, 2 * MAX_PIXELS + 1024
     while at < len(data):
