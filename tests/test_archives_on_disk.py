@@ -122,7 +122,13 @@ def test_an_archive_that_was_tidied_away_is_not_fetched_again_and_lost_files_are
     with pytest.raises(Consent, match=r"Files of ADEChallengeData2016.zip are gone \(1\)") as caught:
         list(journey([only], ctx))
     assert "967 MB" in caught.value.do
+    assert "mounted" not in caught.value.what
+    (ctx.dataset / "ADE20K").rename(away := tmp_path / "another disk")
+    with pytest.raises(Consent, match=r"ADE20K is empty or not there: if it is on another disk, see first that this is mounted"):
+        list(journey([only], ctx))
     assert sent(server) == once
+    shutil.rmtree(ctx.dataset / "ADE20K", ignore_errors=True)
+    away.rename(ctx.dataset / "ADE20K")
     ctx.consents.add(caught.value.key)
     list(journey([only], ctx))
     assert sent(server) == 2 * once

@@ -57,8 +57,12 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
     key = f"again:{archive.file}"
     unpacked = f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
     if unpacked and ctx.store.archive(archive.file) and key not in ctx.consents:
+        folder = ctx.dataset / archive.dataset
+        empty = not folder.is_dir() or not any(folder.iterdir())
+        mount = f" {folder} is empty or not there: if it is on another disk, see first that this is mounted." if empty else ""
+        gone = f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}."
         raise Consent(
-            f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}. The archive was removed after it was unpacked.",
+            f"{gone} The archive was removed after it was unpacked.{mount}",
             f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a file, "
             "or bring the files back.",
             key,
