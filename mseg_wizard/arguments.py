@@ -126,7 +126,7 @@ COMMANDS = {
     ),
     "wipe": Words(
         "remove every stored password and link",
-        "Removes what is in the system keyring for one destination, looks that it is gone, and names what it can't remove: variables of "
+        "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't remove: variables of "
         "your shell, files that other scripts left. The data stay.",
         (
             ("mseg-wizard wipe --dest /data/mseg", "of one destination"),

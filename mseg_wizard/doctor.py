@@ -34,7 +34,7 @@ def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str,
     if space.files is None:
         yield "inodes", "this file system does not count them", True
     else:
-        yield "inodes", f"{space.files:,} free; the whole journey takes about {FULL_FILES:,}", space.files >= FULL_FILES
+        yield "inodes", f"{space.files:,} free, one for each file; the whole journey writes about {FULL_FILES:,}", space.files >= FULL_FILES
     there = _existing(place)
     why = _unwritable(there)
     yield "writable", f"you can't write to {there}: {why}" if why else f"you may write to {there}", not why

@@ -161,6 +161,13 @@ def test_closed_streams_are_no_error(wizard: Wizard) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_place_that_cannot_be_used_is_not_offered_the_next_time(wizard: Wizard) -> None:
+    done = wizard.run("run", "--dest", "/dev/null/mseg")
+    assert done.returncode == 1
+    assert "/dev/null/mseg can't be used" in done.stderr
+    assert "No destination is named" in wizard.run("status").stderr
+
+
 def test_where_no_terminal_is_nothing_is_asked(wizard: Wizard) -> None:
     done = wizard.run("practice")
     assert done.returncode == 2
