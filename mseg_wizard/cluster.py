@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import secrets
 import threading
@@ -25,8 +24,10 @@ log = logging.getLogger("mseg_wizard")
 
 Item = TypeVar("Item")
 
+CONNECT = 5.0
+"""Seconds that the scheduler gets to be reached."""
 REACH = 10.0
-"""Seconds that the scheduler gets to answer."""
+"""Seconds that it and the workers get to answer."""
 LOOK = 1.0
 """Seconds between two looks at which workers there are."""
 RETRY = 5.0
@@ -148,6 +149,7 @@ class Cluster:
             for given in held:
                 self._doomed.put(given.address)
                 self._bury(given.address)
+                self._state.refused[given.address] = Problem(f"the worker at {given.address} hangs", "It is being ended.")
 
     def kill(self) -> None:
         """Take everything back. A batch that is not at its end soon loses its process; its nanny starts a new one."""
@@ -169,7 +171,7 @@ class Cluster:
             )  # fmt: skip
             client.sync(client.cancel, [batch.remote for batch in given], force=True, callback_timeout=1)
             if late := [address for address, good in ended.items() if not good]:
-                client.sync(client.run, _leave, workers=late, wait=False, on_error="ignore", callback_timeout=1)
+                client.sync(client.run, cluster_worker.leave, workers=late, wait=False, on_error="ignore", callback_timeout=1)
         except Exception as error:  # the cluster is gone, or does not answer: nothing is left to take back from it
             log.warning("the cluster at %s, while stopping: %r", self._address, error)
 
@@ -216,12 +218,13 @@ class Cluster:
         while not self._closing.is_set():
             try:
                 if self._client is None:
-                    self._client = connect(self._address, REACH)
+                    self._client = connect(self._address, CONNECT)
                     self._next_look = 0.0
                 if time.monotonic() >= self._next_look:
                     self._look()
                     self._first.set()
                 self._deliver()
+                self._tidy()
             except Exception as error:  # whatever a connection that ends raises, in all the layers that it has
                 if self._first.is_set():
                     self._lost(error)
@@ -231,6 +234,8 @@ class Cluster:
                 self._problem = error if isinstance(error, Problem) else Problem(silent, "Look at its log, or start it again.")
                 self._first.set()
                 return
+        with suppress(Exception):  # the connection may have ended by itself
+            self._tidy()
 
     def _lost(self, error: Exception) -> None:
         """The scheduler is gone: nothing that was given is to blame, and all of it is given again once there is one."""
@@ -253,16 +258,16 @@ class Cluster:
 
     def _look(self) -> None:
         """Which workers came and went. Raises Problem at the first look where there is none, or one that is not fit."""
-        for address in _all(self._doomed):
-            with suppress(Exception):  # it may be gone already
-                self._client.sync(self._client.run, _leave, workers=[address], wait=False, on_error="ignore", callback_timeout=REACH)
-        if dropped := _all(self._dropped):
-            self._client.sync(self._client.cancel, dropped, force=True, callback_timeout=REACH)
         threads = self._client.sync(self._client.nthreads, callback_timeout=REACH)
         known = self._state.workers.keys() | self._state.refused.keys()
         new = {address: count for address, count in threads.items() if address not in known}
-        bad = unfit(self._client, new, self._folders(), REACH) if new else {}
         first = not self._first.is_set()
+        try:
+            bad = unfit(self._client, new, self._folders(), REACH) if new else {}
+        except TimeoutError:  # one of them died while it was asked: the others are asked again at the next look
+            if first:
+                raise
+            bad, new = {}, {}
         if first and bad:
             problem = next(iter(bad.values()))
             raise Problem(problem.what, problem.do, [other.what for other in bad.values()] if len(bad) > 1 else ())
@@ -278,6 +283,14 @@ class Cluster:
             self._state.refused = {address: why for address, why in (self._state.refused | bad).items() if address in threads}
             self._state.workers |= {address: set() for address in new if address not in bad}
         self._next_look = time.monotonic() + (LOOK if self._state.workers else RETRY)
+
+    def _tidy(self) -> None:
+        """End the workers that hang, and have the scheduler forget what is lost."""
+        for address in _all(self._doomed):
+            with suppress(Exception):  # it may be gone already
+                self._client.sync(self._client.run, cluster_worker.leave, workers=[address], wait=False, callback_timeout=REACH)
+        if dropped := _all(self._dropped):
+            self._client.sync(self._client.cancel, dropped, force=True, callback_timeout=REACH)
 
     def _deliver(self) -> None:
         """Fetch what ended, all at once; waits a moment for the first."""
@@ -323,8 +336,3 @@ def _all(queue: SimpleQueue[Item]) -> list[Item]:
         while True:
             found.append(queue.get_nowait())
     return found
-
-
-def _leave() -> None:
-    """In a worker's process: end it, whatever else it does."""
-    os._exit(1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard import cluster_worker
-from mseg_wizard.cluster_worker import OTHER, UNSEEN
+from mseg_wizard.cluster_worker import UNSEEN
 from mseg_wizard.progress import Problem
 
 PACKAGES = {"mseg-wizard": "mseg-wizard", "numpy": "NumPy", "imagecodecs": "imagecodecs", "pillow": "Pillow"}
@@ -95,10 +95,8 @@ def _shared(worker: str, file: Path, complaint: str, name: str, token: str) -> P
     same = f"Mount the same disk under the same path on all nodes, and run the workers as the same user: {file.parent}"
     if complaint == UNSEEN:
         return Problem(f"{worker} doesn't see what is written here in {file.parent}.", same)
-    if complaint == OTHER:
-        return Problem(f"{worker} sees another folder as {file.parent}.", same)
     if complaint:
-        return Problem(f"{worker} can't write in {file.parent} ({complaint.partition(': ')[2]}).", same)
+        return Problem(f"{worker} can't write in {file.parent}: {complaint}.", same)
     answer = file.with_name(name)
     until = time.monotonic() + ARRIVES
     while True:

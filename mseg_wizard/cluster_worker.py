@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import pickle
 import secrets
 import threading
@@ -15,7 +16,7 @@ from mseg_wizard.pool import run_batch
 from mseg_wizard.window import Rows
 from mseg_wizard.worker import keep_memory
 
-UNSEEN, UNWRITABLE, OTHER = "unseen", "unwritable", "other"
+UNSEEN = "unseen"
 
 _one = threading.Lock()
 """The tables that label work keeps per process are not for two threads."""
@@ -32,16 +33,17 @@ def exchange(token: str, files: Sequence[str]) -> list[tuple[str, str]]:
 
 def _answer(token: str, file: Path) -> tuple[str, str]:
     try:
-        if file.read_text() != token:
-            return OTHER, ""
+        seen = file.read_text() == token
     except OSError:
+        seen = False
+    if not seen:
         return UNSEEN, ""
     # A name of its own for every answer: an NFS client may remember for a while that a name was not there.
     answer = file.with_name(f"{file.name.removesuffix('.tmp')}.{secrets.token_hex(8)}.tmp")
     try:
         answer.write_text(token[::-1])
     except OSError as error:
-        return f"{UNWRITABLE}: {error.strerror}", ""
+        return error.strerror or repr(error), ""
     return "", answer.name
 
 
@@ -70,3 +72,8 @@ async def stop(session: str, patience: float) -> bool:
     while _busy_with == session and time.monotonic() < until:
         await asyncio.sleep(0.02)
     return _busy_with != session
+
+
+async def leave() -> None:
+    """End this process, whatever its thread does. A coroutine, because Dask waits for the answer of everything else."""
+    os._exit(1)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from mseg_wizard.progress import Problem
 
@@ -51,3 +52,23 @@ def prints(number: int) -> int:
     print("a worker's words", number, flush=True)
     os.write(2, b"and its complaints\n")
     return number
+
+
+def slow_pid(number: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def hang_or_touch(row: tuple[int, str]) -> int:
+    number, folder = row
+    if number == 0:
+        Path(folder, "hangs").touch()
+        time.sleep(3600)
+    time.sleep(0.05)
+    Path(folder, f"made-{number}").touch()
+    return number
+
+
+def tasks_of(dask_scheduler: Any) -> int:
+    """What a Dask scheduler has of ours."""
+    return len(dask_scheduler.tasks)

@@ -14,6 +14,7 @@ from mseg_wizard.labels.codec import sync
 from mseg_wizard.pool import each
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.tasks.holdings import Folders
+from mseg_wizard.window import told
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -71,7 +72,7 @@ def make(
             elif outcome.result is not None:
                 results.append(outcome.result)
         done = len(results) + len(faults)
-        yield Progress(doing, done, total, "images", meter.rate(done))
+        yield told(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done)))
     if faults:
         raise Problem(
             f"{len(faults):,} of {total:,} images could not be made into label maps; the others are done.",

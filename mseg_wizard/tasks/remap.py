@@ -14,6 +14,7 @@ from mseg_wizard.labels.remap import remap as remap_image
 from mseg_wizard.pool import each
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
+from mseg_wizard.window import told
 
 SPLITS = ("train", "val")
 Plan = dict[str, tuple[str | None, ...]]
@@ -132,7 +133,7 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
             if outcome.fault:
                 raise Problem(outcome.fault, "Extract panoptic_annotations_trainval2017.zip again.")
             segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
-        yield Progress("reading the panoptic annotations", unit="images")
+        yield told(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
     return segments
 
 

@@ -25,6 +25,7 @@ from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.page import Tally
 from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
 from mseg_wizard.tasks.verdict import FILE, subject
+from mseg_wizard.window import told
 
 FOLDER = "report"
 VERSION = 1
@@ -114,7 +115,7 @@ def _pictures(
             drawn[picture.item.plain] = picture.result or Drawn(fault=picture.fault)
             if picture.fault:
                 faults.append(printable(f"{picture.item.image}: {picture.fault}"))
-        yield Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn)))
+        yield told(ctx.pool(), Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn))))
     if faults:
         what = f"{len(faults)} pictures of the report could not be written."
         raise Problem(what, "Make room or mend what is named, then start again.", faults)
@@ -129,5 +130,5 @@ def _pictures(
                 tally.maps += 1
                 tally.pixels += np.frombuffer(counted.result, np.int64)
         done += len(counts)
-        yield Progress("counting pixels", done, total, "images", meter.rate(done))
+        yield told(ctx.pool(), Progress("counting pixels", done, total, "images", meter.rate(done)))
     return drawn, tallies

@@ -19,6 +19,7 @@ from mseg_wizard.tasks.families import Family, families, rules
 from mseg_wizard.tasks.findings import Findings
 from mseg_wizard.tasks.mending import ASIDE
 from mseg_wizard.tasks.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
+from mseg_wizard.window import told
 
 DOING = "working out what is to be looked at"
 
@@ -41,7 +42,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         for outcomes in each(ctx.pool(), work, plan.items(ctx)):
             for outcome in outcomes:
                 found.add(plan, outcome)
-            yield Progress(doing, found.images, total, "images", meter.rate(found.images))
+            yield told(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
         found.end(plan)
     for note in found.notes:
         ctx.note(note)
