@@ -170,7 +170,7 @@ class _Fetch:
             segments = Segments(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
 
             def first(segment: Segment) -> None:
-                with self._asked(web, source, url, offset, None) as (response, final):
+                with self._asked(web, source, url, offset, self.part.hole if offset else None) as (response, final):
                     finals.append(final)
                     self._take(source, response, final, offset, segments, segment)
 

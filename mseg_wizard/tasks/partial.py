@@ -82,6 +82,11 @@ class Partial:
         """Bytes from the beginning on without a hole."""
         return prefix(self.here)
 
+    @property
+    def hole(self) -> int | None:
+        """Where the first hole ends; None where there is none."""
+        return self.here[1][0] if len(self.here) > 1 else None
+
     def _look(self) -> None:
         sweep(self._notes)
         with suppress(FileNotFoundError):
