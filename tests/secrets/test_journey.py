@@ -140,9 +140,10 @@ class Traveller:
         return process.returncode
 
     def _processes(self, seen: Seen) -> None:
-        for pid, texts in seen.command_lines.items():
-            # --mirror stands in the command line because the user put it there
-            self.search.text("a command line", b"\n".join(texts), besides=MIRROR if pid == seen.wizard else ())
+        own = seen.command_lines.get(seen.wizard, set())
+        for text in {text for texts in seen.command_lines.values() for text in texts}:
+            # --mirror stands in the wizard's because the user put it there, and in a child's until it has become another program
+            self.search.text("a command line", text, besides=MIRROR if text in own else ())
         for texts in seen.environments.values():
             self.search.text("an environment", b"\n".join(texts), besides=PROXY)  # other programs need the proxy too
         for lines in seen.cores.values():

@@ -29,11 +29,11 @@ async def test_pictures_and_clipboard_have_no_secret_whatever_is_pressed(
         app = desk.wizard(desk.ready())
         async with app.run_test(size=(100, 60)) as pilot:
             seen = []
-            for number, ((step, name), value) in enumerate(given.items()):
+            for (step, name), value in given.items():
                 await into(pilot, app, step)
                 app.main.panes[step].rows[name].query_one(Input).focus()
                 await pilot.pause()
-                await (type_in(pilot, value) if number % 2 else paste(pilot, value))
+                await (type_in(pilot, value) if name == "archives" else paste(pilot, value))
                 seen.append(app.export_screenshot())
                 # all of it chosen, copied, cut and pasted again; then the usual keys of palettes, screenshots and viewers
                 await pilot.press("home", "shift+end", "ctrl+c", "ctrl+x", "ctrl+v", "ctrl+p", "escape", "f7", "escape")
