@@ -50,8 +50,8 @@ def make(folder: Path, count: int) -> None:
             path.write_bytes(content(number))
             for archive in (a, b):
                 archive.write(path, path.relative_to(raw).as_posix())
-    with tarfile.open(packed, "w:gz", compresslevel=6) as archive:
-        archive.add(raw / "images", "images")
+    with tarfile.open(packed, "w:gz", compresslevel=6) as tar:
+        tar.add(raw / "images", "images")
     shutil.rmtree(raw)
 
 
