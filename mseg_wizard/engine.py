@@ -113,7 +113,7 @@ def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, Non
     if lacks := waiting(step, ctx):
         labels = ", ".join(step.field(name).label for name in lacks)
         what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
-        raise Waiting(what, f"Fill in the form of step {step.id}.", step.id, lacks)
+        raise Waiting(what, f"Fill in {step.form}.", step.id, lacks)
     yield from start(ctx, call)
 
 

@@ -178,6 +178,11 @@ class Step:
     archives: tuple[Archive, ...]
     calls: tuple[Call, ...]
 
+    @property
+    def form(self) -> str:
+        """Where its fields are filled in, in words."""
+        return f"the form of step {self.number}, {self.title}"
+
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
 

@@ -148,7 +148,7 @@ def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twic
         assert isinstance(problem, Waiting)
         assert (problem.step, problem.lacks) == ("wilddash", ("username", "password"))
         assert "WildDash does not accept" in problem.what
-        assert "form of step wilddash" in problem.do
+        assert "form of step 11, WildDash" in problem.do
         assert leaks(["wr0ng & w+ord", WILDDASH["username"]], str(problem), repr(problem), tmp_path) == []
         # kept, and not used again until something is entered
         assert ctx.vault.get("wilddash", "password") is not None

@@ -162,7 +162,7 @@ def test_without_a_network_the_complaint_says_that_pip_needs_one(python: Path, t
         with pytest.raises(Problem) as caught:
             run(install(ctx))
         assert "PIP_INDEX_URL" in caught.value.do
-        assert "leave `python` in the form empty" in caught.value.do
+        assert "leave “Python to install mseg-api into” empty" in caught.value.do
 
 
 def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path) -> None:

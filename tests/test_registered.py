@@ -92,7 +92,7 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
         assert "SignatureDoesNotMatch" in start(given, 3)
         assert waiting() == {"kitti": ["url"]}
         given["kitti"] = right["kitti"]
-        assert "form of step wilddash" in start(given, 3)
+        assert "form of step 11, WildDash" in start(given, 3)
         assert waiting() == {"wilddash": ["username", "password"]}
         given["wilddash"] = right["wilddash"]
         start(given, 0)

@@ -157,7 +157,7 @@ def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location
         value = ctx.secret(step.id, field) if refused.kind == "link" else refused.url
         ctx.refuse(step.id, problem.what, {field: value})
         given = ctx.vault.variables(step.id, (field,))
-        place = f"It came from the environment: {given[0]}." if given else f"It belongs into the form of step {step.id}."
+        place = f"It came from the environment: {given[0]}." if given else f"It belongs into {step.form}."
         return Waiting(problem.what, f"{problem.do} {place}", step.id, (field,))
     if archive.browser:
         return wanted(ctx, archive, problem.what)
@@ -171,7 +171,7 @@ def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) 
     if any(source.kind == "link" for source, _ in wrong):
         ctx.refuse(step.id, what, {archive.link_field: ctx.secret(step.id, archive.link_field)})
         ctx.vault.wipe([(step.id, archive.link_field)])
-        do = f"Paste another link into the form of step {step.id}. The old one was forgotten."
+        do = f"Paste another link into {step.form}. The old one was forgotten."
         return Waiting(" ".join([what, *reasons]), do, step.id, (archive.link_field,))
     if archive.browser:
         return wanted(ctx, archive, what, *reasons)
@@ -179,7 +179,7 @@ def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) 
 
 
 def _how_to_bring(archive: Archive, target: Path) -> str:
-    return f"If you have the file, name it in the form's archives field, use --mirror, or put it at {target}; then start again."
+    return f"If you have the file, name it in the form of its step, use --mirror, or put it at {target}; then start again."
 
 
 def _location(archive: Archive, source: Source, login: Login | None) -> Location:

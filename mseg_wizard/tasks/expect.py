@@ -103,7 +103,7 @@ def wanted(ctx: Context, archive: Archive, *why: str) -> Waiting:
     command = upload_command(own_place(ctx, archive).parent, archive.file)
     return Waiting(
         " ".join([*what, *ctx.reasons(step.id)]),
-        f"Give the file, its folder or a link in the archives field of step {step.id}, or upload it and start again. "
+        f"Give the file, its folder or a link in {step.form}, or upload it and start again. "
         f"The command for that, on the computer that has it: {command}",
         step.id,
         ("archives",),

@@ -47,7 +47,7 @@ REMEDIES = (
     ("No matching distribution", f"pip could not find what MSeg needs. {_NETWORK}"),
 )
 """Text in pip's last lines → what to do."""
-ANYWAY = "Or leave `python` in the form empty: then mseg-api is only configured."
+ANYWAY = "Or leave “Python to install mseg-api into” empty: then it is only configured."
 
 
 def install(ctx: Context) -> Generator[Progress, None, None]:

@@ -75,13 +75,13 @@ class Login:
         step, ctx = self._ctx.step_of(self._archive), self._ctx
         username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
         if username is None or password is None:
-            raise Waiting(f"{self.site.name} asks for a login.", f"Fill in the form of step {step.id}.", step.id, ("username", "password"))
+            raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
         try:
             log_in(web, self.site, username, password)
         except Wrong as wrong:
             # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
             ctx.refuse(step.id, wrong.what, {"password": password})
-            do = f"{wrong.do} Then enter them in the form of step {step.id}; until then the stored ones are kept and not used."
+            do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."
             if where := ctx.vault.variables(step.id, ("username", "password")):
                 do += f" These came from the environment: {', '.join(where)}."
             raise Waiting(wrong.what, do, step.id, ("username", "password")) from None
@@ -161,7 +161,7 @@ def _wrong(site: Site) -> Wrong:
 def _changed(site: Site, how: str) -> Problem:
     return Problem(
         f"The wizard can't log in at {site.name}: {how}.",
-        "Download the archives with a browser and name their folder in the form's archives field, or update mseg-wizard.",
+        "Download the archives with a browser and name their folder in the form, or update mseg-wizard.",
     )
 
 

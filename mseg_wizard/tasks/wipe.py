@@ -20,7 +20,7 @@ def wipe(ctx: Context) -> Generator[Progress, None, None]:
     yield doing
     if not ctx.given("finish", "confirm"):
         what = "Wiping the stored passwords and links waits for your word."
-        raise Waiting(what, "Fill in the form of step finish.", "finish", ("confirm",))
+        raise Waiting(what, f"Fill in {ctx.step('finish').form}.", "finish", ("confirm",))
 
     def work(job: Job) -> Wiping:
         return wipe_all(ctx.vault, ctx.steps, ctx.destination, ctx.store.journal.kept)
