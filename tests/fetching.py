@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 import threading
 import zipfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,12 @@ def stopped_at(length: int, target: Path, running: Generator[Progress, None, Fet
 
 def part(target: Path) -> Path:
     return target.with_name(target.name + ".part")
+
+
+def noted(note: Path) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """A download's note, and the lines behind it: what was written since it was saved."""
+    table, end = json.JSONDecoder().raw_decode(note.read_text())
+    return table, [(int(start), int(stop)) for start, stop in map(str.split, note.read_text()[end:].split("\n")[1:-1])]
 
 
 def leftovers(target: Path) -> list[str]:

@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mseg_wizard.background import Job
+from mseg_wizard.host import boot_id
 from mseg_wizard.progress import Progress
 from mseg_wizard.tasks.fetch import Expected, Fetched, LinkRefused, Location, fetch
 from mseg_wizard.tasks.ranges import clipped, count, gaps, joined, prefix
+from mseg_wizard.tasks.wanted import source_of
 from mseg_wizard.tasks.web import Web
 from mseg_wizard.vault import Secret
 from tests.conftest import ROOT
 from tests.faulty_server import OLD, Answer, Asked, FaultyServer, Line, page, redirect, s3_error, serving
-from tests.fetching import QUICK, finish, helpers, leftovers, part, problem, sha256, zipped
+from tests.fetching import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped
 from tests.test_fetch_stops import FETCH
 
 BODY, OTHER = zipped(11, 3_000_000), zipped(12, 3_000_000)
@@ -214,8 +217,8 @@ def test_after_a_power_cut_no_hole_looks_whole(tmp_path: Path) -> None:
     target, note = tmp_path / "a.zip", tmp_path / "a.zip.part.json"
     with serving({"/a.zip": SLOW}) as server:
         until_several(target, server, Expected())
-        table, end = json.JSONDecoder().raw_decode(note.read_text())
-        assert len(note.read_text()[end:].splitlines()) > 2
+        table, lines = noted(note)
+        assert len(lines) > 2
         note.write_text(note.read_text().replace(table["boot"], "an earlier one"))
         # Nothing came to the disk but what the note calls safe.
         safe = bytearray(part(target).stat().st_size)
@@ -235,6 +238,18 @@ def test_a_line_of_the_note_that_was_cut_off_counts_for_nothing(tmp_path: Path, 
         with note.open("ab") as file:
             file.write(torn)
         server.answers["/a.zip"] = RIGHT
+        finish(fetch(target, place(server), patience=QUICK))
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("spread", ["5", "[[1]]", "[[-5, 9]]", '[["a", 2]]', "[[9, 5]]", "{}"])
+def test_a_note_that_makes_no_sense_proves_nothing(tmp_path: Path, spread: str) -> None:
+    target, note = tmp_path / "a.zip", tmp_path / "a.zip.part.json"
+    part(target).write_bytes(OTHER[:500_000])
+    with serving({"/a.zip": RIGHT}) as server:
+        key = source_of(place(server)[0], Web(Job())).key
+        told = {"source": key, "title": "y", "etag": '"one"', "validator": '"one"', "total": len(BODY), "boot": boot_id()}
+        note.write_text(json.dumps(told).replace("}", f', "spread": {spread}}}') + "\n")
         finish(fetch(target, place(server), patience=QUICK))
     assert target.read_bytes() == BODY
 

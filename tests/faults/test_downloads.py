@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from mseg_wizard.tasks.fetch import Location, fetch
 from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.faulty_server import Answer, serving
-from tests.fetching import QUICK, finish, leftovers, part, zipped
+from tests.fetching import QUICK, finish, leftovers, noted, part, zipped
 from tests.test_fetch_stops import FETCH
 
 BODY = zipped(21, 12_000_000)
@@ -53,7 +52,6 @@ def test_killed_while_several_connections_run_it_ends_with_the_right_file_and_lo
 
 def only_right_bytes(file: Path, note: Path) -> bool:
     """Whether all is as the server has it that the note calls here."""
-    table, end = json.JSONDecoder().raw_decode(note.read_text())
-    lines = [tuple(map(int, line.split())) for line in note.read_text()[end:].split("\n")[1:-1]]
+    table, lines = noted(note)
     data = file.read_bytes()
     return all(data[start:stop] == BODY[start:stop] for start, stop in [*table["spread"], *lines])

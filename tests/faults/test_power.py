@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
 from tests.faults.stages import CALLS, opened_copy, relabelled
+from tests.fetching import noted
 from tests.wizard import tree_of
 
 CONSUMED = "download-open/extract/trainval.tar.gz"
@@ -101,9 +102,12 @@ def test_a_download_whose_last_bytes_never_reached_the_disk_is_not_built_upon(
             assert running.process.poll() is None
             time.sleep(0.001)
         running.stop(signal.SIGKILL)
-        table = json.loads(note.read_text())
-        note.write_text(json.dumps(table | {"boot": "the boot before"}))
-        part.write_bytes(part.read_bytes()[: table["synced"]].ljust(part.stat().st_size, b"\0"))
+        table, lines = noted(note)
+        note.write_text(json.dumps(table | {"boot": "the boot before"}) + "\n" + "".join(f"{start} {stop}\n" for start, stop in lines))
+        safe = bytearray(part.stat().st_size)
+        for start, stop in table["spread"] or [(0, table["synced"])]:
+            safe[start:stop] = part.read_bytes()[start:stop]
+        part.write_bytes(safe)
         count("faults tried")
         journey.finish(*routes)
     assert tree_of(journey.dataset) == expected
