@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
+from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import size
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.tasks.holdings import Folders, held_rows, missing_files
@@ -143,7 +144,7 @@ def _changes(ctx: Context, step: Step, call: Call, folders: Folders, known: dict
         elif share:
             yield Change(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
     elif call.each_bytes:
-        splits = call.args.get("splits", ("train", "val"))
+        splits = call.args.get("splits", SPLITS)
         for taxonomy in (*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))):
             root = ctx.tree.root(taxonomy)
             labels = {row.label for split in splits if split in ctx.tree.splits(taxonomy) for row in ctx.tree.rows(taxonomy, split)}

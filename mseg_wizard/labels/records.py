@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, UNLABELED, Tree, read_bytes, read_lines, wrong
+from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, SPLITS, UNLABELED, Tree, read_bytes, read_lines, wrong
 from mseg_wizard.progress import Problem, printable
 
 Naming = Callable[[str, list[str]], tuple[str, str]]
@@ -78,7 +78,7 @@ def _without_first(folder: str) -> Naming:
 
 RELABELINGS: Mapping[str, Relabeling] = {
     "ade20k-150": Relabeling("ade20k_update_records", _whole(_folders("training", "validation")), "blue", False),
-    "bdd": Relabeling("bdd_update_records", _first(_folders("train", "val")), "class", True),
+    "bdd": Relabeling("bdd_update_records", _first(_folders(*SPLITS)), "class", True),
     "cityscapes-19": Relabeling("cityscapes_update_records", _sequence, "polygon", False),
     "cityscapes-34": Relabeling("cityscapes_update_records", _sequence, "polygon", False),
     "coco-panoptic-133": Relabeling("cocop_update_records", _whole(_folders("train2017", "val2017")), "panoptic", True),
@@ -115,7 +115,7 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
     for call in found.elts:
         literals = [item.value if isinstance(item, ast.Constant) else None for item in call.args] if isinstance(call, ast.Call) else []
         words = [literal for literal in literals if isinstance(literal, str)]
-        if len(words) != 5 or len(literals) != 5 or words[1] not in ("train", "val"):
+        if len(words) != 5 or len(literals) != 5 or words[1] not in SPLITS:
             raise wrong(file, call.lineno, "this is no record (five texts, the second one train or val)")
         if words[4].startswith("/") or ".." in words[4].split("/") or not words[4].isprintable():
             raise wrong(file, call.lineno, f"{words[4]!r} leads out of the folder of the records' files")
@@ -132,7 +132,7 @@ def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
     naming = relabeling_of(taxonomy).naming
     relabeled = f"{taxonomy}-relabeled"
     ids = {name: id_ for id_, name in enumerate(tree.names(relabeled))} | {UNLABELED: IGNORED}
-    listed = {place for split in ("train", "val") for place in places(tree, relabeled, split)}
+    listed = {place for split in SPLITS for place in places(tree, relabeled, split)}
     found: dict[Place, dict[int, Update]] = {}
     faults = []
     for record in records(tree, taxonomy):

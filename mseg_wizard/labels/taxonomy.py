@@ -19,6 +19,10 @@ from mseg_wizard.progress import Problem, printable
 IGNORED = 255
 """The id of pixels that no class has; tables and names call it `unlabeled`."""
 UNLABELED = "unlabeled"
+SPLITS = ("train", "val")
+"""The lists that every taxonomy has."""
+LISTS = (*SPLITS, "test")
+"""Those that it may have."""
 
 PINNED: Mapping[str, tuple[int, str]] = {
     "mseg/class_remapping_files": (20, "7ba9e9f8498d8f3a8230e81fb9d8f38e09660e676e8670e5e0ea9da9b6692746"),

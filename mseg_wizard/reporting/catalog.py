@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mseg_wizard.context import Context
 from mseg_wizard.labels.remap import DUMPS
-from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, Tree
 from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
 from mseg_wizard.reporting.pictures import Brush, Shot
 from mseg_wizard.tasks.families import Family, families
@@ -21,8 +21,6 @@ SHOWN = 5
 """Images of each list that are drawn."""
 COUNTED = 500
 """Label maps of each taxonomy whose pixels are counted, at most: a minute or two for all of MSeg, and enough for what is not rare."""
-SHOWN_SPLITS = ("train", "val")
-SPLITS = (*SHOWN_SPLITS, "test")
 MASTER = "mseg/class_remapping_files/MSeg_master.tsv"
 
 T = TypeVar("T")
@@ -132,8 +130,8 @@ class _Survey:
         tree = Tree(self.ctx.tree_folder)
         colors, names = colors_of(tree, self._chain(name)), tree.names(name)
         brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
-        splits = tuple(self._split(tree, name, split, brush) for split in SPLITS if split in tree.splits(name))
-        rows = [row.label for split in splits if split.name in SHOWN_SPLITS for row in tree.unique_rows(name, split.name) if row.label]
+        splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
+        rows = [row.label for split in splits if split.name in SPLITS for row in tree.unique_rows(name, split.name) if row.label]
         there = [f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)]
         return Taxonomy(
             name, self._meaning(name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
@@ -146,7 +144,7 @@ class _Survey:
         images = {row.image: self._has(row.image) for row in rows}
         labels = {row.label: self._has(row.label) for row in rows if row.label is not None}
         shots: tuple[Shot, ...] = ()
-        if brush and split in SHOWN_SPLITS:
+        if brush and split in SPLITS:
             whole = [(row.image, row.label) for row in rows if row.label and labels[row.label] and images[row.image]]
             shots = tuple(self._shot(f"{taxonomy}-{split}-{number}", *row, brush) for number, row in enumerate(_spread(whole, SHOWN), 1))
         return Split(split, len(images), sum(images.values()), len(labels), sum(labels.values()), shots)

@@ -12,16 +12,14 @@ from mseg_wizard.labels.checks import IMAGE, MASK, RAW, Item, Pixel, short
 from mseg_wizard.labels.panoptic import Segments, read_annotations
 from mseg_wizard.labels.records import Update, places, relabeling_of, updates
 from mseg_wizard.labels.targeted import TARGETED
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import LISTS, SPLITS, Tree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
-from mseg_wizard.tasks.families import SPLITS, Family
+from mseg_wizard.tasks.families import Family
 from mseg_wizard.tasks.holdings import Folders
 from mseg_wizard.tasks.relabel import mask_files
 from mseg_wizard.tasks.remap import RAW as RAW_LABEL
 from mseg_wizard.tasks.verdict import Fault
-
-LISTS = (*SPLITS, "test")
 
 Stop = Callable[[], None]
 """Raises where the work is to end."""

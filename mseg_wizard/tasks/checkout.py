@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from mseg_wizard.background import Job
-from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, Tree, blob_id, identity
+from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, SPLITS, Tree, blob_id, identity
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Step
 from mseg_wizard.tasks import setting
@@ -164,4 +164,4 @@ def _lists(steps: Sequence[Step]) -> set[tuple[str, str]]:
         for call in step.calls:
             taxonomies |= {*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))}
             taxonomies |= {call.args["source"]} if "source" in call.args else set()
-    return {(taxonomy, split) for taxonomy in taxonomies for split in ("train", "val")}
+    return {(taxonomy, split) for taxonomy in taxonomies for split in SPLITS}

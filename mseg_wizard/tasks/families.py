@@ -11,10 +11,8 @@ from mseg_wizard.labels.checks import RAW, Rules
 from mseg_wizard.labels.faults import Made
 from mseg_wizard.labels.records import relabeling_of
 from mseg_wizard.labels.remap import DUMPS, recipe
-from mseg_wizard.labels.taxonomy import IGNORED
+from mseg_wizard.labels.taxonomy import IGNORED, SPLITS
 from mseg_wizard.step import Archive, Call, Holding, Step
-
-SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)

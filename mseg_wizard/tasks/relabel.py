@@ -12,11 +12,9 @@ from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
 from mseg_wizard.labels.records import Place, Update, places, relabeling_of, updates
 from mseg_wizard.labels.relabeling import Item, recipe, relabel_image
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import SPLITS, Tree
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
-
-SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True, slots=True)
