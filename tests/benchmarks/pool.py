@@ -2,13 +2,13 @@
 
 Prints the start-up for 2 to 16 workers, the bytes that are sent per image, the images per second that one process can feed to workers,
 the cost of progress, and for each family of labels how much of twice the speed two workers reach. Runs of one and of two workers take
-turns; beside them stands what two processes reach on this machine that share nothing, not even a pool.
+turns; beside them stands what two processes reach on this machine that share nothing, not even a pool, and the share of both cores that
+this process takes for itself.
 """
 
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 import pickle
 import statistics
@@ -37,7 +37,7 @@ def main(images: int, rounds: int = ROUNDS, families: Sequence[Family] = FAMILIE
     sent()
     fed(max(10, images) * 50)
     progress()
-    print(f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} {'machine':>8}")
+    print(f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} {'machine':>8} {'own':>6}")
     for family in families:
         with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
             efficiency(family, Path(folder), images, rounds)
@@ -132,30 +132,35 @@ def efficiency(family: Family, folder: Path, images: int, rounds: int) -> None:
     work, pools = functools.partial(remap, recipe), {1: Pool(1), 2: Pool(2)}
     for pool in pools.values():
         list(each(pool, work, items[: 4 * pool.workers]))
-    took: dict[Any, list[float]] = {1: [], 2: [], "machine": []}
+    took: dict[Any, list[float]] = {1: [], 2: [], "machine": [], "own": []}
     for _ in range(rounds):
         for workers, pool in pools.items():
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             faults = [outcome.fault for outcomes in each(pool, work, items) for outcome in outcomes if outcome.fault]
             took[workers].append(time.perf_counter() - began)
             assert not faults, faults[0]
+        took["own"].append((time.process_time() - used) / took[2][-1] / 2)
         took["machine"].append(apart(work, items))
     for pool in pools.values():
         pool.close()
     best = {key: min(values) for key, values in took.items()}
     ratio, machine = best[1] / best[2] / 2, best[1] / best["machine"] / 2
-    print(f"{family.name:<22} {count:7,} {count / best[1]:19,.0f} {count / best[2]:10,.0f} {ratio:11.0%} {machine:8.0%}", flush=True)
+    rates = f"{count:7,} {count / best[1]:19,.0f} {count / best[2]:10,.0f}"
+    print(f"{family.name:<22} {rates} {ratio:11.0%} {machine:8.0%} {best['own']:6.1%}", flush=True)
 
 
 def apart(work: Any, items: Sequence[Any]) -> float:
     """Two processes that each do half, with nothing between them: what this machine can reach."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mseg_wizard.worker"])
-    with context.Pool(2) as both:
-        both.map(nothing, range(2))
-        began = time.perf_counter()
-        both.starmap(run_batch, [(work, items[::2]), (work, items[1::2])], chunksize=1)
-        return time.perf_counter() - began
+    pools = [Pool(1), Pool(1)]
+    for pool in pools:
+        pool.executor().submit(nothing, None).result()
+    began = time.perf_counter()
+    for answer in [pool.executor().submit(run_batch, work, list(items[number::2])) for number, pool in enumerate(pools)]:
+        answer.result()
+    took = time.perf_counter() - began
+    for pool in pools:
+        pool.close()
+    return took
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The benchmarks run, in the smallest size that they have; what they measure is not looked at here."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import loading, pool, simulation
+from tests.benchmarks.labels import FAMILIES
+from tests.benchmarks.simulation import FULL, Machine, simulate
+
+
+def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    pool.main(images=4, rounds=1, families=FAMILIES[4:5])
+    printed = capsys.readouterr().out
+    for words in ("start-up of  2 workers", "bytes sent per image", "feed:", "progress:", "efficiency", "SUN RGB-D ids"):
+        assert words in printed
+
+
+def test_loading_is_measured_on_the_full_lists(full_tree: Path) -> None:
+    seconds, _, count = loading.measured(loading.tables, full_tree)
+    assert seconds > 0
+    assert count > 1000
+
+
+def test_the_simulation_prints_a_prediction_beside_a_measurement_and_all_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    simulation.main(quick=True)
+    printed = capsys.readouterr().out
+    assert "predicted" in printed
+    assert "relabelling, 100 cores" in printed
+
+
+def test_more_cores_are_never_slower_and_one_core_is_never_faster_than_its_work() -> None:
+    for work in FULL:
+        walls = [simulate(work, Machine(cores)).wall for cores in (1, 2, 16, 100)]
+        assert walls[0] > work.images * work.ms / 1000 * 0.9
+        assert all(after < before * 1.05 for before, after in pairwise(walls)), work.dataset
+
+
+def test_a_slow_storage_bounds_a_thousand_cores() -> None:
+    mapillary = next(work for work in FULL if work.dataset.startswith("Mapillary"))
+    assert simulate(mapillary, Machine(1000, mb=50)).bound == "storage bytes"
+    assert simulate(mapillary, Machine(1000, mb=1e6, files=100)).bound == "storage files"
+    assert simulate(mapillary, Machine(1)).bound == "cpu"
