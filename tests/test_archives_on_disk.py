@@ -164,3 +164,21 @@ def test_nothing_but_the_dataset_is_left_in_its_folder(practice_world: World, se
     run(extract(ctx, archive(ctx, FILE)))
     assert {path.name for path in (ctx.dataset / "ADE20K").iterdir()} == {"ADEChallengeData2016"}
     ctx.close()
+
+
+def test_an_archive_that_was_brought_is_not_unpacked_into_the_place_where_a_disk_was(practice_world: World, tmp_path: Path) -> None:
+    ctx = context(practice_world, tmp_path / "d", mirror=practice_world.mirror)
+    step = ctx.step("download-open")
+    only = type(step)(**{name: getattr(step, name) for name in step.__slots__} | {"calls": step.calls[2:4]})
+    list(journey([only], ctx))
+    (ctx.dataset / "ADE20K").rename(away := tmp_path / "another disk")
+    with pytest.raises(Consent, match="see first that this is mounted") as caught:
+        list(journey([only], ctx))
+    assert not (ctx.dataset / "ADE20K").exists()
+    away.rename(ctx.dataset / "ADE20K")
+    list(journey([only], ctx))
+    shutil.rmtree(ctx.dataset / "ADE20K")
+    ctx.consents.add(caught.value.key)
+    list(journey([only], ctx))
+    assert extract_missing(ctx, archive(ctx, FILE)) == []
+    ctx.close()

@@ -14,7 +14,7 @@ from mseg_wizard.tasks.answers import LinkRefused, Unavailable
 from mseg_wizard.tasks.archives import check_layout
 from mseg_wizard.tasks.expect import wanted
 from mseg_wizard.tasks.fetch import fetch
-from mseg_wizard.tasks.holdings import missing_files
+from mseg_wizard.tasks.holdings import missing_files, unmounted, was_unpacked
 from mseg_wizard.tasks.logins import Login
 from mseg_wizard.tasks.sources import Source, located, own_place, sources
 from mseg_wizard.tasks.wanted import Expected, Fetched, Location
@@ -55,14 +55,10 @@ def download_missing(ctx: Context, archive: Archive) -> list[str]:
 def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> None:
     """An archive that was unpacked and tidied away is fetched again only when the user says so: it may take a day."""
     key = f"again:{archive.file}"
-    unpacked = f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
-    if unpacked and ctx.store.archive(archive.file) and key not in ctx.consents:
-        folder = ctx.dataset / archive.dataset
-        empty = not folder.is_dir() or not any(folder.iterdir())
-        mount = f" {folder} is empty or not there: if it is on another disk, see first that this is mounted." if empty else ""
+    if was_unpacked(ctx, archive) and ctx.store.archive(archive.file) and key not in ctx.consents:
         gone = f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}."
         raise Consent(
-            f"{gone} The archive was removed after it was unpacked.{mount}",
+            f"{gone} The archive was removed after it was unpacked. {unmounted(ctx, archive)}".strip(),
             f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a file, "
             "or bring the files back.",
             key,

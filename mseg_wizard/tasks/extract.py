@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from mseg_wizard.context import Context
+from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.holdings import missing_files
+from mseg_wizard.tasks.holdings import missing_files, unmounted
 from mseg_wizard.tasks.unpack import unpack
 
 
@@ -22,6 +22,10 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             raise Problem(f"{archive.file} is gone before it was unpacked.", "Start again: it is fetched again, or bring it back.", missing)
         ctx.note(f"{archive.file}: what it brings was there already")
         return
+    key = f"again:{archive.file}"
+    if (why := unmounted(ctx, archive)) and key not in ctx.consents:
+        what = f"Files that {archive.file} brought are gone ({len(missing):,}). {why}"
+        raise Consent(what, f"Unpacking it again would write them all anew. Allow that (--allow {key}), or bring the files back.", key)
     path, folder = Path(record.path), ctx.dataset / archive.dataset
     # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
     pool = ctx.processes()

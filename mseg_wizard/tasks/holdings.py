@@ -18,6 +18,18 @@ def missing_files(ctx: Context, archive: Archive) -> list[str]:
     return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
 
+def unmounted(ctx: Context, archive: Archive) -> str:
+    """What to say where the archive was unpacked before and its dataset's folder is empty, as that of a disk that isn't mounted; else ""."""
+    folder = ctx.dataset / archive.dataset
+    if not was_unpacked(ctx, archive) or (folder.is_dir() and any(folder.iterdir())):
+        return ""
+    return f"{folder} is empty or not there: if it is on another disk, see first that this is mounted."
+
+
+def was_unpacked(ctx: Context, archive: Archive) -> bool:
+    return f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
+
+
 class Folders:
     """Names in folders, each folder listed once: a stat per file costs minutes on a network disk, a listing seconds."""
 
