@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import struct
 import zlib
 from pathlib import Path
@@ -66,10 +67,15 @@ def test_a_written_map_is_a_greyscale_png_about_as_small_as_pillows(tmp_path: Pa
 def test_writing_replaces_a_file_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     write_ids(tmp_path / "x.png", np.zeros((2, 2), np.uint8))
     before = (tmp_path / "x.png").read_bytes()
-    (tmp_path / f".x.png.{os.getpid()}.tmp").mkdir()  # writing beside it fails
-    with pytest.raises(OSError, match="directory"):
-        write_ids(tmp_path / "x.png", np.ones((2, 2), np.uint8))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))  # as on a disk that fills up
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_ids(tmp_path / "x.png", np.random.default_rng(1).integers(0, 256, (60, 60), np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (tmp_path / "x.png").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
 
 
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:

@@ -63,11 +63,14 @@ def read_header(path: Path | str) -> Header:
 def write_ids(path: Path | str, ids: Ids) -> None:
     """Write ids, (H, W), as a greyscale PNG of their depth: beside its place, then renamed. Nothing is synced, see `sync`."""
     folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.{os.getpid()}.tmp")  # noqa: PTH118 - per image; pathlib costs as much as the rename
+    # By chance, for workers of several hosts may have one number. Pathlib would cost as much as the rename.
+    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp")  # noqa: PTH118
     data = png.encode(ids)
     try:
         with open(beside, "wb", buffering=0) as file:  # noqa: PTH123
-            file.write(data)
+            rest = memoryview(data)
+            while rest:  # a disk that fills up takes a part first, and complains about the next only
+                rest = rest[file.write(rest) :]
         os.replace(beside, path)  # noqa: PTH105
     except BaseException:
         Path(beside).unlink(missing_ok=True)

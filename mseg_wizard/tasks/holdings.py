@@ -19,7 +19,7 @@ def missing_files(ctx: Context, archive: Archive) -> list[str]:
 
 
 def unmounted(ctx: Context, archive: Archive) -> str:
-    """What to say where the archive was unpacked before and its dataset's folder is empty, as that of a disk that isn't mounted; else ""."""
+    """What to say where the archive was unpacked before and its dataset's folder is empty, as of a disk that isn't mounted; else ""."""
     folder = ctx.dataset / archive.dataset
     if not was_unpacked(ctx, archive) or (folder.is_dir() and any(folder.iterdir())):
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -14,12 +15,13 @@ from mseg_wizard.labels.codec import sync
 from mseg_wizard.pool import each
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.tasks.holdings import Folders
+from mseg_wizard.tasks.landing import THREADS
 from mseg_wizard.window import told
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-SYNCED_AT_ONCE = 256
+SYNCED_AT_ONCE = 1024
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
@@ -84,12 +86,19 @@ def make(
 
 def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
-    for done in range(0, len(outputs), SYNCED_AT_ONCE):
-        yield Progress("making sure that the disk has them", done, len(outputs), "files")
-        with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
-            sync(f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE])
+    with ThreadPoolExecutor(THREADS, "syncing") as threads:
+        for done in range(0, len(outputs), SYNCED_AT_ONCE):
+            yield Progress("making sure that the disk has them", done, len(outputs), "files")
+            paths = [f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
+            list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
     _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
     sync({ctx.dataset / Path(output).parent for output in outputs})
+
+
+def _sync(paths: Sequence[str]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
+            sync([path])
 
 
 def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
