@@ -238,6 +238,7 @@ def _work_options() -> Parser:
     add("--scheduler", type=_scheduler, metavar=SCHEDULER, help="use the workers of this Dask scheduler, who share the disk")
     add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
     add("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
+    add("--notify", metavar="COMMAND", help="run this when it waits for you, fails or is complete; what it says is on standard input")
     add("--take-over", action="store_true", help="go on although another host's wizard left its lock")
     return options
 

@@ -19,6 +19,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.lines import hanging, interactive
 from mseg_wizard.links import is_link
 from mseg_wizard.log import log_crash, log_to, no_core_dumps
+from mseg_wizard.notify import command_of
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
 from mseg_wizard.progress import Problem, Waiting
@@ -275,9 +276,15 @@ def _options(args: argparse.Namespace) -> Options:
             raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
     if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
+    notify = args.notify if args.notify is not None else preferences().get("notify", "")
+    try:
+        command_of(notify)
+    except Problem as problem:
+        raise Usage(problem.what, problem.do) from None
     return Options(
-        args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow), keep_archives=args.keep_archives
-    )
+        args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
+        keep_archives=args.keep_archives, notify=notify,
+    )  # fmt: skip
 
 
 def _destination(args: argparse.Namespace, answers: Answers, *, offer_last: bool) -> Path | None:

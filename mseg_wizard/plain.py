@@ -17,6 +17,7 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.engine import Runner
 from mseg_wizard.lines import interactive, wrapped
 from mseg_wizard.log import LOG, redact
+from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
 from mseg_wizard.snapshot import Snapshot
@@ -102,11 +103,15 @@ def work(
     """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did."""
     runner = Runner(ctx, steps)
     lines = _Lines(ctx.steps, every, talk)
+    notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
     with _signals(runner) as stopped_by:
         runner.start()
         while not runner.join(0.2):
             lines.show(runner.snapshot)
+            notifier.follow(runner.snapshot)
         lines.show(runner.snapshot)
+    if not stopped_by and notifier.follow(runner.snapshot):
+        notifier.close()
     return runner.snapshot, stopped_by[0] if stopped_by else None
 
 

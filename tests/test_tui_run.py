@@ -43,6 +43,21 @@ async def test_it_works_until_a_form_is_lacking_then_goes_there_and_says_what_fo
         assert bells == [True]
 
 
+async def test_where_an_upload_is_awaited_the_keyboard_goes_to_the_line_that_takes_the_file(desk: Desk) -> None:
+    def expect(ctx: Context) -> Generator[Progress, None, None]:
+        while not desk.release.wait(0.02):
+            yield Progress("Waiting for gtFine.zip", waiting=True)
+
+    desk.behaviours["city"] = expect
+    app = desk.wizard(desk.ready(city={"username": "erika", "password": "geheim"}))
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.focused, Line))
+        assert app.focused is not None
+        assert app.focused.query_ancestor(FieldRow).item.name == "archives"
+
+
 async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> None:
     app = desk.wizard(desk.ready(idd={"url": LINK}))
     async with app.run_test(size=(140, 30)) as pilot:

@@ -128,6 +128,17 @@ def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(running: Te
         assert f"What is done stays. To go on: mseg-wizard --dest {running.folder / 'data'}" in " ".join(plain(running.seen).split())
 
 
+def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5)
+    terminal.wait(lambda: "\x1b]2;[>] mseg-wizard" in terminal.seen, "the title")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.ended()
+    assert "\x1b[23;0t" in terminal.seen
+
+
 def test_a_terminal_that_is_closed_stops_the_work_cleanly(running: Terminal) -> None:
     os.close(running.slave)
     os.close(running.master)

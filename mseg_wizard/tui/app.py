@@ -29,6 +29,7 @@ from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.keys import Main
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
+from mseg_wizard.tui.words import window
 
 log = logging.getLogger("mseg_wizard.tui")
 
@@ -86,12 +87,21 @@ class Wizard(App[None]):
         self.main = Main(session)
         self.code = DONE
         self._leaving = False
+        self._called = ""
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number, code in SIGNALS.items():
             loop.add_signal_handler(number, self.leave, code)
         self.push_screen(self.main)
+        self.set_interval(0.5, self._call_the_window)
+
+    def _call_the_window(self) -> None:
+        """Have the terminal's title say how it stands: it is in sight where the window isn't."""
+        title = window(self.session.snapshot)
+        if title != self._called and isinstance(self._driver, Terminal):
+            self._called = title
+            self._driver.call_it(title)
 
     def on_unmount(self) -> None:
         for number in SIGNALS:

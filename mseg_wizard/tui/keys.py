@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Button, ContentSwitcher, OptionList
 
 from mseg_wizard.context import Consent
+from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting, printable
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui.answers import Forms
@@ -46,8 +47,7 @@ class Main(Forms):
         self._at = ""
         """Id of the step that was running at the last look."""
         self._saves_before: dict[str, int] = {}
-        self._awaited = ""
-        """Key of the call that was last seen waiting for something from outside: the bell rings once."""
+        self._notifier: Notifier | None = None
         self._waits: Waiting | None = None
         self._was_open = False
         """What it waits for was seen lacking; so once it is not, something arrived."""
@@ -102,6 +102,8 @@ class Main(Forms):
         self._waits, self._was_open, self._later = None, False, None
         self._saves_before = dict(self._saves)
         self._started, self.stopping, self._at = True, False, ""
+        if self._notifier is None and self.session.ctx:
+            self._notifier = Notifier(command_of(self.session.ctx.options.notify), self.session.ctx.destination)
         runner.start()
         self.refresh_bindings()
         self.draw()
@@ -117,10 +119,11 @@ class Main(Forms):
 
     async def _tick(self) -> None:
         snapshot = self.session.snapshot
-        awaits = snapshot.awaits
-        if awaits and awaits != self._awaited:
+        if self._notifier and self._started and self._notifier.follow(snapshot):
             self.app.bell()
-        self._awaited = awaits or ("" if not snapshot.running else self._awaited)
+            if snapshot.awaits and isinstance(self.focused, Steps):
+                awaits = snapshot.awaits
+                self._later = lambda: self._into_row_for(awaits)
         if self._started and not snapshot.running:
             self._started = self.stopping = False
             self._ended(snapshot)
@@ -129,6 +132,12 @@ class Main(Forms):
             await later()
         await self._follow(snapshot)
         self.draw()
+
+    async def _into_row_for(self, call: str) -> None:
+        """Put the keyboard where the file that it waits for can be given."""
+        pane = await self.show_step(self.step_of(call))
+        if row := next((row for row in pane.rows.values() if row.item.kind == "sources"), None):
+            row.target().focus()
 
     async def _follow(self, snapshot: Snapshot) -> None:
         """Stay with the running step, for who watches it in the list; who looks at something else is left there."""
@@ -142,8 +151,6 @@ class Main(Forms):
         self.refresh_bindings()
         self.look()
         problem = snapshot.problem
-        if problem or snapshot.crash or snapshot.complete:
-            self.app.bell()
         if isinstance(problem, Consent):
             self._later = lambda: self._ask_consent(problem)
         elif isinstance(problem, Waiting):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import IO, Any, cast
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+
+from mseg_wizard.progress import printable
 
 
 class Terminal(LinuxDriver):
@@ -16,6 +19,22 @@ class Terminal(LinuxDriver):
         super().__init__(app, **options)
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
         self._file = cast("Any", Deaf(cast("IO[str]", stream)))
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._title("\x1b[22;0t")  # the terminal keeps its title for the end
+
+    def stop_application_mode(self) -> None:
+        self._title("\x1b[23;0t")
+        super().stop_application_mode()
+
+    def call_it(self, title: str) -> None:
+        """Set the title of the terminal's window, or of tmux's pane: read where the window itself is out of sight."""
+        self._title(f"\x1b]2;{printable(title, 100)}\x1b\\")
+
+    def _title(self, code: str) -> None:
+        if os.environ.get("TERM") != "linux":  # the console has no title, and older ones print it
+            self.write(code)
 
     def _run_input_thread(self) -> None:
         while not self.exit_event.is_set():

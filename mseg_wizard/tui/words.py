@@ -61,6 +61,17 @@ def standing(progress: Progress, width: int) -> str:
     return bar(share, max(4, min(24, width - len(text) - 1))) + " " + text
 
 
+def window(snapshot: Snapshot) -> str:
+    """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
+    if snapshot.awaits or isinstance(snapshot.problem, Waiting):
+        return f"{MARKS['waiting']} waits for you · mseg-wizard"
+    if snapshot.problem or snapshot.crash:
+        return f"{MARKS['failed']} a problem · mseg-wizard"
+    if snapshot.complete:
+        return f"{MARKS['done']} complete · mseg-wizard"
+    return f"{MARKS['running']} mseg-wizard" if snapshot.running else "mseg-wizard"
+
+
 def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
     """One of status.STATES for one task's line."""
     if call.key in snapshot.calls:

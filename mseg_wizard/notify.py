@@ -1,0 +1,98 @@
+"""Telling a person who is not looking: what in a run is news for them, and the command of theirs that carries it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mseg_wizard import host
+from mseg_wizard.log import redact
+from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.tasks.program import without_secrets
+
+log = logging.getLogger("mseg_wizard.notify")
+
+VARIABLE = "MSEG_WIZARD_SAYS"
+LIMIT = 60.0
+"""Seconds that the command gets: a mail server that does not answer must not leave one process per message behind."""
+
+
+def command_of(text: str) -> tuple[str, ...]:
+    """The words of a command, as a shell would split them; no shell ever sees it. Raises Problem where quotes don't close."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        raise Problem("The command for messages can't be read: its quotes don't close.", "Write it as in a shell.") from None
+
+
+def news(snapshot: Snapshot) -> tuple[object, str]:
+    """What a person who is away would want to know of this moment, and what tells it from other news; None for nothing."""
+    if awaits := snapshot.awaits:
+        return awaits, f"waits for you: {snapshot.progress[awaits].doing}"
+    if snapshot.running:
+        return None, ""
+    if snapshot.problem:
+        kind = "waits for you" if isinstance(snapshot.problem, Waiting) else "stopped by a problem"
+        return snapshot.problem, f"{kind}: {snapshot.problem}"
+    if snapshot.crash:
+        return snapshot.crash, f"stopped by a bug of its own, {type(snapshot.crash).__name__}; the log has the details"
+    return ("complete", "complete: every step is done") if snapshot.complete else (None, "")
+
+
+class Notifier:
+    """Follows one run's snapshots and tells each piece of news once."""
+
+    def __init__(self, command: Sequence[str], destination: Path) -> None:
+        self._command = tuple(command)
+        self._destination = destination
+        self._told: frozenset[object] = frozenset()
+        self._threads: list[threading.Thread] = []
+
+    def follow(self, snapshot: Snapshot) -> bool:
+        """Look at the newest snapshot: is there news? Then the command is on its way; whatever becomes of it, this returns at once."""
+        key, text = news(snapshot)
+        if key is None or key in self._told:
+            return False
+        self._told = self._told | {key} if snapshot.running else frozenset({key})
+        if self._command:
+            said = redact(printable(f"mseg-wizard on {host.name()} {text} ({self._destination})", 2000))
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            self._threads.append(threading.Thread(target=tell, args=(self._command, said), name="notify", daemon=True))
+            self._threads[-1].start()
+        return True
+
+    def close(self, timeout: float = 10.0) -> None:
+        """At the end of the program: give what is on its way the time to get there."""
+        for thread in self._threads:
+            thread.join(timeout)
+
+
+def tell(command: Sequence[str], said: str) -> None:
+    """Run the command with the message on its standard input and in MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else."""
+    environment = without_secrets({name: value for name, value in os.environ.items() if redact(value) == value}) | {VARIABLE: said}
+    try:
+        process = subprocess.Popen(
+            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+            start_new_session=True, text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        log.warning("the command for messages can't be started: %s", getattr(error, "strerror", None) or error)
+        return
+    try:
+        printed, _ = process.communicate(said + "\n", timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        log.warning("the command for messages did not end within %.0f s", LIMIT)
+        return
+    if process.returncode:
+        log.warning("the command for messages ended with code %d: %s", process.returncode, printable(printed.strip(), 300))
