@@ -221,7 +221,10 @@ class Context:
     @property
     def workers(self) -> int:
         """Worker processes: the command line's number, else the form's, else one for each core that this process may use."""
-        return self.options.workers or int(self.answer("prepare", "workers") or 0) or host.cores()
+        if self.options.workers:
+            return self.options.workers
+        answer = self.answer("prepare", "workers")
+        return (answer if isinstance(answer, int) else 0) or host.cores()
 
     def pool(self) -> Pool | Cluster:
         """The worker processes of this machine or, where a scheduler is named, of a cluster; started at first use."""
@@ -238,6 +241,11 @@ class Context:
         if not self._pools:
             self._pools.append(Pool(self.workers, self.own / "workers.log"))
         return self._pools[0]
+
+    @property
+    def at_work(self) -> int:
+        """Processes that this run has begun for the work so far, on this machine; none are started for asking."""
+        return sum(pool.workers for pool in self._pools)
 
     def close(self) -> None:
         """End the workers and release the lock."""

@@ -224,6 +224,19 @@ async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Des
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(long), str(more)]})
 
 
+async def test_two_paths_pasted_behind_one_that_was_typed_are_three_rows(desk: Desk) -> None:
+    places = [desk.folder / name for name in ("one", "two", "three")]
+    for folder in places:
+        folder.mkdir()
+    app = desk.wizard(desk.ready())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await into(pilot, app, "city")
+        await pilot.press("tab", "tab")
+        await type_in(pilot, str(places[0]))
+        await paste(pilot, f"{places[1]}\n{places[2]}")
+        await until(pilot, lambda: answers(desk, "city") == {"archives": [str(place) for place in places]})
+
+
 async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -300,6 +313,7 @@ async def test_a_slow_keyring_does_not_hold_up_the_screen(desk: Desk) -> None:
 
 
 def test_pasted_rows_that_the_terminal_wrapped_are_joined() -> None:
+    assert pasted_rows("/a/b.zip\nc.zip\r/d") == ["/a/b.zip", "c.zip", "/d"]
     assert pasted_rows("/a/b\n  c.zip \r\nhttps://x/y?\nz=1\n\n~/d") == ["/a/bc.zip", "https://x/y?z=1", "~/d"]
 
 

@@ -148,6 +148,37 @@ async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(
         await says(pilot, "[x]  2 Open datasets")
 
 
+async def test_a_failure_leads_on_to_another_try_and_to_the_log_with_its_problems_only(desk: Desk) -> None:
+    def fail(ctx: Context) -> Generator[Progress, None, None]:
+        yield Progress("on the way")
+        if desk.ran.count("open") == 1:
+            raise Problem("The server refused.", "Ask it.", ["a.zip"])
+        raise ValueError("planted")
+
+    desk.behaviours["open"] = fail
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "[ ]  2")
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await says(pilot, "The server refused.", "Ask it.", "a.zip", "F5 tries again · F7 log")
+        await pilot.press("f5")
+        await says(pilot, "Something unexpected happened")
+        with app.session.log.open("a") as file:
+            file.write('2026-01-01 10:00:00,000 INFO mseg_wizard: all is well\n2026-01-01 10:00:01,000 WARNING mseg_wizard: refused\n')
+            file.write('Traceback (most recent call last):\n  File "x.py", line 1, in y\n    raise\n')
+        await pilot.press("f7")
+        await says(pilot, "10:00:00 all is well", "10:00:01 WARNING refused")
+        assert "Traceback" not in screen(app)
+        await pilot.press("f3")
+        await says(pilot, "Traceback (most recent call last)")
+        await pilot.press("f3", "f2")
+        await until(pilot, lambda: "all is well" not in screen(app))
+        assert "refused" in screen(app)
+        await pilot.press(*"nothing like it")
+        await until(pilot, lambda: "refused" not in screen(app))
+
+
 async def test_a_bug_is_told_without_details_and_names_the_log(desk: Desk) -> None:
     def crash(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("on the way")

@@ -10,7 +10,7 @@ from mseg_wizard.progress import Progress
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
-from mseg_wizard.tui.outlook import left, usually
+from mseg_wizard.tui.outlook import left, share, usually
 from mseg_wizard.tui.places import seen
 from mseg_wizard.tui.words import bar, call_line, fit, masked, standing
 
@@ -84,6 +84,23 @@ def test_what_is_left_follows_what_this_machine_took() -> None:
     assert left([STEP], journal, Snapshot()) == pytest.approx(2 * usually(OTHER))
     running = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
     assert left([STEP], journal, running) == pytest.approx(3000)
+
+
+def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machine_never_did() -> None:
+    """A practice of two minutes was told to take an hour: the real archives take that, its own do not."""
+    unpack = Call("s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)})
+    step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER, unpack))
+    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
+    assert left([step], journal, Snapshot()) is None
+    assert left([STEP], journal, Snapshot()) == pytest.approx(60.0)
+
+
+def test_the_share_of_the_journey_counts_work_and_not_steps() -> None:
+    journal = Journal(finished={DOWNLOAD.key: "now"})
+    assert share([STEP], Journal(), Snapshot()) == 0
+    assert share([STEP], journal, Snapshot()) == pytest.approx(1 / 3)
+    half = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B")})
+    assert share([STEP], journal, half) == pytest.approx(2 / 3)
 
 
 def test_nothing_is_left_when_all_is_done() -> None:

@@ -16,6 +16,9 @@ SHOWN_ITEMS = 1000
 """Of a list that may name a million files; the log has all of them."""
 
 
+LEADS = " · F5 tries again · F7 log"
+
+
 class Ask(ModalScreen[bool | None]):
     """A question. True and False are its two buttons, None is Escape; the button that changes nothing has the focus."""
 
@@ -53,16 +56,22 @@ class Ask(ModalScreen[bool | None]):
         self.query_one(VerticalScroll).scroll_relative(y=pages * 5, animate=False)
 
 
-class Tell(ModalScreen[None]):
-    """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it."""
+class Tell(ModalScreen[str | None]):
+    """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it.
+
+    Of a failure (`again`) it also leads on: "run" tries again, "log" shows the log; None is only closing it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "Close"),
         Binding("c", "copy", "Copy"),
+        Binding("f5,ctrl+r", "lead('run')", "Try again"),
+        Binding("f7,ctrl+l", "lead('log')", "Log"),
     ]
 
-    def __init__(self, title: str, text: str, items: Iterable[str] = ()) -> None:
+    def __init__(self, title: str, text: str, items: Iterable[str] = (), *, again: bool = False) -> None:
         super().__init__()
+        self._again = again
         rows = list(items)
         more = [f"… and {len(rows) - SHOWN_ITEMS:,} more, all of them in the log"] if len(rows) > SHOWN_ITEMS else []
         self._title, self._text, self._rows = title, text, rows[:SHOWN_ITEMS] + more
@@ -74,11 +83,15 @@ class Tell(ModalScreen[None]):
                 yield Static(Content(self._text))
                 if self._rows:
                     yield Static(Content("\n".join(self._rows)), classes="items")
-            yield Static(Content("Enter closes · c copies · arrows scroll"), classes="help")
+            yield Static(Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="help")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join((self._title, self._text, *self._rows)))
-        self.query_one(".help", Static).update(Content("Copied, if your terminal allows that. Enter closes"))
+        self.query_one(".help", Static).update(Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}"))
+
+    def action_lead(self, to: str) -> None:
+        if self._again:
+            self.dismiss(to)

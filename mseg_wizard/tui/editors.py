@@ -21,6 +21,7 @@ from mseg_wizard.progress import printable
 from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
 
+ARCHIVE_ENDS = (".zip", ".tar", ".tgz", ".tar.gz")
 ROW_STARTS = (*LINK, "/", "~", "./", "../")
 
 
@@ -33,10 +34,14 @@ class Given(Message):
 
 
 def pasted_rows(text: str) -> list[str]:
-    """Pasted text as rows: a line that begins neither like a path nor like a link goes on the one before, because terminals wrap."""
+    """Pasted text as rows: a line that begins neither like a path nor like a link goes on the one before, because terminals wrap.
+
+    Not where that one is a path that ends as archives do: then it is a file's name by itself.
+    """
     rows: list[str] = []
     for line in (one_line(line) for line in text.splitlines()):
-        if line and rows and not line.startswith(ROW_STARTS):
+        whole = bool(rows) and rows[-1].lower().endswith(ARCHIVE_ENDS) and not is_link(rows[-1])
+        if line and rows and not whole and not line.startswith(ROW_STARTS):
             rows[-1] += line
         elif line:
             rows.append(line)
@@ -351,9 +356,11 @@ class SourceLine(Line):
 
     def take(self, text: str) -> None:
         rows = pasted_rows(text)
-        if self.value or (len(rows) < 2 and not is_link(text)):
+        if len(rows) < 2 and (self.value or not is_link(text)):
             super().take(text)
             return
+        begun, self.value = self.value, ""
+        rows = pasted_rows(f"{begun}\n{text}" if rows[0].startswith(ROW_STARTS) else begun + text)
         self.query_ancestor(Sources).add(rows)
         self.post_message(Given())
 

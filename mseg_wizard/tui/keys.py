@@ -192,7 +192,14 @@ class Main(Forms):
     async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
         if at := self.step_of(self.session.snapshot.call):
             await self.show_step(at)
-        await self._tell(title, text, items)
+
+        def led(to: str | None) -> None:
+            if to == "run":
+                self.action_run()
+            elif to == "log":
+                self.run_worker(self.action_log())
+
+        await self.app.push_screen(Tell(title, text, (shown(item) for item in items), again=True), led)
 
     async def _tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
         await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
@@ -225,6 +232,7 @@ class Main(Forms):
                 if self.session.released != released:
                     self.refresh_bindings()
             self.free = await asyncio.to_thread(self.session.free)
+            await asyncio.to_thread(self.room.look, self.session.ctx)
         finally:
             self._watching = False
 

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import RichLog, Static
 
 from mseg_wizard.log import redact
@@ -22,20 +23,30 @@ TAIL = 200_000
 """Bytes at the end of the file that are shown."""
 
 
+PROBLEM = re.compile(r"^(\S+ ){0,2}(WARNING|ERROR|CRITICAL)\b")
+TRACE = re.compile(r"^(Traceback \(most recent|  File |    |During handling of|The above exception)")
+"""A line of Python's that says where in the program something happened: for who asks."""
+
+
 class LogPane(Vertical):
     """Follows the log while it is shown."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.log", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "screen.log", show=False),
+        Binding("f2,ctrl+e", "only_errors", show=False),
+        Binding("f3", "traces", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__(id="pane-log")
         self.path = Path(os.devnull)
         self._lines: list[str] = []
         self._drawn: list[str] = []
+        self._only_errors = self._traces = False
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
-        yield Line(placeholder="show only lines with …")
+        yield Line(placeholder="type to show only lines with …")
         yield RichLog(wrap=True, min_width=0, max_lines=5000)
 
     def on_mount(self) -> None:
@@ -44,8 +55,31 @@ class LogPane(Vertical):
     def follow(self, path: Path) -> None:
         """Show this file from now on."""
         self.path = path
-        self.query_one(Static).update(Content(f"Log: {printable(str(path))}"))
+        self._entitle()
         self._follow()
+
+    def action_only_errors(self) -> None:
+        self._only_errors = not self._only_errors
+        self._entitle()
+        self._draw()
+
+    def action_traces(self) -> None:
+        self._traces = not self._traces
+        self._entitle()
+        self._draw()
+
+    def on_key(self, event: Key) -> None:
+        """Letters go into the filter from wherever one is."""
+        line = self.query_one(Line)
+        if event.is_printable and event.character and not line.has_focus:
+            line.focus()
+            line.insert_text_at_cursor(event.character)
+            event.stop()
+            event.prevent_default()
+
+    def _entitle(self) -> None:
+        keys = f"F2 {'all lines' if self._only_errors else 'problems only'} · F3 {'hides' if self._traces else 'shows'} where bugs are"
+        self.query_one(Static).update(Content(f"Log: {printable(str(self.path))}\n{keys}"))
 
     def _follow(self) -> None:
         if self.display:
@@ -60,7 +94,8 @@ class LogPane(Vertical):
 
     def _draw(self) -> None:
         wanted = self.query_one(Line).value.lower()
-        lines = [line for line in self._lines if wanted in line.lower()]
+        lines = self._lines if self._traces else [line for line in self._lines if not TRACE.match(line)]
+        lines = [line for line in lines if wanted in line.lower() and (not self._only_errors or PROBLEM.search(line))]
         if lines == self._drawn:
             return
         view = self.query_one(RichLog)

@@ -15,11 +15,13 @@ DOWNLOAD, DISK = 15e6, 120e6
 OTHER = 120.0
 """Seconds for a task whose size the step file does not tell."""
 SURE = 20.0
-"""Seconds of work after which a kind of task counts as measured."""
+"""Seconds of work, or of one task under way, before anything is said."""
+GUESSED = 0.5
+"""Part of the rest that may lie in kinds of tasks that this machine has done none of: more would be a guess."""
 
 
 def left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
-    """Seconds of work left in all steps; None until something was measured, and when all is done. Waiting for people is not in it."""
+    """Seconds of work left in all steps; None until enough was measured, and when all is done. Waiting for people is not in it."""
     spent: dict[str, float] = {}
     usual: dict[str, float] = {}
     for step in steps:
@@ -32,17 +34,26 @@ def left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float |
                 spent[call.task] = spent.get(call.task, 0.0) + seconds
     if sum(spent.values()) < SURE:
         return None
-    factor = {task: spent[task] / usual[task] for task in spent if spent[task] >= SURE and usual[task] > 0}
-    total = 0.0
+    # Finished tasks tell the truth however short they were: an archive of practice is a thousandth of the real one.
+    factor = {task: spent[task] / usual[task] for task in spent if usual[task] > 0}
+    total = guessed = 0.0
     for step in steps:
         # What the network brings and what the processors do run beside each other: the slower of the two counts.
         lanes = {True: 0.0, False: 0.0}
         for call in step.calls:
             now = _under_way(call, snapshot)
             rest = usually(call) * (1.0 - _share(call, journal, snapshot)) * factor.get(call.task, 1.0)
+            guessed += rest if not now and call.task not in factor else 0.0
             lanes[call.task in TASKS and TASKS[call.task].network] += (now.eta or 0.0) if now else rest
         total += max(lanes.values())
-    return total or None
+    return total if total and guessed <= GUESSED * total else None
+
+
+def share(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float:
+    """How much of the whole journey's work is done, 0 to 1, by what each task usually takes; 1 only when all is."""
+    calls = [call for step in steps for call in step.calls]
+    whole = sum(usually(call) for call in calls)
+    return sum(usually(call) * _share(call, journal, snapshot) for call in calls) / whole if whole else 0.0
 
 
 def usually(call: Call) -> float:

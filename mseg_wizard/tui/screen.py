@@ -21,9 +21,12 @@ from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
 from mseg_wizard.tui.editors import Line
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import StepPane, shown
+from mseg_wizard.tui.room import Room
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.words import bar, fit, standing
 
+ROOMY = 100
+"""From this many columns on the last line has room for what is good to know."""
 LOW = 24
 """Below this many rows the hint gets fewer lines."""
 SMALLEST = (60, 20)
@@ -38,6 +41,7 @@ class View(Screen[None]):
         self.session = session
         self.found = Survey()
         self.free: int | None = None
+        self.room = Room()
         self.stopping = False
         self.untold = ""
         """What is being done, where the line for it is too short: a command to copy, say."""
@@ -142,12 +146,17 @@ class View(Screen[None]):
         slim = self.size.width < NARROW
         parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
         remaining = outlook.left(self.session.steps, self.session.journal, snapshot)
+        part = 1.0 if done == len(states) else outlook.share(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
-            parts.append(f"~{duration(remaining)}" if slim else f"about {duration(remaining)} left")
+            parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left at this pace")
         if self.free is not None:
-            parts.append(f"{size(self.free)} free")
+            need = self.room.bytes or 0
+            also = "" if not need else f", {size(need)} needed" if need <= self.free else f", [!] {size(need)} needed"
+            parts.append(f"{size(self.free)} free{'' if slim and not also.startswith(', [!]') else also}")
+        if self.size.width >= ROOMY and (workers := self.session.workers):
+            parts.append(f"{workers} workers")
         if not slim:
-            parts.insert(0, bar(done / len(states), 8))
+            parts.insert(0, f"{bar(part, 8)} {part:.0%}")
         self.query_one("#overall", Say).say(" · ".join(parts))
 
     def _hint(self, snapshot: Snapshot, states: Sequence[StepState]) -> tuple[str, str]:

@@ -92,6 +92,11 @@ class Session:
         return self.runner.snapshot if self.runner else self._seen
 
     @property
+    def workers(self) -> int:
+        """Worker processes of a run under way."""
+        return self.ctx.at_work if self.ctx and self.working else 0
+
+    @property
     def working(self) -> bool:
         """Does this wizard work, itself?"""
         return bool(self.runner) and self.snapshot.running
