@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.context import Context
+from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import Runner, due, run
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Archive, Call, Step, load
@@ -24,7 +24,7 @@ from mseg_wizard.vault import Vault
 from tests.faulty_server import Answer, FaultyServer
 
 ARCHIVES = 10
-FILES = 400
+FILES = 1500
 HEAD = '''
 id = "{id}"
 title = "{id}"
@@ -98,7 +98,7 @@ def zipped(name: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for number in range(FILES):
-            archive.writestr(f"{name}/{number:04}.bin", os.urandom(2500))
+            archive.writestr(f"{name}/{number:04}.bin", os.urandom(700))
     return content.getvalue()
 
 
@@ -108,15 +108,16 @@ def archives() -> dict[str, bytes]:
 
 
 @contextmanager
-def opened(folder: Path, url: str, *, later: bool = False) -> Iterator[Context]:
-    """A destination with one step of ten archives, and one after it."""
+def opened(folder: Path, url: str) -> Iterator[Context]:
+    """A destination with one step of ten archives."""
     (folder / "steps").mkdir(parents=True)
     names = [f"a{number}" for number in range(ARCHIVES)]
     text = HEAD.format(id="fetch")
     text += "".join(ARCHIVE.format(name=name, url=url, last=FILES - 1) for name in names)
     text += "".join(TASK.format(task=task, name=name) for name in names for task in ("download", "extract"))
     (folder / "steps" / "01-fetch.toml").write_text(text)
-    ctx = Context(load(folder / "steps"), Store(folder / "d"), Vault("test", backend=None, environment={}))
+    vault = Vault("test", backend=None, environment={})
+    ctx = Context(load(folder / "steps"), Store(folder / "d"), vault, Options(workers=2))
     try:
         yield ctx
     finally:
