@@ -24,7 +24,7 @@ from mseg_wizard.vault import Vault
 from tests.faulty_server import Answer, FaultyServer
 
 ARCHIVES = 10
-FILES = 1500
+FILES = 700
 HEAD = '''
 id = "{id}"
 title = "{id}"
@@ -98,7 +98,7 @@ def zipped(name: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for number in range(FILES):
-            archive.writestr(f"{name}/{number:04}.bin", os.urandom(700))
+            archive.writestr(f"{name}/{number:04}.bin", os.urandom(2000))
     return content.getvalue()
 
 
