@@ -74,6 +74,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await until(pilot, lambda: app.main.chosen == "finish" and app.focused is not None)
         await pilot.press("space")
         await says(pilot, "5 of 5 steps", f"Every step is complete: {desk.destination / 'mseg_dataset'}")
+        await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
+        await pilot.press("escape", "f4")
+        await says(pilot, "There is no report yet")
 
 
 async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -> None:

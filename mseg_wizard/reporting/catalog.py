@@ -102,6 +102,17 @@ def shared_classes(tree: Tree) -> list[tuple[int, str]]:
     return [(IGNORED if name == UNLABELED else id_, name) for id_, name in enumerate(names)]
 
 
+def meaning(family: Family, name: str) -> str:
+    """What the name of a set of classes means."""
+    if name.endswith("-relabeled"):
+        return "with MSeg's relabelled segments"
+    if family.targets and name == family.targets[0] and family.reader in DUMPS:
+        return "class numbers out of the dataset's own form"
+    if name == family.raw:
+        return "as the dataset brings it"
+    return "class numbers as MSeg's code wants them"
+
+
 class _Survey:
     """One dataset while its lists are gone through."""
 
@@ -134,7 +145,7 @@ class _Survey:
         rows = [row.label for split in splits if split.name in SPLITS for row in tree.unique_rows(name, split.name) if row.label]
         there = [f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)]
         return Taxonomy(
-            name, self._meaning(name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
+            name, meaning(self.family, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
             tuple(_spread(there, COUNTED)), len(there),
         )  # fmt: skip
 
@@ -165,16 +176,6 @@ class _Survey:
         made = [family.raw, *family.targets]
         chain = made[: made.index(before) + 1] if before in made else made
         return list(dict.fromkeys([*chain, name]))
-
-    def _meaning(self, name: str) -> str:
-        family = self.family
-        if name.endswith("-relabeled"):
-            return "with MSeg's relabelled segments"
-        if family.targets and name == family.targets[0] and family.reader in DUMPS:
-            return "class numbers out of the dataset's own form"
-        if name == family.raw:
-            return "as the dataset brings it"
-        return "class numbers as MSeg's code wants them"
 
 
 def _spread(rows: Sequence[T], count: int) -> list[T]:

@@ -20,11 +20,15 @@ NARROW = 80
 """Below this many columns the list of steps shows ids instead of titles."""
 
 HELP = """\
+This page is one step: what it is for, its links, its form and its tasks. The list on the left shows all of them, the lines below \
+what is being done, how much of the whole journey is done, and how much room is left and needed.
+
 The wizard works through 14 steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through every step whose \
 form is complete, then waits and says what for. You can fill in any form at any time, also while it works: what you type is kept \
 as soon as you leave the field.
 
 F1  ?        this help
+F4           copies the path of the report
 F5  Ctrl+R   run, go on, try again
 F6  Ctrl+S   stop; starting again goes on where it stopped
 F7  Ctrl+L   the log
@@ -45,6 +49,18 @@ Otherwise it stops when the connection ends, and starting it again goes on where
 
 Passwords and pasted links are kept in the system keyring where there is one, else in this session's memory, and never in a file. \
 They can't be copied from here.
+
+To select text with the mouse, hold Shift while you drag (Option in iTerm2 and Terminal on macOS); in tmux with the mouse on, Shift as \
+well. What `c` and Enter copy goes to the terminal's own clipboard, through tmux too where `set -g set-clipboard on` stands in its settings.
+
+taxonomy      a set of classes with numbers: ade20k-150 has 150
+label map     a picture whose pixels are class numbers
+segment       one object or region in an image, a part of its label map
+panoptic      every pixel has a class and, where things can be counted, a number of its own; COCO's form
+semseg format label maps as MSeg's code reads them: one channel, 8 bits, 255 for unlabeled
+remap         turn the class numbers of one taxonomy into another's by a table
+relabel       give single segments the class that MSeg's people chose for them by eye
+universal     the 194 classes that all training sets share; loaders turn labels into them while they read
 """
 
 

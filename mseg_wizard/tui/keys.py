@@ -14,8 +14,10 @@ from mseg_wizard.context import Consent
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting, printable
 from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui.answers import Forms
 from mseg_wizard.tui.chrome import HelpPane, Steps
+from mseg_wizard.tui.closing import closing
 from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
 from mseg_wizard.tui.editors import SecretLine
 from mseg_wizard.tui.logview import LogPane
@@ -36,6 +38,7 @@ class Main(Forms):
         Binding("f6,ctrl+s", "stop", "stop", key_display="F6"),
         Binding("f7,ctrl+l", "log", "log", key_display="F7"),
         Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
+        Binding("f4", "report", show=False),
         Binding("escape", "focus_steps", show=False),
         Binding("pageup", "scroll_pane(-1)", show=False),
         Binding("pagedown", "scroll_pane(1)", show=False),
@@ -166,8 +169,18 @@ class Main(Forms):
             self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
 
     async def _show_end(self) -> None:
-        await self.show_step(self.session.steps[-1].id)
+        pane = await self.show_step(self.session.steps[-1].id)
         self.query_one(Steps).focus()
+        if ctx := self.session.ctx:
+            pane.close_with(await asyncio.to_thread(closing, ctx))
+
+    def action_report(self) -> None:
+        """Copy the report's path, once there is one."""
+        if (ctx := self.session.ctx) and (report := place_of(ctx)).is_file():
+            self.app.copy_to_clipboard(str(report))
+            self.say(f"Copied, if your terminal allows that: {shown(str(report))}")
+        else:
+            self.say("There is no report yet: step 13 writes it.")
 
     async def _go_to(self, problem: Waiting) -> None:
         """Put the keyboard into the first field that is lacking."""

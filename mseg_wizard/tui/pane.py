@@ -99,6 +99,7 @@ class StepPane(VerticalScroll, can_focus=False):
         self._session = session
         self._title = Static(classes="title")
         self._problem = Static(classes="problem")
+        self._ending = Static(classes="problem")
         self._tasks = Tasks(step, session)
         self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
         self._shown: object = None
@@ -107,6 +108,7 @@ class StepPane(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         step = self.step
         yield self._title
+        yield self._ending
         yield Static(Content(reflowed(step.summary)), classes="summary")
         yield self._problem
         yield Static(Content(reflowed(step.why)), classes="why")
@@ -142,6 +144,11 @@ class StepPane(VerticalScroll, can_focus=False):
             self._problem.update(what + (f"\n    {shown(problem.do)}" if problem.do else ""))
         elif crash:
             self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
+
+    def close_with(self, text: str) -> None:
+        """Begin with these words: the journey is at its end."""
+        self._ending.display = bool(text)
+        self._ending.update(Content(text))
 
     def _standing(self, state: StepState, snapshot: Snapshot) -> str:
         """The step's state in words; of one that isn't running also whether it was begun, and whether only a key is missing."""

@@ -144,16 +144,17 @@ class View(Screen[None]):
     def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
         done = sum(state.state == "done" for state in states)
         slim = self.size.width < NARROW
+        roomy = self.size.width >= ROOMY
         parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
         remaining = outlook.left(self.session.steps, self.session.journal, snapshot)
         part = 1.0 if done == len(states) else outlook.share(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
-            parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left at this pace")
+            parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}")
         if self.free is not None:
             need = self.room.bytes or 0
-            also = "" if not need else f", {size(need)} needed" if need <= self.free else f", [!] {size(need)} needed"
-            parts.append(f"{size(self.free)} free{'' if slim and not also.startswith(', [!]') else also}")
-        if self.size.width >= ROOMY and (workers := self.session.workers):
+            short = "[!] " if need > self.free else ""
+            parts.append(f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
+        if roomy and (workers := self.session.workers):
             parts.append(f"{workers} workers")
         if not slim:
             parts.insert(0, f"{bar(part, 8)} {part:.0%}")
@@ -190,7 +191,7 @@ class View(Screen[None]):
             if session.ctx is None:
                 return "[x] Every step is complete. F10 ends.", "bold $success"
             report = session.ctx.own / "report" / "index.html"
-            where = f"{shown(str(session.ctx.dataset))} Report: {shown(str(report))}"
+            where = f"{shown(str(session.ctx.dataset))} Report (F4 copies its path): {shown(str(report))}"
             return f"[x] Every step is complete: {where} F10 ends.", "bold $success"
         if snapshot.call:
             return "Stopped; what is done stays. F5 goes on.", ""

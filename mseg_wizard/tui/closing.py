@@ -1,0 +1,51 @@
+"""The last page's words: where the data are, how code finds them, what each set of classes is, and where the time went. It may block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mseg_wizard.context import Context
+from mseg_wizard.progress import Problem, duration, printable
+from mseg_wizard.reporting.catalog import meaning
+from mseg_wizard.step import Step
+from mseg_wizard.store import Journal
+from mseg_wizard.tasks.families import families
+from mseg_wizard.tasks.report import place_of
+
+LONGEST = 5
+"""Tasks that are named for the time they took."""
+
+
+def closing(ctx: Context) -> str:
+    """All of it, as paragraphs."""
+    try:
+        settings = f"{ctx.tree_folder / 'mseg' / 'utils' / 'dataset_config.py'} has it as MSEG_DST_DIR"
+    except Problem:
+        settings = "set MSEG_DST_DIR in mseg/utils/dataset_config.py to it"
+    parts = [
+        f"The data: {printable(str(ctx.dataset))}",
+        f"Training code finds them by MSEG_DST_DIR, {printable(str(ctx.destination))}: {printable(settings)}.",
+        f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
+        times(ctx.steps, ctx.store.journal),
+        "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomies(ctx)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def times(steps: Sequence[Step], journal: Journal) -> str:
+    """How long it worked in all, and what took longest; waiting for people is in it only where a task watched for a file."""
+    spent = {call.title: journal.seconds.get(call.key, 0.0) for step in steps for call in step.calls}
+    most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[:LONGEST]
+    rows = [f"{duration(seconds):>12}  {title}" for seconds, title in most]
+    return "\n".join([f"Work: {duration(sum(spent.values()))}" + (", most of it in" if rows else ""), *rows])
+
+
+def taxonomies(ctx: Context) -> list[str]:
+    """A line for each dataset: the set that MSeg trains or tests with, and what the name means."""
+    rows = []
+    for family in families(ctx.steps):
+        relabeled = [f"{name}-relabeled" for name, _ in family.relabels]
+        names = relabeled or [(family.targets or (family.raw,))[-1]]
+        use = "training" if relabeled else "testing"
+        rows.append(f"{family.title}, {use}: {', '.join(names)}: {meaning(family, names[-1])}")
+    return rows
