@@ -12,6 +12,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -95,7 +96,8 @@ def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) ->
     put_aside(ctx).write_bytes(large())
     pool = ctx.pool()
     assert isinstance(pool, Pool)
-    pool.executor().submit(os.getpid).result()
+    wait([pool.executor().submit(time.sleep, 0.3) for _ in range(pool.workers)])  # so that every worker is there: they start as needed
+    assert len(pool.executor()._processes) == pool.workers
     for pid in pool.executor()._processes:
         now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         resource.prlimit(pid, resource.RLIMIT_AS, (now + (60 << 20), now + (60 << 20)))
