@@ -124,11 +124,14 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard, or correct the step file.")
     store = ctx.store
     ctx = ctx.during(call.key, foreign=call.key not in store.journal.made, distrust=store.start(call.key))
-    began = time.monotonic()
+    last, worked = time.monotonic(), 0.0
     progress = Progress(call.title)
     log.info("%s: begins", call.key)
     try:
         for progress in TASKS[call.task].run(ctx, **call.args):
+            now = time.monotonic()
+            worked += 0.0 if progress.waiting else now - last  # a person's time is not the work's
+            last = now
             yield replace(progress, call=call.key)
     except OSError as error:
         # Disks fill up, turn read-only and vanish at any moment of any task: not a bug, and the log has its place all the same.
@@ -138,7 +141,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     finally:
         try:
             store.note(call.key, ctx.notes)
-            store.spent(call.key, time.monotonic() - began)
+            store.spent(call.key, worked + (0.0 if progress.waiting else time.monotonic() - last))
         except Problem as problem:  # remarks and times are not worth hiding why it ended
             log.warning("%s", problem)
     if missing := _missing(ctx, call):

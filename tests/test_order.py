@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,25 @@ def test_the_runner_reports_problems_and_bugs_and_never_dies_silently(
     assert runner.join(60)
     assert isinstance(runner.snapshot.crash, RuntimeError)
     assert not runner.snapshot.complete
+    ctx.close()
+
+
+def test_the_time_that_a_person_takes_is_not_the_works(
+    made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upload(ctx: Context, name: str) -> Generator[Progress, None, None]:
+        for _ in range(4):
+            time.sleep(0.25)
+            yield Progress("waiting for the file", waiting=True)
+        time.sleep(0.25)
+        yield Progress("it is here")
+        yield from make(ctx, name)
+
+    monkeypatch.setitem(TASKS, "make", Task(upload, make_missing))
+    ctx = opened(made_steps, tmp_path / "d")
+    with pytest.raises(Waiting):
+        list(run(made_steps, ctx))
+    assert 0.2 <= ctx.store.journal.seconds["s1/make/a1"] < 1.0
     ctx.close()
 
 
