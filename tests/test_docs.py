@@ -19,7 +19,8 @@ from tests.conftest import ROOT
 from tests.test_shell import commands_in
 from tests.wizard import Wizard
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "mseg_wizard" / "docs").glob("*.md"))]
+DOCS = ROOT / "mseg_wizard" / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
 def headings(page: Path) -> set[str]:
@@ -59,7 +60,7 @@ def test_every_page_is_found_from_the_readme() -> None:
 
 
 def test_the_example_of_an_own_dataset_runs_as_it_stands(practice_world: World, tmp_path: Path) -> None:
-    files = dict(re.findall(r"`([\w./-]+)`:\n\n```\w*\n(.*?)```", (ROOT / "mseg_wizard" / "docs" / "steps.md").read_text("utf-8"), re.DOTALL))
+    files = dict(re.findall(r"`([\w./-]+)`:\n\n```\w*\n(.*?)```", (DOCS / "steps.md").read_text("utf-8"), re.DOTALL))
     package, archives = tmp_path / "site" / "mseg_wizard", tmp_path / "archives"
     shutil.copytree(ROOT / "mseg_wizard", package, ignore=shutil.ignore_patterns("__pycache__", "steps"))
     steps = package / "steps"
