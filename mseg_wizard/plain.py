@@ -92,8 +92,7 @@ def unattended(
             explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}", talk)
-    if any(call.task == "report" for step in steps for call in step.calls):
-        _say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
+    _say_report(ctx, steps, talk)
     return Exit.DONE
 
 
@@ -143,8 +142,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                     return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
             else:
                 _say(f"Complete: {ctx.dataset}")
-                if any(call.task == "report" for step in steps for call in step.calls):
-                    _say(f"The report, with pictures and what comes next: {place_of(ctx)}")
+                _say_report(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
             _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx.destination)}")
@@ -239,6 +237,11 @@ def _line(title: str, progress: Progress) -> str:
     if progress.retry_in is not None:
         parts.append(f"next try in {duration(progress.retry_in)}")
     return " · ".join(parts)
+
+
+def _say_report(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
+    if any(call.task == "report" for step in steps for call in step.calls):
+        _say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
 
 
 def _elsewhere(step: Step, lacks: Sequence[str]) -> str:

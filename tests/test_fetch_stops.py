@@ -123,12 +123,17 @@ def test_a_folder_that_may_not_be_written_is_a_problem(tmp_path: Path) -> None:
     assert f"Make {tmp_path} writable" in found.do
 
 
+def fetched_with_room(most: int, target: Path, url: str) -> str:
+    """What a child says that fetches, and whose files may not grow beyond so many bytes."""
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n{FETCH}"
+    command = [sys.executable, "-c", limited, str(target), url]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
 def test_a_file_that_may_grow_no_further_is_a_problem_and_what_is_here_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n{FETCH}"
     with serving({"/a.zip": BODY}) as server:
-        command = [sys.executable, "-c", limited, str(target), f"{server.url}/a.zip"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        said = fetched_with_room(300_000, target, f"{server.url}/a.zip")
         assert "a.zip.part" in said
         assert "300 kB that are here are kept" in said
         assert part(target).read_bytes() == BODY[:300_000]

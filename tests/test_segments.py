@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -22,10 +20,9 @@ from mseg_wizard.tasks.ranges import clipped, count, gaps, joined, prefix
 from mseg_wizard.tasks.wanted import source_of
 from mseg_wizard.tasks.web import Web
 from mseg_wizard.vault import Secret
-from tests.conftest import ROOT
 from tests.faulty_server import OLD, Answer, Asked, FaultyServer, Line, page, redirect, s3_error, serving
 from tests.fetching import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped
-from tests.test_fetch_stops import FETCH
+from tests.test_fetch_stops import fetched_with_room
 
 BODY, OTHER = zipped(11, 3_000_000), zipped(12, 3_000_000)
 KNOWN = Expected(bytes=len(BODY), sha256=sha256(BODY))
@@ -267,10 +264,8 @@ def test_a_partial_file_with_holes_whose_note_is_lost_is_no_beginning(tmp_path: 
 
 def test_a_file_that_may_grow_no_further_ends_all_connections_and_what_is_here_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))\n{FETCH}"
     with serving({"/a.zip": SLOW}) as server:
-        command = [sys.executable, "-c", limited, str(target), f"{server.url}/a.zip"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        said = fetched_with_room(1_200_000, target, f"{server.url}/a.zip")
         assert "a.zip.part" in said
         assert "are kept" in said
         assert part(target).stat().st_size <= 1_200_000

@@ -33,7 +33,7 @@ def closing(ctx: Context) -> str:
 
 
 def times(steps: Sequence[Step], journal: Journal) -> str:
-    """How long it worked in all, and what took longest; waiting for people is in it only where a task watched for a file."""
+    """How long it worked in all, and what took longest; the time that people took is not in it."""
     spent = {call.title: journal.seconds.get(call.key, 0.0) for step in steps for call in step.calls}
     most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[:LONGEST]
     rows = [f"{duration(seconds):>12}  {title}" for seconds, title in most]

@@ -72,13 +72,19 @@ def test_a_second_wizard_is_refused_by_whatever_path_it_comes_and_the_first_work
     assert came.items() <= expected.items()
 
 
+def killed_at(key: str, place: Path, world: World) -> Journey:
+    """A journey that was killed when this call had begun."""
+    journey = Journey(place, world, mirrored=True)
+    running = journey.start()
+    assert running.wait_for(key)
+    running.stop(signal.SIGKILL)
+    return journey
+
+
 def test_a_lock_of_another_host_in_the_middle_of_the_work_is_explained_and_taken_only_when_told(
     practice_world: World, tmp_path: Path
 ) -> None:
-    journey = Journey(tmp_path, practice_world, mirrored=True)
-    running = journey.start()
-    assert running.wait_for("remap-open/remap/ade20k-151")
-    running.stop(signal.SIGKILL)
+    journey = killed_at("remap-open/remap/ade20k-151", tmp_path, practice_world)
     lock = journey.destination / OWN / "lock"
     owner = {"host": "a-host-that-is-gone", "pid": 4711, "boot": "x", "since": "2020-01-01T00:00:00+00:00"}
     lock.write_text(json.dumps(owner))
@@ -97,10 +103,7 @@ def test_a_lock_of_another_host_in_the_middle_of_the_work_is_explained_and_taken
 def test_a_journal_that_cannot_be_read_in_the_middle_stops_the_start_and_its_way_out_works(
     practice_world: World, tmp_path: Path, content: str
 ) -> None:
-    journey = Journey(tmp_path, practice_world, mirrored=True)
-    running = journey.start()
-    assert running.wait_for("remap-open/remap/sunrgbd-38")
-    running.stop(signal.SIGKILL)
+    journey = killed_at("remap-open/remap/sunrgbd-38", tmp_path, practice_world)
     path = journey.destination / OWN / "journal.json"
     right = path.read_text()
     path.unlink()
