@@ -145,7 +145,7 @@ def run_batch(work: Callable[[Item], Result], batch: list[Item]) -> Rows:
             result, fault = None, str(problem)
         except Exception as error:  # one bad image must not stop the others; the traceback is in the workers' log
             with suppress(OSError):  # the log may lie on the very disk that is full
-                traceback.print_exc()
+                sys.stderr.write(traceback.format_exc())  # at once: other workers write there too
             result, fault = None, f"{type(error).__name__}: {error}"
         rows.append((result, fault, time.perf_counter() - began))
     return rows
@@ -163,7 +163,7 @@ def _context() -> BaseContext:
 
 
 def _begin(log: str) -> None:
-    """In a new worker: end with the parent, leave Ctrl+C to it, print into the log and not onto the user's screen."""
+    """In a new worker: end with the parent, leave Ctrl+C to it, print into the log, by whole lines, and not onto the user's screen."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -176,3 +176,4 @@ def _begin(log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, errors="backslashreplace", closefd=False) for stream in (1, 2))  # noqa: SIM115
