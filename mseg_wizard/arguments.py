@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from mseg_wizard import __version__, host
 from mseg_wizard.completion import SHELLS
 from mseg_wizard.lines import hanging, width, wrapped
 from mseg_wizard.plain import shown
+from mseg_wizard.store import preferences_file
 from mseg_wizard.vault import PRACTICE_SERVICE
 
 SCHEDULER = "tcp://HOST:PORT"
@@ -48,6 +51,7 @@ WIZARD = Words(
         ("mseg-wizard practice", "the whole journey in miniature: no network, no account, two minutes"),
         ("mseg-wizard --dest /data/mseg", "the guided journey, on the screen; best inside tmux"),
         ("mseg-wizard --dest /data/mseg --plain", "the same by questions in plain lines, for screen readers and simple terminals"),
+        ("mseg-wizard --dest /data/mseg --plain --form kitti", "and change what you answered in one step, or answer it ahead"),
         ("mseg-wizard run --dest /data/mseg --answers answers.toml", "the same unattended"),
         ("mseg-wizard status --dest /data/mseg", "where it stands, also while it works"),
     ),
@@ -94,11 +98,13 @@ COMMANDS = {
     ),
     "doctor": Words(
         "what this machine offers for the job",
-        "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your attention. Without --dest it "
-        "looks at the last destination that was opened, else at the folder that you are in.",
+        "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your attention, [-] what is "
+        "worth knowing and neither good nor bad. Without --dest it looks at the last destination that was opened, else at the folder "
+        "that you are in.",
         (
             ("mseg-wizard doctor --dest /data/mseg", "is there room, and may you write there?"),
-            ("mseg-wizard doctor --dest /data/mseg --json", "the same for scripts: what, how and fine of each row"),
+            ("mseg-wizard doctor --dest /data/mseg --json",
+             "the same for scripts: what, how and fine of each row; fine is true, false, or null for [-]"),
         ),
         {0: "it is told, whatever was found", 2: "the command line is wrong"},
     ),
@@ -174,6 +180,9 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str, **options: Any) -> None:
         super().__init__(prog, max_help_position=22, **{**options, "width": width()})
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)  # paths and options stay whole where they fit
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return wrapped(text, indent)
 
@@ -184,6 +193,8 @@ def parser() -> Parser:
     top = Parser(prog="mseg-wizard", usage=usage, parents=[_work_options()], description=WIZARD.tells, epilog=WIZARD.epilog())
     top.add_argument("--version", action="version", version=f"mseg-wizard {__version__}", help="say the version and end")
     top.add_argument("--plain", action="store_true", help="questions and plain lines instead of the screen")
+    text = "with --plain: ask for all answers of this step first, also those that were given before"
+    top.add_argument("--form", metavar="STEP", help=text)
     top.set_defaults(command="")
     commands = top.add_subparsers(prog="mseg-wizard", title="commands", metavar="COMMAND", parser_class=Parser)
 
@@ -238,9 +249,17 @@ def _work_options() -> Parser:
     add("--scheduler", type=_scheduler, metavar=SCHEDULER, help="use the workers of this Dask scheduler, who share the disk")
     add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
     add("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
-    add("--notify", metavar="COMMAND", help="run this when it waits for you, fails or is complete; what it says is on standard input")
+    add("--notify", metavar="COMMAND", help=_notify_help())
     add("--take-over", action="store_true", help="go on although another host's wizard left its lock")
     return options
+
+
+def _notify_help() -> str:
+    file = str(preferences_file())
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    short = f"~{file.removeprefix(home)}" if file.startswith(f"{home}/") else file
+    always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace("%", "%%")  # argparse would fill in what follows a %
+    return f"run this when it waits for you, fails or is complete, with what it says on standard input; {always}"
 
 
 def _scheduler(text: str) -> str:

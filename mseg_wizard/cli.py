@@ -21,18 +21,21 @@ from mseg_wizard.links import is_link
 from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.notify import command_of
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
-from mseg_wizard.plain import Exit, complain, exit_code, guided, unattended
-from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.plain import Exit, complain, exit_code, guided, standing, unattended
+from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.remarks import listed
 from mseg_wizard.snapshot import published
-from mseg_wizard.status import MARKS, overview
+from mseg_wizard.status import MARKS, ahead, filled, overview
 from mseg_wizard.step import Step, load
 from mseg_wizard.steps_command import tell_all, tell_one
-from mseg_wizard.store import Journal, preferences, read_journal
+from mseg_wizard.store import Journal, check_preferences, preferences, read_journal, unopened
 from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import take_environment
 from mseg_wizard.wipe_command import wipe
 from mseg_wizard.wiping import declared
 
+FINE = {True: "[x]", False: "[!]", None: "[-]"}
+"""The marks of what doctor looks at."""
 CONSENTS = ("again", "remake", "leftovers")
 """What the names begin with that a waiting run gives, for --allow."""
 
@@ -87,9 +90,12 @@ def _guided(args: argparse.Namespace) -> int:
     answers = _answers(args, steps)
     options = replace(_options(args), attended=True, by_questions=args.plain)
     destination = _destination(args, answers, offer_last=True)
+    if args.form and not args.plain:
+        raise Usage("--form asks in plain lines.", "Use it with --plain; on the screen, choose the step on the left.")
+    form = _step(steps, args.form).id if args.form else ""
     if args.plain:
         with _opened(steps, _wanted(destination), options, answers, take_over=args.take_over) as ctx:
-            return guided(ctx, steps)
+            return guided(ctx, steps, form=form)
     if not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard run` (unattended) or `mseg-wizard --plain` (questions).")
     log_to(None)
@@ -116,7 +122,7 @@ def _status(args: argparse.Namespace) -> int:
     destination = _wanted(_destination(args, {}, offer_last=True))
     journal = read_journal(destination)
     if journal is None:
-        raise Problem(f"No wizard has worked in {destination} yet.", "Name the destination with --dest.")
+        raise Problem(*unopened(destination))
     now = published(destination)
     states = overview(steps, journal, now, lambda step: _lacks(step, journal))
     if getattr(args, "json", False):
@@ -124,17 +130,16 @@ def _status(args: argparse.Namespace) -> int:
         print(json.dumps({"version": __version__, "destination": str(destination), "steps": rows}, indent=1))
         return Exit.DONE
     print(destination)
-    for step, state in zip(steps, states, strict=True):
+    for step, state in zip(steps, ahead(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
     for key in now.calls if now.running else ():
-        print(f"working now: {now.progress[key].doing}")
+        step, title = next(((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key))
+        print(f"working now: {standing(step.number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")
-    for file in (file for file, record in journal.archives.items() if not record.get("as_published", True)):
-        print(f"note: {file} is not the published archive")
-    if journal.tree.get("pinned") == "no":
-        print("note: the mseg-api tree is a modified one")
+    for note in listed(steps, journal):
+        print(f"note: {printable(note)}")
     return Exit.DONE
 
 
@@ -169,8 +174,8 @@ def _doctor(args: argparse.Namespace) -> int:
         print(json.dumps([{"what": what, "how": how, "fine": fine} for what, how, fine in rows], indent=1, ensure_ascii=False))
         return Exit.DONE
     for what, how, fine in rows:
-        print(hanging(f"{'[x]' if fine else '[!]'} {what:12} ", how))
-    print("\nEverything is fine." if all(fine for *_, fine in rows) else "\n[!] marks what may need your attention.")
+        print(hanging(f"{FINE[fine]} {what:12} ", how))
+    print("\n[!] marks what may need your attention." if any(fine is False for *_, fine in rows) else "\nEverything is fine.")
     return Exit.DONE
 
 
@@ -187,7 +192,7 @@ def _verify(args: argparse.Namespace) -> int:
     answers = _answers(args, steps)
     destination = _wanted(_destination(args, answers, offer_last=True))
     if read_journal(destination) is None:
-        raise Waiting(f"No wizard has worked in {destination} yet.", "Name the destination with --dest, or start with `mseg-wizard`.")
+        raise Waiting(*unopened(destination))
     as_json = getattr(args, "json", False)
     person = interactive() and not as_json
     options = replace(_options(args), attended=person, by_questions=person)
@@ -200,7 +205,7 @@ def _report(args: argparse.Namespace) -> int:
 
     destination = _wanted(_destination(args, {}, offer_last=True))
     if read_journal(destination) is None:
-        raise Problem(f"No wizard has worked in {destination} yet.", "Name the destination with --dest.")
+        raise Problem(*unopened(destination))
     with _opened(load(), destination, _options(args), {}, take_over=args.take_over) as ctx:
         return report(ctx)
 
@@ -276,8 +281,9 @@ def _options(args: argparse.Namespace) -> Options:
             raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
     if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
         raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
-    notify = args.notify if args.notify is not None else preferences().get("notify", "")
     try:
+        check_preferences()
+        notify = args.notify if args.notify is not None else preferences().get("notify", "")
         command_of(notify)
     except Problem as problem:
         raise Usage(problem.what, problem.do) from None

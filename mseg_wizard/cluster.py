@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from mseg_wizard import cluster_worker
-from mseg_wizard.cluster_checks import connect, unfit
+from mseg_wizard.cluster_checks import connect, hosts_of, unfit
 from mseg_wizard.progress import Problem
 from mseg_wizard.window import Postponed, Rows
 
@@ -81,6 +81,9 @@ class Cluster:
         """Addresses of workers that are to be ended."""
         self._dropped: SimpleQueue[Any] = SimpleQueue()
         """What the scheduler may forget."""
+        self._names: dict[str, str] = {}
+        """Address of each worker that was ever asked → name of its host."""
+        self._tidings: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._first = threading.Event()
@@ -148,7 +151,7 @@ class Cluster:
             held = [given for batches in self._state.workers.values() for given in batches if given.future is hanging]
             for given in held:
                 self._doomed.put(given.address)
-                self._bury(given.address)
+                self._bury(given.address, "hangs and is ended")
                 self._state.refused[given.address] = Problem(f"the worker at {given.address} hangs", "It is being ended.")
 
     def kill(self) -> None:
@@ -186,6 +189,10 @@ class Cluster:
         """How many workers there are, on how many hosts."""
         return len(self._state.workers), len({address.rpartition(":")[0] for address in self._state.workers})
 
+    def tidings(self) -> list[str]:
+        """What befell the workers since this was asked last, in words for the user."""
+        return _all(self._tidings)
+
     # Under the lock
 
     def _place(self, alone: bool) -> str | None:
@@ -195,9 +202,14 @@ class Cluster:
         count, address = min(held, default=(most, ""))
         return address if count < most else None
 
-    def _bury(self, address: str) -> None:
+    def _bury(self, address: str, how: str) -> None:
         """A worker is gone, and what it was given is lost with it."""
-        for given in self._state.workers.pop(address, ()):
+        lost = self._state.workers.pop(address, set())
+        again = "; the images that it had run again" if lost else ""
+        text = f"Worker {address} on host {self._names.get(address, address)} {how}{again}."
+        log.warning("the cluster: %s", text)
+        self._tidings.put(text)
+        for given in lost:
             given.future.set_exception(BrokenExecutor("the worker is gone"))
             self._dropped.put(given.remote)
 
@@ -263,7 +275,8 @@ class Cluster:
         new = {address: count for address, count in threads.items() if address not in known}
         first = not self._first.is_set()
         try:
-            bad = unfit(self._client, new, self._folders(), REACH) if new else {}
+            self._names |= (names := hosts_of(self._client, list(new), REACH) if new else {})
+            bad = unfit(self._client, new, names, self._folders(), REACH) if new else {}
         except TimeoutError:  # one of them died while it was asked: the others are asked again at the next look
             if first:
                 raise
@@ -278,8 +291,7 @@ class Cluster:
             log.warning("a worker gets nothing to do: %s", problem)
         with self._state.lock:
             for address in [address for address in self._state.workers if address not in threads]:
-                log.warning("the cluster: worker %s is gone", address)
-                self._bury(address)
+                self._bury(address, "was lost")
             self._state.refused = {address: why for address, why in (self._state.refused | bad).items() if address in threads}
             self._state.workers |= {address: set() for address in new if address not in bad}
         self._next_look = time.monotonic() + (LOOK if self._state.workers else RETRY)

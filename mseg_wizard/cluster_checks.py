@@ -34,11 +34,18 @@ def connect(address: str, patience: float) -> Any:
         raise Problem(f"{what.rstrip('.')}.", do) from None
 
 
-def unfit(client: Any, threads: Mapping[str, int], folders: Sequence[Path], patience: float) -> dict[str, Problem]:
-    """Why workers can't be used, by their address; `threads`: the number that each of those asked about has."""
+def hosts_of(client: Any, addresses: Sequence[str], patience: float) -> dict[str, str]:
+    """The name of each worker's host, its address where it does not say."""
+    names = _ask(client, patience, socket.gethostname, workers=list(addresses), on_error="return")
+    return {address: name if isinstance(name := names.get(address), str) else address for address in addresses}
+
+
+def unfit(
+    client: Any, threads: Mapping[str, int], names: Mapping[str, str], folders: Sequence[Path], patience: float
+) -> dict[str, Problem]:
+    """Why workers can't be used, by their address; `threads`: the number that each of those asked about has, `names`: their hosts'."""
     addresses = list(threads)
-    names = _ask(client, patience, socket.gethostname, workers=addresses, on_error="return")
-    hosts = {address: f"The worker on {names[address] if isinstance(names.get(address), str) else address}" for address in addresses}
+    hosts = {address: f"The worker on {names[address]}" for address in addresses}
     versions = client.sync(client.get_versions, packages=list(PACKAGES), callback_timeout=patience)
     bad: dict[str, Problem] = {}
     for address, count in threads.items():

@@ -247,6 +247,10 @@ class Context:
         """Processes that this run has begun for the work so far, on this machine; none are started for asking."""
         return sum(pool.workers for pool in self._pools)
 
+    def tidings(self) -> list[str]:
+        """What befell a cluster's workers since this was asked last, in words for the user."""
+        return [text for cluster in self._clusters for text in cluster.tidings()]
+
     def close(self) -> None:
         """End the workers and release the lock."""
         for pool in self._pools:

@@ -12,16 +12,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mseg_wizard import __version__, host
-from mseg_wizard.estimate import FULL_AT_ONCE, FULL_BYTES, FULL_FILES, free
-from mseg_wizard.progress import Problem, size
+from mseg_wizard.estimate import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free
+from mseg_wizard.progress import Problem, amount, size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
 
 LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
 
 
-def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool]]:
-    """Rows of (what, how it is, is that good)."""
+def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool | None]]:
+    """Rows of (what, how it is, is that good); None where it is neither good nor bad, but worth knowing."""
     yield "mseg-wizard", f"{__version__}, Python {platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True
     yield "system", f"{platform.system()} {platform.release()}, host {host.name()}", platform.system() in ("Linux", "Darwin")
@@ -29,17 +29,22 @@ def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str,
     yield "cores", f"{cores} for this process, {os.cpu_count()} in the machine", True
     place = (destination or Path.cwd()).expanduser().absolute()
     space = free(place)
-    takes = f"the whole journey writes about {size(FULL_BYTES)}, at most about {size(FULL_AT_ONCE)} at once"
-    yield "disk", f"{size(space.bytes)} free for {place}; {takes}", space.bytes >= FULL_AT_ONCE
+    begun = destination is not None and (destination / OWN).is_dir()
+    partly = "; what is there already counts towards that" if begun else ""
+    enough = space.bytes >= FULL_AT_ONCE or (None if begun else False)
+    takes = f"all of MSeg needs about {_round(FULL_AT_ONCE)} there{partly}"
+    goes = f"to download: {_round(FULL_FETCHED)}, to write in all: {_round(FULL_BYTES)}, as archives make way for what comes out of them"
+    yield "disk", f"{size(space.bytes)} free for {place}; {takes} ({goes})", enough
     if space.files is None:
-        yield "inodes", "this file system does not count them", True
+        yield "inodes", "this file system does not count them", None
     else:
-        yield "inodes", f"{space.files:,} free, one for each file; the whole journey writes about {FULL_FILES:,}", space.files >= FULL_FILES
+        enough = space.files >= FULL_FILES or (None if begun else False)
+        yield "inodes", f"{space.files:,} free, one for each file; all of MSeg has about {FULL_FILES:,}{partly}", enough
     there = _existing(place)
     why = _unwritable(there)
     yield "writable", f"you can't write to {there}: {why}" if why else f"you may write to {there}", not why
-    if destination and (destination / OWN).is_dir():
-        yield "wizard", f"one works on {destination} right now" if working(destination) else f"none works on {destination} right now", True
+    if begun:
+        yield "wizard", f"{'one' if working(place) else 'none'} works on {place} right now", None
     if scheduler:
         yield _cluster(scheduler, _existing(place))
     where = Vault("doctor").state()
@@ -55,27 +60,33 @@ def _cluster(scheduler: str, folder: Path) -> tuple[str, str, bool]:
     try:
         cluster.ready()
         workers, hosts = cluster.hosts()
-        return "cluster", f"{workers} workers on {hosts} hosts, who can read and write {folder}", True
+        return "cluster", f"{amount(workers, 'workers')} on {amount(hosts, 'hosts')}, who can read and write {folder}", True
     except Problem as problem:
         return "cluster", str(problem), False
     finally:
         cluster.close()
 
 
-def _terminal() -> Iterator[tuple[str, str, bool]]:
+def _round(count: int) -> str:
+    """A round number of GB, without the decimal of a measured one."""
+    return size(count).replace(".0 ", " ")
+
+
+def _terminal() -> Iterator[tuple[str, str, bool | None]]:
     terminal = sys.stdout.isatty() and sys.stdin.isatty()
     columns, lines = shutil.get_terminal_size()
     if terminal:
         fits = columns >= 60 and lines >= 20
         yield "terminal", f"{os.environ.get('TERM', 'unknown')}, {columns}×{lines}" + ("" if fits else ": make it 60×20 or larger"), fits
     else:
-        yield "terminal", "none here: use `mseg-wizard run`", False
+        yield "terminal", "none here, so no screen: use `mseg-wizard run`", None
     inside = bool(os.environ.get("TMUX") or os.environ.get("STY"))
     remote = bool(os.environ.get("SSH_CONNECTION"))
     if inside:
         yield "session", "inside tmux or screen: it survives a dropped connection", True
     else:
-        yield "session", "not inside tmux or screen" + (": over ssh, start one first" if remote else ""), not remote
+        advice = "a dropped connection ends the wizard: start tmux first" if remote else "with tmux, the wizard outlives its terminal"
+        yield "session", f"not inside tmux or screen; {advice}", False if remote else None
     encoding = (sys.stdout.encoding or "").lower()
     yield "encoding", encoding or "unknown", encoding.replace("-", "") == "utf8"
 

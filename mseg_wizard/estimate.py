@@ -17,8 +17,12 @@ from mseg_wizard.tasks.sources import located, own_place
 FULL_BYTES = 200_000_000_000
 FULL_FILES = 1_300_000
 """All that is written from an empty disk with the published tree, for words before a tree is there; a test compares the sums with it."""
+FULL_FETCHED = 94_000_000_000
+"""How much of that comes over the network."""
 FULL_AT_ONCE = 140_000_000_000
-"""How much of that is there at once, at most: archives go when they were unpacked."""
+"""How much of it is there at once, at most, and at the end: archives go when they were unpacked."""
+FULL_ARCHIVES_LEFT = 32_000_000_000
+"""How much of what is there at the end are the archives that MSeg's recipe keeps and nobody needs any more."""
 
 
 @dataclass(frozen=True)

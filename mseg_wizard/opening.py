@@ -73,7 +73,19 @@ def resume_command(destination: Path | None) -> str:
     named = any(word.partition("=")[0] == "--dest" for word in _command)
     there = ["--dest", str(destination)] if destination and not named else []
     # What a mirror's address holds besides its place is shown nowhere: who gave it knows what stands where the … is.
-    return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_command, *there))])
+    return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
+
+
+def to_go_on(destination: Path | None) -> str:
+    """What becomes of the work that stops here, and the command that goes on with it."""
+    if _command[:1] == ["practice"]:
+        return "Practice begins anew each time: mseg-wizard practice"
+    return f"What is done stays; start again to go on: {resume_command(destination)}"
+
+
+def _without_form(words: Sequence[str]) -> list[str]:
+    """What was asked first is answered by now."""
+    return [word for before, word in zip(["", *words], words, strict=False) if before != "--form" and word.partition("=")[0] != "--form"]
 
 
 _command: list[str] = []

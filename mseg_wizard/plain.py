@@ -18,13 +18,14 @@ from mseg_wizard.engine import Runner
 from mseg_wizard.lines import interactive, wrapped
 from mseg_wizard.log import LOG, redact
 from mseg_wizard.notify import Notifier, command_of
-from mseg_wizard.opening import resume_command
+from mseg_wizard.opening import resume_command, to_go_on
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
+from mseg_wizard.remarks import in_sum
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
-from mseg_wizard.vault import variable
+from mseg_wizard.vault import Secret, variable
 
 
 class Exit(IntEnum):
@@ -75,14 +76,15 @@ def unattended(
     every: float = 5.0,
     explain: Callable[[BaseException, Path | None], None] = complain,
     talk: TextIO | None = None,
+    closing: bool = True,
 ) -> Exit:
     """Run `steps`, saying where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
 
-    `talk`: where that goes in place of stdout, for commands that have something else to say there.
+    `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that it is complete.
     """
     end, stopped_by = work(ctx, steps, every, talk)
     if stopped_by:
-        _say(f"Stopped. What is done stays; start again to go on: {resume_command(ctx.destination)}", talk)
+        _say(f"Stopped. {to_go_on(ctx.destination)}", talk)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
@@ -91,8 +93,8 @@ def unattended(
         else:
             explain(failure, ctx.own / LOG)
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
-    _say(f"Complete up to step {steps[-1].number}, {steps[-1].title}: {ctx.dataset}", talk)
-    _say_report(ctx, steps, talk)
+    if closing:
+        _say_complete(ctx, steps, talk)
     return Exit.DONE
 
 
@@ -106,22 +108,28 @@ def work(
     with _signals(runner) as stopped_by:
         runner.start()
         while not runner.join(0.2):
-            lines.show(runner.snapshot)
+            lines.show(runner.snapshot, ctx.tidings())
             notifier.follow(runner.snapshot)
-        lines.show(runner.snapshot)
+        lines.show(runner.snapshot, ctx.tidings())
     if not stopped_by and notifier.follow(runner.snapshot):
         notifier.close()
     return runner.snapshot, stopped_by[0] if stopped_by else None
 
 
-def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input) -> Exit:
-    """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on."""
+def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True) -> Exit:
+    """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on.
+
+    `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.
+    """
     explained: set[str] = set()
     while True:
-        end, stopped_by = work(ctx, steps)
-        if stopped_by:
-            return STOPS[stopped_by]
         try:
+            if form:
+                _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, explain=True)
+                form = ""
+            end, stopped_by = work(ctx, steps)
+            if stopped_by:
+                return STOPS[stopped_by]
             if isinstance(end.problem, Consent):
                 complain(end.problem)
                 if ask("Allow that? [y/N] ").strip().lower() == "y":
@@ -133,19 +141,21 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
                 step = ctx.step(end.problem.step)
                 _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
                 explained.add(step.id)
-                if all(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in end.problem.lacks):
+                if any(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in end.problem.lacks):
                     _say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
                     return Exit.WAITING
             elif failure := end.problem or end.crash:
                 complain(failure, ctx.own / LOG)
-                if ask("Try again? [y/N] ").strip().lower() != "y":
+                said = ask("Try again? [y/N, or a step whose answers you want to change first] ").strip().lower()
+                form = next((step.id for step in ctx.steps if said in (step.id, str(step.number))), "")
+                if said != "y" and not form:
                     return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
             else:
-                _say(f"Complete: {ctx.dataset}")
-                _say_report(ctx, steps)
+                if closing:
+                    _say_complete(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
-            _say(f"\nStopped. What is done stays; to go on: {resume_command(ctx.destination)}")
+            _say(f"\nStopped. {to_go_on(ctx.destination)}")
             # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
             left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
             return Exit.INTERRUPTED if left else Exit.WAITING
@@ -160,9 +170,17 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
+        if item.kind == "path":  # the destination: a run has one, and works on it already
+            continue
         while True:
-            text = _question(item, ask)
+            present = _present(ctx, step, item)
+            if present:
+                _say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
+            text = _question(item, ask, anew=not present)
             if not text and (not item.required or ctx.given(step.id, name)):
+                break
+            if text == "-" and _may_go(ctx, step, item):
+                _take_back(ctx, step, item)
                 break
             try:
                 where = ctx.remember(step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text})
@@ -171,15 +189,39 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
                 continue
             if where:
                 _say(f"  {where.get(name, '')}")
-            if ctx.given(step.id, name) or not item.required:
+            if ctx.given(step.id, name) or not item.required or item.kind == "acknowledge":  # a no is an answer
                 break
 
 
-def _question(item: Field, ask: Callable[[str], str]) -> str:
+def _present(ctx: Context, step: Step, item: Field) -> str:
+    """What was answered before, in words that quote nothing secret; empty where nothing was."""
+    if not ctx.given(step.id, item.name):
+        return ""
+    if item.kind == "acknowledge":
+        return "yes"
+    if item.kind == "sources":
+        return ", ".join("a link" if isinstance(row, Secret) else shown(row) for row in ctx.sources(step.id))
+    return "given" if item.secret else shown(str(ctx.answer(step.id, item.name))) or "nothing"
+
+
+def _may_go(ctx: Context, step: Step, item: Field) -> bool:
+    """Can what was answered be taken back, so that the default or nothing stands there again?"""
+    kept = item.secret or item.kind == "sources" or item.name in ctx.store.journal.answers.get(step.id, {})
+    return kept and item.kind != "acknowledge" and (not item.required or item.default is not None)
+
+
+def _take_back(ctx: Context, step: Step, item: Field) -> None:
+    if item.secret or item.kind == "sources":
+        ctx.vault.wipe([(step.id, item.name)])
+    ctx.store.answer(step.id, item.name, None)
+
+
+def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
     if item.help:
         _say(f"\n{wrapped(item.help, '  ')}")
     choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
-    prompt = f"{item.label}{choices}{' [y/N]' if item.kind == 'acknowledge' else ''}: "
+    yes_or_no = "" if item.kind != "acknowledge" else " [y/N]" if anew else " [y/n]"
+    prompt = f"{item.label}{choices}{yes_or_no}: "
     return (getpass.getpass(prompt) if item.secret and ask is input else ask(prompt)).strip()
 
 
@@ -206,26 +248,30 @@ class _Lines:
     """Says where each call stands: when it first shows, every few seconds while it works, and when it ends."""
 
     def __init__(self, steps: Sequence[Step], every: float, talk: TextIO | None) -> None:
-        self._titles = {call.key: f"{step.number:2} {call.title}" for step in steps for call in step.calls}
+        self._titles = {call.key: (step.number, call.title) for step in steps for call in step.calls}
         self._every = every
         self._talk = talk
         self._said: dict[str, str] = {}
         self._at = 0.0
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, tidings: Sequence[str] = ()) -> None:
+        for text in tidings:
+            _say(shown(text), self._talk)
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
             if call in snapshot.calls and snapshot.running and call in self._said and not due:
                 continue
-            line = _line(self._titles[call], progress)
+            line = standing(*self._titles[call], progress)
             if self._said.get(call) != line:
                 self._said[call] = line
                 self._at = time.monotonic()
                 _say(line, self._talk)
 
 
-def _line(title: str, progress: Progress) -> str:
-    parts = [f"{title}: {shown(progress.doing)}"]
+def standing(number: int, title: str, progress: Progress) -> str:
+    """One line: which call of which step, what it is doing, how far it is."""
+    doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")  # its name is said already
+    parts = [f"{number:2} {title}: {shown(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}")
     elif progress.done:
@@ -239,7 +285,11 @@ def _line(title: str, progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _say_report(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
+def _say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
+    upto = "" if steps[-1] is ctx.steps[-1] else f" up to step {steps[-1].number}, {steps[-1].title}"
+    _say(f"Complete{upto}: {ctx.dataset}", talk)
+    if known := in_sum(ctx.steps, ctx.store.journal, ctx.destination):
+        _say(known, talk)
     if any(call.task == "report" for step in steps for call in step.calls):
         _say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
 

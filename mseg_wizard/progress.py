@@ -28,6 +28,8 @@ class Progress:
     """It waits for the user, such as for an upload, and goes on by itself."""
     call: str = ""
     """Key of the call that this belongs to; the engine fills it in."""
+    made: str = ""
+    """The label map that was finished last, as its path below mseg_dataset/."""
 
     @property
     def eta(self) -> float | None:
@@ -119,5 +121,6 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(done: float, unit: str) -> str:
-    """A count with its unit: bytes as sizes, everything else with thin thousands: "12,000 images"."""
-    return size(done) if unit == "B" else f"{done:,.0f} {unit}".rstrip()
+    """A count with its unit, a plural: bytes as sizes, everything else with thin thousands: "12,000 images", "1 image"."""
+    number = f"{done:,.0f}"
+    return size(done) if unit == "B" else f"{number} {unit.removesuffix('s') if number == '1' else unit}".rstrip()

@@ -242,6 +242,15 @@ def read_journal(destination: Path) -> Journal | None:
     return journal
 
 
+def unopened(destination: Path) -> tuple[str, str]:
+    """Why there is no journal, and what to do: the words of a Problem."""
+    if destination.name == "mseg_dataset" and (destination.parent / OWN).is_dir():
+        return f"{destination} is the dataset itself.", f"Name the folder above it: --dest {destination.parent}"
+    if not destination.exists():
+        return f"No wizard has worked in {destination} yet: there is no such folder.", "Name the one that the wizard works in, with --dest."
+    return f"No wizard has worked in {destination} yet.", "Name the folder that it works in, with --dest, or start one there."
+
+
 def _way_out(path: Path) -> str:
     previous = path.with_name("journal.previous.json")
     return (
@@ -309,18 +318,23 @@ def working(destination: Path) -> bool:
 def preferences() -> dict[str, str]:
     """The user's own preferences, such as the last destination; empty where there are none or they can't be read."""
     try:
-        return msgspec.json.decode(_preferences_path().read_bytes(), type=dict[str, str])
-    except (OSError, ValueError, RecursionError):
+        return _read_preferences()
+    except Problem:
         return {}
+
+
+def check_preferences() -> None:
+    """Raises Problem where the user's preferences can't be understood: what they wrote there would go unheeded without a word."""
+    _read_preferences()
 
 
 def prefer(name: str, value: str) -> None:
     """Remember a preference; one that can't be written is not worth stopping for."""
-    path = _preferences_path()
+    path = preferences_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, preferences() | {name: value}, durable=False)
-    except OSError:
+        write_json(path, _read_preferences() | {name: value}, durable=False)
+    except (OSError, Problem):  # a file that a person wrote into and that has a slip is not written over
         return
 
 
@@ -336,5 +350,17 @@ def known_ids() -> list[str]:
     return preferences().get("ids", "").split()
 
 
-def _preferences_path() -> Path:
+def preferences_file() -> Path:
     return platformdirs.user_config_path("mseg-wizard") / "preferences.json"
+
+
+def _read_preferences() -> dict[str, str]:
+    path = preferences_file()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except OSError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        what = f"Your preferences, {path}, can't be understood: {printable(str(error), 200)}."
+        do = 'Write it as JSON, such as {"notify": "mail -s MSeg me@example.org"}, or remove it.'
+        raise Problem(what, do) from None

@@ -26,7 +26,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
     if not (repair and before and before.mending):
         ctx.store.journal.finished.pop(_call(ctx.steps), None)
         ctx.store.save()
-        code = unattended(ctx, [_only(ctx.steps)], explain=_explain, talk=sys.stderr)
+        code = unattended(ctx, [_only(ctx.steps)], explain=_explain, talk=sys.stderr, closing=False)
         before = read_verdict(ctx)
         if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
             say(ctx, before)
@@ -37,7 +37,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
         before = set_aside(ctx, before)
     print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
     due = [*_complete(ctx.steps, before), _only(ctx.steps)]
-    code = guided(ctx, due, ask) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr)
+    code = guided(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
     after = read_verdict(ctx)
     if after and after.mending:
         waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."

@@ -11,15 +11,16 @@ from mseg_wizard.lines import agrees, interactive
 from mseg_wizard.plain import Exit, shown
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
-from mseg_wizard.store import known_ids, read_journal, working
+from mseg_wizard.store import known_ids, read_journal, unopened, working
 from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 
 
 def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
     """Remove the secrets of one destination, or of all that this user ever opened. It takes no lock: a running wizard does not stop it."""
     journal = read_journal(destination) if destination else None
-    if journal is None and not everything:
-        raise Problem(f"No wizard has worked in {destination} yet.", "Name the destination with --dest, or use --all.")
+    if destination and journal is None and not everything:
+        what, do = unopened(destination)
+        raise Problem(what, f"{do.rstrip('.')}. Or wipe every destination, with --all.")
     vaults = [(Vault(journal.id), destination, journal.kept)] if journal else []
     if everything:
         vaults += [(Vault(name), None, []) for name in known_ids() if journal is None or name != journal.id]

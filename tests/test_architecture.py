@@ -26,7 +26,7 @@ LAYERS = (
     ("links", "snapshot"),
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
-    ("engine", "status", "opening", "notify"),
+    ("engine", "status", "remarks", "opening", "notify"),
     ("plain", "tui", "doctor", "practice", "arguments", "steps_command", "wipe_command", "verify_command", "report_command"),
     ("cli", "__main__"),
 )

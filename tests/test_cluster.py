@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,7 @@ def test_killed_workers_cost_nothing_and_the_tree_is_the_same_as_from_this_machi
         out, err = process.communicate()
         assert process.returncode == 0, out + err
         trees.append(tree_of(tmp_path / place / "mseg_dataset"))
+    assert out.count(" was lost") == 1, out
     assert trees[0] == trees[1]
     assert not list((tmp_path / "there").rglob(".cluster.*"))
 
@@ -114,7 +116,9 @@ def test_what_a_dead_worker_had_runs_again_and_who_joins_later_works_too(dask: D
             await_workers(dask, 2)
         if len({outcome.result for outcome in seen}) == 2 and pids:
             os.kill(pids.popitem()[1], signal.SIGKILL)
+    (told,) = cluster.tidings()
     cluster.close()
+    assert f"on host {socket.gethostname()} was lost; the images that it had run again." in told
     assert sorted(outcome.item for outcome in seen) == list(range(120))
     assert not [outcome.fault for outcome in seen if outcome.fault]
     assert len({outcome.result for outcome in seen}) == 2
@@ -262,5 +266,5 @@ def test_a_scheduler_that_is_not_there_is_told_before_anything_begins(tmp_path: 
 
 def test_the_doctor_looks_at_the_cluster_when_asked(nannies: DaskCluster, tmp_path: Path) -> None:
     ended = Wizard(tmp_path).run("doctor", "--dest", tmp_path / "d", "--scheduler", nannies.address)
-    assert f"2 workers on 1 hosts, who can read and write {tmp_path}" in " ".join(ended.stdout.split())
+    assert f"2 workers on 1 host, who can read and write {tmp_path}" in " ".join(ended.stdout.split())
     assert "an address such as tcp://node1:8786" in Wizard(tmp_path).run("doctor", "--scheduler", "node1").stderr

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.arguments import parser
+from mseg_wizard.estimate import FULL_ARCHIVES_LEFT, FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
 from tests.conftest import ROOT
@@ -57,6 +58,17 @@ def test_every_page_is_found_from_the_readme() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for page in PAGES[1:]:
         assert f"(mseg_wizard/docs/{page.name})" in text
+
+
+def test_the_pages_tell_of_space_what_the_program_knows() -> None:
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    left = FULL_AT_ONCE - FULL_ARCHIVES_LEFT
+    for count in (FULL_FETCHED, FULL_AT_ONCE, FULL_BYTES, left):
+        assert f"{count // 10**9} GB" in text
+    prepare, finish = (" ".join((step.why + "".join(field.help for field in step.fields)).split()) for step in (load()[0], load()[-1]))
+    assert prepare.count(f"{FULL_AT_ONCE // 10**9} GB and {FULL_FILES / 1e6} million files") == 2
+    assert f"{FULL_FETCHED // 10**9} GB have to be downloaded" in prepare
+    assert f"To save {FULL_ARCHIVES_LEFT // 10**9} GB you may delete" in finish
 
 
 def test_the_example_of_an_own_dataset_runs_as_it_stands(practice_world: World, tmp_path: Path) -> None:

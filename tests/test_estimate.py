@@ -11,7 +11,17 @@ import pytest
 
 from mseg_wizard import estimate
 from mseg_wizard.context import Context
-from mseg_wizard.estimate import FULL_AT_ONCE, FULL_BYTES, FULL_FILES, Change, needs, still_to_come, table
+from mseg_wizard.estimate import (
+    FULL_ARCHIVES_LEFT,
+    FULL_AT_ONCE,
+    FULL_BYTES,
+    FULL_FETCHED,
+    FULL_FILES,
+    Change,
+    needs,
+    still_to_come,
+    table,
+)
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.store import ArchiveRecord
 from tests.preparing import opened
@@ -69,8 +79,13 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
     changes = still_to_come(full)
     assert written(changes) == pytest.approx(FULL_BYTES, rel=0.1)
     assert sum(change.files for change in changes) == pytest.approx(FULL_FILES, rel=0.1)
+    assert sum(change.fetched for change in changes) == pytest.approx(FULL_FETCHED, rel=0.01)
     (need,) = needs(changes)
-    assert need.bytes == pytest.approx(FULL_AT_ONCE, rel=0.1)
+    assert need.bytes == pytest.approx(FULL_AT_ONCE, rel=0.02)
+    at_the_end = sum(change.bytes - change.gone + change.files * need.room.block // 2 for change in changes)
+    assert at_the_end == pytest.approx(FULL_AT_ONCE, rel=0.02)
+    left = [change.call.key.replace("extract", "download") for change in changes if change.unpacked and not change.gone]
+    assert sum(of(changes, key).fetched for key in left) == pytest.approx(FULL_ARCHIVES_LEFT, rel=0.01)
     assert need.place == full.dataset
 
 

@@ -16,6 +16,7 @@ from mseg_wizard.tasks.expect import wanted
 from mseg_wizard.tasks.fetch import fetch
 from mseg_wizard.tasks.holdings import missing_files, unmounted, was_unpacked
 from mseg_wizard.tasks.logins import Login
+from mseg_wizard.tasks.members import at
 from mseg_wizard.tasks.sources import Source, located, own_place, sources
 from mseg_wizard.tasks.wanted import Expected, Fetched, Location
 from mseg_wizard.tasks.web import Routes
@@ -71,7 +72,7 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
     assert path is not None  # noqa: S101 - `located` gives sources with a path only
     before = path.stat()
     if problem := check_layout(path, archive.layout, archive.wrong):
-        raise problem
+        raise at(path, problem)
     kinds = {"sha256", "md5", *(["sha1"] if archive.sha1 else [])}
     sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     meter, done = Meter(), 0
@@ -83,7 +84,7 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
             yield Progress(f"checking {path.name}", done, before.st_size, "B", meter.rate(done))
     found = {kind: digest.hexdigest() for kind, digest in sums.items()}
     if problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"]):
-        raise problem
+        raise at(path, problem)
     differs = _differs(archive, before.st_size, found)
     if differs and not archive.warn_only and not (ctx.modified_tree and source.named):
         raise Problem(

@@ -20,6 +20,7 @@ from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.archives import check_layout
 from mseg_wizard.tasks.holdings import missing_files
+from mseg_wizard.tasks.members import at
 from mseg_wizard.tasks.sources import own_place, sources
 
 STABLE = 3.0
@@ -156,7 +157,8 @@ def _judged(path: Path, archive: Archive) -> Generator[Progress, None, Problem |
 
 
 def _look(job: Job, path: Path, archive: Archive) -> Problem | None:
-    return check_layout(path, archive.layout, archive.wrong)
+    problem = check_layout(path, archive.layout, archive.wrong)
+    return problem and at(path, problem)
 
 
 def _settled(ctx: Context, path: Path, target: Path) -> bool:

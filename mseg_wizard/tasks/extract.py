@@ -9,7 +9,10 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.holdings import missing_files, unmounted
+from mseg_wizard.tasks.members import Damaged, Refused, at
 from mseg_wizard.tasks.unpack import unpack
+
+ANEW = "Remove it, then start again: it is brought back."
 
 
 def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
@@ -29,10 +32,16 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     path, folder = Path(record.path), ctx.dataset / archive.dataset
     # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
     pool = ctx.processes()
-    yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands, pool=pool)
-    for nested in archive.nested:
-        if (inner := folder / nested.file).is_file():
-            yield from unpack(inner, folder / nested.into, skip=archive.skip, pool=pool)
+    opened = path
+    try:
+        yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands, pool=pool)
+        for nested in archive.nested:
+            if (opened := folder / nested.file).is_file():
+                yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)
+    except Damaged as problem:
+        raise at(opened, problem, ANEW if opened != path or record.origin == "fetched" else "") from None
+    except Refused as problem:
+        raise at(opened, problem) from None
     yield Progress(f"checking what {archive.file} brought")
     if missing := missing_files(ctx, archive):
         raise Problem(

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mseg_wizard.progress import Problem, printable
 
@@ -44,6 +45,15 @@ class Damaged(Problem):
     """The archive is not what its publisher made: fetching it again may help."""
 
 
+class Refused(Problem):
+    """The archive holds something that no dataset's archive should."""
+
+
+def at(path: Path, problem: Problem, do: str = "") -> Problem:
+    """The same problem with the place of the file: whoever has to replace it must find it. `do` replaces what to do."""
+    return type(problem)(f"{problem.what} It lies at {printable(str(path), 1000)}.", do or problem.do, problem.items)
+
+
 def damaged(archive: str, how: str, member: str = "") -> Damaged:
     """The archive (at a member) is damaged, and how: "its checksum differs"."""
     where = f" at {printable(member, 200)}" if member else ""
@@ -51,9 +61,9 @@ def damaged(archive: str, how: str, member: str = "") -> Damaged:
     return Damaged(what, "Fetch it again. If you brought it yourself, copy it again from where you have it.")
 
 
-def refused(archive: str, member: str, why: str) -> Problem:
+def refused(archive: str, member: str, why: str) -> Refused:
     """The archive holds something that no dataset's archive should: "leads out of its folder"."""
-    return Problem(
+    return Refused(
         f"{printable(archive, 100)} is not unpacked: its member {printable(member, 200)} {why}.",
         "This is not the archive that is wanted: take it from its publisher.",
     )
