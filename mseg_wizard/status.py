@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 
 from mseg_wizard.progress import Waiting
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.step import Step
+from mseg_wizard.step import Field, Step
 from mseg_wizard.store import Journal
 
 STATES = ("done", "running", "waiting", "failed", "pending")
-MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]"}
-"""Read without colour."""
+MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]", "filled": "[+]"}
+"""Read without colour; `filled` is what people are told of a pending step, see `ahead`."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,27 @@ def overview(steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Call
             states.append(StepState(step.id, state, missing, finished, len(step.calls)))
         first_open = first_open and state == "done"
     return states
+
+
+def ahead(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
+    """The states as people are told them: `filled` where a pending step, not the next one, has its form complete by now."""
+    first = next((state.id for state in states if state.state != "done"), "")
+    untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
+    return [replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states]
+
+
+def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
+    """Ids of the steps whose form the journal knows to be complete: of secrets it knows those that the keyring took."""
+
+    def given(step: Step, item: Field) -> bool:
+        answer = journal.answers.get(step.id, {}).get(item.name, item.default)
+        if item.secret:
+            return f"{step.id}.{item.name}" in journal.kept
+        return answer is True if item.kind == "acknowledge" else answer is not None and (answer != "" or "" in item.choices)
+
+    return frozenset(step.id for step in steps if asks(step) and all(given(step, item) for item in step.fields if item.required))
+
+
+def asks(step: Step) -> bool:
+    """Does the step need an answer?"""
+    return any(item.required for item in step.fields)

@@ -14,7 +14,8 @@ from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.dialogs import Ask
-from mseg_wizard.tui.editors import Line, SecretLine, pasted_rows
+from mseg_wizard.tui.editors import Line, SecretLine
+from mseg_wizard.tui.rows import pasted_rows
 from mseg_wizard.tui.session import Session
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 

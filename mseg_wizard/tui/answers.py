@@ -9,9 +9,10 @@ from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
 from mseg_wizard.tui.dialogs import Tell
-from mseg_wizard.tui.editors import Line, Sources
+from mseg_wizard.tui.editors import Line
 from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.pane import shown
+from mseg_wizard.tui.rows import Sources
 from mseg_wizard.tui.screen import View
 from mseg_wizard.tui.session import HOME, Session
 

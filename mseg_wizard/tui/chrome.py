@@ -39,10 +39,12 @@ Up, Down     choose a step in the list
 Enter        from the list into the step's form; copies a link; ticks a box
 Escape       back to the list
 Tab          the next field; Shift+Tab the one before
+Right, End   behind a path: take the rest that is suggested
 PgUp, PgDn   scroll the step
 Delete       in a list of files and links: remove the row that Up and Down chose
 
-[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun
+[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun   \
+[+] not begun, form complete
 
 If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` brings this screen back. \
 Otherwise it stops when the connection ends, and starting it again goes on where it was.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
@@ -16,8 +16,10 @@ from textual.widgets import Button, Input, Static
 from mseg_wizard.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
-from mseg_wizard.tui.editors import Check, Choice, Given, Line, Picks, SecretLine, SourceLine, Sources
-from mseg_wizard.tui.places import looks_like_path, seen
+from mseg_wizard.tui.editors import Check, Choice, Given, Line, Picks, SecretLine
+from mseg_wizard.tui.paths import Paths
+from mseg_wizard.tui.places import hindrance
+from mseg_wizard.tui.rows import Sources
 from mseg_wizard.tui.session import HOME, Session, Survey
 from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
@@ -25,6 +27,8 @@ from mseg_wizard.vault import Secret
 Editor = Line | SecretLine | Check | Choice | Sources
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
+COMPLETED = {"path": partial(Paths, only=True), "text": partial(Paths, (".zip",))}
+"""Kind of field → what completes a path in its line; a text that takes paths takes a folder or a zip."""
 
 
 class FieldRow(Vertical):
@@ -48,10 +52,12 @@ class FieldRow(Vertical):
         self._remark.display = False
         self._words: dict[str, str] = {}
         self._pause: Timer | None = None
+        self._sent = ""
+        """What stood in the line when it was to be kept, or was refused, last."""
 
     def compose(self) -> ComposeResult:
         if not isinstance(self.editor, Check):
-            yield Static(Content(self.item.label + ("" if self.item.required else " (optional)")), classes="label")
+            yield Static(Content(self.item.label + _needed(self.step, self.item)), classes="label")
         yield self.editor
         if (self.step.id, self.item.name) == HOME:
             yield Button(Content("[ Use this folder ]"), compact=True, id="use")
@@ -71,6 +77,7 @@ class FieldRow(Vertical):
 
     def storing(self) -> None:
         """The keyring may take some seconds."""
+        self._sent = self.editor.value if isinstance(self.editor, Line) else ""
         self._say(busy="storing…" if self.item.secret or self.item.kind == "sources" else "", wrong="")
 
     def stored(self, value: Any, where: str) -> None:
@@ -85,6 +92,12 @@ class FieldRow(Vertical):
 
     def refused(self, problem: Problem) -> None:
         self._say(busy="", wrong=printable(redact(str(problem)), 1000))
+        if isinstance(self.editor, SecretLine):
+            if self.editor.value and self.editor.value == self._sent:  # not what was typed meanwhile
+                self.editor.refuse()
+            self._sent = ""
+        elif isinstance(self.editor, Line):
+            self._sent = self.editor.value
 
     def follow(self, session: Session) -> None:
         """Show the answer that the journal has by now; what was typed stays."""
@@ -103,7 +116,7 @@ class FieldRow(Vertical):
             self.refused(problem)
         lacking = self.item.name in survey.lacks.get(self.step.id, ())
         self._say(lacks="needed before this step can begin" if lacking else "")
-        if self.item.secret and "busy" not in self._words:
+        if (self.item.secret or self.item.kind == "sources") and "busy" not in self._words:
             kept = survey.kept.get((self.step.id, self.item.name), "")
             self._say(kept=kept)
             if isinstance(self.editor, SecretLine):
@@ -112,15 +125,36 @@ class FieldRow(Vertical):
             self.editor.show(survey.sources.get(self.step.id, ()))
 
     def on_mount(self) -> None:
-        if isinstance(self.editor, Line) and not isinstance(self.editor, SecretLine) and looks_like_path(self.editor.value):
+        if isinstance(self.editor, Line) and self.editor.value:
             self.run_worker(self._look(), exclusive=True)
 
     def on_descendant_focus(self) -> None:
         self.call_after_refresh(self._come_into_sight)
 
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self._left)
+
+    def _left(self) -> None:
+        """Say of what only the form can tell that it can't be right, once the keyboard is elsewhere."""
+        if self.has_focus_within:
+            return
+        self._say(fits="")
+        if isinstance(self.editor, Choice) and self.editor.unsaid:
+            self._say(wrong="“something else” says nothing yet: write it in the line below it, or choose another row.")
+        elif (self.step.id, self.item.name) == HOME and isinstance(self.editor, Line) and not self.editor.disabled:
+            self.run_worker(self._judge(self.editor))
+
+    async def _judge(self, line: Line) -> None:
+        """Of the folder for everything, which is kept only when it is opened: whether it can be."""
+        text = line.value
+        if line.paths and text != self._sent:
+            wrong = await line.paths.ask(lambda: hindrance(text) if text.strip() else "", lambda: line.value == text)
+            if wrong is not None and line.value == text:
+                self._say(wrong=wrong)
+
     def on_given(self, event: Given) -> None:
         event.stop()
-        if isinstance(self.editor, Sources):
+        if isinstance(self.editor, Sources | Choice):
             self._say(wrong="")
         if event.entered or self.new() is not None:
             self.post_message(self.Given(self, entered=event.entered))
@@ -133,19 +167,16 @@ class FieldRow(Vertical):
 
     async def _look(self) -> None:
         """Say what is at the path that is being typed; what the user has typed on meanwhile is left to the next look."""
-        line = self.editor if isinstance(self.editor, Line) else self.query_one(Line) if self.query(Line) else None
+        line = self.editor if isinstance(self.editor, Line) else next(iter(self.query(Line)), None)
         if line is None:
             return
         text = line.value
         if isinstance(line, SecretLine):
             self._say(seen=masked(text) if text and self.item.kind != "password" else "")
-            return
-        if self.item.kind != "path" and not isinstance(line, SourceLine) and not looks_like_path(text):
-            self._say(seen="")
-            return
-        found = await asyncio.to_thread(seen, text)
-        if line.value == text:
-            self._say(seen=found)
+        elif line.paths:
+            found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
+            if found and line.value == text:
+                self._say(seen=found[0], fits=found[1] if line.has_focus else "")
 
     def _say(self, **words: str) -> None:
         """Replace some of the remarks; empty ones are not shown."""
@@ -171,6 +202,7 @@ REMARKS = {
     "lacks": ("[?] ", "$warning"),
     "busy": ("[>] ", "$accent"),
     "seen": ("    ", "dim"),
+    "fits": ("    ", "$accent"),
     "kept": ("    ", "$success"),
 }
 """Kinds of remarks in the order shown: mark, style."""
@@ -187,13 +219,20 @@ def editor_for(step: Step, item: Field, session: Session) -> Editor:
         return SecretLine()
     if item.kind == "choice":
         return Choice(item.choices, str(value or ""), free=item.free)
-    text = "" if value is None else str(value)
-    return Line(text)
+    completed = COMPLETED.get(item.kind)
+    return Line("" if value is None else str(value), paths=completed() if completed else None)
 
 
 def reflowed(text: str) -> str:
     """A step file's text without its own line breaks: paragraphs stay."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+
+
+def _needed(step: Step, item: Field) -> str:
+    """What the label adds. A step that looks for an archive first waits for it, unless it is had from elsewhere."""
+    if item.required:
+        return ""
+    return " (or upload it)" if item.kind == "sources" and any(archive.browser for archive in step.archives) else " (optional)"
 
 
 def _remark(kind: str, text: str) -> Content:

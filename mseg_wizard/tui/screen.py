@@ -28,7 +28,9 @@ from mseg_wizard.tui.words import bar, fit, standing
 ROOMY = 100
 """From this many columns on the last line has room for what is good to know."""
 LOW = 24
-"""Below this many rows the hint gets fewer lines."""
+"""Below this many rows the hint stays at one line while it needs no more, and dialogs are lower."""
+FOREIGN = 400
+"""Characters of a problem's or a task's own words that the hint has room for; the step's page has them all."""
 SMALLEST = (60, 20)
 """Columns and rows that everything is laid out for."""
 
@@ -168,31 +170,31 @@ class View(Screen[None]):
         if session.viewer:
             if session.released:
                 return "The other wizard has ended. F5 takes over here.", "bold $warning"
-            then = "This screen only shows how far it is."
-            return f"{shown(session.locked)} {then}" if session.locked else "This screen only shows how far the work is.", "$warning"
+            if session.locked:
+                return f"{fit(shown(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
+            return "This screen only shows how far the work is.", "$warning"
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
             if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
-                doing = shown(snapshot.progress[snapshot.awaits].doing)
+                doing = fit(shown(snapshot.progress[snapshot.awaits].doing), FOREIGN)
                 return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}", "bold $warning"
             if self.untold:
-                return self.untold, "bold"
+                return fit(self.untold, FOREIGN), "bold"
             again = f"start again to go on: {resume_command(session.destination)}"
             lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):
-            return f"[?] {shown(snapshot.problem.what)} It goes on by itself once that is there.", "bold $warning"
+            return f"[?] {fit(shown(snapshot.problem.what), FOREIGN)} It goes on by itself once that is there.", "bold $warning"
         if snapshot.problem:
-            return f"[!] {shown(snapshot.problem.what)} F5 tries again.", "bold $error"
+            return f"[!] {fit(shown(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
         if snapshot.crash:
             return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
         if snapshot.complete or all(state.state == "done" for state in states):
             if session.ctx is None:
                 return "[x] Every step is complete. F10 ends.", "bold $success"
-            report = session.ctx.own / "report" / "index.html"
-            where = f"{shown(str(session.ctx.dataset))} Report (F4 copies its path): {shown(str(report))}"
-            return f"[x] Every step is complete: {where} F10 ends.", "bold $success"
+            where = shown(str(session.ctx.dataset))
+            return f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}", "bold $success"
         if snapshot.call:
             return "Stopped; what is done stays. F5 goes on.", ""
         if session.ctx is None:

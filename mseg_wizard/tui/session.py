@@ -17,7 +17,7 @@ from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.links import is_link
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import Snapshot, published
-from mseg_wizard.status import StepState, overview
+from mseg_wizard.status import StepState, ahead, asks, filled, overview
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal, working
 from mseg_wizard.tui.words import masked
@@ -28,6 +28,8 @@ ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
 HOME = ("prepare", "destination")
 """The field that names the destination: everything else waits for it."""
+NOTED = "kept in the journal"
+DRAFTED = "kept in memory until a destination is chosen"
 TREE = ("prepare", "mseg_api")
 """The field that names a tree of one's own: a slip is told while its field is still in sight."""
 
@@ -44,6 +46,8 @@ class Survey:
     """Step id → the rows of its sources field."""
     refused: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
     """(step, field) → why a draft could not be kept when the destination was opened."""
+    filled: frozenset[str] = frozenset()
+    """Ids of the steps whose form is complete."""
 
 
 class Session:
@@ -174,7 +178,7 @@ class Session:
             raise Problem(what, "Make room or make it writable, then leave the field again.") from None
         self._draft(step, name, value)
         self.drafted = True
-        return "kept in memory until a destination is chosen" if item.secret else ""
+        return DRAFTED
 
     def sifted(self, step: Step, name: str, rows: Sequence[str | Secret]) -> tuple[list[str | Secret], list[tuple[str | Secret, Problem]]]:
         """The rows of a sources field that can be kept, and the others, each with what is wrong with it."""
@@ -206,9 +210,12 @@ class Session:
             for item in step.fields:
                 if item.kind == "sources":
                     sources[step.id] = self._sources(step, item.name)
+                    if words := self._kept_links(step, item, sources[step.id]):
+                        kept[step.id, item.name] = words
                 elif item.secret and (words := self._kept(step, item)):
                     kept[step.id, item.name] = words
-        return Survey(lacks, kept, sources, dict(self.refused))
+        complete = filled(self.steps, self.journal) if self.viewer else frozenset(s.id for s in self.steps if asks(s) and not lacks[s.id])
+        return Survey(lacks, kept, sources, dict(self.refused), complete)
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
@@ -228,7 +235,8 @@ class Session:
 
     def states(self, survey: Survey) -> list[StepState]:
         """Every step's state; quick, so it may be asked on the screen's own thread."""
-        return overview(self.steps, self.journal, self.snapshot, lambda step: survey.lacks.get(step.id, ()))
+        states = overview(self.steps, self.journal, self.snapshot, lambda step: survey.lacks.get(step.id, ()))
+        return ahead(states, survey.filled)
 
     def watch(self) -> None:
         """For viewers: read what the working wizard wrote; a journal that is just being replaced is read next time."""
@@ -285,7 +293,11 @@ class Session:
 
     def _keep(self, step: Step, name: str, value: Any) -> str:
         assert self.ctx is not None  # noqa: S101 - callers have looked
-        return self.ctx.remember(step, {name: _revealed(value)}).get(name, "")
+        where = self.ctx.remember(step, {name: _revealed(value)}).get(name, "")
+        if isinstance(value, list | tuple):
+            paths = any(not isinstance(row, Secret) for row in value)
+            return "; ".join([*([NOTED] if paths or not where else []), *([f"links: {where}"] if where else [])])
+        return where or NOTED
 
     def _drafted(self, step: Step, item: Field) -> bool:
         if (step.id, item.name) == HOME:
@@ -298,10 +310,16 @@ class Session:
             return self.ctx.sources(step.id)
         return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answers.get(step.id, {}).get(name) or ())
 
+    def _kept_links(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
+        if self.ctx is None or not any(isinstance(row, Secret) for row in rows):
+            return ""
+        paths = [NOTED] if any(not isinstance(row, Secret) for row in rows) else []
+        return "; ".join([*paths, f"links: {self.ctx.vault.where(step.id, item.name)}"])
+
     def _kept(self, step: Step, item: Field) -> str:
         if self.ctx is None:
             draft = self.drafts.get(step.id, {}).get(item.name)
-            return f"{masked(draft.reveal())}, kept in memory until a destination is chosen" if isinstance(draft, Secret) else ""
+            return f"{masked(draft.reveal())}, {DRAFTED}" if isinstance(draft, Secret) else ""
         secret = self.ctx.secret(step.id, item.name)
         return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
 

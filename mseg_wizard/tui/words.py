@@ -17,10 +17,18 @@ STATES = {
     "waiting": "waits for you",
     "failed": "stopped by a problem",
     "pending": "not begun",
+    "filled": "form complete; begins when its turn comes",
 }
-"""The states of status.STATES in the user's words."""
+"""The states of status.MARKS in the user's words."""
 
-STYLES = {"done": "$success", "running": "bold $accent", "waiting": "bold $warning", "failed": "bold $error", "pending": ""}
+STYLES = {
+    "done": "$success",
+    "running": "bold $accent",
+    "waiting": "bold $warning",
+    "failed": "bold $error",
+    "pending": "",
+    "filled": "$secondary",
+}
 """Colours come second: the marks say the same without them."""
 
 
