@@ -76,11 +76,11 @@ def resume_command(destination: Path | None) -> str:
     return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
 
 
-def to_go_on(destination: Path | None) -> str:
-    """What becomes of the work that stops here, and the command that goes on with it."""
+def to_go_on(destination: Path | None, before: str = " ") -> str:
+    """What becomes of the work that stops here, and the command that goes on with it; `before`: what stands before the command."""
     if _command[:1] == ["practice"]:
-        return "Practice begins anew each time: mseg-wizard practice"
-    return f"What is done stays; start again to go on: {resume_command(destination)}"
+        return f"Practice begins anew each time:{before}mseg-wizard practice"
+    return f"What is done stays; start again to go on:{before}{resume_command(destination)}"
 
 
 def _without_form(words: Sequence[str]) -> list[str]:

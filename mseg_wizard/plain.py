@@ -61,8 +61,8 @@ def complain(problem: BaseException, log: Path | None = None) -> None:
         print(f"    {shown(item)}", file=sys.stderr)
     if len(problem.items) > SHOWN_ITEMS:
         print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, all of them in the log", file=sys.stderr)
-    if problem.do:
-        print(f"  {shown(problem.do)}", file=sys.stderr)
+    for line in problem.do.splitlines():
+        print(f"  {shown(line)}", file=sys.stderr)
 
 
 def shown(text: str) -> str:
@@ -88,7 +88,7 @@ def unattended(
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
-            here = Problem(failure.what, f"{failure.do} {_elsewhere(ctx.step(failure.step), failure.lacks)}")
+            here = Problem(failure.what, f"{failure.do}\n{_elsewhere(ctx.step(failure.step), failure.lacks)}")
             explain(here, None)  # the fields are named in what it says: no list of them
         else:
             explain(failure, ctx.own / LOG)

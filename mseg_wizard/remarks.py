@@ -32,7 +32,7 @@ def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
 
 def listed(steps: Sequence[Step], journal: Journal) -> list[str]:
     """A line for each."""
-    tree = ["the mseg-api tree is a modified one"] if modified(journal) else []
+    tree = ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
     return [*tree, *(f"{file} is not the published archive" for file in unpublished(journal)), *oddities(steps, journal)]
 
 

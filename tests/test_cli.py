@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.opening import resume_command, started_with
+from mseg_wizard.opening import resume_command, started_with, to_go_on
 from mseg_wizard.store import OWN, Store
 from tests.wizard import ANSWERS, Wizard, hold
 
@@ -166,6 +166,7 @@ def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wiz
         ([], "mseg-wizard --dest '/data/my sets'"),
         (["--mirror", "/nfs/a b"], "mseg-wizard --mirror '/nfs/a b' --dest '/data/my sets'"),
         (["run", "--dest=/data/my sets", "--workers", "2"], "mseg-wizard run '--dest=/data/my sets' --workers 2"),
+        (["--plain", "--form", "kitti", "--form=idd"], "mseg-wizard --plain --dest '/data/my sets'"),
         (["practice", "--keep"], "mseg-wizard practice   (it begins anew)"),
     ],
 )
@@ -173,6 +174,9 @@ def test_the_command_to_go_on_has_all_options_and_can_be_pasted_into_a_shell(sta
     started_with(started)
     try:
         assert resume_command(Path("/data/my sets")) == again
+        said = to_go_on(Path("/data/my sets"))
+        anew = "Practice begins anew each time: mseg-wizard practice"
+        assert said == (anew if "anew" in again else f"What is done stays; start again to go on: {again}")
     finally:
         started_with([])
 

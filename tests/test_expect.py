@@ -111,6 +111,7 @@ def test_a_wrong_file_is_named_for_what_it_is_and_left_alone_until_the_right_one
     task = expect(ctx, archive(ctx, FILE))
     shown = seen(task, "is not the archive that is wanted").doing
     assert "scp " in shown
+    assert f"It lies at {wrong}." in shown
     assert wrong.read_bytes() == (practice_world.mirror / "data_semantics.zip").read_bytes()
     # the right one beside it can't get its name while the wrong one has it
     shutil.copy(practice_world.mirror / FILE, place(ctx) / "again.zip")

@@ -126,6 +126,17 @@ def test_steps_and_doctor_speak_json(capsys: pytest.CaptureFixture[str], tmp_pat
     assert {"what": "writable", "how": f"you may write to {tmp_path}", "fine": True} in rows
 
 
+def test_what_is_neither_good_nor_bad_has_a_mark_of_its_own(wizard: Wizard, tmp_path: Path) -> None:
+    """Nobody who is not inside tmux has passed something; over ssh it is worth a warning."""
+    told = wizard.run("doctor", "--dest", tmp_path).stdout
+    assert "[-] session      not inside tmux or screen" in told
+    assert "[-] terminal     none here" in told
+    rows = {row["what"]: row["fine"] for row in json.loads(wizard.run("doctor", "--dest", tmp_path, "--json").stdout)}
+    assert rows["session"] is rows["terminal"] is None
+    remote = Wizard(wizard.home, extra={"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"})
+    assert "[!] session      not inside tmux or screen" in remote.run("doctor", "--dest", tmp_path).stdout
+
+
 @pytest.mark.parametrize("place", ["/proc/nothing/here", "/etc/passwd/below"])
 def test_doctor_tries_whether_one_can_write_there(place: str) -> None:
     if not Path(place).parents[1].exists():

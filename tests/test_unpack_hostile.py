@@ -28,11 +28,11 @@ NAMES = {
     "a/./evil": "empty part",
     "a\\..\\..\\evil": "backslash",
     "..\\evil": "backslash",
-    "evil\n[2J": "cannot be shown",
-    "evil\x1b]0;title\x07": "cannot be shown",
-    "evil\x9b31m": "cannot be shown",
-    "evil\u202egpj.exe": "cannot be shown",
-    "evil\x7f": "cannot be shown",
+    "evil\n[2J": "can't be shown",
+    "evil\x1b]0;title\x07": "can't be shown",
+    "evil\x9b31m": "can't be shown",
+    "evil\u202egpj.exe": "can't be shown",
+    "evil\x7f": "can't be shown",
     "e" * 250: "too long",
     "ü" * 130: "too long",
     "deep/" * 210 + "evil": "too long",
@@ -75,11 +75,11 @@ def test_a_name_that_leads_elsewhere_or_deceives_is_refused(name: str, form: str
 
 
 def test_a_nul_in_a_zips_name_is_refused(tmp_path: Path, into: Path) -> None:
-    assert "cannot be shown" in problem_with(saved(tmp_path, zipped(Part(name="good.png\0.exe"))), into)
+    assert "can't be shown" in problem_with(saved(tmp_path, zipped(Part(name="good.png\0.exe"))), into)
 
 
 def test_a_name_that_is_not_utf8_is_refused_in_a_tar(tmp_path: Path, into: Path) -> None:
-    assert "cannot be shown" in problem_with(saved(tmp_path, tarred(("caf\udce9", b""))), into)
+    assert "can't be shown" in problem_with(saved(tmp_path, tarred(("caf\udce9", b""))), into)
 
 
 def test_pax_and_long_names_are_judged_like_any_other(tmp_path: Path, into: Path) -> None:

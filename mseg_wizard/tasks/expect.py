@@ -102,9 +102,10 @@ def wanted(ctx: Context, archive: Archive, *why: str) -> Waiting:
     step = ctx.step_of(archive)
     what = why or (f"{archive.file} is not here yet, and only a browser can fetch it.",)
     command = upload_command(own_place(ctx, archive).parent, archive.file)
+    again = "then press Enter" if ctx.options.by_questions else "start again"
     return Waiting(
         " ".join([*what, *ctx.reasons(step.id)]),
-        f"Give the file, its folder or a link in {step.form}, or upload it and start again. "
+        f"Give the file, its folder or a link in {step.form}, or upload it and {again}. "
         f"The command for that, on the computer that has it: {command}",
         step.id,
         ("archives",),

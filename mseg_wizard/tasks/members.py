@@ -85,7 +85,7 @@ def unsafe(path: str) -> str:
         (".." in parts, "leads out of its folder"),
         ("" in parts or "." in parts, "has an empty part in its path"),
         ("\\" in path, "has a backslash in its name"),
-        (printable(path, len(path)) != path, "has characters in its name that cannot be shown"),
+        (printable(path, len(path)) != path, "has characters in its name that can't be shown"),
         (any(part.startswith(".") and part.endswith(".tmp") for part in parts), "is named like a temporary file"),
     )
     for applies, why in rules:
@@ -94,7 +94,7 @@ def unsafe(path: str) -> str:
     try:
         longest, whole = max(len(part.encode()) for part in parts), len(path.encode())
     except UnicodeEncodeError:
-        return "has characters in its name that cannot be shown"
+        return "has characters in its name that can't be shown"
     return "has a name that is too long" if longest > LONGEST_NAME or whole > LONGEST_PATH else ""
 
 

@@ -164,7 +164,7 @@ def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
     promised = sum(member.size for member, _ in plan)
     if promised > RATIO * reader.size:
         raise Problem(
-            f"{reader.name} promises {size(promised)}, which an archive of {size(reader.size)} cannot hold.",
+            f"{reader.name} promises {size(promised)}, which an archive of {size(reader.size)} can't hold.",
             "It is damaged or made to do harm: take it from its publisher.",
         )
     if at_most is not None and promised > at_most:

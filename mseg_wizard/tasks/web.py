@@ -313,7 +313,7 @@ def _client(ca_file: Path | None) -> httpx.Client:
             context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise Problem(
-            f"The file of certificate authorities cannot be read: {error.strerror or 'it holds no certificate'}.",
+            f"The file of certificate authorities can't be read: {error.strerror or 'it holds no certificate'}.",
             "Name a PEM file (SSL_CERT_FILE, SSL_CERT_DIR or the CA option), or unset it.",
         ) from None
     try:
@@ -327,7 +327,7 @@ def _client(ca_file: Path | None) -> httpx.Client:
         )
     except (ImportError, ValueError, httpx.InvalidURL):
         raise Problem(
-            "The proxy that the environment names cannot be used.",
+            "The proxy that the environment names can't be used.",
             "Set HTTP_PROXY, HTTPS_PROXY and ALL_PROXY to http:// addresses, or unset them.",
         ) from None
 
