@@ -18,7 +18,7 @@ from mseg_wizard.tui.screen import View
 from tests.tui_kit import Desk, desk_at, screen, until
 
 LONG = "/net/storage7/projects/computer-vision/semantic-segmentation-of-everything/people/maximiliane.musterfrau" * 2
-CALL, LAST = "city/work/city", "finish/work/finish"
+CALL = "/".join(("city", "work", "city"))
 SCP = f"Waiting for bdd100k_seg.zip. Upload it: scp -P 2222 -s bdd100k_seg.zip 'maximiliane@login.cluster.uni-example.de:{LONG}/'"
 NEED = "Step 9, Mapillary Vistas, waits for you: Mapillary download link. The server says that the link has expired: ask for a fresh one."
 

@@ -61,7 +61,7 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("nothing to install: this tree is no package")
         ctx.note(f"mseg-api was configured but not installed: {tree} has no setup.py")
     else:
-        python = _interpreter(answer)
+        python = interpreter(answer)
         note = yield from background(lambda job: _installed(job, ctx, python, tree), Progress(f"asking {python} for its version"))
         ctx.note(note)
     record["installed"] = answer
@@ -79,7 +79,7 @@ def install_end(ctx: Context) -> str:
     return "complete" if ctx.answer("prepare", "python") else "skipped: mseg-api is only configured, because no Python is named"
 
 
-def _interpreter(answer: str) -> Path:
+def interpreter(answer: str) -> Path:
     """The program that the answer names; a virtual environment's folder will do. Links stay: they are what makes it that environment's."""
     path = Path(answer).expanduser()
     if path.is_dir():

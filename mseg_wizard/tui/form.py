@@ -136,10 +136,11 @@ class FieldRow(Vertical):
 
     def _left(self) -> None:
         """Say of what only the form can tell that it can't be right, once the keyboard is elsewhere."""
-        if self.has_focus_within:
+        line = self._line
+        if line and line.has_focus:
             return
         self._say(fits="")
-        if isinstance(self.editor, Choice) and self.editor.unsaid:
+        if isinstance(self.editor, Choice) and self.editor.unsaid and not self.has_focus_within:
             self._say(wrong="“something else” says nothing yet: write it in the line below it, or choose another row.")
         elif (self.step.id, self.item.name) == HOME and isinstance(self.editor, Line) and not self.editor.disabled:
             self.run_worker(self._judge(self.editor))
@@ -167,16 +168,21 @@ class FieldRow(Vertical):
 
     async def _look(self) -> None:
         """Say what is at the path that is being typed; what the user has typed on meanwhile is left to the next look."""
-        line = self.editor if isinstance(self.editor, Line) else next(iter(self.query(Line)), None)
+        line = self._line
         if line is None:
             return
         text = line.value
         if isinstance(line, SecretLine):
-            self._say(seen=masked(text) if text and self.item.kind != "password" else "")
+            self._say(seen=f"typed: {masked(text)}" if text and self.item.kind != "password" else "")
         elif line.paths:
             found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
             if found and line.value == text:
                 self._say(seen=found[0], fits=found[1] if line.has_focus else "")
+
+    @property
+    def _line(self) -> Line | None:
+        """The line of text, where the editor is one or has one."""
+        return self.editor if isinstance(self.editor, Line) else next(iter(self.query(Line)), None)
 
     def _say(self, **words: str) -> None:
         """Replace some of the remarks; empty ones are not shown."""

@@ -20,7 +20,8 @@ from mseg_wizard.snapshot import Snapshot, published
 from mseg_wizard.status import StepState, ahead, asks, filled, overview
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, preferences, read_journal, working
-from mseg_wizard.tui.words import masked
+from mseg_wizard.tasks.install import interpreter
+from mseg_wizard.tui.words import expired, masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.wiping import Wiping, declared, wipe
 
@@ -32,6 +33,8 @@ NOTED = "kept in the journal"
 DRAFTED = "kept in memory until a destination is chosen"
 TREE = ("prepare", "mseg_api")
 """The field that names a tree of one's own: a slip is told while its field is still in sight."""
+PYTHON = ("prepare", "python")
+"""The field that names an interpreter: the same."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,8 @@ class Session:
         try:
             if (step.id, name) == TREE and value.strip() not in ("", "fetch") and not Path(value.strip()).expanduser().exists():
                 raise Problem("There is no such folder or zip on this machine.", "Name one that is there, or write fetch.")
+            if (step.id, name) == PYTHON and value not in item.choices:
+                interpreter(value)
             if self.ctx:
                 where = self._keep(step, name, value)
                 self.refused.pop((step.id, name), None)
@@ -210,11 +215,14 @@ class Session:
             for item in step.fields:
                 if item.kind == "sources":
                     sources[step.id] = self._sources(step, item.name)
-                    if words := self._kept_links(step, item, sources[step.id]):
+                    if words := self._kept_rows(step, item, sources[step.id]):
                         kept[step.id, item.name] = words
                 elif item.secret and (words := self._kept(step, item)):
                     kept[step.id, item.name] = words
-        complete = filled(self.steps, self.journal) if self.viewer else frozenset(s.id for s in self.steps if asks(s) and not lacks[s.id])
+        if self.viewer:
+            complete = filled(self.steps, self.journal)
+        else:
+            complete = frozenset(step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step))
         return Survey(lacks, kept, sources, dict(self.refused), complete)
 
     def lacks(self, step: Step) -> tuple[str, ...]:
@@ -310,11 +318,18 @@ class Session:
             return self.ctx.sources(step.id)
         return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answers.get(step.id, {}).get(name) or ())
 
-    def _kept_links(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
-        if self.ctx is None or not any(isinstance(row, Secret) for row in rows):
-            return ""
-        paths = [NOTED] if any(not isinstance(row, Secret) for row in rows) else []
-        return "; ".join([*paths, f"links: {self.ctx.vault.where(step.id, item.name)}"])
+    def _kept_rows(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
+        if not rows or self.ctx is None:
+            return DRAFTED if rows and not self.viewer else ""
+        links = f"links: {self.ctx.vault.where(step.id, item.name)}" if any(isinstance(row, Secret) for row in rows) else ""
+        return "; ".join(part for part in (NOTED if any(isinstance(row, str) for row in rows) else "", links) if part)
+
+    def _outdated(self, step: Step) -> bool:
+        """Has a link of its form expired since it was given? What else may bring the archive is not looked at."""
+        drafts = self.drafts.get(step.id, {})
+        names = [item.name for item in step.fields if item.secret and item.required]
+        secrets = [self.ctx.secret(step.id, name) if self.ctx else drafts.get(name) for name in names]
+        return any(secret and expired(secret.reveal()) for secret in secrets)
 
     def _kept(self, step: Step, item: Field) -> str:
         if self.ctx is None:

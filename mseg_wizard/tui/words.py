@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import httpx
 
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
@@ -119,5 +121,14 @@ def masked(text: str) -> str:
         return f"●●●● {length}; this is no link that can be used"
     name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
-    until = f", valid until {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
+    until = f", {'expired on' if ends <= datetime.now(UTC) else 'valid until'} {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
     return f"●●●● {name or 'link'} at {where}, {length}{until}"
+
+
+def expired(text: str) -> bool:
+    """Is this a link that says that it is of no use any more?"""
+    try:
+        ends = expiry(httpx.URL(text)) if text.lower().startswith(("http://", "https://")) else None
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return bool(ends and ends <= datetime.now(UTC))
