@@ -113,6 +113,14 @@ def meaning(family: Family, name: str) -> str:
     return "class numbers as MSeg's code wants them"
 
 
+def chain_of(family: Family, name: str) -> list[str]:
+    """The taxonomies that `name` was made from, one after the other, and itself."""
+    before = name.removesuffix("-relabeled")
+    made = [family.raw, *family.targets]
+    chain = made[: made.index(before) + 1] if before in made else made
+    return list(dict.fromkeys([*chain, name]))
+
+
 class _Survey:
     """One dataset while its lists are gone through."""
 
@@ -139,7 +147,7 @@ class _Survey:
     def _taxonomy(self, name: str, use: str, drawn: bool) -> Taxonomy:
         # A tree of its own: the lists are let go once they were gone through.
         tree = Tree(self.ctx.tree_folder)
-        colors, names = colors_of(tree, self._chain(name)), tree.names(name)
+        colors, names = colors_of(tree, chain_of(self.family, name)), tree.names(name)
         brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
         rows = [row.label for split in splits if split.name in SPLITS for row in tree.unique_rows(name, split.name) if row.label]
@@ -168,14 +176,6 @@ class _Survey:
         photo = self.photos.setdefault(image, f"{PICTURES}/{stem}-image.jpg")
         top, beside = f"{self.ctx.dataset}/{self.root}", f"{PICTURES}/{stem}"
         return Shot(f"{top}/{image}", f"{top}/{label}", brush, photo, f"{beside}-overlay.jpg", f"{beside}-labels.png", first)
-
-    def _chain(self, name: str) -> list[str]:
-        """The taxonomies that it was made from, one after the other, and itself."""
-        family = self.family
-        before = name.removesuffix("-relabeled")
-        made = [family.raw, *family.targets]
-        chain = made[: made.index(before) + 1] if before in made else made
-        return list(dict.fromkeys([*chain, name]))
 
 
 def _spread(rows: Sequence[T], count: int) -> list[T]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mseg_wizard.files import write_atomically
-from mseg_wizard.labels.codec import read_ids
+from mseg_wizard.labels.codec import MAX_PIXELS, read_ids
 from mseg_wizard.labels.stored import FORMATS
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
@@ -78,14 +78,14 @@ class Drawn:
 def draw(folder: Path, shot: Shot) -> Drawn:
     """Write the pictures of one image into `folder`. An image or label that can't be read is told, not raised."""
     try:
-        photo = _read_photo(shot.image)
+        photo = read_photo(shot.image)
         if shot.first:
             _write_photo(folder / shot.photo, photo)
-        ids = _read(shot.label)
+        ids = read_labels(shot.label)
     except Problem as problem:
         return Drawn(fault=problem.what)
     counts = _histogram(ids)
-    small = ids[_nearest(ids.shape[0], photo.height)[:, None], _nearest(ids.shape[1], photo.width)]
+    small = scaled(ids, photo.width, photo.height)
     palette = np.frombuffer(shot.brush.palette, np.uint8).reshape(-1, 3)
     _write_photo(folder / shot.overlay, _overlay(photo, small, palette, shot.brush.names))
     plain = Image.fromarray(small)
@@ -97,7 +97,34 @@ def draw(folder: Path, shot: Shot) -> Drawn:
 
 def count(sample: Sample) -> bytes:
     """How many of its pixels have each id from 0 to 255: 256 numbers of 64 bits. Raises Problem where it can't be read."""
-    return _histogram(_read(sample.label)).tobytes()
+    return _histogram(read_labels(sample.label)).tobytes()
+
+
+def read_labels(path: str) -> NDArray[np.uint8]:
+    """The ids of a label map of 8 bits, (H, W). Raises Problem."""
+    ids = read_ids(path)
+    if ids.dtype != np.uint8:
+        raise Problem(f"{path} is no label map of 8 bits.")
+    return ids.astype(np.uint8, copy=False)
+
+
+def read_photo(path: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> Image.Image:
+    """The image as RGB, made small: to `size`, (width, height), else that of a picture. Raises Problem, also beyond `most` pixels."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > most:
+                raise ValueError(f"it claims to be {image.width:,} × {image.height:,} pixels")
+            scale = min(1.0, WIDEST / image.width, HIGHEST / image.height)
+            fit = size or (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image.draft("RGB", fit)  # a JPEG is decoded at about the size that is wanted
+            return image.convert("RGB").resize(fit, Image.Resampling.LANCZOS)
+    except Exception as error:  # Pillow raises whatever it stumbles over: a damaged file is the one reason
+        raise Problem(f"{path} can't be read: {printable(str(error), 200)}.") from None
+
+
+def scaled(ids: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Labels, (H, W), in another size: each is that of the nearest pixel, for there is nothing between two classes."""
+    return ids[_nearest(ids.shape[0], height)[:, None], _nearest(ids.shape[1], width)]
 
 
 def _histogram(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -108,28 +135,9 @@ def _histogram(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
     return counts
 
 
-def _read(path: str) -> NDArray[np.uint8]:
-    ids = read_ids(path)
-    if ids.dtype != np.uint8:
-        raise Problem(f"{path} is no label map of 8 bits.")
-    return ids.astype(np.uint8, copy=False)
-
-
 def _nearest(source: int, target: int) -> NDArray[np.intp]:
     """Which of `source` rows stand for `target` rows: those in the middle of each."""
     return np.minimum(((np.arange(target) + 0.5) * (source / target)).astype(np.intp), source - 1)
-
-
-def _read_photo(path: str) -> Image.Image:
-    """The image, made small."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            scale = min(1.0, WIDEST / image.width, HIGHEST / image.height)
-            fit = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image.draft("RGB", fit)  # a JPEG is decoded at about the size that is wanted
-            return image.convert("RGB").resize(fit, Image.Resampling.LANCZOS)
-    except Exception as error:  # Pillow raises whatever it stumbles over: a damaged file is the one reason
-        raise Problem(f"{path} can't be read: {printable(str(error), 200)}.") from None
 
 
 def _overlay(photo: Image.Image, ids: NDArray[np.uint8], palette: NDArray[np.uint8], names: tuple[str, ...]) -> Image.Image:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.labels.codec import sync
@@ -18,7 +18,16 @@ from mseg_wizard.tasks.holdings import Folders
 from mseg_wizard.tasks.landing import THREADS
 from mseg_wizard.window import told
 
-Item = TypeVar("Item")
+
+class Makes(Protocol):
+    """An item of the work."""
+
+    @property
+    def outputs(self) -> Sequence[str | None]:
+        """Paths of the files that become of it; None where there is nothing to write."""
+
+
+Item = TypeVar("Item", bound=Makes)
 Result = TypeVar("Result")
 
 SYNCED_AT_ONCE = 1024
@@ -62,6 +71,7 @@ def make(
     results: list[Result] = []
     faults: list[str] = []
     total = len(items)
+    newest: Item | None = None
     meter = Meter()
     yield Progress(doing, 0, total, "images")
     for outcomes in each(ctx.pool(), work, items):
@@ -73,8 +83,9 @@ def make(
                 faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")
             elif outcome.result is not None:
                 results.append(outcome.result)
+                newest = outcome.item
         done = len(results) + len(faults)
-        yield told(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done)))
+        yield told(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done), made=_made(ctx, newest)))
     if faults:
         raise Problem(
             f"{len(faults):,} of {total:,} images could not be made into label maps; the others are done.",
@@ -93,6 +104,12 @@ def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, No
             list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
     _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
     sync({ctx.dataset / Path(output).parent for output in outputs})
+
+
+def _made(ctx: Context, item: Makes | None) -> str:
+    """The item's last output, below mseg_dataset/; none where its name is no proper text: it can't be told then."""
+    made = next((output for output in reversed(item.outputs) if output), "") if item else ""
+    return made.removeprefix(f"{ctx.dataset}/") if made.isprintable() else ""
 
 
 def _sync(paths: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ form is complete, then waits and says what for. You can fill in any form at any 
 as soon as you leave the field.
 
 F1  ?        this help
+F3           pictures of label maps on and off
 F4           copies the path of the report
 F5  Ctrl+R   run, go on, try again
 F6  Ctrl+S   stop; starting again goes on where it stopped

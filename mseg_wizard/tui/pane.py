@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
@@ -21,6 +22,7 @@ from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.form import FieldRow, reflowed
+from mseg_wizard.tui.picture import Picture
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.words import STATES, STYLES, call_line, call_state
 
@@ -101,6 +103,7 @@ class StepPane(VerticalScroll, can_focus=False):
         self._problem = Static(classes="problem")
         self._ending = Static(classes="problem")
         self._tasks = Tasks(step, session)
+        self.picture = Picture(step, session)
         self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
         self._shown: object = None
         self._tasks_first = False
@@ -123,6 +126,7 @@ class StepPane(VerticalScroll, can_focus=False):
             yield from self.rows.values()
         if step.calls:
             yield self._tasks
+        yield self.picture
 
     def show(self, state: StepState, snapshot: Snapshot) -> None:
         """Bring title, problem and tasks up to date."""
@@ -131,6 +135,7 @@ class StepPane(VerticalScroll, can_focus=False):
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
         self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
+        self._picture_of(snapshot)
         says = self._standing(state, snapshot)
         if self._shown == (says, problem, crash):
             return
@@ -165,6 +170,15 @@ class StepPane(VerticalScroll, can_focus=False):
         if self.is_mounted and self.step.calls and self._tasks_first != first:
             self._tasks_first = first
             self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
+            self.move_child(self.picture, after=self._tasks)
+
+    def _picture_of(self, snapshot: Snapshot) -> None:
+        """Nothing moves below the hands of someone who is in the form, nor below the eyes of someone who scrolled."""
+        # As if the scroll bar were there: the picture itself may bring it, and must not change its size for that.
+        width = self.outer_size.width - self.gutter.width - self.styles.scrollbar_size_vertical
+        height = self.outer_size.height - self._tasks.virtual_region.bottom - self.picture.styles.margin.height
+        left = Size(max(0, width), max(0, height))
+        self.picture.follow(snapshot, left, still=not self.is_mounted or self.has_focus_within or self.scroll_y > 0)
 
     def survey(self, survey: Survey) -> None:
         for row in self.rows.values():

@@ -20,6 +20,12 @@ class Terminal(LinuxDriver):
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
         self._file = cast("Any", Deaf(cast("IO[str]", stream)))
 
+    @property
+    def behind(self) -> bool:
+        """Has the terminal not yet taken all that was written? What can wait should wait then: the line is slow."""
+        writer = self._writer_thread
+        return cast("Deaf", self._file).writing or bool(writer and writer._queue.qsize())
+
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self._title("\x1b[22;0t")  # the terminal keeps its title for the end
@@ -53,18 +59,25 @@ class Deaf:
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
+        self.writing = False
 
     def write(self, text: str) -> int:
+        self.writing = True
         try:
             return self._file.write(text)
         except (OSError, ValueError):
             return len(text)
+        finally:
+            self.writing = False
 
     def flush(self) -> None:
+        self.writing = True
         try:
             self._file.flush()
         except (OSError, ValueError):
             return
+        finally:
+            self.writing = False
 
     def fileno(self) -> int:
         return self._file.fileno()
