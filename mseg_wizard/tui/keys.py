@@ -22,6 +22,7 @@ from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
 from mseg_wizard.tui.editors import SecretLine
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import Links, StepPane, shown
+from mseg_wizard.tui.picture import toggle
 from mseg_wizard.tui.session import Session
 
 TICK = 0.2
@@ -38,6 +39,7 @@ class Main(Forms):
         Binding("f6,ctrl+s", "stop", "stop", key_display="F6"),
         Binding("f7,ctrl+l", "log", "log", key_display="F7"),
         Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
+        Binding("f3", "pictures", show=False),
         Binding("f4", "report", show=False),
         Binding("escape", "focus_steps", show=False),
         Binding("pageup", "scroll_pane(-1)", show=False),
@@ -293,6 +295,13 @@ class Main(Forms):
             pane = self.query_one(LogPane)
             pane.follow(self.session.log)
             pane.query_one("RichLog").focus()
+
+    async def action_pictures(self) -> None:
+        """Show no pictures any more, or show them again."""
+        wanted = await asyncio.to_thread(toggle)
+        for pane in self.panes.values():
+            pane.picture.wanted = wanted
+        self.say("Label maps are shown as they are made, where there is room." if wanted else "No pictures any more. F3 shows them again.")
 
     async def action_help(self) -> None:
         if await self._toggle("pane-help"):
