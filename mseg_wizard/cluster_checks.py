@@ -145,7 +145,7 @@ def _distributed() -> Any:
             distributed = importlib.import_module("distributed")
     except ImportError:
         what = "--scheduler needs Dask, which is not installed here."
-        raise Problem(what, "pip install 'mseg-wizard[cluster]', here and on the nodes.") from None
+        raise Problem(what, "Install it, here and on the nodes: pip install 'mseg-wizard[cluster]'") from None
     warnings.filterwarnings("ignore", module="distributed")
     for name in ("distributed", "bokeh", "tornado"):
         logger = logging.getLogger(name)

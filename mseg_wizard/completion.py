@@ -57,7 +57,7 @@ def _words(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, .
         if not isinstance(action, argparse._SubParsersAction):
             takes, metavar = action.nargs != 0, str(action.metavar or "")
             value = values.get(metavar, ()) if takes else ()
-            words += [Word(name, action.help or "", takes, value, metavar) for name in action.option_strings or [""]]
+            words += [Word(name, (action.help or "").partition(";")[0], takes, value, metavar) for name in action.option_strings or [""]]
     return tuple(words)
 
 

@@ -115,7 +115,7 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
             if key not in fields:
                 raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
             if fields[key].secret and mode & 0o077:
-                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"chmod 600 {path}")
+                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"Make it yours alone: chmod 600 {path}")
             try:
                 check_answer(by_id[name], fields[key], value)
             except NotNow:

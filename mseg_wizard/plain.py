@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
@@ -125,7 +125,7 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
     while True:
         try:
             if form:
-                _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, explain=True)
+                _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, ahead=True)
                 form = ""
             end, stopped_by = work(ctx, steps)
             if stopped_by:
@@ -161,7 +161,9 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
             return Exit.INTERRUPTED if left else Exit.WAITING
 
 
-def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool) -> None:
+def _ask_for(
+    ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool = True, ahead: bool = False
+) -> None:
     _say(f"\nStep {step.number}: {step.title}")
     if explain:
         _say(f"{wrapped(step.why)}\n")
@@ -177,7 +179,10 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
             if present:
                 _say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
             text = _question(item, ask, anew=not present)
-            if not text and (not item.required or ctx.given(step.id, name)):
+            if item.kind == "sources" and len(step.archives) > 1 and text not in ("", "-"):
+                text = "\n".join([text, *_more(ask)])
+            # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
+            if not text and (ahead or not item.required or item.only_for or ctx.given(step.id, name)):
                 break
             if text == "-" and _may_go(ctx, step, item):
                 _take_back(ctx, step, item)
@@ -191,6 +196,13 @@ def _ask_for(ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str]
                 _say(f"  {where.get(name, '')}")
             if ctx.given(step.id, name) or not item.required or item.kind == "acknowledge":  # a no is an answer
                 break
+
+
+def _more(ask: Callable[[str], str]) -> Iterator[str]:
+    """The further rows of an answer that may have several."""
+    with suppress(EOFError):
+        while row := ask("One more, or Enter: ").strip():
+            yield row
 
 
 def _present(ctx: Context, step: Step, item: Field) -> str:
@@ -222,7 +234,10 @@ def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
     choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
     yes_or_no = "" if item.kind != "acknowledge" else " [y/N]" if anew else " [y/n]"
     prompt = f"{item.label}{choices}{yes_or_no}: "
-    return (getpass.getpass(prompt) if item.secret and ask is input else ask(prompt)).strip()
+    # From a pipe, getpass would go to the terminal behind it, or warn that it can't hide what nobody sees.
+    hidden = item.secret and ask is input and sys.stdin is not None and sys.stdin.isatty()
+    text = getpass.getpass(prompt) if hidden else ask(prompt)
+    return text.strip("\r\n") if item.kind == "password" else text.strip()
 
 
 @contextmanager

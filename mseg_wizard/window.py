@@ -158,7 +158,8 @@ class Window(Generic[Item, Result]):
         """Start the workers again; what was under way runs singly then. No item is to blame for what it never saw."""
         self._failed_starts += 1
         if self._failed_starts > STARTS:
-            raise Problem("The worker processes can't be started.", "Look into workers.log and at this machine's limits, then start again.")
+            do = "Look into .mseg-wizard/workers.log and at this machine's limits, then start again."
+            raise Problem("The worker processes can't be started.", do)
         for lost in (*self.running.values(), batch):
             self.suspects.extend(lost)
         self.running.clear()

@@ -93,6 +93,14 @@ def test_where_it_failed_another_form_can_be_asked_for(wizard: Wizard, tmp_path:
     assert "is no link" in err
 
 
+def test_several_archives_are_given_one_a_line(golden: Path, wizard: Wizard, tmp_path: Path) -> None:
+    files = [str(golden / "mirror" / name) for name in ("wd_both_01.zip", "wd_val_01.zip")]
+    process = wizard.start("--plain", "--dest", tmp_path / "d", "--form", "wilddash", talk=True)
+    out, err = process.communicate("\n".join(["me@example.org", "", *files, "", ""]))
+    assert json.loads((tmp_path / "d" / OWN / "journal.json").read_text())["answers"]["wilddash"] == {"archives": files}, out + err
+    assert "GetPassWarning" not in err
+
+
 def test_the_form_is_for_questions_only(wizard: Wizard) -> None:
     done = wizard.run("--form", "kitti")
     assert done.returncode == 2

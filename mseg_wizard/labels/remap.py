@@ -114,7 +114,7 @@ def _colors(recipe: Recipe, item: Item) -> tuple[Ids, int]:
 
 def _panoptic(recipe: Recipe, item: Item) -> tuple[Ids, int]:
     if item.segments is None:
-        raise Problem(f"{item.source} is not in the panoptic annotations.", "Extract panoptic_annotations_trainval2017.zip again.")
+        raise Problem(f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again.")
     return read_panoptic(item.source, item.segments), 0
 
 

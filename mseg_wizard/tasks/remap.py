@@ -131,7 +131,7 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
     for outcomes in each(ctx.pool(), read_annotations, folders):
         for outcome in outcomes:
             if outcome.fault:
-                raise Problem(outcome.fault, "Extract panoptic_annotations_trainval2017.zip again.")
+                raise Problem(outcome.fault, "Unpack panoptic_annotations_trainval2017.zip again.")
             segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
         yield told(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
     return segments

@@ -92,7 +92,7 @@ def spread(pool: Pool, landing: Landing, archive: Path, name: str, into: Path, r
             count = written = 0
             for outcome in outcomes:
                 if outcome.fault:
-                    raise Problem(f"{name} can't be unpacked: {outcome.fault}.", "Look into workers.log, then start again.")
+                    raise Problem(f"{name} can't be unpacked: {outcome.fault}.", "Look into .mseg-wizard/workers.log, then start again.")
                 if isinstance(outcome.result, Failure):
                     raise outcome.result.problem()
                 if isinstance(outcome.result, OSError):

@@ -314,7 +314,7 @@ def _client(ca_file: Path | None) -> httpx.Client:
     except (OSError, ssl.SSLError) as error:
         raise Problem(
             f"The file of certificate authorities can't be read: {error.strerror or 'it holds no certificate'}.",
-            "Name a PEM file (SSL_CERT_FILE, SSL_CERT_DIR or the CA option), or unset it.",
+            "Have SSL_CERT_FILE name a PEM file, or SSL_CERT_DIR a folder of certificates, or unset them.",
         ) from None
     try:
         return httpx.Client(
