@@ -136,7 +136,7 @@ async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_ke
         await pilot.press("tab")
         await until(pilot, lambda: not said(app, "is a file. Name"))
         await pilot.press("enter")
-        await says(pilot, "F5 starts")
+        await says(pilot, "F5 starts", "in use; answers are kept in its .mseg-wizard/")
         await pilot.press("tab", "ctrl+u", "3", "tab")
         await says(pilot, "kept in the journal")
         await pilot.press("down", "down", "tab", "tab")

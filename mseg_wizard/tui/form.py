@@ -48,6 +48,7 @@ class FieldRow(Vertical):
         self.item = item
         self.editor = editor_for(step, item, session)
         self.editor.disabled = session.viewer
+        self._home = (step.id, item.name) == HOME
         self._remark = Static(classes="remark")
         self._remark.display = False
         self._words: dict[str, str] = {}
@@ -59,7 +60,7 @@ class FieldRow(Vertical):
         if not isinstance(self.editor, Check):
             yield Static(Content(self.item.label + _needed(self.step, self.item)), classes="label")
         yield self.editor
-        if (self.step.id, self.item.name) == HOME:
+        if self._home:
             yield Button(Content("[ Use this folder ]"), compact=True, id="use")
         yield self._remark
         if self.item.help:
@@ -88,7 +89,7 @@ class FieldRow(Vertical):
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
         else:
-            self._say(busy="", wrong="", kept=where)
+            self._say(busy="", wrong="", fits="", kept="in use; answers are kept in its .mseg-wizard/" if self._home else where)
 
     def refused(self, problem: Problem) -> None:
         self._say(busy="", wrong=printable(redact(str(problem)), 1000))
@@ -101,7 +102,7 @@ class FieldRow(Vertical):
 
     def follow(self, session: Session) -> None:
         """Show the answer that the journal has by now; what was typed stays."""
-        if not isinstance(self.editor, SecretLine | Sources) and (self.step.id, self.item.name) != HOME and self.new() is None:
+        if not isinstance(self.editor, SecretLine | Sources) and not self._home and self.new() is None:
             self.editor.set(session.answer(self.step, self.item))
 
     def refused_rows(self, wrong: list[tuple[str | Secret, Problem]]) -> None:
@@ -142,7 +143,7 @@ class FieldRow(Vertical):
         self._say(fits="")
         if isinstance(self.editor, Choice) and self.editor.unsaid and not self.has_focus_within:
             self._say(wrong="“something else” says nothing yet: write it in the line below it, or choose another row.")
-        elif (self.step.id, self.item.name) == HOME and isinstance(self.editor, Line) and not self.editor.disabled:
+        elif self._home and isinstance(self.editor, Line) and not self.editor.disabled:
             self.run_worker(self._judge(self.editor))
 
     async def _judge(self, line: Line) -> None:
@@ -162,6 +163,8 @@ class FieldRow(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
+        if self._home and self.new() is not None:
+            self._say(kept="")
         if self._pause:
             self._pause.stop()
         self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
