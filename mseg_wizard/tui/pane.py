@@ -176,7 +176,7 @@ class StepPane(VerticalScroll, can_focus=False):
         """Nothing moves below the hands of someone who is in the form, nor below the eyes of someone who scrolled."""
         # As if the scroll bar were there: the picture itself may bring it, and must not change its size for that.
         width = self.outer_size.width - self.gutter.width - self.styles.scrollbar_size_vertical
-        height = self.outer_size.height - self._tasks.virtual_region.bottom - self.picture.styles.margin.height
+        height = self.outer_size.height - self._tasks.virtual_region.bottom
         left = Size(max(0, width), max(0, height))
         self.picture.follow(snapshot, left, still=not self.is_mounted or self.has_focus_within or self.scroll_y > 0)
 

@@ -52,6 +52,8 @@ class Room:
     rows: int
     legend: int
     """Lines of it."""
+    above: int
+    """Empty lines; none where every line is needed."""
 
     @property
     def width(self) -> int:
@@ -60,7 +62,7 @@ class Room:
     @property
     def height(self) -> int:
         """In all: a line says what it is."""
-        return 1 + self.rows + self.legend
+        return self.above + 1 + self.rows + self.legend
 
     def fits(self, left: Size) -> bool:
         return self.height <= left.height and self.width <= left.width
@@ -158,15 +160,16 @@ def room_in(left: Size) -> Room | None:
     """What a picture takes of the cells that are left; None where they are too few."""
     columns = min(WIDEST, (left.width - GAP) // 2)
     fitting = min(HIGHEST, round(columns * USUAL / 2))
-    legend = max(1, min(LEGEND, left.height - 1 - fitting))
-    rows = min(fitting, left.height - 1 - legend)
-    return Room(columns, rows, legend) if rows >= LOWEST else None
+    legend = max(1, min(LEGEND, left.height - 2 - fitting))
+    rows = left.height - 1 - legend
+    above = int(rows > LOWEST)
+    return Room(columns, min(fitting, rows - above), legend, above) if min(fitting, rows) >= LOWEST else None
 
 
 def drawn(found: Preview, room: Room) -> list[Strip]:
     """The picture line by line: what it is, image and labels, the legend."""
     said = fit(f"{printable(found.image, 200)} · {printable(found.taxonomy, 100)}", room.width)
-    lines = [[Segment(said, Style(dim=True))]]
+    lines = [*([Segment("")] for _ in range(room.above)), [Segment(said, Style(dim=True))]]
     for upper in range(0, len(found.photo), 2):
         image, labels = (_cells(half[upper], half[upper + 1]) for half in (found.photo, found.labels))
         lines.append([*image, Segment(" " * GAP), *labels])
