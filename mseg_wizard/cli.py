@@ -21,8 +21,9 @@ from mseg_wizard.links import is_link
 from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.notify import command_of
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
-from mseg_wizard.plain import Exit, complain, exit_code, guided, standing, unattended
+from mseg_wizard.plain import Exit, complain, exit_code, standing, unattended
 from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.questions import guided
 from mseg_wizard.remarks import listed
 from mseg_wizard.snapshot import published
 from mseg_wizard.status import MARKS, ahead, filled, overview

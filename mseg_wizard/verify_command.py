@@ -9,8 +9,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.plain import Exit, complain, guided, shown, unattended
+from mseg_wizard.plain import Exit, complain, shown, unattended
 from mseg_wizard.progress import Problem
+from mseg_wizard.questions import guided
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.mending import ASIDE, needs, set_aside
 from mseg_wizard.tasks.verdict import FILE, Faulty, Verdict, by_step, read_verdict

@@ -27,7 +27,7 @@ LAYERS = (
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
     ("engine", "status", "remarks", "opening", "notify"),
-    ("plain", "tui", "doctor", "practice", "arguments", "steps_command", "wipe_command", "verify_command", "report_command"),
+    ("plain", "questions", "tui", "doctor", "practice", "arguments", "steps_command", "wipe_command", "verify_command", "report_command"),
     ("cli", "__main__"),
 )
 """Each may import itself, its neighbours and what stands above it here, never what stands below."""

@@ -12,10 +12,11 @@ import pytest
 
 from mseg_wizard import engine, wiping
 from mseg_wizard.context import Consent, Context, Options
-from mseg_wizard.plain import Exit, guided
+from mseg_wizard.plain import Exit
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.questions import guided
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
 from mseg_wizard.tasks.wipe import wipe, wipe_missing
