@@ -11,9 +11,10 @@ import pytest
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
+from mseg_wizard.tui.attend import REST
 from mseg_wizard.tui.chrome import Steps
 from mseg_wizard.tui.dialogs import Ask, Tell
-from mseg_wizard.tui.editors import Line, SecretLine
+from mseg_wizard.tui.editors import Check, Line, SecretLine
 from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.keys import Main
 from mseg_wizard.tui.session import Session
@@ -71,9 +72,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await type_in(pilot, "geheim")
         await pilot.press("enter")
         await says(pilot, "[x]  3", "[x]  4", "[?]  5")
-        await until(pilot, lambda: app.main.chosen == "finish" and app.focused is not None)
+        await until(pilot, lambda: app.main.chosen == "finish" and isinstance(app.focused, Check))
         await pilot.press("space")
-        await says(pilot, "5 of 5 steps", f"Every step is complete: {desk.destination / 'mseg_dataset'}")
+        await says(pilot, "5 of 5 steps", "Every step is complete.", f"The data: {desk.destination / 'mseg_dataset'}")
         await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
         await pilot.press("escape", "f4")
         await says(pilot, "There is no report yet")
@@ -96,7 +97,10 @@ async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -
         assert isinstance(app.focused, Line)
         assert app.focused.value == "half a password"
         await pilot.press("ctrl+u")
-        await until(pilot, lambda: app.main.chosen == "city")
+        await pilot.pause(2 * REST)
+        assert app.main.chosen == "idd", "what was to be pasted there would have landed in another field"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.main.chosen == "city" and isinstance(app.focused, SecretLine))
 
 
 async def test_a_form_can_be_filled_while_it_works_and_the_work_is_shown_meanwhile(desk: Desk) -> None:
@@ -135,7 +139,7 @@ async def test_it_asks_again_for_a_link_that_was_refused_and_goes_on_with_a_fres
 
 
 async def test_what_arrives_from_outside_is_noticed_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mseg_wizard.tui.keys.LOOK", 0.2)
+    monkeypatch.setattr("mseg_wizard.tui.attend.LOOK", 0.2)
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.text import Text
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.theme import Theme
@@ -26,6 +25,7 @@ from mseg_wizard.opening import resume_command
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui.dialogs import Ask
+from mseg_wizard.tui.inorder import InOrder
 from mseg_wizard.tui.keys import Main
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
@@ -70,7 +70,7 @@ def guide(
     return app.code
 
 
-class Wizard(App[None]):
+class Wizard(InOrder):
     """The application: one screen, and the ways to leave it."""
 
     TITLE = "mseg-wizard"

@@ -1,36 +1,26 @@
-"""What the keys and buttons do, and what follows when the work ends: run, stop, wipe, ask, go on by itself."""
+"""What the keys and buttons do: run, stop, wipe, show log and help, go from list to form and back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, ContentSwitcher, OptionList
 
-from mseg_wizard.context import Consent
-from mseg_wizard.notify import Notifier, command_of
-from mseg_wizard.progress import Waiting, printable
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.progress import printable
 from mseg_wizard.tasks.report import place_of
-from mseg_wizard.tui.answers import Forms
+from mseg_wizard.tui.attend import Attending
 from mseg_wizard.tui.chrome import HelpPane, Steps
-from mseg_wizard.tui.closing import closing
-from mseg_wizard.tui.dialogs import SHOWN_ITEMS, Ask, Tell
+from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.editors import SecretLine
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import Links, StepPane, shown
 from mseg_wizard.tui.picture import toggle
-from mseg_wizard.tui.session import Session
-
-TICK = 0.2
-LOOK = 10.0
-"""Seconds between two looks whether what it waits for has arrived: an upload, say."""
 
 
-class Main(Forms):
+class Main(Attending):
     """The screen with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,27 +36,10 @@ class Main(Forms):
         Binding("pagedown", "scroll_pane(1)", show=False),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._started = self._watching = False
-        self._at = ""
-        """Id of the step that was running at the last look."""
-        self._saves_before: dict[str, int] = {}
-        self._notifier: Notifier | None = None
-        self._waits: Waiting | None = None
-        self._was_open = False
-        """What it waits for was seen lacking; so once it is not, something arrived."""
-        self._later: Callable[[], Coroutine[Any, Any, None]] | None = None
-        """What wants the keyboard as soon as nobody is typing."""
-
     async def on_mount(self) -> None:
         self.query_one("#wipe", Button).disabled = self.session.viewer
         await self.show_step(self.session.steps[0].id)
         self.query_one(Steps).focus()
-        self.set_interval(TICK, self._tick)
-        self.set_interval(1.0, self._watch)
-        self._watch()
-        self.set_interval(LOOK, self._look_for_arrivals)
         if self.session.viewer or self.session.known():
             self.run_worker(self.open(), exit_on_error=True)
         else:
@@ -80,9 +53,8 @@ class Main(Forms):
             return True if running and not self.stopping else None
         return None if action == "wipe" and viewer else True
 
-    # --- run, stop ---
-
     def action_run(self) -> None:
+        self.yielded = self.focused
         self.run_worker(self.run_steps())
 
     async def run_steps(self) -> None:
@@ -94,24 +66,10 @@ class Main(Forms):
         pane = self.panes.get(at)
         wrong = next((row for row in pane.rows.values() if row is not self.home_row and row.new() is not None), None) if pane else None
         if wrong is None:
-            self._start()
+            self.start()
             return
         await self.show_step(at)
-        wrong.target().focus()
-
-    def _start(self) -> None:
-        runner = self.session.runner
-        if runner is None or self.session.working:
-            return
-        self.say("")
-        self._waits, self._was_open, self._later = None, False, None
-        self._saves_before = dict(self._saves)
-        self._started, self.stopping, self._at = True, False, ""
-        if self._notifier is None and self.session.ctx:
-            self._notifier = Notifier(command_of(self.session.ctx.options.notify), self.session.ctx.destination)
-        runner.start()
-        self.refresh_bindings()
-        self.draw()
+        self.put_into(wrong)
 
     def action_stop(self) -> None:
         if self.session.runner and self.session.working:
@@ -120,62 +78,6 @@ class Main(Forms):
             self.refresh_bindings()
             self.draw()
 
-    # --- what follows by itself ---
-
-    async def _tick(self) -> None:
-        snapshot = self.session.snapshot
-        if self._notifier and self._started and self._notifier.follow(snapshot):
-            self.app.bell()
-            if snapshot.awaits and isinstance(self.focused, Steps):
-                awaits = snapshot.awaits
-                self._later = lambda: self._into_row_for(awaits)
-        if self._started and not snapshot.running:
-            self._started = self.stopping = False
-            self._ended(snapshot)
-        if self._later and not self.typing and self.app.screen is self:
-            later, self._later = self._later, None
-            await later()
-        await self._follow(snapshot)
-        self.draw()
-
-    async def _into_row_for(self, call: str) -> None:
-        """Put the keyboard where the file that it waits for can be given."""
-        pane = await self.show_step(self.step_of(call))
-        if row := next((row for row in pane.rows.values() if row.item.kind == "sources"), None):
-            row.target().focus()
-
-    async def _follow(self, snapshot: Snapshot) -> None:
-        """Stay with the running step, for who watches it in the list; who looks at something else is left there."""
-        at = self.step_of(snapshot.call) if snapshot.running else self._at
-        watching = self._at in ("", self.chosen) and isinstance(self.focused, Steps) and self.app.screen is self
-        if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
-            await self.show_step(at)
-        self._at = at
-
-    def _ended(self, snapshot: Snapshot) -> None:
-        self.refresh_bindings()
-        self.look()
-        problem = snapshot.problem
-        if isinstance(problem, Consent):
-            self._later = lambda: self._ask_consent(problem)
-        elif isinstance(problem, Waiting):
-            self._waits = problem
-            self._later = lambda: self._go_to(problem)
-        elif problem:
-            self._later = lambda: self._tell_failure(shown(problem.what), shown(problem.do), problem.items)
-        elif snapshot.complete:
-            self._later = self._show_end
-        elif snapshot.crash:
-            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
-            where = f"The details are in {shown(str(self.session.log))}"
-            self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
-
-    async def _show_end(self) -> None:
-        pane = await self.show_step(self.session.steps[-1].id)
-        self.query_one(Steps).focus()
-        if ctx := self.session.ctx:
-            pane.close_with(await asyncio.to_thread(closing, ctx))
-
     def action_report(self) -> None:
         """Copy the report's path, once there is one."""
         if (ctx := self.session.ctx) and (report := place_of(ctx)).is_file():
@@ -183,75 +85,6 @@ class Main(Forms):
             self.say(f"Copied, if your terminal allows that: {shown(str(report))}")
         else:
             self.say("There is no report yet: step 13 writes it.")
-
-    async def _go_to(self, problem: Waiting) -> None:
-        """Put the keyboard into the first field that is lacking."""
-        if not problem.step:
-            await self._tell(shown(problem.what), shown(problem.do), problem.items)
-            return
-        pane = await self.show_step(problem.step)
-        row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
-        if row:
-            row.target().focus()
-
-    async def _ask_consent(self, problem: Consent) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes and self.session.ctx:
-                self.session.ctx.consents.add(problem.key)
-            if yes or (problem.offer and yes is False):
-                self._start()
-
-        text = "\n".join((shown(problem.do), *(shown(item) for item in problem.items[:SHOWN_ITEMS])))
-        await self.app.push_screen(Ask(shown(problem.what), text, "Yes, allow it", "No"), answered)
-
-    async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
-        if at := self.step_of(self.session.snapshot.call):
-            await self.show_step(at)
-
-        def led(to: str | None) -> None:
-            if to == "run":
-                self.action_run()
-            elif to == "log":
-                self.run_worker(self.action_log())
-
-        await self.app.push_screen(Tell(title, text, (shown(item) for item in items), again=True), led)
-
-    async def _tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
-        await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
-
-    def looked(self) -> None:
-        """Start again where the work waited for exactly what is there by now."""
-        waits = self._waits
-        if waits is None or not waits.step or self.session.working or self.session.viewer:
-            return
-        if self.found.lacks.get(waits.step):
-            self._was_open = True
-        elif self._was_open or self._saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
-            self._start()
-
-    async def _look_for_arrivals(self) -> None:
-        if self._waits and not self.session.working:
-            self.look()
-
-    def _watch(self) -> None:
-        """Not awaited here: a network disk that hangs would hold up the keys."""
-        if not self._watching:
-            self._watching = True
-            self.run_worker(self._read_disk())
-
-    async def _read_disk(self) -> None:
-        try:
-            if self.session.viewer:
-                released = self.session.released
-                await asyncio.to_thread(self.session.watch)
-                if self.session.released != released:
-                    self.refresh_bindings()
-            self.free = await asyncio.to_thread(self.session.free)
-            await asyncio.to_thread(self.room.look, self.session.ctx)
-        finally:
-            self._watching = False
-
-    # --- the other keys ---
 
     def on_key(self) -> None:
         self.remark = ""
@@ -288,7 +121,7 @@ class Main(Forms):
         lines += [f"not the wizard's to remove: {shown(text)}" for text in done.beyond]
         lines += [f"left by MSeg's scripts or a shell: {shown(str(left.path))} ({left.why})" for left in done.leftovers]
         self.look()
-        await self._tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
+        await self.tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
 
     async def action_log(self) -> None:
         if await self._toggle("pane-log"):

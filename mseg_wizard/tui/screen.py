@@ -18,7 +18,6 @@ from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
 from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
-from mseg_wizard.tui.editors import Line
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import StepPane, shown
 from mseg_wizard.tui.room import Room
@@ -74,11 +73,6 @@ class View(Screen[None]):
         """Id of the step that is shown or, behind log and help, was."""
         at = self.query_one(Steps).highlighted
         return self.session.steps[at or 0].id
-
-    @property
-    def typing(self) -> bool:
-        """Is there a half-typed answer? Then nothing may take the keyboard away: the rest of a password would land elsewhere."""
-        return isinstance(self.focused, Line) and self.focused.new() is not None
 
     def step_of(self, call: str) -> str:
         """Id of the step that a call belongs to."""
