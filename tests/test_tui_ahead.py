@@ -98,8 +98,8 @@ async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_st
 
 
 async def test_the_last_page_is_there_again_whenever_a_finished_destination_is_opened(desk: Desk) -> None:
-    answers = {"city": {"username": "mara", "password": "s3cret!"}, "idd": {"url": "https://example.org/a.zip"}, "finish": {"confirm": True}}
-    ready = desk.ready(**answers)
+    city, idd = {"username": "mara", "password": "s3cret!"}, {"url": "https://example.org/a.zip"}
+    ready = desk.ready(city=city, idd=idd, finish={"confirm": True})
     app = desk.wizard(ready)
     async with app.run_test(size=(100, 40)) as pilot:
         await says(pilot, "F5 starts")

@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 
 from mseg_wizard import pool
 from mseg_wizard.context import Context
-from mseg_wizard.opening import resume_command
+from mseg_wizard.opening import to_go_on
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui.dialogs import Ask
@@ -66,7 +66,7 @@ def guide(
         session.close()
     if dataset and app.code not in (HANGUP, CRASHED):
         with suppress(OSError):
-            print(f"Complete: {dataset}" if complete else f"What is done stays. To go on: {resume_command(session.destination)}")
+            print(f"Complete: {dataset}" if complete else to_go_on(session.destination))
     return app.code
 
 
@@ -137,7 +137,7 @@ class Wizard(InOrder):
 
     async def _quit(self) -> None:
         if self.session.working:
-            text = f"The work stops cleanly, and what is done stays. To go on later:\n\n  {resume_command(self.session.destination)}"
+            text = f"The work stops cleanly. {to_go_on(self.session.destination, chr(10) * 2 + '  ')}"
             ask = Ask("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)
             return
