@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.console import Console
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from mseg_wizard import pool
@@ -24,6 +21,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.opening import to_go_on
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
+from mseg_wizard.tui import themes
 from mseg_wizard.tui.dialogs import Ask
 from mseg_wizard.tui.inorder import InOrder
 from mseg_wizard.tui.keys import Main
@@ -35,12 +33,6 @@ log = logging.getLogger("mseg_wizard.tui")
 
 DONE, CRASHED, HANGUP, STOPPED, TERMINATED = 0, 1, 129, 130, 143
 SIGNALS = {signal.SIGTERM: TERMINATED, signal.SIGHUP: HANGUP, signal.SIGINT: STOPPED}
-
-THEME = Theme(
-    name="mseg", primary="#5b8def", secondary="#6fb3b8", accent="#7fb4ff", success="#7bc47f", warning="#e5b567", error="#ef6b73",
-    foreground="#d8dee9", background="#11151c", surface="#171c25", panel="#1e2530", dark=True,
-    variables={"footer-key-foreground": "#7fb4ff"},
-)
 
 
 def guide(
@@ -79,10 +71,11 @@ class Wizard(InOrder):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f10,ctrl+q", "quit", "quit", key_display="F10", priority=True)]
 
     def __init__(self, session: Session, *, driver_class: type[Terminal] | None = None) -> None:
-        plain = "NO_COLOR" in os.environ or Console(force_terminal=True).color_system in (None, "standard")
+        plain = themes.few_colors()
         super().__init__(driver_class=driver_class, ansi_color=True if plain else None)
-        self.register_theme(THEME)
-        self.theme = "ansi-dark" if plain else THEME.name
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = themes.OWN if plain else themes.chosen()
         self.session = session
         self.main = Main(session)
         self.code = DONE

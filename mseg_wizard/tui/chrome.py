@@ -34,6 +34,7 @@ F5  Ctrl+R   run, go on, try again
 F6  Ctrl+S   stop; starting again goes on where it stopped
 F7  Ctrl+L   the log
 F8  Ctrl+T   wipe every stored credential and link
+F9           light or dark colours
 F10 Ctrl+Q   quit
 
 Up, Down     choose a step in the list

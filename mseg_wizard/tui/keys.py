@@ -10,7 +10,9 @@ from textual.containers import VerticalScroll
 from textual.widgets import Button, ContentSwitcher, OptionList
 
 from mseg_wizard.progress import printable
+from mseg_wizard.store import prefer
 from mseg_wizard.tasks.report import place_of
+from mseg_wizard.tui import themes
 from mseg_wizard.tui.attend import Attending
 from mseg_wizard.tui.chrome import HelpPane, Steps
 from mseg_wizard.tui.dialogs import Ask
@@ -30,6 +32,7 @@ class Main(Attending):
         Binding("f7,ctrl+l", "log", "log", key_display="F7"),
         Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
         Binding("f3", "pictures", show=False),
+        Binding("f9", "theme", show=False),
         Binding("f4", "report", show=False),
         Binding("escape", "focus_steps", show=False),
         Binding("pageup", "scroll_pane(-1)", show=False),
@@ -135,6 +138,14 @@ class Main(Attending):
         for pane in self.panes.values():
             pane.picture.wanted = wanted
         self.say("Label maps are shown as they are made, where there is room." if wanted else "No pictures any more. F3 shows them again.")
+
+    async def action_theme(self) -> None:
+        """Light instead of dark, or back; remembered."""
+        if self.app.theme == themes.OWN:
+            self.say("These are your terminal's own colours: change them there.")
+            return
+        self.app.theme = themes.other(self.app.theme)
+        await asyncio.to_thread(prefer, themes.PREFERENCE, self.app.theme)
 
     async def action_help(self) -> None:
         if await self._toggle("pane-help"):

@@ -1,0 +1,46 @@
+"""The screen's colours, dark and light, and which of them a user wants. Where a terminal has few colours, its own are used instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from rich.console import Console
+from textual.theme import Theme
+
+from mseg_wizard.store import preferences
+
+DARK = Theme(
+    name="mseg", primary="#5b8def", secondary="#6fb3b8", accent="#7fb4ff", success="#7bc47f", warning="#e5b567", error="#ef6b73",
+    foreground="#d8dee9", background="#11151c", surface="#171c25", panel="#1e2530", dark=True,
+    variables={"footer-key-foreground": "#7fb4ff"},
+)
+LIGHT = Theme(
+    name="mseg-light", primary="#2c5bbd", secondary="#17686d", accent="#1a56b0", success="#1f6b25", warning="#7a4d00", error="#a51d28",
+    foreground="#1d2530", background="#fbfbf8", surface="#f1f3f5", panel="#e4e8ed", dark=False,
+    variables={"footer-key-foreground": "#1a56b0"},
+)
+THEMES = (DARK, LIGHT)
+OWN = "ansi-dark"
+"""Textual's theme of the terminal's own colours."""
+PREFERENCE = "theme"
+PAPER = ("7", "15")
+"""Backgrounds that COLORFGBG, which some terminals set, tells of light ones."""
+
+
+def few_colors() -> bool:
+    """Does the terminal have 16 colours or fewer, or the user want none?"""
+    return "NO_COLOR" in os.environ or Console(force_terminal=True).color_system in (None, "standard")
+
+
+def chosen(environment: Mapping[str, str] = os.environ) -> str:
+    """Name of the theme: the user's own choice, else what the terminal says of its background, else dark."""
+    wanted = preferences().get(PREFERENCE, "")
+    if wanted in (theme.name for theme in THEMES):
+        return wanted
+    return (LIGHT if environment.get("COLORFGBG", "").rpartition(";")[2] in PAPER else DARK).name
+
+
+def other(name: str) -> str:
+    """The light theme for the dark one, and the dark one for any other."""
+    return LIGHT.name if name == DARK.name else DARK.name
