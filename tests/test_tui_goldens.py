@@ -1,31 +1,52 @@
-"""The screen as it looks, state by state, against texts that a person has read; MSEG_WIZARD_GOLDENS=write writes them anew."""
+"""The screen as it looks, state by state, against texts and pictures that a person has looked at.
+
+MSEG_WIZARD_GOLDENS=write writes them anew.
+"""
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from mseg_wizard.context import Context
+from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.dialogs import Tell
+from mseg_wizard.tui.dialogs import Ask, Tell
+from mseg_wizard.tui.editors import SecretLine
 from tests.tui_kit import Desk, desk_at, into, says, screen, until
 
 GOLDENS = Path(__file__).with_name("goldens")
 SIZES = [(80, 24), (60, 20)]
+STATES = {
+    "start", "wipe", "help", "working", "quit", "waiting", "failed", "stopped", "form", "filled", "consent", "log", "complete",
+}  # fmt: skip
+PICTURED = {"start", "working", "working-light", "waiting", "failed", "complete"}
+"""States whose colours are held, too, at 80×24."""
+LOGIN = {"username": "erika", "password": "geheim"}
+LINK = "https://bucket.example.com/idd.tar.gz"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr("mseg_wizard.opening._command", [])
     monkeypatch.setenv("TMUX", "there")
-    with desk_at(tmp_path, monkeypatch) as desk:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "COLORFGBG"):
+        monkeypatch.delenv(name, raising=False)
+    # Its name is always as long: where lines break depends on it.
+    folder = Path(tempfile.mkdtemp(prefix="mseg-", dir="/tmp"))
+    with desk_at(folder, monkeypatch) as desk:
         yield desk
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def refuse(ctx: Context) -> Generator[Progress, None, None]:
@@ -43,10 +64,30 @@ async def matches(app: Wizard, pilot: Pilot[None], name: str, size: tuple[int, i
         path.parent.mkdir(exist_ok=True)
         path.write_text(seen)
     assert seen == path.read_text(), f"{path.name}\n{seen}"
+    if size == SIZES[0] and name in PICTURED:
+        pictured(app, name)
+
+
+def pictured(app: Wizard, name: str) -> None:
+    """Hold what the program itself draws of its screen against its golden."""
+    svg, path = app.export_screenshot(title="mseg-wizard"), GOLDENS / f"{name}.svg"
+    if os.environ.get("MSEG_WIZARD_GOLDENS") == "write":
+        path.write_text(svg)
+    assert drawn(svg) == drawn(path.read_text()), f"{path.name} looks otherwise"
+
+
+def drawn(svg: str) -> list[tuple[str, str, str]]:
+    """Each run of text: its line, its style, its words; that says what a picture looks like, however it is written down."""
+    styles = dict(re.findall(r"-(r\d+) \{ ([^}]*) \}", svg))
+    runs = re.findall(r'<text class="[^"]*-(r\d+)" x="[^"]*" y="([^"]*)"[^>]*>([^<]*)</text>', svg)
+    return [(y, styles[style], normal(html.unescape(text).replace("\xa0", " ")).strip()) for style, y, text in runs if text.strip()]
 
 
 def normal(text: str) -> str:
     """Without what changes from run to run: places, sizes of the disk, clocks, scroll bars; every line stays as long as the eye sees it."""
+    text = re.sub(r"mseg-[a-z0-9_]{8}", "mseg-........", text)
+    text = re.sub(r"[\d,]+ inodes", "… inodes", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d", "2020-02-02", text)
     text = re.sub(r"[\d.,]+ [kMGT]?B free", "… free", text)
     text = re.sub(r"\d\d:\d\d:\d\d", "00:00:00", text)
     text = re.sub(r"·  ?~?[\d.]+ (s|min)( left)? ·", "· … left ·", text)
@@ -74,9 +115,21 @@ async def test_at_work_then_waiting_for_a_form(desk: Desk, size: tuple[int, int]
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "downloading leftImg8bit.zip", "30%")
+        await until(pilot, lambda: app.main.chosen == "open")
         await matches(app, pilot, "working", size)
+        if size == SIZES[0]:
+            await pilot.press("f9")
+            await until(pilot, lambda: app.theme == themes.LIGHT.name)
+            await pilot.pause(0.3)
+            pictured(app, "working-light")
+            await pilot.press("f9")
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await matches(app, pilot, "quit", size)
+        await pilot.press("escape")
         desk.release.set()
         await says(pilot, "waits for you: User name, Password.")
+        await until(pilot, lambda: isinstance(app.focused, SecretLine))
         await matches(app, pilot, "waiting", size)
 
 
@@ -105,6 +158,43 @@ async def test_a_form_with_something_wrong_in_it(desk: Desk, size: tuple[int, in
         await matches(app, pilot, "form", size)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_form_that_is_filled_ahead(desk: Desk, size: tuple[int, int]) -> None:
+    app = desk.wizard(desk.ready(city=LOGIN, idd={"url": LINK}))
+    async with app.run_test(size=size) as pilot:
+        await says(pilot, "F5 starts", "[+]  3")
+        await into(pilot, app, "city")
+        await matches(app, pilot, "filled", size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None:
+    def ask(ctx: Context) -> Generator[Progress, None, None]:
+        yield Progress("looking")
+        raise Consent("3 label maps were not made by this wizard.", "Allow that they are made again.", "remake:open/work/open")
+
+    desk.behaviours["open"] = ask
+    app = desk.wizard(desk.ready())
+    async with app.run_test(size=size) as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await matches(app, pilot, "consent", size)
+        await pilot.press("escape", "f7")
+        await says(pilot, "were not made by this")
+        await matches(app, pilot, "log", size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_all_is_done(desk: Desk, size: tuple[int, int]) -> None:
+    app = desk.wizard(desk.ready(city=LOGIN, idd={"url": LINK}, finish={"confirm": True}))
+    async with app.run_test(size=size) as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await says(pilot, "Training code finds them", "F10 ends")
+        await matches(app, pilot, "complete", size)
+
+
 def test_no_golden_is_left_over() -> None:
-    names = {"start", "wipe", "help", "working", "waiting", "failed", "stopped", "form"}
-    assert {path.name for path in GOLDENS.iterdir()} == {f"{name}-{width}x{height}.txt" for name in names for width, height in SIZES}
+    texts = {f"{name}-{width}x{height}.txt" for name in STATES for width, height in SIZES}
+    assert {path.name for path in GOLDENS.iterdir()} == texts | {f"{name}.svg" for name in PICTURED}

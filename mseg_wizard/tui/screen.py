@@ -179,7 +179,8 @@ class View(Screen[None]):
             lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):
-            return f"[?] {fit(shown(snapshot.problem.what), FOREIGN)} It goes on by itself once that is there.", "bold $warning"
+            then = "It goes on by itself once that is there." if snapshot.problem.step else "F5 asks again."
+            return f"[?] {fit(shown(snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
         if snapshot.problem:
             return f"[!] {fit(shown(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
         if snapshot.crash:
