@@ -171,7 +171,7 @@ async def test_a_form_that_is_filled_ahead(desk: Desk, size: tuple[int, int]) ->
 async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None:
     def ask(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("looking")
-        raise Consent("3 label maps were not made by this wizard.", "Allow that they are made again.", "remake:open/work/open")
+        raise Consent("3 label maps were not made by this wizard.", "Allow that they are made again.", "remake")
 
     desk.behaviours["open"] = ask
     app = desk.wizard(desk.ready())
@@ -182,6 +182,8 @@ async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None
         await matches(app, pilot, "consent", size)
         await pilot.press("escape", "f7")
         await says(pilot, "were not made by this")
+        await pilot.press(*"warning")
+        await until(pilot, lambda: "begins" not in screen(app))
         await matches(app, pilot, "log", size)
 
 
