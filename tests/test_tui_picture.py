@@ -165,7 +165,7 @@ async def test_f3_hides_pictures_for_good_and_shows_them_again(toys: Toys) -> No
             await until(pilot, lambda: app.session.ctx, "the destination is opened")
             await pilot.press("f5")
             await says(pilot, "remapping toy-3")
-            await until(pilot, lambda: app.main.panes[app.main.step_of(app.session.snapshot.call)].display, "the step at work is shown")
+            await until(pilot, lambda: app.main.chosen == app.main.step_of(app.session.snapshot.call), "the step at work is shown")
             await pilot.pause(1.0)
             seen = ["street.jpg · toy-2" in screen(app)]
             await pilot.press("f3")
