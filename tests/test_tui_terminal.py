@@ -125,7 +125,8 @@ def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(running: Te
     assert (running.folder / "closed").exists()
     assert not working(running.folder / "data")
     if code != 129:
-        assert f"What is done stays; start again to go on: mseg-wizard --dest {running.folder / 'data'}" in " ".join(plain(running.seen).split())
+        way_on = f"What is done stays; start again to go on: mseg-wizard --dest {running.folder / 'data'}"
+        assert way_on in " ".join(plain(running.seen).split())
 
 
 def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[Terminal], tmp_path: Path) -> None:
