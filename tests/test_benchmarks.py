@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import loading, pool, simulation
+from tests.benchmarks import loading, pool, simulation, start
 from tests.benchmarks.labels import FAMILIES
 from tests.benchmarks.simulation import FULL, Machine, simulate
 
@@ -17,6 +17,12 @@ def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     for words in ("start-up of  2 workers", "bytes sent per image", "feed:", "progress:", "efficiency", "SUN RGB-D ids"):
         assert words in printed
+
+
+def test_the_start_is_measured_beside_the_smallest_textual_app(capsys: pytest.CaptureFixture[str]) -> None:
+    start.main(rounds=1)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in printed] == ["started", *start.STARTS]
 
 
 def test_loading_is_measured_on_the_full_lists(full_tree: Path) -> None:
