@@ -244,8 +244,8 @@ class Context:
 
     @property
     def at_work(self) -> int:
-        """Processes that this run has begun for the work so far, on this machine; none are started for asking."""
-        return sum(pool.workers for pool in self._pools)
+        """Processes that work for this run so far, on this machine and in a cluster; none are started for asking."""
+        return sum(pool.workers for pool in self._pools) + sum(cluster.hosts()[0] for cluster in self._clusters)
 
     def tidings(self) -> list[str]:
         """What befell a cluster's workers since this was asked last, in words for the user."""

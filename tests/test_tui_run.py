@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.cluster import Cluster
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
@@ -42,6 +43,22 @@ async def test_it_works_until_a_form_is_lacking_then_goes_there_and_says_what_fo
         assert app.focused.query_ancestor(FieldRow).item.name == "username"
         assert app.main.chosen == "city"
         assert bells == [True]
+
+
+async def test_what_befalls_a_clusters_workers_is_told_while_the_work_goes_on(desk: Desk) -> None:
+    def lose(ctx: Context) -> Generator[Progress, None, None]:
+        cluster = Cluster("tcp://127.0.0.1:1", list)
+        cluster._bury("tcp://10.0.0.7:4242", "was lost")
+        ctx._clusters.append(cluster)
+        yield from desk.until_released(ctx)
+
+    desk.behaviours["open"] = lose
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts")
+        await pilot.press("f5")
+        await says(pilot, "Worker tcp://10.0.0.7:4242 on host", "was lost.", "leftImg8bit.zip")
+        desk.release.set()
 
 
 async def test_where_an_upload_is_awaited_the_keyboard_goes_to_the_line_that_takes_the_file(desk: Desk) -> None:

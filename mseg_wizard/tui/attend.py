@@ -90,6 +90,8 @@ class Attending(Forms):
             self.app.bell()
             if awaits := snapshot.awaits:
                 self._later = lambda: self._into_row_for(awaits)
+        if self.session.ctx and (tidings := self.session.ctx.tidings()):
+            self.say(shown(tidings[-1]))
         if self._started and not snapshot.running:
             self._started = self.stopping = False
             self._ended(snapshot)

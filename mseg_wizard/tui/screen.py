@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
 from mseg_wizard.opening import resume_command
-from mseg_wizard.progress import Progress, Waiting, duration, size
+from mseg_wizard.progress import Progress, Waiting, amount, duration, size
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
@@ -151,7 +151,7 @@ class View(Screen[None]):
             short = "[!] " if need > self.free else ""
             parts.append(f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
         if roomy and (workers := self.session.workers):
-            parts.append(f"{workers} workers")
+            parts.append(amount(workers, "workers"))
         if not slim:
             parts.insert(0, f"{bar(part, 8)} {part:.0%}")
         self.query_one("#overall", Say).say(" · ".join(parts))
@@ -193,7 +193,7 @@ class View(Screen[None]):
         if snapshot.call:
             return "Stopped; what is done stays. F5 goes on.", ""
         if session.ctx is None:
-            return "Enter goes into the form of step 1, Escape back to this list. F5 begins.", ""
+            return "Enter goes into a step's form, Escape back to this list. F5 begins.", ""
         begun = any(state.state == "done" or state.done for state in states)
         lacking = next((state for state in states if state.state == "waiting"), None)
         first = f" Step {session.step(lacking.id).number} will want something from you first." if lacking else ""
