@@ -25,6 +25,8 @@ from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 
 TREE_ORIGIN = "https://github.com"
 LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
+IMAGES = 60
+"""Training images of each dataset: enough for a look at the pictures while they are made."""
 PADDING = 8_000_000
 """Bytes by which the largest archive is made longer than its few images; others get a share."""
 SPEED = 3_000_000
@@ -41,7 +43,7 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     destination = folder / "mseg"
     try:
         print(f"Making a miniature MSeg in {folder} …", flush=True)
-        world = make_world(folder / "world", padding=PADDING)
+        world = make_world(folder / "world", images=IMAGES, padding=PADDING)
         lay(desk := folder / "desk", world)
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:

@@ -123,12 +123,15 @@ class Attending(Forms):
             self.yielded = None
 
     async def _follow(self, snapshot: Snapshot) -> None:
-        """Stay with the running step, for who watches it in the list; who looks at something else is left there."""
+        """Stay with the running step, for who watches it or has given what it waited for; who looks at something else is left there."""
         if self._pressing:
             return
         at = self.step_of(snapshot.call) if snapshot.running else self._at
-        watching = self._at in ("", self.chosen) and isinstance(self.focused, Steps) and self.app.screen is self
+        free = isinstance(self.focused, Steps) or (self.yielded is not None and self.focused is self.yielded and not self.in_use)
+        watching = self._at in ("", self.chosen) and free and self.app.screen is self
         if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+            if at != self.chosen:
+                self.query_one(Steps).focus()
             await self.show_step(at)
         self._at = at
 

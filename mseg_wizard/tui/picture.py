@@ -69,7 +69,7 @@ class Room:
 
 
 class Picture(Widget, can_focus=False):
-    """Comes with the first label map of a running call, goes with the last such call; moves nothing while someone is in the form."""
+    """Comes with the step's first label map and stays while the step is at work; moves nothing while someone is in the form."""
 
     ALLOW_SELECT = False
 
@@ -90,8 +90,10 @@ class Picture(Widget, can_focus=False):
 
     def follow(self, snapshot: Snapshot, left: Size, *, still: bool) -> None:
         """Show what `snapshot` says was made, in the cells that are left for it; `still`: nothing may come, go or change its size now."""
-        call = self._pictured(snapshot)
-        room = self._room if still else room_in(left) if call else None
+        at_work = self._at_work(snapshot)
+        call = next((call for call in at_work if call.task in TAXONOMIES), None)
+        begun = call or (at_work and (self._room or self._ready or self._drawing))
+        room = self._room if still else room_in(left) if begun else None
         if room is None:
             self._hide()
         elif self._ready and (self._ready[0] == self._room or (self._ready[0].fits(left) and not still)):
@@ -106,11 +108,11 @@ class Picture(Widget, can_focus=False):
         strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
-    def _pictured(self, snapshot: Snapshot) -> Call | None:
-        """The call under way whose label maps are shown."""
+    def _at_work(self, snapshot: Snapshot) -> list[Call]:
+        """The step's calls under way, where pictures are shown at all."""
         if not snapshot.running or self._session.ctx is None or self.app.native_ansi_color or self._broken or self.wanted is False:
-            return None
-        return next((call for call in self._step.calls if call.key in snapshot.calls and call.task in TAXONOMIES), None)
+            return []
+        return [call for call in self._step.calls if call.key in snapshot.calls]
 
     def _may_draw(self, made: str, room: Room) -> bool:
         driver = self.app._driver

@@ -118,10 +118,10 @@ class View(Screen[None]):
     def _draw_now(self, snapshot: Snapshot) -> None:
         now = self.query_one("#now", Say)
         width = max(30, self.size.width - 2)
-        now.display = snapshot.running
         self.untold = ""
         lines: list[str] = []
-        for key in snapshot.calls if snapshot.running else ():
+        told_below = snapshot.awaits if len(snapshot.calls) == 1 else ""
+        for key in snapshot.calls if snapshot.running and not told_below else ():
             progress = snapshot.progress.get(key, Progress("–"))
             step = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
             title = next((call.title for call in step.calls if call.key == key), "") if step else ""
@@ -135,6 +135,7 @@ class View(Screen[None]):
             if not progress.total and len(head) > width:
                 self.untold = shown(progress.doing)
             lines += [fit(head, width), "    " + standing(progress, width - 4)]
+        now.display = bool(lines)
         now.say("\n".join(lines))
 
     def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:

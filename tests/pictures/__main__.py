@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.step import load
+from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.vault import Vault
@@ -24,7 +26,7 @@ SIZE = (100, 30)
 
 async def pictures(folder: Path) -> None:
     steps = load()
-    world = make_world(folder / "world", padding=20_000_000)
+    world = make_world(folder / "world", images=600, padding=20_000_000)
     with PracticeServer(world.mirror, tree=world.tree, limit=4_000_000) as server:
         options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
 
@@ -41,9 +43,16 @@ async def pictures(folder: Path) -> None:
             await until(lambda: downloading(session, "train2017.zip"))
             await pilot.pause(0.6)
             save(app, "working")
+            await until(lambda: any(pane.display and pane.picture.display for pane in app.main.panes.values()))
+            await pilot.pause(0.1)
+            save(app, "remapping")
             await until(lambda: session.snapshot.call.startswith("bdd/expect"))
             await pilot.pause(4)
             save(app, "waiting")
+            app.theme = themes.other(app.theme)
+            await pilot.pause(0.6)
+            save(app, "light")
+            app.theme = themes.other(app.theme)
             session.runner.stop()  # type: ignore[union-attr]
             await until(lambda: not session.snapshot.running)
         session.close()
@@ -64,6 +73,8 @@ def save(app: Wizard, name: str) -> None:
 
 
 if __name__ == "__main__":
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLORFGBG": ""}
+    os.environ.pop("NO_COLOR", None)
     pool.prepare_start()
     with tempfile.TemporaryDirectory(prefix="mseg-pictures-") as made:
         asyncio.run(pictures(Path(made)))
