@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +60,23 @@ async def test_a_password_that_follows_a_tab_at_once_is_not_shown_in_the_field_b
         burst(app, f"mara{TAB}s3cret!")
         await until(pilot, lambda: line(app, "city", "password").value == "s3cret!", "the password in its field")
         assert "username" in app.session.drafts["city"]
+
+
+async def test_what_is_typed_while_keys_are_on_their_way_keeps_its_order(desk: Desk) -> None:
+    """As a line brings a paste without brackets: in pieces, each of which may arrive at any moment of the work on those before."""
+    app = desk.wizard(desk.destination)
+    text, dice = "/tmp/abc_def-ghi/jkl_mno.zip", random.Random(1)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await into(pilot, app, "city")
+        for number in range(20):
+            at = line(app, "city", "username")
+            at.value = ""
+            for character in text:
+                burst(app, character)
+                for _ in range(dice.randrange(12)):
+                    await asyncio.sleep(0)
+            await until(pilot, lambda at=at: len(at.value) == len(text), "all of it")  # type: ignore[misc]
+            assert at.value == text, number
 
 
 async def test_keys_behind_one_that_opens_a_dialog_go_to_the_dialog(desk: Desk) -> None:

@@ -39,7 +39,7 @@ class InOrder(App[None]):
             await super().on_event(event)
         elif not self._screen_stack:
             return  # typed before the first screen, or after the last
-        elif self._under_way:
+        elif self._under_way or self._ahead:
             self._ahead.append(event)
         else:
             await self._take(event)
@@ -74,5 +74,7 @@ class InOrder(App[None]):
                 self.call_later(self._next)
 
     async def _next(self) -> None:
-        if self._ahead and not self._under_way and self._screen_stack:
+        if not self._screen_stack:
+            self._ahead.clear()
+        elif self._ahead and not self._under_way:
             await self._take(self._ahead.popleft())
