@@ -22,6 +22,8 @@ from mseg_wizard.store import working
 from tests.conftest import ROOT
 
 F5, F10 = b"\x1b[15~", b"\x1b[21~"
+WHERE, HERE = "\x1b[6n", b"\x1b[2;1R"
+"""Where is the cursor? It is here."""
 
 
 class Terminal:
@@ -167,6 +169,30 @@ def test_the_screen_follows_the_size_of_the_terminal(terminals: list[Terminal], 
     terminal.until("[ ]  2 open")
     terminal.keys(b"\x11")
     assert terminal.ended() == 0
+
+
+def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_them(terminals: list[Terminal], tmp_path: Path) -> None:
+    """It is asked how far it is. One that never answers is taken as one that can't."""
+    terminal = Terminal(tmp_path, "counting")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5)
+    terminal.wait(lambda: seen_megabytes(terminal) > 40, "progress, though it answers nothing")
+    terminal.keys(HERE)
+    terminal.wait(lambda: terminal.seen.count(WHERE) >= 2, "another question")
+    at = seen_megabytes(terminal)
+    time.sleep(3)
+    terminal.read()
+    assert seen_megabytes(terminal) <= at + 10
+    terminal.keys(HERE)
+    terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
+
+
+def seen_megabytes(terminal: Terminal) -> int:
+    """The newest progress that it was sent."""
+    terminal.read()
+    found = re.findall(r"\b(\d+)\.\d MB", plain(terminal.seen))
+    return max(map(int, found), default=0)
 
 
 def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import sys
 import termios
+import time
 from collections.abc import Generator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,9 @@ def main(folder: Path, special: str) -> int:
 
         def work(ctx: Context) -> Generator[Progress, None, None]:
             try:
+                for number in count(1) if special == "counting" else ():
+                    yield Progress("downloading leftImg8bit.zip", number * 1_000_000, None, "B", 1_000_000)
+                    time.sleep(0.1)
                 yield from desk.until_released(ctx)
             finally:
                 (folder / "closed").touch()

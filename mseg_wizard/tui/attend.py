@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -23,8 +24,11 @@ from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.inorder import InOrder
 from mseg_wizard.tui.pane import shown
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.terminal import Terminal
 
 TICK = 0.2
+DRAWN = 1.0
+"""Seconds between two drawings of how far the work is: a slow line, or an eye, follows no faster."""
 REST = 0.8
 """Seconds without a key after which the wizard may move the keyboard."""
 LOOK = 10.0
@@ -50,6 +54,8 @@ class Attending(Forms):
         """An editor that the user has finished with, or was put into by the wizard: the keyboard may be taken from it."""
         self._end_shown = False
         """Was the last page shown?"""
+        self._stood: object = None
+        self._drawn_at = 0.0
 
     async def on_mount(self) -> None:
         self.set_interval(TICK, self._tick)
@@ -98,8 +104,14 @@ class Attending(Forms):
         if self._later and self.app.screen is self and not self.in_use:
             later, self._later = self._later, None
             await later()
-        await self._follow(snapshot)
-        self.draw()
+        stands = (snapshot.running, snapshot.awaits, snapshot.problem, snapshot.crash)
+        terminal = driver if isinstance(driver := self.app._driver, Terminal) else None
+        if stands != self._stood or (time.monotonic() - self._drawn_at >= DRAWN and not (terminal and terminal.behind)):
+            self._stood, self._drawn_at = stands, time.monotonic()
+            await self._follow(snapshot)
+            self.draw()
+        elif terminal and (snapshot.running or not terminal.answers):
+            terminal.ask()
 
     async def _into_row_for(self, call: str) -> None:
         """Put the keyboard where the file that it waits for can be given, if it still waits."""

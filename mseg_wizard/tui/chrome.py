@@ -91,7 +91,16 @@ class Steps(OptionList):
                 self.replace_option_prompt_at_index(at, Content(fit(text, width)).stylize(STYLES[state.state], 0, 3))
 
 
-class Say(Static):
+class Steady(Static):
+    """Text that is laid out anew only where its height changes: a layout sends the whole pane through the line again."""
+
+    def put(self, content: Content) -> None:
+        width, before = self.content_size.width, self.content
+        same = width and isinstance(before, Content) and before.get_height({}, width) == content.get_height({}, width)
+        self.update(content, layout=not same)
+
+
+class Say(Steady):
     """A line that is redrawn only when it says something new."""
 
     def __init__(self, *, id: str) -> None:
@@ -101,7 +110,7 @@ class Say(Static):
     def say(self, text: str, style: str = "") -> None:
         if self._said != (text, style):
             self._said = (text, style)
-            self.update(Content.styled(text, style))
+            self.put(Content.styled(text, style))
 
 
 class HelpPane(VerticalScroll):

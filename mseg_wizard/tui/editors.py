@@ -36,6 +36,7 @@ class Line(Input):
         super().__init__(value, placeholder=placeholder, password=secret, suggester=paths, compact=True, select_on_focus=False)
         self._kept = value
         self.paths = paths
+        self.cursor_blink = False  # every blink would go over the line
 
     def new(self) -> str | None:
         """What was typed and is not kept yet."""

@@ -130,7 +130,7 @@ class FieldRow(Vertical):
             self.run_worker(self._look(), exclusive=True)
 
     def on_descendant_focus(self) -> None:
-        self.call_after_refresh(self._come_into_sight)
+        self.call_after_refresh(self.come_into_sight)
 
     def on_descendant_blur(self) -> None:
         self.call_after_refresh(self._left)
@@ -198,9 +198,9 @@ class FieldRow(Vertical):
             self._remark.display = bool(self._words)
             self._remark.update(Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words))
             if self.has_focus_within:
-                self.call_after_refresh(self._come_into_sight)
+                self.call_after_refresh(self.come_into_sight)
 
-    def _come_into_sight(self) -> None:
+    def come_into_sight(self) -> None:
         """Label, remark and help with the editor; where the help is too long for that, its end is left out."""
         pane = self.query_ancestor(VerticalScroll)
         self.scroll_visible(animate=False, top=self.size.height > pane.size.height)

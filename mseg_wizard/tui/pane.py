@@ -21,6 +21,7 @@ from mseg_wizard.progress import Waiting, printable
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.step import Link, Step
+from mseg_wizard.tui.chrome import Steady
 from mseg_wizard.tui.form import FieldRow, reflowed
 from mseg_wizard.tui.picture import Picture
 from mseg_wizard.tui.session import Session, Survey
@@ -68,7 +69,7 @@ class Tasks(Vertical):
         super().__init__()
         self._step = step
         self._session = session
-        self._lines = {call.key: Static(classes="task") for call in step.calls}
+        self._lines = {call.key: Steady(classes="task") for call in step.calls}
         self._drawn: dict[str, object] = {}
 
     def compose(self) -> ComposeResult:
@@ -87,7 +88,7 @@ class Tasks(Vertical):
                 content = Content(text).stylize(STYLES[state], 0, 3)
                 for note in notes[:SHOWN_NOTES]:
                     content += Content.styled(f"\n    note: {printable(redact(note), 300)}", "dim")
-                self._lines[call.key].update(content)
+                self._lines[call.key].put(content)
 
 
 class StepPane(VerticalScroll, can_focus=False):
@@ -99,7 +100,7 @@ class StepPane(VerticalScroll, can_focus=False):
         super().__init__(id=f"pane-{step.id}")
         self.step = step
         self._session = session
-        self._title = Static(classes="title")
+        self._title = Steady(classes="title")
         self._problem = Static(classes="problem")
         self._ending = Static(classes="problem")
         self._tasks = Tasks(step, session)
@@ -141,7 +142,7 @@ class StepPane(VerticalScroll, can_focus=False):
             return
         self._shown = (says, problem, crash)
         words = Content.styled(f"{MARKS[state.state]} {says}", STYLES[state.state])
-        self._title.update(Content.assemble((f"{self.step.number}  {self.step.title}", "bold"), "   ", words))
+        self._title.put(Content.assemble((f"{self.step.number}  {self.step.title}", "bold"), "   ", words))
         self._problem.display = bool(problem or crash)
         if problem:
             mark, style = ("[?]", STYLES["waiting"]) if isinstance(problem, Waiting) else ("[!]", STYLES["failed"])

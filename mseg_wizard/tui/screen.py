@@ -18,6 +18,7 @@ from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
 from mseg_wizard.tui import outlook
 from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
+from mseg_wizard.tui.form import FieldRow
 from mseg_wizard.tui.logview import LogPane
 from mseg_wizard.tui.pane import StepPane, shown
 from mseg_wizard.tui.room import Room
@@ -110,6 +111,8 @@ class View(Screen[None]):
         self.set_class(event.size.height < LOW, "-low")
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.draw)
+        if row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None) if self.focused else None:
+            self.call_after_refresh(row.come_into_sight)
 
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_list.id == "steps" and event.option_id:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import IO, Any, cast
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import CursorPosition
+from textual.message import Message
 
 from mseg_wizard.progress import printable
+
+ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
+"""Where is the cursor? In the second row: for the first, some answers are those of a function key."""
+LOST = 30.0
+"""Seconds after which an answer is not expected any more: the terminal may be another one by now."""
 
 
 class Terminal(LinuxDriver):
@@ -18,13 +26,33 @@ class Terminal(LinuxDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
-        self._file = cast("Any", Deaf(cast("IO[str]", stream)))
+        self._out = Deaf(cast("IO[str]", stream))
+        self._file = cast("Any", self._out)
+        self._asked: float | None = None
+        """When it was asked how far it is, while it owes the answer."""
+        self.answers = False
+        """Does this terminal answer at all?"""
+        self._answered_for = 0
 
     @property
     def behind(self) -> bool:
-        """Has the terminal not yet taken all that was written? What can wait should wait then: the line is slow."""
+        """Has the terminal not yet shown all that was written? What can wait should wait then: the line is slow."""
         writer = self._writer_thread
-        return cast("Deaf", self._file).writing or bool(writer and writer._queue.qsize())
+        owes = self.answers and self._asked is not None and time.monotonic() - self._asked < LOST
+        return owes or self._out.writing or bool(writer and writer._queue.qsize())
+
+    def ask(self) -> None:
+        """Have the terminal answer behind what was written so far: buffers on the way would hide for long that it is behind."""
+        if self._out.written != self._answered_for and (self._asked is None or time.monotonic() - self._asked > LOST):
+            self._asked = time.monotonic()
+            self.write(ASK)
+
+    def process_message(self, message: Message) -> None:
+        """Runs in a thread, as Textual's own does."""
+        if isinstance(message, CursorPosition):
+            self.answers, self._asked, self._answered_for = True, None, self._out.written
+        else:
+            super().process_message(message)
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -60,9 +88,12 @@ class Deaf:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
         self.writing = False
+        self.written = 0
+        """Characters so far, other than questions."""
 
     def write(self, text: str) -> int:
         self.writing = True
+        self.written += len(text.replace(ASK, ""))
         try:
             return self._file.write(text)
         except (OSError, ValueError):

@@ -39,6 +39,10 @@ def fit(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
+INDENT = " " * 4
+"""What is told of a task stands below its title, right of its mark."""
+
+
 def bar(fraction: float | None, width: int) -> str:
     """A bar of plain characters; dashes while the end is unknown."""
     if fraction is None:
@@ -101,9 +105,9 @@ def call_line(call: Call, state: str, progress: Progress | None, width: int) -> 
     if progress and state in ("running", "waiting", "failed"):
         doing = printable(progress.doing, 1000)
         if doing and doing != call.title:
-            lines.append(doing)
+            lines.append(f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing)  # what is wrapped is easier copied flush
         if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
-            lines.append(standing(progress, width))
+            lines.append(INDENT + standing(progress, width - len(INDENT)))
     return "\n".join(lines)
 
 
