@@ -61,6 +61,21 @@ async def test_what_befalls_a_clusters_workers_is_told_while_the_work_goes_on(de
         desk.release.set()
 
 
+@pytest.mark.parametrize("keys", [("f7", "escape"), ("f1", "f1"), ("f7", "f1", "f7", "f7"), ("f8", "escape")])
+async def test_whoever_looks_at_something_else_in_mid_form_types_on_in_the_same_field(desk: Desk, keys: tuple[str, ...]) -> None:
+    app = desk.wizard()
+    async with app.run_test() as pilot:
+        await into(pilot, app, "prepare")
+        await pilot.press("tab")
+        line = app.focused
+        assert isinstance(line, Line)
+        line.value = ""
+        await pilot.press("/", "d", *keys)
+        await pilot.pause()
+        await pilot.press("a", "t", "a")
+        await until(pilot, lambda: line.value == "/data", "the rest in the field")
+
+
 async def test_where_an_upload_is_awaited_the_keyboard_goes_to_the_line_that_takes_the_file(desk: Desk) -> None:
     def expect(ctx: Context) -> Generator[Progress, None, None]:
         while not desk.release.wait(0.02):
@@ -74,6 +89,8 @@ async def test_where_an_upload_is_awaited_the_keyboard_goes_to_the_line_that_tak
         await until(pilot, lambda: isinstance(app.focused, Line))
         assert app.focused is not None
         assert app.focused.query_ancestor(FieldRow).item.name == "archives"
+        await pilot.press("enter")
+        await says(pilot, "Nothing is there yet.")
 
 
 async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> None:
@@ -91,7 +108,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await says(pilot, "[x]  3", "[x]  4", "[?]  5")
         await until(pilot, lambda: app.main.chosen == "finish" and isinstance(app.focused, Check))
         await pilot.press("space")
+        app.main.room.bytes = 10**18
         await says(pilot, "5 of 5 steps", "Every step is complete.", f"The data: {desk.destination / 'mseg_dataset'}")
+        assert "needed" not in screen(app)
         await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
         await pilot.press("escape", "f4")
         await says(pilot, "There is no report yet")

@@ -110,10 +110,11 @@ def test_nothing_is_left_when_all_is_done() -> None:
 
 def test_a_path_says_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1500)
-    assert seen(str(tmp_path / "file")) == "a file, 1.5 kB"
-    assert seen(str(tmp_path)).startswith("a folder, ")
-    assert seen(str(tmp_path / "new" / "one")).startswith("not there yet; ")
-    assert seen(str(tmp_path / "file" / "below")).startswith("not there: ")
-    assert seen("x" * 5000) == "can't be looked at: File name too long"
-    assert seen("") == ""
-    assert seen("https://host.org/a.zip?geheim=1") == "●●●● a.zip at host.org, 31 characters"
+    assert seen(str(tmp_path / "file"), made=True) == "a file, 1.5 kB"
+    assert seen(str(tmp_path), made=True).startswith("a folder, ")
+    assert seen(str(tmp_path / "new" / "one"), made=True).startswith("not there yet; ")
+    assert seen(str(tmp_path / "new" / "one"), made=False) == "no such file or folder"
+    assert seen(str(tmp_path / "file" / "below"), made=True).startswith("not there: ")
+    assert seen("x" * 5000, made=True) == "can't be looked at: File name too long"
+    assert seen("", made=True) == ""
+    assert seen("https://host.org/a.zip?geheim=1", made=True) == "●●●● a.zip at host.org, 31 characters"

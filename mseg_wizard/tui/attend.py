@@ -127,6 +127,9 @@ class Attending(Forms):
         self.yielded.focus()
 
     async def on_field_row_given(self, event: FieldRow.Given) -> None:
+        awaits = self.session.snapshot.awaits
+        if event.entered and event.row.new() is None and awaits and event.row.step.id == self.step_of(awaits):
+            self.say("Nothing is there yet. An upload is noticed by itself.")
         if event.entered and self.focused in event.row.walk_children():
             self.yielded = self.focused
 

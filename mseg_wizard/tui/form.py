@@ -25,6 +25,7 @@ from mseg_wizard.tui.words import masked
 from mseg_wizard.vault import Secret
 
 Editor = Line | SecretLine | Check | Choice | Sources
+IN_USE = "in use; answers are kept in its .mseg-wizard/"
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
 COMPLETED = {"path": partial(Paths, only=True), "text": partial(Paths, (".zip",))}
@@ -89,7 +90,7 @@ class FieldRow(Vertical):
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
         else:
-            self._say(busy="", wrong="", fits="", kept="in use; answers are kept in its .mseg-wizard/" if self._home else where)
+            self._say(busy="", wrong="", fits="", **({"seen": "", "kept": IN_USE} if self._home else {"kept": where}))
 
     def refused(self, problem: Problem) -> None:
         self._say(busy="", wrong=printable(redact(str(problem)), 1000))
@@ -165,6 +166,8 @@ class FieldRow(Vertical):
         event.stop()
         if self._home and self.new() is not None:
             self._say(kept="")
+        elif (line := self._line) and line.value and line.value != self._sent:
+            self._say(wrong="")  # it was said of something else
         if self._pause:
             self._pause.stop()
         self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
@@ -179,7 +182,7 @@ class FieldRow(Vertical):
             self._say(seen=f"typed: {masked(text)}" if text and self.item.kind != "password" else "")
         elif line.paths:
             found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
-            if found and line.value == text:
+            if found and line.value == text and not (self._home and "kept" in self._words):
                 self._say(seen=found[0], fits=found[1] if line.has_focus else "")
 
     @property

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, OptionList
 
 from mseg_wizard.progress import printable
@@ -38,6 +39,9 @@ class Main(Attending):
         Binding("pageup", "scroll_pane(-1)", show=False),
         Binding("pagedown", "scroll_pane(1)", show=False),
     ]
+
+    _back: Widget | None = None
+    """What had the keyboard before log or help was shown: it gets it back."""
 
     async def on_mount(self) -> None:
         self.query_one("#wipe", Button).disabled = self.session.viewer
@@ -155,8 +159,11 @@ class Main(Attending):
         """Show log or help, or go back to the step; True when it is shown now."""
         if self.query_one("#panes", ContentSwitcher).current == pane:
             await self.show_step(self.chosen)
-            self.query_one(Steps).focus()
+            back = self._back if self._back and self._back.is_attached and self._back in self.panes[self.chosen].walk_children() else None
+            (back or self.query_one(Steps)).focus()
             return False
+        if self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+            self._back = self.focused
         self.query_one("#panes", ContentSwitcher).current = pane
         return True
 

@@ -126,7 +126,7 @@ class Paths(Suggester):
             return "", ""
 
         def look() -> tuple[str, str]:
-            return seen(text), fits(text, self._endings).words if typing and self._listed(text) else ""
+            return seen(text, made=self._only), fits(text, self._endings).words if typing and self._listed(text) else ""
 
         return await self._around.look(look, wanted)
 

@@ -10,15 +10,18 @@ from mseg_wizard.progress import printable, size
 from mseg_wizard.tui.words import masked
 
 
-def seen(text: str) -> str:
-    """In a few words: exists, is a folder, space left; of a link its host and file name. Empty for what is neither path nor link."""
+def seen(text: str, *, made: bool) -> str:
+    """In a few words: exists, is a folder, space left; of a link its host and file name. Empty for what is neither path nor link.
+
+    `made`: what is not there will be made, so what matters is whether it can be.
+    """
     text = text.strip()
     if text.lower().startswith(("http://", "https://")):
         return masked(text)
     if not text:
         return ""
     try:
-        return _place(Path(text).expanduser().absolute())
+        return _place(Path(text).expanduser().absolute(), made=made)
     except (OSError, RuntimeError, ValueError) as error:
         return f"can't be looked at: {getattr(error, 'strerror', None) or type(error).__name__}"
 
@@ -42,13 +45,15 @@ def looks_like_path(text: str) -> bool:
     return text.strip().startswith(("/", "~", "./", "../"))
 
 
-def _place(path: Path) -> str:
+def _place(path: Path, *, made: bool) -> str:
     if path.is_file():
         return f"a file, {size(path.stat().st_size)}"
     if path.is_dir():
         return f"a folder, {_space(path)}" + ("" if os.access(path, os.W_OK | os.X_OK) else "; you may not write there")
     if path.exists():
         return "neither a file nor a folder"
+    if not made:
+        return "no such file or folder"
     parent = _there(path.parent)
     if not parent.is_dir():
         return f"not there: {printable(str(parent), 60)} is a file"

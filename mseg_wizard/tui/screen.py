@@ -129,7 +129,7 @@ class View(Screen[None]):
             step = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
             title = next((call.title for call in step.calls if call.key == key), "") if step else ""
             head = f"{MARKS['waiting' if progress.waiting else 'running']} {step.number if step else ''} {title}"
-            if len(snapshot.calls) > 1:  # a line for each, in the room of one
+            if len(snapshot.calls) > 1 or (progress.total and self.size.height < LOW):  # a line for each
                 head = fit(head, width // 2)
                 lines.append(f"{head}  {standing(progress, width - len(head) - 2)}")
                 continue
@@ -151,7 +151,7 @@ class View(Screen[None]):
         if remaining is not None:
             parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}")
         if self.free is not None:
-            need = self.room.bytes or 0
+            need = (self.room.bytes or 0) if done < len(states) else 0
             short = "[!] " if need > self.free else ""
             parts.append(f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
         if roomy and (workers := self.session.workers):

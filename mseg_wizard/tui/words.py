@@ -39,6 +39,8 @@ def fit(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
+SOON = 3.0
+"""Seconds below which no time left is told: it would be over before it is read."""
 INDENT = " " * 4
 """What is told of a task stands below its title, right of its mark."""
 
@@ -56,8 +58,8 @@ def standing(progress: Progress, width: int) -> str:
     if progress.retry_in is not None:
         return fit(f"tries again in {duration(progress.retry_in)}", width)
     share = progress.done / progress.total if progress.total else None
-    parts = [f"{min(1.0, share):4.0%}" if share is not None else "  – "]
-    if progress.eta is not None:
+    parts = [f"{min(1.0, share):4.0%}" if share is not None else ""]
+    if progress.eta is not None and progress.eta >= SOON:
         parts.append(f"{duration(progress.eta)} left")
     if progress.rate:
         parts.append(f"{amount(progress.rate, progress.unit)}/s" if progress.unit == "B" else f"{progress.rate:,.0f}/s")
