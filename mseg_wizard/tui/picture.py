@@ -16,6 +16,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -73,6 +74,9 @@ class Picture(Widget, can_focus=False):
 
     ALLOW_SELECT = False
 
+    class Drawn(Message):
+        """A new one can be shown."""
+
     def __init__(self, step: Step, session: Session) -> None:
         super().__init__()
         self.wanted: bool | None = None
@@ -128,6 +132,7 @@ class Picture(Widget, can_focus=False):
                 self.wanted = await asyncio.to_thread(wanted)
             if ctx and self.wanted and (strips := await asyncio.to_thread(_strips, ctx, call, made, room)):
                 self._ready = room, strips
+                self.post_message(self.Drawn())
         except Exception:  # a bug of ours: no picture is worth the screen
             log.exception("the picture of %s", printable(made))
             self._broken = True

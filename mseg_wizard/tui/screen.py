@@ -114,6 +114,9 @@ class View(Screen[None]):
         if row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None) if self.focused else None:
             self.call_after_refresh(row.come_into_sight)
 
+    def on_picture_drawn(self) -> None:
+        self.draw()
+
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_list.id == "steps" and event.option_id:
             await self.show_step(event.option_id)
