@@ -133,6 +133,8 @@ class Picture(Widget, can_focus=False):
             if ctx and self.wanted and (strips := await asyncio.to_thread(_strips, ctx, call, made, room)):
                 self._ready = room, strips
                 self.post_message(self.Drawn())
+            elif not self.wanted:
+                self._asked = None  # asked again should they be wanted later
         except Exception:  # a bug of ours: no picture is worth the screen
             log.exception("the picture of %s", printable(made))
             self._broken = True
