@@ -76,6 +76,11 @@ def resume_command(destination: Path | None) -> str:
     return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
 
 
+def fleeting() -> bool:
+    """Is this practice, whose folder goes when the wizard ends?"""
+    return _command[:1] == ["practice"] and "--keep" not in _command
+
+
 def to_go_on(destination: Path | None, before: str = " ") -> str:
     """What becomes of the work that stops here, and the command that goes on with it; `before`: what stands before the command."""
     if _command[:1] == ["practice"]:

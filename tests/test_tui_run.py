@@ -10,10 +10,12 @@ import pytest
 
 from mseg_wizard.cluster import Cluster
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.opening import started_with
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.attend import REST
 from mseg_wizard.tui.chrome import Steps
+from mseg_wizard.tui.closing import closing
 from mseg_wizard.tui.dialogs import Ask, Tell
 from mseg_wizard.tui.editors import Check, Line, SecretLine
 from mseg_wizard.tui.form import FieldRow
@@ -111,6 +113,12 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         app.main.room.bytes = 10**18
         await says(pilot, "5 of 5 steps", "Every step is complete.", f"The data: {desk.destination / 'mseg_dataset'}")
         assert "needed" not in screen(app)
+        assert "This was practice" not in closing(app.session.ctx)  # type: ignore[arg-type]
+        started_with(["practice"])
+        try:
+            assert "mseg-wizard practice --keep" in closing(app.session.ctx)  # type: ignore[arg-type]
+        finally:
+            started_with([])
         await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
         await pilot.press("escape", "f4")
         await says(pilot, "There is no report yet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mseg_wizard.context import Context
+from mseg_wizard.opening import fleeting
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning
 from mseg_wizard.step import Step
@@ -12,6 +13,7 @@ from mseg_wizard.store import Journal
 from mseg_wizard.tasks.families import families
 from mseg_wizard.tasks.report import place_of
 
+FLEETING = "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to look at the report."
 LONGEST = 5
 """Tasks that are named for the time they took."""
 
@@ -19,12 +21,13 @@ LONGEST = 5
 def closing(ctx: Context) -> str:
     """All of it, as paragraphs."""
     try:
-        settings = f"{ctx.tree_folder / 'mseg' / 'utils' / 'dataset_config.py'} has it as MSEG_DST_DIR"
+        settings = f"It stands already in {ctx.tree_folder / 'mseg' / 'utils' / 'dataset_config.py'}."
     except Problem:
-        settings = "set MSEG_DST_DIR in mseg/utils/dataset_config.py to it"
+        settings = "Write it into mseg/utils/dataset_config.py."
     parts = [
         f"The data: {printable(str(ctx.dataset))}",
-        f"Training code finds them by MSEG_DST_DIR, {printable(str(ctx.destination))}: {printable(settings)}.",
+        f"Training code finds them by its setting MSEG_DST_DIR = {printable(str(ctx.destination))}\n{printable(settings)}",
+        FLEETING if fleeting() else "",
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomies(ctx)),
