@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import time
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -178,14 +179,30 @@ def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_t
     terminal.until("F5 starts")
     terminal.keys(F5)
     terminal.wait(lambda: seen_megabytes(terminal) > 40, "progress, though it answers nothing")
+    asked = terminal.seen.count(WHERE)
     terminal.keys(HERE)
-    terminal.wait(lambda: terminal.seen.count(WHERE) >= 2, "another question")
+    terminal.wait(lambda: terminal.seen.count(WHERE) > asked, "another question")
     at = seen_megabytes(terminal)
     time.sleep(3)
     terminal.read()
     assert seen_megabytes(terminal) <= at + 10
     terminal.keys(HERE)
     terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
+
+
+def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_get_it(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "counting")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5 + HERE)
+    terminal.wait(lambda: WHERE in terminal.seen, "another question")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.wait((tmp_path / "closed").exists, "the end of the work")
+    time.sleep(0.4)
+    terminal.keys(HERE)
+    assert terminal.ended() == 143
+    tty.setraw(terminal.slave, termios.TCSANOW)
+    assert not select.select([terminal.slave], [], [], 0.2)[0], "the shell would read it"
 
 
 def seen_megabytes(terminal: Terminal) -> int:

@@ -110,7 +110,7 @@ class Attending(Forms):
             self._stood, self._drawn_at = stands, time.monotonic()
             await self._follow(snapshot)
             self.draw()
-        elif terminal and (snapshot.running or not terminal.answers):
+        elif terminal and not self.stopping and (snapshot.running or not terminal.answers):
             terminal.ask()
 
     async def _into_row_for(self, call: str) -> None:

@@ -19,6 +19,9 @@ ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
 LOST = 30.0
 """Seconds after which an answer is not expected any more: the terminal may be another one by now."""
 
+LAST = 1.0
+"""Seconds that the end waits for an answer."""
+
 
 class Terminal(LinuxDriver):
     """Textual's driver, except that output to a terminal that is gone is dropped, and odd bytes from it are not the end."""
@@ -53,6 +56,13 @@ class Terminal(LinuxDriver):
             self.answers, self._asked, self._answered_for = True, None, self._out.written
         else:
             super().process_message(message)
+
+    def disable_input(self) -> None:
+        """An answer that is still on its way would stand in the shell behind."""
+        ends = time.monotonic() + LAST
+        while self.answers and self._asked is not None and time.monotonic() < ends and not self.exit_event.is_set():
+            time.sleep(0.02)
+        super().disable_input()
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
