@@ -16,7 +16,7 @@ from mseg_wizard import __version__, pool
 from mseg_wizard.arguments import parser
 from mseg_wizard.completion import script
 from mseg_wizard.context import Context, Options
-from mseg_wizard.lines import hanging, interactive
+from mseg_wizard.lines import answered, hanging, interactive
 from mseg_wizard.links import is_link
 from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.notify import command_of
@@ -94,6 +94,9 @@ def _guided(args: argparse.Namespace) -> int:
     if args.form and not args.plain:
         raise Usage("--form asks in plain lines.", "Use it with --plain; on the screen, choose the step on the left.")
     form = _step(steps, args.form).id if args.form else ""
+    if args.plain and not answered():  # nobody would read a question
+        with _opened(steps, _wanted(destination), _options(args), answers, take_over=args.take_over) as ctx:
+            return unattended(ctx, steps)
     if args.plain:
         with _opened(steps, _wanted(destination), options, answers, take_over=args.take_over) as ctx:
             return guided(ctx, steps, form=form)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import sys
 import textwrap
 
@@ -19,6 +21,14 @@ def width() -> int:
 def interactive() -> bool:
     """Is a person there, who sees a question and can answer it?"""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def answered() -> bool:
+    """Can questions be answered: by a person, by whatever writes into a pipe, or by what is left of a file?"""
+    if sys.stdin is None or sys.stdin.closed:
+        return False
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    return sys.stdin.isatty() or stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or bool(sys.stdin.buffer.peek(1))  # type: ignore[union-attr]  # a BufferedReader
 
 
 def agrees(question: str) -> bool:

@@ -225,6 +225,8 @@ def read_journal(destination: Path) -> Journal | None:
         if (previous := path.with_name("journal.previous.json")).exists():
             raise Problem(f"{path} is gone.", f"Nothing is lost: rename {previous} to journal.json and start again.") from None
         return None
+    except NotADirectoryError:
+        raise Problem(f"{destination} is a file, not a folder.", "Name the folder that the wizard works in.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{path} can't be read: {error}.", _way_out(path)) from None
     try:

@@ -153,11 +153,30 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     assert "failed" not in wizard.run("status", "--dest", tmp_path / "d").stdout
 
 
-def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_input(wizard: Wizard, tmp_path: Path) -> None:
+def test_plain_asks_nothing_where_nobody_can_answer(wizard: Wizard, tmp_path: Path) -> None:
     done = wizard.run("--plain", "--dest", tmp_path / "d")  # its input is empty
     assert done.returncode == 3
-    assert "Step 1" in done.stdout
-    assert "to go on" in done.stdout
+    assert "[y/N]" not in done.stdout + done.stderr
+    assert "Step 1, Prepare, waits for you" in done.stderr
+    assert "an answers file, table [prepare]" in done.stderr
+
+
+def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_what_a_pipe_brings(wizard: Wizard, tmp_path: Path) -> None:
+    process = wizard.start("--plain", "--dest", tmp_path / "d", talk=True)
+    out, _ = process.communicate("")
+    assert process.returncode == 3
+    assert "Step 1" in out
+    assert "to go on" in out
+
+
+@pytest.mark.parametrize("command", ["status", "report", "verify"])
+def test_a_destination_that_is_a_file_is_named_as_one(wizard: Wizard, tmp_path: Path, command: str) -> None:
+    (tmp_path / "d").write_text("mine")
+    done = wizard.run(command, "--dest", tmp_path / "d")
+    assert done.returncode in (1, 2)
+    assert f"{tmp_path / 'd'} is a file" in done.stderr
+    assert "journal" not in done.stderr
+    assert (tmp_path / "d").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
