@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -97,11 +97,14 @@ def unattended(
 
 
 def work(
-    ctx: Context, steps: Sequence[Step], every: float = 5.0, talk: TextIO | None = None
+    ctx: Context, steps: Sequence[Step], every: float = 5.0, talk: TextIO | None = None, *, known: Container[str] = ()
 ) -> tuple[Snapshot, signal.Signals | None]:
-    """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did."""
+    """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did.
+
+    `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to do for them.
+    """
     runner = Runner(ctx, steps)
-    lines = _Lines(ctx.steps, every, talk)
+    lines = _Lines(ctx.steps, every, talk, known)
     notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
     with _signals(runner) as stopped_by:
         runner.start()
@@ -136,7 +139,8 @@ def _signals(runner: Runner) -> Iterator[list[signal.Signals]]:
 class _Lines:
     """Says where each call stands: when it first shows, every few seconds while it works, and when it ends."""
 
-    def __init__(self, steps: Sequence[Step], every: float, talk: TextIO | None) -> None:
+    def __init__(self, steps: Sequence[Step], every: float, talk: TextIO | None, known: Container[str]) -> None:
+        self._known = known
         self._titles = {call.key: (step.number, call.title) for step in steps for call in step.calls}
         self._every = every
         self._talk = talk
@@ -149,6 +153,8 @@ class _Lines:
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
             if call in snapshot.calls and snapshot.running and call in self._said and not due:
+                continue
+            if call in self._known and call not in self._said and not (progress.done or progress.rate):
                 continue
             line = standing(*self._titles[call], progress)
             if self._said.get(call) != line:

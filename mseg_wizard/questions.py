@@ -23,12 +23,14 @@ def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = inpu
     `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.
     """
     explained: set[str] = set()
+    known: frozenset[str] = frozenset()
     while True:
         try:
             if form:
                 _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, ahead=True)
                 form = ""
-            end, stopped_by = work(ctx, steps)
+            end, stopped_by = work(ctx, steps, known=known)
+            known = frozenset(ctx.store.journal.finished)
             if stopped_by:
                 return STOPS[stopped_by]
             if isinstance(end.problem, Consent):

@@ -80,8 +80,10 @@ def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) 
     user = User(ctx, desk, answers, say)
     try:
         user.begin()
+        known: frozenset[str] = frozenset()
         while True:
-            end, stopped_by = work(ctx, steps, every=1.0)
+            end, stopped_by = work(ctx, steps, every=1.0, known=known)
+            known = frozenset(ctx.store.journal.finished)
             if stopped_by:
                 return STOPS[stopped_by]
             if end.complete:
