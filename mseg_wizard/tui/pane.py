@@ -71,12 +71,19 @@ class Tasks(Vertical):
         self._session = session
         self._lines = {call.key: Steady(classes="task") for call in step.calls}
         self._drawn: dict[str, object] = {}
+        self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(Content("Tasks"), classes="heading")
         yield from self._lines.values()
 
+    def on_resize(self) -> None:
+        """What was drawn before its place was known, or for another one, fits the new one at once, not with the next piece of news."""
+        if self._snapshot:
+            self.show(self._snapshot)
+
     def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         width = max(20, self.size.width or self.app.size.width - 34)
         for call in self._step.calls:
             state, progress = call_state(call, snapshot, self._session.journal), snapshot.progress.get(call.key)
