@@ -84,7 +84,15 @@ def _only(steps: Sequence[Step]) -> Step:
     return replace(step, calls=tuple(call for call in step.calls if call.task == "verify"))
 
 
+def _without(step: Step, task: str) -> Step:
+    return replace(step, calls=tuple(call for call in step.calls if call.task != task))
+
+
 def _complete(steps: Sequence[Step], verdict: Verdict) -> list[Step]:
-    """The steps before verification that were complete then: what is still to come is not begun by a repair."""
+    """The steps before verification that were complete then: what is still to come is not begun by a repair.
+
+    So there need not be room for it either: each call asks for what it needs itself.
+    """
     last = _only(steps).number
-    return list(takewhile(lambda step: step.number < last and step.id not in verdict.unfinished, steps))
+    complete = takewhile(lambda step: step.number < last and step.id not in verdict.unfinished, steps)
+    return [_without(step, "space") for step in complete]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +11,8 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.space import space, space_missing
+from tests.disks import disk
 from tests.preparing import opened, run
-
-
-@contextmanager
-def disk(folder: Path, size: str, inodes: int) -> Iterator[Path]:
-    """A file system of its own."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={inodes}", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system can't be mounted here: this needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @contextmanager
@@ -46,7 +33,7 @@ def test_what_fits_is_told_step_by_step(golden: Path, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_too_small_is_refused_with_what_is_needed_and_what_is_free(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "2m", 100_000) as small, kit(golden, small / "d") as ctx:
+    with disk(tmp_path / "small", "size=2m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         with pytest.raises(Problem) as caught:
             run(space(ctx))
         assert " MB are needed at once in " in caught.value.what
@@ -57,14 +44,14 @@ def test_a_disk_that_is_too_small_is_refused_with_what_is_needed_and_what_is_fre
 
 
 def test_a_disk_with_too_few_inodes_is_refused_too(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "500m", 300) as small, kit(golden, small / "d") as ctx, pytest.raises(Problem) as caught:
+    with disk(tmp_path / "small", "size=500m,nr_inodes=300") as small, kit(golden, small / "d") as ctx, pytest.raises(Problem) as caught:
         run(space(ctx))
     assert "files (inodes) are needed" in caught.value.what
     assert " MB are needed" not in caught.value.what
 
 
 def test_a_dataset_folder_that_leads_to_a_larger_disk_makes_it_fit(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "2m", 100_000) as small, kit(golden, small / "d") as ctx:
+    with disk(tmp_path / "small", "size=2m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         (tmp_path / "large").mkdir()
         ctx.dataset.symlink_to(tmp_path / "large")
         run(space(ctx))
@@ -72,7 +59,7 @@ def test_a_dataset_folder_that_leads_to_a_larger_disk_makes_it_fit(golden: Path,
 
 
 def test_a_disk_that_others_fill_later_stops_the_next_start_until_there_is_room_again(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "300m", 100_000) as small, kit(golden, small / "d") as ctx:
+    with disk(tmp_path / "small", "size=300m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         run(space(ctx))
         (small / "others").write_bytes(bytes(310_000_000))
         assert space_missing(ctx)
@@ -83,7 +70,7 @@ def test_a_disk_that_others_fill_later_stops_the_next_start_until_there_is_room_
 
 
 def test_a_resumed_run_is_not_asked_for_the_room_of_what_is_done(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "2m", 100_000) as small, kit(golden, small / "d") as ctx:
+    with disk(tmp_path / "small", "size=2m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         assert space_missing(ctx)
         *done, last = [call.key for step in ctx.steps for call in step.calls if call.archive or call.each_bytes]
         for key in done:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.archives import members
 from mseg_wizard.tasks.unpack import unpack
+from tests.disks import change, disk
 from tests.hostile import STORED, Part, end_of, gzipped, tarred, tree, zipped
 
 NOISE = random.Random(6)
@@ -93,20 +95,15 @@ def test_a_zip_in_a_zip_may_have_such_a_directory_too(tmp_path: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """A file system of a few megabytes or inodes; calling it again changes its limits."""
     folder = tmp_path / "small disk"
-    folder.mkdir()
 
     def mounted(options: str) -> Path:
-        how = ["remount," + options] if os.path.ismount(folder) else [options]
-        result = subprocess.run(["mount", "-t", "tmpfs", "-o", *how, "none", folder], capture_output=True, text=True)
-        if result.returncode:
-            pytest.skip(f"a small disk can't be mounted here: {result.stderr.strip()}")
+        if not folder.exists():
+            return stack.enter_context(disk(folder, options))
+        change(folder, options)
         return folder
 
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root on Linux can mount a small disk")
-    yield mounted
-    if os.path.ismount(folder):
-        subprocess.run(["umount", folder], check=True)
+    with ExitStack() as stack:
+        yield mounted
 
 
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])

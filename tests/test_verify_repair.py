@@ -16,8 +16,9 @@ from mseg_wizard.step import load
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.verdict import read_verdict, subject
 from mseg_wizard.tasks.verify import verify_missing
+from tests.disks import disk
 from tests.finished import Finished, copy, make
-from tests.wizard import Wizard, hold, tree_of
+from tests.wizard import ANSWERS, Wizard, hold, tree_of
 
 IMAGE = "ADE20K/ADEChallengeData2016/images/training/ADE_train_00000001.jpg"
 MAP = "SUNRGBD/semseg-label37/train/00000253.png"
@@ -101,8 +102,14 @@ def test_an_interrupted_repair_is_also_finished_by_the_usual_run(finished: Finis
     assert tree_of(finished.dataset) == tree_of(original / "mseg_dataset")
 
 
-def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_to_come(golden: Path, tmp_path: Path) -> None:
-    early = copy(make(golden, tmp_path / "made", "kitti"), tmp_path)
+@pytest.fixture(scope="module")
+def begun(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As far as KITTI; what comes after it, 62 GB at once, is still to be fetched."""
+    return make(golden, tmp_path_factory.getbasetemp() / "begun", "kitti")
+
+
+def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_to_come(begun: Path, tmp_path: Path) -> None:
+    early = copy(begun, tmp_path)
     done = early.wizard.run("verify", "--dest", early.destination)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "these steps are not complete: 9 (Mapillary Vistas), 10 (ScanNet), 11 (WildDash), 12 (Relabel)" in done.stderr
@@ -114,6 +121,19 @@ def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_
     assert done.returncode == 3, done.stdout + done.stderr
     assert early.verdict["faults"] == []
     assert not (early.dataset / "WildDash" / "wd_val_01").exists(), "a repair does not begin what is still to come"
+
+
+def test_a_repair_needs_no_room_for_what_is_still_to_come(begun: Path, tmp_path: Path) -> None:
+    with disk(tmp_path / "small", "size=100m") as small:
+        early = copy(begun, small)
+        (early.dataset / LATE).write_bytes(b"")
+        done = early.wizard.run("verify", "--repair", "--dest", early.destination)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert early.verdict["faults"] == []
+        (early.destination.parent / "answers.toml").write_text(ANSWERS)
+        done = early.wizard.run("run", "--dest", early.destination, "--answers", early.destination.parent / "answers.toml")
+        assert done.returncode == 1
+        assert "There is not enough room" in done.stderr, "what is still to come does need it"
 
 
 def test_where_no_wizard_has_worked_there_is_nothing_to_verify(tmp_path: Path) -> None:

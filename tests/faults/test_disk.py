@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.world import World
+from tests.disks import disk
 from tests.faults.counts import count
 from tests.faults.journeys import PHASES, Journey, calls_of, phase_of, served
 from tests.wizard import tree_of
@@ -85,14 +86,8 @@ def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
             pytest.skip("only root on Linux can make folders immutable")
         yield tmp_path
         return
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root on Linux can mount a small disk")
-    (disk := tmp_path / "disk").mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", SIZE, "none", disk], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with disk(tmp_path / "disk", SIZE) as place:
+        yield place
 
 
 @pytest.mark.parametrize(("small", "fault"), [(name, name) for name in FAULTS], indirect=["small"])
@@ -132,17 +127,9 @@ def test_a_disk_that_fails_in_any_phase_is_told_and_when_it_is_back_the_work_goe
 
 
 def test_a_destination_on_a_read_only_disk_is_refused_plainly(practice_world: World, tmp_path: Path) -> None:
-    if sys.platform != "linux" or os.geteuid():
-        pytest.skip("only root on Linux can mount a read-only disk")
-    (disk := tmp_path / "disk").mkdir()
     journey = Journey(tmp_path / "journey", practice_world, mirrored=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", disk], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
-        said = journey.wizard.run("run", "--dest", disk / "d", "--answers", journey.answers)
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    with disk(tmp_path / "disk", "ro") as place:
+        said = journey.wizard.run("run", "--dest", place / "d", "--answers", journey.answers)
     assert said.returncode == 1
     assert "can't be used: Read-only file system" in said.stderr
     count("faults tried")
