@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import textwrap
@@ -118,8 +119,8 @@ COMMANDS = {
             ("mseg-wizard verify --dest /data/mseg --json > verdict.json", "the verdict for scripts"),
             ("mseg-wizard verify --dest /data/mseg --repair", "have what is faulty made again, then look once more"),
         ),
-        {0: "no fault was found", 1: "faults, or something failed", 2: USAGE, 3: "steps are not complete, or it waits for you", 4: LOCKED,
-         **STOPPED},
+        {0: "no fault was found", 1: "faults, or something failed, or no wizard has worked there yet", 2: USAGE,
+         3: "steps are not complete, or it waits for you", 4: LOCKED, **STOPPED},
     ),
     "report": Words(
         "write the report again, with pictures to judge by eye",
@@ -172,6 +173,10 @@ class Parser(argparse.ArgumentParser):
 
 
     def error(self, message: str) -> NoReturn:
+        if unknown := re.fullmatch(r"argument (\w+): invalid choice: ['\"](.*)['\"] \(choose from (.*)\)", message, re.DOTALL):
+            what, given, choices = unknown[1].lower(), unknown[2], re.findall(r"[\w-]+", unknown[3])
+            near = difflib.get_close_matches(given, choices, 1)
+            message = f"there is no {what} '{given}'{f': did you mean {near[0]}?' if near else '.'} There are {', '.join(choices)}."
         # What is wrong may be an address with a password in it.
         self.exit(2, f"{self.prog}: {shown(message)}\n  `{self.prog} --help` says what there is, with examples.\n")
 

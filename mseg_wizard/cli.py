@@ -22,7 +22,7 @@ from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.notify import command_of
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, standing, unattended
-from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.progress import Problem, printable
 from mseg_wizard.questions import guided
 from mseg_wizard.remarks import listed
 from mseg_wizard.snapshot import published
@@ -123,10 +123,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _status(args: argparse.Namespace) -> int:
     steps = load()
-    destination = _wanted(_destination(args, {}, offer_last=True))
-    journal = read_journal(destination)
-    if journal is None:
-        raise Problem(*unopened(destination))
+    destination, journal = _begun(args)
     now = published(destination)
     states = overview(steps, journal, now, lambda step: _lacks(step, journal))
     if getattr(args, "json", False):
@@ -194,9 +191,7 @@ def _verify(args: argparse.Namespace) -> int:
 
     steps = load()
     answers = _answers(args, steps)
-    destination = _wanted(_destination(args, answers, offer_last=True))
-    if read_journal(destination) is None:
-        raise Waiting(*unopened(destination))
+    destination, _ = _begun(args, answers)
     as_json = getattr(args, "json", False)
     person = interactive() and not as_json
     options = replace(_options(args), attended=person, by_questions=person)
@@ -207,9 +202,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from mseg_wizard.report_command import report
 
-    destination = _wanted(_destination(args, {}, offer_last=True))
-    if read_journal(destination) is None:
-        raise Problem(*unopened(destination))
+    destination, _ = _begun(args)
     with _opened(load(), destination, _options(args), {}, take_over=args.take_over) as ctx:
         return report(ctx)
 
@@ -305,6 +298,15 @@ def _destination(args: argparse.Namespace, answers: Answers, *, offer_last: bool
     last = preferences().get("destination") if offer_last else None
     chosen = args.dest or named or last
     return Path(chosen).expanduser().absolute() if chosen else None
+
+
+def _begun(args: argparse.Namespace, answers: Answers | None = None) -> tuple[Path, Journal]:
+    """The destination, and what its wizard noted; raises Problem where none has worked."""
+    destination = _wanted(_destination(args, answers or {}, offer_last=True))
+    journal = read_journal(destination)
+    if journal is None:
+        raise Problem(*unopened(destination))
+    return destination, journal
 
 
 def _step(steps: Sequence[Step], name: str) -> Step:

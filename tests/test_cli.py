@@ -59,6 +59,9 @@ def test_doctor_tells_about_disk_inodes_cores_keyring_and_terminal(wizard: Wizar
         (["run", "--dest", "d", "--workers", "-1"], "a whole number"),
         (["run", "--dest", "d", "--workers", "many"], "a whole number"),
         (["steps", "nothing"], "There is no step 'nothing'"),
+        (["practise"], "there is no command 'practise': did you mean practice? There are run, status,"),
+        (["whatever", "--dest", "d"], "there is no command 'whatever'. There are run, status,"),
+        (["completion", "bsh"], "there is no shell 'bsh': did you mean bash? There are bash, zsh, fish."),
         ([], "There is no terminal here"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tui.chrome import Steps
-from mseg_wizard.tui.dialogs import Tell
+from mseg_wizard.tui.dialogs import Ask, Tell
 from mseg_wizard.tui.keys import Main
 from tests.tui_kit import Desk, desk_at, says, screen, until
 
@@ -221,3 +221,18 @@ async def test_the_step_list_has_the_keyboard_first_and_escape_leads_back_to_it(
         await until(pilot, lambda: not isinstance(app.focused, Steps))
         await pilot.press("escape")
         assert isinstance(app.focused, Steps)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (40, 12)], ids=str)
+@pytest.mark.parametrize("lines", [1, 60])
+async def test_what_a_dialog_can_be_answered_is_never_out_of_sight(desk: Desk, size: tuple[int, int], lines: int) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "F5")
+        await pilot.resize_terminal(*size)
+        text = "\n".join(f"line {number}" for number in range(lines))
+        await app.push_screen(Ask("May it?", text, "Yes, allow it all", "Leave it as it is"))
+        await says(pilot, "May it?", "line 0", "[ Leave it as it is ]", "[ Yes, allow it all ]")
+        app.pop_screen()
+        await app.push_screen(Tell("It can't.", text, again=True))
+        await says(pilot, "It can't.", "line 0", "F5 tries again · F7 log")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
@@ -32,16 +32,16 @@ class Ask(ModalScreen[bool | None]):
 
     def __init__(self, title: str, text: str, yes: str, no: str, *, quits: bool = False) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (45, "-broad")]
         self.quits = quits
         """Is it about leaving? Then the key for that closes it."""
         self._title, self._text, self._yes, self._no = title, text, yes, no
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with VerticalScroll(classes="dialog", can_focus=False):
             yield Static(Content(self._title), classes="title")
-            with VerticalScroll(can_focus=False):
-                yield Static(Content(self._text))
-            with Horizontal(classes="buttons"):
+            yield Static(Content(self._text))
+            with Horizontal(classes="foot"):
                 yield Button(Content(f"[ {self._no} ]"), id="no", compact=True)
                 yield Button(Content(f"[ {self._yes} ]"), id="yes", compact=True)
 
@@ -77,20 +77,19 @@ class Tell(ModalScreen[str | None]):
         self._title, self._text, self._rows = title, text, rows[:SHOWN_ITEMS] + more
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with VerticalScroll(classes="dialog"):
             yield Static(Content(self._title), classes="title")
-            with VerticalScroll():
-                yield Static(Content(self._text))
-                if self._rows:
-                    yield Static(Content("\n".join(self._rows)), classes="items")
-            yield Static(Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="help")
+            yield Static(Content(self._text))
+            if self._rows:
+                yield Static(Content("\n".join(self._rows)), classes="items")
+            yield Static(Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="foot")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join((self._title, self._text, *self._rows)))
-        self.query_one(".help", Static).update(Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}"))
+        self.query_one(".foot", Static).update(Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}"))
 
     def action_lead(self, to: str) -> None:
         if self._again:
