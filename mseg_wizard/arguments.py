@@ -16,7 +16,7 @@ from mseg_wizard import __version__, host
 from mseg_wizard.completion import SHELLS
 from mseg_wizard.lines import hanging, width, wrapped
 from mseg_wizard.plain import shown
-from mseg_wizard.store import preferences_file
+from mseg_wizard.preferences import preferences_file
 from mseg_wizard.vault import PRACTICE_SERVICE
 
 SCHEDULER = "tcp://HOST:PORT"

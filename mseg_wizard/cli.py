@@ -22,6 +22,7 @@ from mseg_wizard.log import log_crash, log_to, no_core_dumps
 from mseg_wizard.notify import command_of
 from mseg_wizard.opening import Answers, Usage, give_answers, open_context, read_answers, started_with
 from mseg_wizard.plain import Exit, complain, exit_code, standing, unattended
+from mseg_wizard.preferences import check_preferences, preferences
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.questions import guided
 from mseg_wizard.remarks import listed
@@ -29,7 +30,7 @@ from mseg_wizard.snapshot import published
 from mseg_wizard.status import MARKS, ahead, filled, overview
 from mseg_wizard.step import Step, load
 from mseg_wizard.steps_command import tell_all, tell_one
-from mseg_wizard.store import Journal, check_preferences, preferences, read_journal, unopened
+from mseg_wizard.store import Journal, read_journal, unopened
 from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import take_environment
 from mseg_wizard.wipe_command import wipe

@@ -13,9 +13,10 @@ from mseg_wizard.context import Context, Options, check_answer
 from mseg_wizard.files import parse_toml
 from mseg_wizard.links import NotNow
 from mseg_wizard.log import log_to, redact
+from mseg_wizard.preferences import prefer, remember_id
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Step
-from mseg_wizard.store import Store, prefer, remember_id
+from mseg_wizard.store import Store
 from mseg_wizard.vault import Vault
 
 log = logging.getLogger("mseg_wizard")

@@ -9,9 +9,10 @@ from pathlib import Path
 from mseg_wizard import wiping
 from mseg_wizard.lines import agrees, interactive
 from mseg_wizard.plain import Exit, shown
+from mseg_wizard.preferences import known_ids
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
-from mseg_wizard.store import known_ids, read_journal, unopened, working
+from mseg_wizard.store import read_journal, unopened, working
 from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 
 

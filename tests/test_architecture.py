@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "mseg_wizard"
 LAYERS = (
     ("progress", "files", "host", "lines", "completion"),
-    ("step", "log"),
+    ("step", "log", "preferences"),
     ("background", "store", "vault", "labels"),
     (
         "window", "pool", "worker", "cluster", "cluster_checks", "cluster_worker",

@@ -15,9 +15,9 @@ from mseg_wizard.context import Context
 from mseg_wizard.log import hide, log_to
 from mseg_wizard.notify import Notifier, command_of, tell
 from mseg_wizard.plain import Exit, work
+from mseg_wizard.preferences import prefer
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.store import prefer
 from tests.tui_kit import Desk, desk_at, says, until
 
 WRITES = (

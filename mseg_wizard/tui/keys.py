@@ -10,8 +10,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, OptionList
 
+from mseg_wizard.preferences import prefer
 from mseg_wizard.progress import printable
-from mseg_wizard.store import prefer
 from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.attend import Attending

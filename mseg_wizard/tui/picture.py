@@ -21,11 +21,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mseg_wizard.context import Context
+from mseg_wizard.preferences import prefer, preferences
 from mseg_wizard.progress import printable
 from mseg_wizard.reporting.preview import TAXONOMIES, Preview, Share, preview
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
-from mseg_wizard.store import prefer, preferences
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.words import fit
