@@ -19,6 +19,7 @@ from mseg_wizard.engine import Runner, due, run
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Archive, Call, Step, load
 from mseg_wizard.store import Store
+from mseg_wizard.tasks.landing import _Group
 from mseg_wizard.tasks.table import TASKS
 from mseg_wizard.vault import Vault
 from tests.faulty_server import Answer, FaultyServer
@@ -93,8 +94,20 @@ def test_whatever_ends_first_every_call_comes_in_its_turn(steps: list[Step], dic
     assert not list(due(steps, checked, set()))
 
 
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time: a real one may have all of an archive in no time, and then there is nothing to overlap."""
+    save = _Group.save
+
+    def slowly(group: _Group) -> None:
+        time.sleep(0.15)
+        save(group)
+
+    monkeypatch.setattr(_Group, "save", slowly)
+
+
 def zipped(name: str) -> bytes:
-    """An archive of many small files, which take the disk longer than the processor."""
+    """An archive of many small files."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for number in range(FILES):
@@ -124,6 +137,7 @@ def opened(folder: Path, url: str) -> Iterator[Context]:
         ctx.close()
 
 
+@pytest.mark.usefixtures("slow_disk")
 def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[str, bytes], tmp_path: Path) -> None:
     """The server gives 1.2 MB a second to a connection. Lanes and whole are of one run; one of three must be undisturbed by others."""
     answers = {path: Answer(body=body, piece=60_000, pause=0.05) for path, body in archives.items()}
@@ -134,7 +148,7 @@ def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[
             measured.append(lanes(ctx))
         server.close()
         wall, network, processors = measured[-1]
-        assert processors > 0.3, "there was nothing to overlap"
+        assert processors > 0.25 * network, "there was little to overlap"
         if wall <= 1.1 * max(network, processors):
             return
     raise AssertionError(measured)
@@ -183,6 +197,7 @@ def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(archiv
     server.close()
 
 
+@pytest.mark.usefixtures("slow_disk")
 def test_both_lanes_show_while_they_work(archives: dict[str, bytes], tmp_path: Path) -> None:
     answers = {path: Answer(body=body, piece=60_000, pause=0.02) for path, body in archives.items()}
     server = FaultyServer(answers)

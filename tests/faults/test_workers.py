@@ -130,7 +130,7 @@ def test_while_workers_are_killed_at_random_no_image_is_lost_silently(
     journey, chance, killed = Journey(tmp_path, practice_world, mirrored=True), random.Random(5), 0
     running = journey.start("--until", "relabel")
     while running.process.poll() is None:
-        time.sleep(chance.uniform(0, 0.3))
+        time.sleep(chance.uniform(0, 0.1))
         helpers = [pid for pid in marked(journey.wizard.mark) if parent_of(pid) not in (running.process.pid, os.getpid(), 0)]
         if helpers and running.begun() and running.begun()[-1].split("/")[1] in ("remap", "relabel"):
             with suppress(ProcessLookupError):
