@@ -139,8 +139,8 @@ def opened(folder: Path, url: str) -> Iterator[Context]:
 
 @pytest.mark.usefixtures("slow_disk")
 def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[str, bytes], tmp_path: Path) -> None:
-    """The server gives 1.2 MB a second to a connection. Lanes and whole are of one run; one of three must be undisturbed by others."""
-    answers = {path: Answer(body=body, piece=60_000, pause=0.05) for path, body in archives.items()}
+    """The server gives 0.75 MB a second to a connection. Lanes and whole are of one run; one of three must be undisturbed by others."""
+    answers = {path: Answer(body=body, piece=60_000, pause=0.08) for path, body in archives.items()}
     measured = []
     for number in range(3):
         server = FaultyServer(answers)
@@ -148,7 +148,7 @@ def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[
             measured.append(lanes(ctx))
         server.close()
         wall, network, processors = measured[-1]
-        assert processors > 0.25 * network, "there was little to overlap"
+        assert processors > 0.15 * network, "there was little to overlap"
         if wall <= 1.1 * max(network, processors):
             return
     raise AssertionError(measured)
