@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import textwrap
@@ -174,6 +173,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if unknown := re.fullmatch(r"argument (\w+): invalid choice: ['\"](.*)['\"] \(choose from (.*)\)", message, re.DOTALL):
+            import difflib  # here, because no other start needs it
+
             what, given, choices = unknown[1].lower(), unknown[2], re.findall(r"[\w-]+", unknown[3])
             near = difflib.get_close_matches(given, choices, 1)
             message = f"there is no {what} '{given}'{f': did you mean {near[0]}?' if near else '.'} There are {', '.join(choices)}."

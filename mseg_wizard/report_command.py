@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 
 from mseg_wizard.context import Context
 from mseg_wizard.log import LOG
 from mseg_wizard.plain import STOPS, Exit, complain, exit_code, work
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Step
+from mseg_wizard.step import only
 from mseg_wizard.tasks.report import place_of
 
 
 def report(ctx: Context) -> Exit:
     """Write it, whatever is complete by now."""
-    step = _only(ctx.steps)
+    step = only(ctx.steps, "report")
     for call in step.calls:
         ctx.store.journal.finished.pop(call.key, None)
     ctx.store.save()
@@ -28,9 +26,3 @@ def report(ctx: Context) -> Exit:
         return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
     print(place_of(ctx), flush=True)
     return Exit.DONE
-
-
-def _only(steps: Sequence[Step]) -> Step:
-    """The step that reports, with nothing else in it."""
-    step = next(step for step in steps if any(call.task == "report" for call in step.calls))
-    return replace(step, calls=tuple(call for call in step.calls if call.task == "report"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import UnionType
@@ -185,6 +185,16 @@ class Step:
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
+
+    def keeping(self, wanted: Callable[[str], bool]) -> Step:
+        """The same step with no calls but those whose task is wanted."""
+        return replace(self, calls=tuple(call for call in self.calls if wanted(call.task)))
+
+
+def only(steps: Iterable[Step], task: str) -> Step:
+    """The first step that has this task, with nothing else in it."""
+    having = (step.keeping(lambda other: other == task) for step in steps)
+    return next(step for step in having if step.calls)
 
 
 def load(folder: Traversable | None = None) -> tuple[Step, ...]:

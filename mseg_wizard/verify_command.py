@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.plain import Exit, complain, shown, unattended
 from mseg_wizard.progress import Problem
 from mseg_wizard.questions import guided
-from mseg_wizard.step import Step
+from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.mending import ASIDE, needs, set_aside
 from mseg_wizard.tasks.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 
@@ -27,7 +26,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
     if not (repair and before and before.mending):
         ctx.store.journal.finished.pop(_call(ctx.steps), None)
         ctx.store.save()
-        code = unattended(ctx, [_only(ctx.steps)], explain=_explain, talk=sys.stderr, closing=False)
+        code = unattended(ctx, [only(ctx.steps, "verify")], explain=_explain, talk=sys.stderr, closing=False)
         before = read_verdict(ctx)
         if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
             say(ctx, before)
@@ -37,7 +36,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
             print(need, file=sys.stderr)
         before = set_aside(ctx, before)
     print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
-    due = [*_complete(ctx.steps, before), _only(ctx.steps)]
+    due = [*_complete(ctx.steps, before), only(ctx.steps, "verify")]
     code = guided(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
     after = read_verdict(ctx)
     if after and after.mending:
@@ -78,21 +77,11 @@ def _call(steps: Sequence[Step]) -> str:
     return next(call.key for step in steps for call in step.calls if call.task == "verify")
 
 
-def _only(steps: Sequence[Step]) -> Step:
-    """The step that verifies, with nothing else in it."""
-    step = next(step for step in steps if any(call.task == "verify" for call in step.calls))
-    return replace(step, calls=tuple(call for call in step.calls if call.task == "verify"))
-
-
-def _without(step: Step, task: str) -> Step:
-    return replace(step, calls=tuple(call for call in step.calls if call.task != task))
-
-
 def _complete(steps: Sequence[Step], verdict: Verdict) -> list[Step]:
     """The steps before verification that were complete then: what is still to come is not begun by a repair.
 
     So there need not be room for it either: each call asks for what it needs itself.
     """
-    last = _only(steps).number
+    last = only(steps, "verify").number
     complete = takewhile(lambda step: step.number < last and step.id not in verdict.unfinished, steps)
-    return [_without(step, "space") for step in complete]
+    return [step.keeping(lambda task: task != "space") for step in complete]

@@ -163,7 +163,7 @@ def test_a_stop_ends_the_workers_and_leaves_only_whole_files(archive: Path, tmp_
         for process in processes:
             os.kill(process.pid or 0, signal.SIGSTOP)
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=hold, daemon=True)
     holder.start()
     work = unpack(archive, into, pool=pool)
     while holder.is_alive():
