@@ -2,7 +2,7 @@
 
 import sys
 
-from mseg_wizard.cli import main
+from mseg_wizard.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

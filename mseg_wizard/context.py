@@ -8,16 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mseg_wizard import host, links
+from mseg_wizard import answers
+from mseg_wizard.core import host
 from mseg_wizard.labels.taxonomy import Tree
-from mseg_wizard.pool import Pool
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.store import Store
 from mseg_wizard.vault import KEPT, Secret, Vault
+from mseg_wizard.workers.pool import Pool
 
 if TYPE_CHECKING:
-    from mseg_wizard.cluster import Cluster
+    from mseg_wizard.workers.dask import Cluster
 
 
 class Consent(Waiting):
@@ -231,7 +232,7 @@ class Context:
         if not self.options.scheduler:
             return self.processes()
         if not self._clusters:
-            from mseg_wizard.cluster import Cluster  # few need it, and it loads what workers load
+            from mseg_wizard.workers.dask import Cluster  # few need it, and it loads what workers load
 
             self._clusters.append(Cluster(self.options.scheduler, lambda: [path for path in (self.own, self.dataset) if path.is_dir()]))
         return self._clusters[0]
@@ -277,12 +278,12 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
         rows = value.splitlines() if isinstance(value, str) else value
         if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
             raise Problem(f"{where} is {shown}.", "Give a folder, a file or a link, or a list of these.")
-        return links.check_sources(step, [row.strip() for row in rows if row.strip()])
+        return answers.check_sources(step, [row.strip() for row in rows if row.strip()])
     if not isinstance(value, str):
         raise Problem(f"{where} is {shown}.", "Write it as text, in quotes.")
-    if check := links.check_of(step, item):
+    if check := answers.check_of(step, item):
         return check(step, item, value)
-    text = links.one_line(value) if item.kind != "password" else value.strip("\r\n")
+    text = answers.one_line(value) if item.kind != "password" else value.strip("\r\n")
     if item.kind == "choice" and text not in item.choices and not item.free:
         raise Problem(f"{where} is {shown}.", f"Choose one of: {', '.join(item.choices)}.")
     return text

@@ -10,13 +10,13 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.datasets.locations import satisfied
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.snapshot import Snapshot, publish
 from mseg_wizard.step import Call, Step
-from mseg_wizard.tasks.sources import satisfied
-from mseg_wizard.tasks.table import TASKS
+from mseg_wizard.tasks.registry import TASKS
 
 log = logging.getLogger("mseg_wizard")
 

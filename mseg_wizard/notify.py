@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mseg_wizard import host
-from mseg_wizard.log import redact
+from mseg_wizard.core import host
+from mseg_wizard.core.log import redact
+from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem, Waiting, printable
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.tasks.program import without_secrets
 
 log = logging.getLogger("mseg_wizard.notify")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from mseg_wizard.files import write_json
-from mseg_wizard.log import redact
+from mseg_wizard.core.files import write_json
+from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import OWN, working
 

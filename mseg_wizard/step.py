@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from mseg_wizard.files import parse_toml
+from mseg_wizard.core.files import parse_toml
 from mseg_wizard.progress import Problem
 
 KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from mseg_wizard import host
-from mseg_wizard.files import write_json
+from mseg_wizard.core import host
+from mseg_wizard.core.files import write_json
 from mseg_wizard.progress import Problem, duration, printable
 
 VERSION = 1

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import keyring
 from keyring.backends.chainer import ChainerBackend
 
-from mseg_wizard.log import hide
+from mseg_wizard.core.log import hide
 
 SERVICE = "mseg-wizard"
 PRACTICE_SERVICE = "mseg-wizard-practice"

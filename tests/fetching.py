@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from mseg_wizard.http.download import Expected, Fetched, Patience
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.fetch import Expected, Fetched, Patience
 
 QUICK = Patience(first=0, stall=30, tries=4, tries_before_next=2)
 """No waiting between attempts; a stall long enough for a busy machine."""

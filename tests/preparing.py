@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from mseg_wizard.context import Context, Options
+from mseg_wizard.datasets import mseg_api
 from mseg_wizard.labels.taxonomy import PINNED, RECORDS_FILE, blob_id, identity
 from mseg_wizard.progress import Progress
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks import checkout
 from mseg_wizard.tasks.tree import tree, tree_missing
 from mseg_wizard.vault import Vault
 
@@ -72,7 +72,7 @@ def pin(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Have this tree be the one that counts as MSeg's own: the real one is not there to test with."""
     for name in PINNED:
         patch.setitem(PINNED, name, (0, identity(folder, name)))
-    patch.setattr(checkout, "PINNED_RECORDS", blob_id((folder / RECORDS_FILE).read_bytes()))
+    patch.setattr(mseg_api, "PINNED_RECORDS", blob_id((folder / RECORDS_FILE).read_bytes()))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.step import Call, load
-from mseg_wizard.tasks.table import TASKS
+from mseg_wizard.tasks.registry import TASKS
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "mseg_wizard"
@@ -61,7 +61,7 @@ def imported(node: ast.AST) -> list[str]:
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
-@pytest.mark.parametrize("module", ["mseg_wizard.engine", "mseg_wizard.plain", "mseg_wizard.worker", "mseg_wizard.cli"])
+@pytest.mark.parametrize("module", ["mseg_wizard.engine", "mseg_wizard.cli.plain", "mseg_wizard.workers.process", "mseg_wizard.cli.main"])
 def test_nothing_below_the_screen_loads_textual(module: str) -> None:
     code = f"import sys, {module}; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.context import Consent, Context, Options
 from mseg_wizard.engine import run as journey
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import load

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from mseg_wizard.cluster import Cluster
-from mseg_wizard.pool import each
 from mseg_wizard.practice.world import World, toml
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.window import Outcome, told
+from mseg_wizard.workers.batches import Outcome, told
+from mseg_wizard.workers.dask import Cluster
+from mseg_wizard.workers.pool import each
 from tests import pool_work
 from tests.conftest import ROOT
 from tests.dask_cluster import DaskCluster, Wire
@@ -248,7 +248,7 @@ def test_nothing_secret_is_sent_to_the_cluster(dask: DaskCluster, practice_world
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['distributed'] = None; from mseg_wizard.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; sys.modules['distributed'] = None; from mseg_wizard.cli.main import main; sys.exit(main(sys.argv[1:]))"
     ended = subprocess.run(
         [sys.executable, "-c", code, "run", "--dest", str(tmp_path / "d"), "--scheduler", "tcp://127.0.0.1:9"],
         capture_output=True, text=True, check=False, env=Wizard(tmp_path).environment(),

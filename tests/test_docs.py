@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mseg_wizard.arguments import parser
-from mseg_wizard.estimate import FULL_ARCHIVES_LEFT, FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES
+from mseg_wizard.cli.parser import parser
+from mseg_wizard.datasets.disk_space import FULL_ARCHIVES_LEFT, FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
 from tests.conftest import ROOT

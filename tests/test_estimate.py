@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import estimate
 from mseg_wizard.context import Context
-from mseg_wizard.estimate import (
+from mseg_wizard.datasets import disk_space
+from mseg_wizard.datasets.disk_space import (
     FULL_ARCHIVES_LEFT,
     FULL_AT_ONCE,
     FULL_BYTES,
@@ -194,15 +194,15 @@ def test_archives_of_a_modified_tree_from_a_server_are_scaled_by_its_lists(golde
 
 def test_room_is_measured_where_a_link_leads_and_above_what_does_not_exist_yet(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/shm")
-    assert estimate.free(tmp_path / "link" / "new" / "deeper").device == Path("/dev/shm").stat().st_dev
-    assert estimate.free(tmp_path / "a" / "b").device == tmp_path.stat().st_dev
-    assert estimate.free(tmp_path).bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
+    assert disk_space.free(tmp_path / "link" / "new" / "deeper").device == Path("/dev/shm").stat().st_dev
+    assert disk_space.free(tmp_path / "a" / "b").device == tmp_path.stat().st_dev
+    assert disk_space.free(tmp_path).bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
 
 
 def test_a_file_system_without_inodes_is_not_counted() -> None:
     if os.statvfs("/proc").f_files:
         pytest.skip("/proc counts inodes here")
-    assert estimate.free(Path("/proc")).files is None
+    assert disk_space.free(Path("/proc")).files is None
 
 
 def test_a_dataset_on_another_disk_is_counted_there(full: Context, tmp_path: Path) -> None:

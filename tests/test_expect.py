@@ -214,14 +214,14 @@ def test_unattended_a_wrong_file_in_its_place_is_named_and_waited_about(practice
 
 def test_the_command_names_this_machine_as_it_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "walker")
-    monkeypatch.setattr("mseg_wizard.host.name", lambda: "node7")
+    monkeypatch.setattr("mseg_wizard.core.host.name", lambda: "node7")
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     assert upload_command(Path("/data/mseg"), FILE) == f"scp {FILE} walker@node7:/data/mseg/"
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.5 50022 10.0.0.7 22")
     assert upload_command(Path("/data/mseg"), FILE) == f"scp {FILE} walker@10.0.0.7:/data/mseg/"
     monkeypatch.setenv("SSH_CONNECTION", "fd00::5 50022 fd00::7 2222")
     assert shlex.split(upload_command(Path("/data/my sets"), FILE)) == ["scp", "-P", "2222", "-s", FILE, "walker@[fd00::7]:/data/my sets/"]
-    monkeypatch.setattr("mseg_wizard.host.name", lambda: "node7.lab.example")
+    monkeypatch.setattr("mseg_wizard.core.host.name", lambda: "node7.lab.example")
     assert "walker@node7.lab.example:" in upload_command(Path("/data"), FILE)
 
 

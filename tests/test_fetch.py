@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.http.download import Expected, Location, fetch
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.fetch import Expected, Location, fetch
 from tests.faulty_server import Answer, page, serving, with_body
 from tests.fetching import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at, zipped
 

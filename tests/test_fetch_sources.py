@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.http.client import Routes
+from mseg_wizard.http.download import Expected, LinkRefused, Location, fetch
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.fetch import Expected, LinkRefused, Location, fetch
-from mseg_wizard.tasks.web import Routes
 from mseg_wizard.vault import Secret
 from tests.faulty_server import Answer, page, redirect, s3_error, serving
 from tests.fetching import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at

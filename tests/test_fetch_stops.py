@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.http.download import LinkRefused, Location, fetch
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.fetch import LinkRefused, Location, fetch
 from mseg_wizard.vault import Secret
 from tests.faulty_server import Answer, page, redirect, s3_error, serving, with_body
 from tests.fetching import BODY, KNOWN, QUICK, finish, helpers, leftovers, part, problem, stopped_at
@@ -27,7 +27,7 @@ FETCH = """
 import sys
 from pathlib import Path
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.fetch import Location, Patience, fetch
+from mseg_wizard.http.download import Location, Patience, fetch
 try:
     for progress in fetch(Path(sys.argv[1]), [Location(sys.argv[2])], patience=Patience(first=0, tries=1)):
         print(progress, flush=True)

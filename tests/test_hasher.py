@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
+from mseg_wizard.http.hashing import Hasher
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.hasher import Hasher
 
 DATA = Random(1).randbytes(5_000_000)
 

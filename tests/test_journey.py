@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.step import load
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mseg_wizard.labels import packed
-from mseg_wizard.labels.colors import read_colored
-from mseg_wizard.labels.panoptic import read_annotations, read_panoptic
+from mseg_wizard.labels import rgb_lookup
+from mseg_wizard.labels.readers.colors import read_colored
+from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
 from mseg_wizard.progress import Problem
 from tests.labels_png import PALETTE, RGB, write_png
 
@@ -29,15 +29,15 @@ CLASSES = np.array([[64, 128, 64], [192, 0, 128], [0, 128, 192], [0, 0, 0]], np.
 def test_every_pixel_is_looked_up_by_all_of_its_colour(height: int, width: int, seed: int, mirrored: bool) -> None:
     random = np.random.default_rng(seed)
     rgb = random.integers(0, 256, (height, width, 3), dtype=np.uint8)[:, :: -1 if mirrored else 1]
-    table = random.integers(0, 256, packed.ENTRIES, dtype=np.uint8)
+    table = random.integers(0, 256, rgb_lookup.ENTRIES, dtype=np.uint8)
     numbers = rgb[..., 0].astype(np.int64) + 256 * rgb[..., 1].astype(np.int64) + 65536 * rgb[..., 2].astype(np.int64)
-    assert np.array_equal(packed.lookup(rgb, table), table[numbers])
+    assert np.array_equal(rgb_lookup.lookup(rgb, table), table[numbers])
 
 
 def test_images_larger_than_a_block_are_looked_up_whole() -> None:
-    rgb = np.random.default_rng(0).integers(0, 256, (3, packed.BLOCK + 1, 3), dtype=np.uint8)
-    table = np.arange(packed.ENTRIES).astype(np.uint8)  # the lowest byte: red
-    assert np.array_equal(packed.lookup(rgb, table), rgb[..., 0])
+    rgb = np.random.default_rng(0).integers(0, 256, (3, rgb_lookup.BLOCK + 1, 3), dtype=np.uint8)
+    table = np.arange(rgb_lookup.ENTRIES).astype(np.uint8)  # the lowest byte: red
+    assert np.array_equal(rgb_lookup.lookup(rgb, table), rgb[..., 0])
 
 
 # Colours

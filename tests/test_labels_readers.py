@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels import mat
-from mseg_wizard.labels.mat import read_mat
-from mseg_wizard.labels.polygons import rasterize
+from mseg_wizard.labels.readers import mat
+from mseg_wizard.labels.readers.mat import read_mat
+from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.progress import Problem
 
 # .mat

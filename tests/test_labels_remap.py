@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard.labels.panoptic import read_annotations
 from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.remap import Item, Oddities, Recipe, apply, count_unnamed, recipe, remap
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree, pixels_of

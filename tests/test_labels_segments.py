@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mseg_wizard.labels.masks import Regions, nearest, regions, relabel
 from mseg_wizard.labels.records import RELABELINGS, Update, places, updates
-from mseg_wizard.labels.relabeling import Item, recipe, relabel_image
+from mseg_wizard.labels.relabel import Item, recipe, relabel_image
 from mseg_wizard.labels.remap import recipe as remap_recipe
 from mseg_wizard.labels.remap import remap
-from mseg_wizard.labels.segments import Regions, nearest, regions, relabel
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree
 from tests.labels_png import RGB, write_png

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.plain import standing
-from mseg_wizard.preferences import remember_id
+from mseg_wizard.cli.plain import standing
+from mseg_wizard.core.preferences import remember_id
 from mseg_wizard.progress import Progress, amount
 from mseg_wizard.store import OWN, Store
 from tests.wizard import ANSWERS, Wizard

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli import main
+from mseg_wizard.cli.main import main
+from mseg_wizard.cli.plain import Exit, work
 from mseg_wizard.context import Context
-from mseg_wizard.log import hide, log_to
+from mseg_wizard.core.log import hide, log_to
+from mseg_wizard.core.preferences import prefer
 from mseg_wizard.notify import Notifier, command_of, tell
-from mseg_wizard.plain import Exit, work
-from mseg_wizard.preferences import prefer
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
 from tests.tui_kit import Desk, desk_at, says, until
@@ -28,7 +28,7 @@ WRITES = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.opening._command", [])  # the command line is the process's, and so that of the tests to come
+    monkeypatch.setattr("mseg_wizard.cli.destination._command", [])  # the command line is the process's, and so that of the tests to come
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk
 

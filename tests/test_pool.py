@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.pool import Pool, each
-from mseg_wizard.window import Outcome
+from mseg_wizard.workers.batches import Outcome
+from mseg_wizard.workers.pool import Pool, each
 from tests import pool_work
 
 
@@ -102,7 +102,7 @@ def test_what_workers_print_goes_to_the_log_and_not_to_the_screen(pool: Pool, tm
 
 def test_workers_end_when_the_wizard_is_killed(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path\nfrom mseg_wizard.pool import Pool, each\nfrom tests import pool_work\n"
+        "from pathlib import Path\nfrom mseg_wizard.workers.pool import Pool, each\nfrom tests import pool_work\n"
         f"pool = Pool(2, Path({str(tmp_path / 'log')!r}))\n"
         "for _ in each(pool, pool_work.slow, range(100000)):\n"
         "    print(*pool.executor()._processes, flush=True)\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks import setting
 from mseg_wizard.tasks.tree import configure, configure_missing
 from tests.preparing import CONFIG, make_tree, opened, run
 
@@ -31,19 +31,19 @@ PLACES = ["plain", *ODD, os.fsdecode(b"no-utf-8-\xff")]
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_only_the_value_changes(source: bytes) -> None:
-    after = setting.with_value(source, "/data/mseg")
+    after = mseg_config.with_value(source, "/data/mseg")
     before, _, rest = after.partition(b'"/data/mseg"')
     assert source.startswith(before)
     assert source.endswith(rest)
     assert len(before) + len(rest) < len(source)
-    assert setting.value(after) == "/data/mseg"
-    assert setting.with_value(after, "/data/mseg") == after
+    assert mseg_config.value(after) == "/data/mseg"
+    assert mseg_config.with_value(after, "/data/mseg") == after
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 @pytest.mark.parametrize("name", PLACES, ids=ascii)
 def test_whatever_the_folder_is_called_python_reads_it_back(source: bytes, name: str) -> None:
-    assert setting.value(setting.with_value(source, f"/data/{name}")) == f"/data/{name}"
+    assert mseg_config.value(mseg_config.with_value(source, f"/data/{name}")) == f"/data/{name}"
 
 
 @pytest.mark.parametrize("name", PLACES, ids=ascii)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks.install import install, install_missing
-from mseg_wizard.tasks.program import without_secrets
 from mseg_wizard.vault import Secret
 from tests.preparing import FILES, give, journal, make_tree, opened, run
 

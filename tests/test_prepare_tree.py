@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.datasets.mseg_api import COMMIT
 from mseg_wizard.labels.taxonomy import RECORDS_FILE
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.tasks import tree as tree_module
-from mseg_wizard.tasks.checkout import COMMIT
 from mseg_wizard.tasks.tree import configure, tree, tree_missing
 from tests.faulty_server import serving
 from tests.preparing import CONFIG, changed, contents, give, journal, make_tree, opened, pin, prepared, run, zipped

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.commands.practice import origins
+from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Context, Options
-from mseg_wizard.plain import Exit
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import Answers, World, toml
-from mseg_wizard.questions import guided
 from mseg_wizard.step import load
 from tests.registered import leaks, opened
 from tests.wizard import Wizard

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mseg_wizard import pool
 from mseg_wizard.labels.taxonomy import IGNORED, Tree
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.report import report, report_missing
-from mseg_wizard.tasks.verdict import forget_verdict
+from mseg_wizard.verification.verdict import forget_verdict
+from mseg_wizard.workers import pool
 from tests.finished import Finished, copy, make
 from tests.wizard import ANSWERS, Wizard, tree_of
 

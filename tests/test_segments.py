@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mseg_wizard.background import Job
-from mseg_wizard.host import boot_id
+from mseg_wizard.core.background import Job
+from mseg_wizard.core.host import boot_id
+from mseg_wizard.http.byte_ranges import clipped, count, gaps, joined, prefix
+from mseg_wizard.http.client import Web
+from mseg_wizard.http.download import Expected, Fetched, LinkRefused, Location, fetch
+from mseg_wizard.http.remote_file import source_of
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.fetch import Expected, Fetched, LinkRefused, Location, fetch
-from mseg_wizard.tasks.ranges import clipped, count, gaps, joined, prefix
-from mseg_wizard.tasks.wanted import source_of
-from mseg_wizard.tasks.web import Web
 from mseg_wizard.vault import Secret
 from tests.faulty_server import OLD, Answer, Asked, FaultyServer, Line, page, redirect, s3_error, serving
 from tests.fetching import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped

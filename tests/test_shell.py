@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import cli, doctor, host
-from mseg_wizard.arguments import COMMANDS, WIZARD, parser
-from mseg_wizard.lines import command, hanging, wrapped
+from mseg_wizard.cli.commands import doctor
+from mseg_wizard.cli.main import COMMANDS as RUNS
+from mseg_wizard.cli.parser import COMMANDS, WIZARD, parser
+from mseg_wizard.cli.text import command, hanging, wrapped
+from mseg_wizard.core import host
 from mseg_wizard.step import load
 from tests.wizard import Wizard
 
@@ -32,7 +34,7 @@ def wizard(tmp_path: Path) -> Wizard:
 def told(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     """What a command says on stdout, in this process."""
     chosen = parser().parse_args(args)
-    assert cli.COMMANDS[chosen.command](chosen) == 0
+    assert RUNS[chosen.command](chosen) == 0
     found = capsys.readouterr()
     assert found.err == ""
     return found.out
@@ -67,7 +69,7 @@ def test_help_tells_what_a_command_does_with_examples_that_work_and_its_exit_cod
 
 
 def test_every_command_has_its_words_and_its_work() -> None:
-    assert set(COMMANDS) | {""} == set(cli.COMMANDS)
+    assert set(COMMANDS) | {""} == set(RUNS)
 
 
 @pytest.mark.parametrize("columns", [40, 80])

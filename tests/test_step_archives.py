@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from mseg_wizard.archives.reader import check_layout
 from mseg_wizard.step import Archive, Call, Holding, load
-from mseg_wizard.tasks.archives import check_layout
 
 STEPS = load()
 ARCHIVES = [archive for step in STEPS for archive in step.archives]

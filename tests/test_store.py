@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import host
-from mseg_wizard.preferences import prefer, preferences
+from mseg_wizard.core import host
+from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import Problem
 from mseg_wizard.store import OWN, Locked, Store, read_journal, working
 from tests.wizard import hold

@@ -11,7 +11,7 @@ import pytest
 from textual import events
 
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.editors import Line
+from mseg_wizard.tui.widgets.editors import Line
 from tests.tui_kit import Desk, desk_at, into, says, screen, until
 
 ENTER, ESCAPE, DOWN, TAB = "\r", "\x1b", "↓", "\t"
@@ -108,7 +108,7 @@ async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_st
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await until(pilot, lambda: app.main.chosen == "open")
-        monkeypatch.setattr("mseg_wizard.tui.attend.REST", 3600.0)  # however slow the machine is: these keys follow each other
+        monkeypatch.setattr("mseg_wizard.tui.follower.REST", 3600.0)  # however slow the machine is: these keys follow each other
         await pilot.press("left")
         desk.release.set()
         await until(pilot, lambda: "city" in desk.ran)

@@ -12,7 +12,7 @@ from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import STATES, ahead, filled, overview
 from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
-from mseg_wizard.tui.editors import SecretLine
+from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, type_in, until
 
 LINK = "https://bucket.s3.example.com/sets/idd.tar.gz?X-Amz-Date=20990101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=GEHEIM99"
@@ -146,7 +146,7 @@ async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_ke
 
 
 def test_a_file_that_a_step_waits_for_is_not_called_optional(desk: Desk) -> None:
-    from mseg_wizard.tui.form import _needed
+    from mseg_wizard.tui.widgets.form import _needed
 
     suffixes = {(step.id, item.name): _needed(step, item) for step in load() for item in step.fields if item.kind == "sources"}
     assert suffixes.pop(("bdd", "archives")) == " (or upload it)"

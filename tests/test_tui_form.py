@@ -13,10 +13,10 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.dialogs import Ask
-from mseg_wizard.tui.editors import Line, SecretLine
-from mseg_wizard.tui.rows import pasted_rows
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.widgets.dialogs import Ask
+from mseg_wizard.tui.widgets.editors import Line, SecretLine
+from mseg_wizard.tui.widgets.source_list import pasted_rows
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://bucket.s3.example.com/sets/idd-lite.tar.gz?X-Amz-Date=20990101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=GEHEIM99"

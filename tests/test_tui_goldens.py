@@ -20,8 +20,8 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.dialogs import Ask, Tell
-from mseg_wizard.tui.editors import SecretLine
+from mseg_wizard.tui.widgets.dialogs import Ask, Tell
+from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui_kit import Desk, desk_at, into, says, screen, until
 
 GOLDENS = Path(__file__).with_name("goldens")
@@ -37,7 +37,7 @@ LINK = "https://bucket.example.com/idd.tar.gz"
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.opening._command", [])
+    monkeypatch.setattr("mseg_wizard.cli.destination._command", [])
     monkeypatch.setenv("TMUX", "there")
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "COLORFGBG"):

@@ -13,8 +13,8 @@ from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import StepState
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.chrome import Say
 from mseg_wizard.tui.screen import View
+from mseg_wizard.tui.widgets.frame import Say
 from tests.tui_kit import Desk, desk_at, screen, until
 
 LONG = "/net/storage7/projects/computer-vision/semantic-segmentation-of-everything/people/maximiliane.musterfrau" * 2
@@ -25,7 +25,7 @@ NEED = "Step 9, Mapillary Vistas, waits for you: Mapillary download link. The se
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.opening._command", [])
+    monkeypatch.setattr("mseg_wizard.cli.destination._command", [])
     monkeypatch.delenv("TMUX", raising=False)
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk

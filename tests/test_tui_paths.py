@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.store import read_journal
-from mseg_wizard.tui import paths
-from mseg_wizard.tui.editors import Line
-from mseg_wizard.tui.paths import Eye, Fits, fits
-from mseg_wizard.tui.rows import ARCHIVE_ENDS, SourceLine
+from mseg_wizard.tui.widgets import path_suggester
+from mseg_wizard.tui.widgets.editors import Line
+from mseg_wizard.tui.widgets.path_suggester import Eye, Fits, fits
+from mseg_wizard.tui.widgets.source_list import ARCHIVE_ENDS, SourceLine
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, type_in, until
 
 
@@ -72,7 +72,7 @@ def test_odd_places_suggest_nothing_and_raise_nothing(shelf: Path) -> None:
 
 
 def test_a_folder_too_large_to_read_is_read_in_part(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "ENTRIES", 20)
+    monkeypatch.setattr(path_suggester, "ENTRIES", 20)
     for number in range(40):
         (shelf / "many" / f"name{number:02}").mkdir(parents=True)
     found = fits(f"{shelf}/many/na")
@@ -139,7 +139,7 @@ async def test_rows_are_completed_and_links_and_secrets_are_looked_up_nowhere(
         listed.append(text)
         return fits(text, endings)
 
-    monkeypatch.setattr(paths, "fits", noting)
+    monkeypatch.setattr(path_suggester, "fits", noting)
     (shelf / "gtFine.zip").touch()
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(180, 40)) as pilot:
@@ -175,7 +175,7 @@ async def test_the_line_of_a_choice_takes_any_file(desk: Desk, shelf: Path) -> N
 
 async def test_the_screen_goes_on_and_ends_while_a_folder_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(paths, "fits", lambda text, endings=(): hangs.wait() and Fits())
+    monkeypatch.setattr(path_suggester, "fits", lambda text, endings=(): hangs.wait() and Fits())
     app = desk.wizard()
     async with app.run_test(size=(180, 40)) as pilot:
         await into(pilot, app, "prepare")

@@ -12,9 +12,9 @@ from textual.geometry import Size
 
 from mseg_wizard.progress import Progress
 from mseg_wizard.snapshot import Snapshot, publish
-from mseg_wizard.tui import picture
-from mseg_wizard.tui.picture import room_in
 from mseg_wizard.tui.terminal import Deaf
+from mseg_wizard.tui.widgets import picture
+from mseg_wizard.tui.widgets.picture import room_in
 from tests.toys import ROAD, SKY, WHITE, Toys, cells, really, toys_at
 from tests.tui_kit import into, says, screen, until
 

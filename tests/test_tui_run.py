@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cluster import Cluster
+from mseg_wizard.cli.destination import started_with
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.opening import started_with
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
-from mseg_wizard.tui.attend import REST
-from mseg_wizard.tui.chrome import Steps
-from mseg_wizard.tui.closing import closing
-from mseg_wizard.tui.dialogs import Ask, Tell
-from mseg_wizard.tui.editors import Check, Line, SecretLine
-from mseg_wizard.tui.form import FieldRow
-from mseg_wizard.tui.keys import Main
+from mseg_wizard.tui.farewell import closing
+from mseg_wizard.tui.follower import REST
+from mseg_wizard.tui.key_bindings import Main
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.widgets.dialogs import Ask, Tell
+from mseg_wizard.tui.widgets.editors import Check, Line, SecretLine
+from mseg_wizard.tui.widgets.form import FieldRow
+from mseg_wizard.tui.widgets.frame import Steps
+from mseg_wizard.workers.dask import Cluster
 from tests.tui_kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://host.example.com/idd.tar.gz?Signature=GEHEIM"
@@ -183,7 +183,7 @@ async def test_it_asks_again_for_a_link_that_was_refused_and_goes_on_with_a_fres
 
 
 async def test_what_arrives_from_outside_is_noticed_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mseg_wizard.tui.attend.LOOK", 0.2)
+    monkeypatch.setattr("mseg_wizard.tui.follower.LOOK", 0.2)
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")

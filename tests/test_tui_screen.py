@@ -9,9 +9,9 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tui.chrome import Steps
-from mseg_wizard.tui.dialogs import Ask, Tell
-from mseg_wizard.tui.keys import Main
+from mseg_wizard.tui.key_bindings import Main
+from mseg_wizard.tui.widgets.dialogs import Ask, Tell
+from mseg_wizard.tui.widgets.frame import Steps
 from tests.tui_kit import Desk, desk_at, says, screen, until
 
 

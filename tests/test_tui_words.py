@@ -10,9 +10,9 @@ from mseg_wizard.progress import Progress
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
-from mseg_wizard.tui.outlook import left, share, usually
-from mseg_wizard.tui.places import seen
-from mseg_wizard.tui.words import bar, call_line, fit, masked, standing
+from mseg_wizard.tui.eta import left, share, usually
+from mseg_wizard.tui.path_check import seen
+from mseg_wizard.tui.text import bar, call_line, fit, masked, standing
 
 DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)})
 OTHER = Call("s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)})

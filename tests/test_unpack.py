@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.unpack import unpack
 from tests.hostile import DEFLATED, FOLDER, STORED, Part, end_of, gzipped, tarred, tree, zipped
 
 FILES = {"top/a.png": b"a" * 5000, "top/deep/b.json": random.Random(1).randbytes(70_000), "top/empty.txt": b"", "other/c.txt": b"c"}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.archives.member import Damaged
+from mseg_wizard.archives.reader import check_layout, damage, members
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Wrong
-from mseg_wizard.tasks.archives import check_layout, damage, members
-from mseg_wizard.tasks.members import Damaged
-from mseg_wizard.tasks.unpack import unpack
 from tests.hostile import FOLDER, STORED, Part, end_of, gzipped, zipped
 from tests.test_unpack import AS_TAR, FILES, FORMS, each_form, saved
 

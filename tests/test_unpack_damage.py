@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mseg_wizard.archives.reader import check_layout, damage, members
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.tasks.archives import check_layout, damage, members
-from mseg_wizard.tasks.unpack import unpack
 from tests.hostile import FOLDER, STORED, Part, end_of, gzipped, tarred, tree, zipped
 
 NOISE = random.Random(5)

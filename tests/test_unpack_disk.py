@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.pool import Pool
+from mseg_wizard.archives.reader import members
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.archives import members
-from mseg_wizard.tasks.unpack import unpack
+from mseg_wizard.workers.pool import Pool
 from tests.disks import change, disk
 from tests.hostile import STORED, Part, end_of, gzipped, tarred, tree, zipped
 
@@ -40,7 +40,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_killed_at_any_moment_it_goes_on_to_the_same_tree(form: str, many: dict[str, Path], tmp_path: Path) -> None:
     end_of(unpack(many[form], tmp_path / "expected"))
     expected, into = tree(tmp_path / "expected"), tmp_path / "into"
-    code = "import sys, pathlib, mseg_wizard.tasks.unpack as task; list(task.unpack(*map(pathlib.Path, sys.argv[1:])))"
+    code = "import sys, pathlib, mseg_wizard.archives.unpack as task; list(task.unpack(*map(pathlib.Path, sys.argv[1:])))"
     killed = 0
     for seen in (1, 500, 1400, 2500):
         process = subprocess.Popen([sys.executable, "-c", code, many[form], into])

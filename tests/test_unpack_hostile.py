@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.archives.member import Member, Places, unsafe
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.tasks.members import Member, Places, unsafe
-from mseg_wizard.tasks.unpack import unpack
 from tests.hostile import FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
 
 NAMES = {

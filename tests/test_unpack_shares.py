@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.pool import Pool
+from mseg_wizard.archives import unpack as unpacking
+from mseg_wizard.archives.member import Damaged
+from mseg_wizard.archives.unpack import Unpacked, unpack
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks import unpack as unpacking
-from mseg_wizard.tasks.members import Damaged
-from mseg_wizard.tasks.unpack import Unpacked, unpack
+from mseg_wizard.workers.pool import Pool
 from tests.hostile import STORED, Part, end_of, tree, zipped
 
 NOISE = random.Random(8)
@@ -100,7 +100,7 @@ def test_a_flipped_bit_is_found_by_whichever_worker_meets_it(tmp_path: Path, poo
 def test_killed_at_any_moment_it_goes_on_to_the_same_tree(archive: Path, tmp_path: Path, pool: Pool) -> None:
     into = tmp_path / "into"
     code = (
-        "import sys, pathlib, mseg_wizard.tasks.unpack as task, mseg_wizard.pool as pool\n"
+        "import sys, pathlib, mseg_wizard.archives.unpack as task, mseg_wizard.workers.pool as pool\n"
         "if __name__ == '__main__':\n"
         "    list(task.unpack(*map(pathlib.Path, sys.argv[1:]), pool=pool.Pool(2)))"
     )

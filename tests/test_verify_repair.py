@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN
-from mseg_wizard.tasks.verdict import read_verdict, subject
 from mseg_wizard.tasks.verify import verify_missing
+from mseg_wizard.verification.verdict import read_verdict, subject
 from tests.disks import disk
 from tests.finished import Finished, copy, make
 from tests.wizard import ANSWERS, Wizard, hold, tree_of

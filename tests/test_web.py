@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mseg_wizard.http.client import Routes, Web, expiry, origin, shown, signed
+from mseg_wizard.http.download import LinkRefused, Location, fetch
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.fetch import LinkRefused, Location, fetch
-from mseg_wizard.tasks.web import Routes, Web, expiry, origin, shown, signed
 from tests.faulty_server import Answer, Asked, page, redirect, serving
 from tests.fetching import BODY, KNOWN, QUICK, finish, leftovers, problem
 

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import engine, wiping
+from mseg_wizard import engine
+from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Consent, Context, Options
-from mseg_wizard.plain import Exit
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.questions import guided
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
-from mseg_wizard.tasks.wipe import wipe, wipe_missing
+from mseg_wizard.tasks import wipe as wiping
+from mseg_wizard.tasks.wipe_task import wipe, wipe_missing
 from tests.registered import leaks, opened, run
 from tests.secret_service import alone, in_session
 from tests.wizard import hold

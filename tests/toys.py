@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard import pool
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
+from mseg_wizard.tasks.registry import TASKS, Task
 from mseg_wizard.tasks.remap import remap_missing
-from mseg_wizard.tasks.table import TASKS, Task
 from mseg_wizard.tui.app import Wizard
+from mseg_wizard.workers import pool
 from tests import tui_kit
 from tests.labels_trees import make_tree
 from tests.tui_kit import Desk, desk_at

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.labels.codec import REPAIR, read_ids, write_ids
-from mseg_wizard.labels.colors import read_colored
-from mseg_wizard.labels.mat import read_mat
-from mseg_wizard.labels.panoptic import Segments, read_panoptic
 from mseg_wizard.labels.png import Ids
-from mseg_wizard.labels.polygons import rasterize
+from mseg_wizard.labels.readers.colors import read_colored
+from mseg_wizard.labels.readers.mat import read_mat
+from mseg_wizard.labels.readers.panoptic import Segments, read_panoptic
+from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
 from mseg_wizard.progress import Problem
 

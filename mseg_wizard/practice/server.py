@@ -21,8 +21,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote, urlsplit
 
+from mseg_wizard.practice.files import Item, Shelf, part
 from mseg_wizard.practice.logins import ACCOUNTS, PACKAGES, File, Reply, Sessions, fields, page, refused
-from mseg_wizard.practice.shelf import Item, Shelf, part
 
 _BLOCK = 1 << 16
 _GITHUB = "/mseg-dataset/mseg-api/archive/"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from mseg_wizard.practice import indoor, road
+from mseg_wizard.practice import datasets_open, datasets_registered
 from mseg_wizard.practice.classes import taxonomies
 from mseg_wizard.practice.logins import ACCOUNTS, LINKS, signed
 from mseg_wizard.practice.packing import pack
@@ -19,8 +19,8 @@ from mseg_wizard.practice.parts import Maker, Part
 from mseg_wizard.practice.tree import tree
 
 _DATASETS: tuple[Callable[[Maker], Part], ...] = (
-    indoor.ade20k, indoor.camvid, indoor.coco, indoor.pascal_context, indoor.voc2012, indoor.sun_rgbd,
-    road.bdd, road.cityscapes, road.idd, road.kitti, road.mapillary, road.scannet, road.wilddash,
+    datasets_open.ade20k, datasets_open.camvid, datasets_open.coco, datasets_open.pascal_context, datasets_open.voc2012, datasets_open.sun_rgbd,
+    datasets_registered.bdd, datasets_registered.cityscapes, datasets_registered.idd, datasets_registered.kitti, datasets_registered.mapillary, datasets_registered.scannet, datasets_registered.wilddash,
 )
 
 _PADDING: Mapping[str, tuple[str, float]] = {

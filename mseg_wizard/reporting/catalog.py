@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets.dataset import Family, families
+from mseg_wizard.datasets.inventory import Folders
 from mseg_wizard.labels.remap import DUMPS
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, Tree
 from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
 from mseg_wizard.reporting.pictures import Brush, Shot
-from mseg_wizard.tasks.families import Family, families
-from mseg_wizard.tasks.holdings import Folders
 
 PICTURES = "pictures"
 """Folder of the pictures, beside the page."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from mseg_wizard import __version__
 from mseg_wizard.context import Context
+from mseg_wizard.datasets import mseg_api, mseg_config
 from mseg_wizard.progress import duration, size
 from mseg_wizard.step import Archive, Step
 from mseg_wizard.store import ArchiveRecord
-from mseg_wizard.tasks import checkout, setting
-from mseg_wizard.tasks.verdict import Verdict, read_verdict, subject
+from mseg_wizard.verification.verdict import Verdict, read_verdict, subject
 
 ORIGINS = {
     "fetched": "fetched by the wizard",
@@ -118,9 +118,9 @@ def gather(ctx: Context) -> Facts:
         own=str(ctx.own),
         tree=str(folder),
         tree_source=record.get("source", ""),
-        tree_words=checkout.judge(folder).words,
+        tree_words=mseg_api.judge(folder).words,
         modified=not ctx.tree_is_pinned,
-        config=str(folder / setting.CONFIG),
+        config=str(folder / mseg_config.CONFIG),
         configured=_configured(folder),
         unfinished=tuple(step for step in ctx.steps[:at] if any(call.key not in finished for call in step.calls)),
         verdict=verdict,
@@ -133,8 +133,8 @@ def gather(ctx: Context) -> Facts:
 
 def _configured(folder: Path) -> str:
     try:
-        return str(setting.value((folder / setting.CONFIG).read_bytes()) or "")
-    except (OSError, setting.Unset):
+        return str(mseg_config.value((folder / mseg_config.CONFIG).read_bytes()) or "")
+    except (OSError, mseg_config.Unset):
         return ""
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from mseg_wizard.files import write_atomically
+from mseg_wizard.core.files import write_atomically
+from mseg_wizard.core.log import redact
 from mseg_wizard.labels.taxonomy import IGNORED
-from mseg_wizard.log import redact
 from mseg_wizard.progress import printable
 from mseg_wizard.reporting.catalog import Dataset, Taxonomy
 from mseg_wizard.reporting.facts import Facts

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mseg_wizard.files import write_atomically
+from mseg_wizard.core.files import write_atomically
 from mseg_wizard.labels.codec import MAX_PIXELS, read_ids
-from mseg_wizard.labels.stored import FORMATS
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
+from mseg_wizard.verification.stored_files import FORMATS
 
 WIDEST, HIGHEST = 512, 384
 """Pixels of a picture: large enough to judge by eye, small enough that a report with 400 of them can be copied home."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets.dataset import families
 from mseg_wizard.labels.codec import read_header
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, Tree
 from mseg_wizard.progress import Problem
@@ -19,7 +20,6 @@ from mseg_wizard.reporting.catalog import chain_of
 from mseg_wizard.reporting.palette import Colors, colors_of, palette_of
 from mseg_wizard.reporting.pictures import read_labels, read_photo, scaled
 from mseg_wizard.step import Call
-from mseg_wizard.tasks.families import families
 
 MOST = 32_000_000
 """Pixels of the largest files that are opened: MSeg's largest have 24 million, and the screen's own process pays for it, 4 bytes each."""

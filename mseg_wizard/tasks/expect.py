@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mseg_wizard import host
-from mseg_wizard.background import Job, background
+from mseg_wizard.archives.member import at
+from mseg_wizard.archives.reader import check_layout
 from mseg_wizard.context import Context
+from mseg_wizard.core import host
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.datasets.inventory import missing_files
+from mseg_wizard.datasets.locations import own_place, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.archives import check_layout
-from mseg_wizard.tasks.holdings import missing_files
-from mseg_wizard.tasks.members import at
-from mseg_wizard.tasks.sources import own_place, sources
 
 STABLE = 3.0
 """Seconds for which a file must not have changed to count as uploaded."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
+from mseg_wizard.archives.member import Damaged, Refused, at
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.holdings import missing_files, unmounted
-from mseg_wizard.tasks.members import Damaged, Refused, at
-from mseg_wizard.tasks.unpack import unpack
 
 ANEW = "Remove it, then start again: it is brought back."
 

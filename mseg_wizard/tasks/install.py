@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.subprocesses import Ended, run, without_secrets
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.tasks.program import Ended, run, without_secrets
 from mseg_wizard.vault import Secret
 
 log = logging.getLogger(__name__)

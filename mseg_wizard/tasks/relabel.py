@@ -8,13 +8,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
 from mseg_wizard.labels.records import Place, Update, places, relabeling_of, updates
-from mseg_wizard.labels.relabeling import Item, recipe, relabel_image
+from mseg_wizard.labels.relabel import Item, recipe, relabel_image
 from mseg_wizard.labels.taxonomy import SPLITS, Tree
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.labels.panoptic import Segments, read_annotations
+from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
+from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
 from mseg_wizard.labels.remap import Item, recipe
 from mseg_wizard.labels.remap import remap as remap_image
 from mseg_wizard.labels.taxonomy import SPLITS
-from mseg_wizard.pool import each
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.tasks.making import make, missing_outputs, outputs_to_make, synced
-from mseg_wizard.window import told
+from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.pool import each
 
 Plan = dict[str, tuple[str | None, ...]]
 """Raw label → outputs, one for each target; all below mseg_dataset/."""

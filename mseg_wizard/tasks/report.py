@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from mseg_wizard import __version__
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
-from mseg_wizard.files import sync_folder
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import sync_folder
 from mseg_wizard.labels.codec import sync
 from mseg_wizard.labels.taxonomy import IGNORED
-from mseg_wizard.pool import each
 from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.reporting import page
 from mseg_wizard.reporting.catalog import PICTURES, Dataset, shared_classes, survey
 from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.page import Tally
 from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
-from mseg_wizard.tasks.verdict import FILE, subject
-from mseg_wizard.window import told
+from mseg_wizard.verification.verdict import FILE, subject
+from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.pool import each
 
 FOLDER = "report"
 VERSION = 1

@@ -1,13 +1,13 @@
-"""space: is there room for all that is still to come? The sums are made in estimate.py."""
+"""space: is there room for all that is still to come? The sums are made in disk_space.py."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from mseg_wizard import estimate
-from mseg_wizard.background import background
 from mseg_wizard.context import Context
-from mseg_wizard.estimate import Need
+from mseg_wizard.core.background import background
+from mseg_wizard.datasets import disk_space
+from mseg_wizard.datasets.disk_space import Need
 from mseg_wizard.progress import Problem, Progress, size
 
 TIGHT = 1.1
@@ -19,9 +19,9 @@ SURELY = 0.9
 def space(ctx: Context) -> Generator[Progress, None, None]:
     """Compare; raises Problem with a line for each step where it does not fit."""
     doing = "working out how much space is needed"
-    changes = yield from background(lambda job: estimate.still_to_come(ctx, job.check), Progress(doing))
-    needs = estimate.needs(changes)
-    rows = estimate.table(changes)
+    changes = yield from background(lambda job: disk_space.still_to_come(ctx, job.check), Progress(doing))
+    needs = disk_space.needs(changes)
+    rows = disk_space.table(changes)
     if short := _short(needs, 1.0):
         raise Problem(
             f"There is not enough room: {'; '.join(short)}.",
@@ -40,7 +40,7 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
 
 def space_missing(ctx: Context) -> list[str]:
     """What does not fit although it is still to come. Looked at on every start: others fill disks too, and better now than at night."""
-    return _short(estimate.needs(estimate.still_to_come(ctx)), SURELY)
+    return _short(disk_space.needs(disk_space.still_to_come(ctx)), SURELY)
 
 
 def _short(needs: Sequence[Need], factor: float) -> list[str]:

@@ -1,6 +1,6 @@
 """tree and configure: MSeg's class tables, lists and records where the work finds them, checked, and told where the datasets are.
 
-What makes a tree MSeg's own is in checkout.py, installing it in install.py.
+What makes a tree MSeg's own is in mseg_api.py, installing it in install.py.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 
 import httpx
 
-from mseg_wizard.background import Job, background
+from mseg_wizard.answers import is_link
+from mseg_wizard.archives.reader import members
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Context
-from mseg_wizard.files import sweep, sync_folder, write_atomically
-from mseg_wizard.links import is_link
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import sweep, sync_folder, write_atomically
+from mseg_wizard.datasets import mseg_api, mseg_config
+from mseg_wizard.datasets.locations import in_mirror
+from mseg_wizard.datasets.mseg_api import Verdict
+from mseg_wizard.http.client import Routes, shown
+from mseg_wizard.http.download import Location, fetch
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.tasks import checkout, setting
-from mseg_wizard.tasks.archives import members
-from mseg_wizard.tasks.checkout import Verdict
-from mseg_wizard.tasks.fetch import Location, fetch
-from mseg_wizard.tasks.sources import in_mirror
-from mseg_wizard.tasks.unpack import unpack
-from mseg_wizard.tasks.web import Routes, shown
 
-URL = f"https://github.com/mseg-dataset/mseg-api/archive/{checkout.COMMIT}.zip"
+URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
 NAME = "mseg-api"
 """The folder below the destination, and what a mirror holds: `mseg-api/` or `mseg-api.zip`."""
 ELSEWHERE = "Name a checkout's folder or a zip in `mseg_api`, or write “fetch” there to have the published one fetched."
@@ -72,34 +72,34 @@ def tree_missing(ctx: Context) -> list[str]:
     if not record or not _asked(ctx, record) or (record.get("pinned") != "yes" and not _accepted(ctx)):
         return [NAME]
     folder = Path(record["folder"])
-    if lacks := checkout.lacking(folder):
+    if lacks := mseg_api.lacking(folder):
         return lacks
-    return [] if checkout.stamp(folder) == record.get("stamp") else [str(folder)]
+    return [] if mseg_api.stamp(folder) == record.get("stamp") else [str(folder)]
 
 
 def configure(ctx: Context) -> Generator[Progress, None, None]:
     """Set MSEG_DST_DIR in the tree's dataset_config.py, and nothing else there."""
-    file = (ctx.tree_folder / setting.CONFIG).resolve()
-    yield Progress(f"writing {setting.NAME} into {file.name}")
+    file = (ctx.tree_folder / mseg_config.CONFIG).resolve()
+    yield Progress(f"writing {mseg_config.NAME} into {file.name}")
     try:
         sweep(file)
         before = file.read_bytes()
-        after = setting.with_value(before, str(ctx.destination))
+        after = mseg_config.with_value(before, str(ctx.destination))
         if after != before:
             mode = stat.S_IMODE(file.stat().st_mode)
             write_atomically(file, after, mode=mode)
             file.chmod(mode)  # the umask has taken from it
-    except setting.Unset as unset:
-        raise Problem(f"{file} can't be configured: {unset}.", f'Give it one line {setting.NAME} = "", as MSeg has it.') from None
+    except mseg_config.Unset as unset:
+        raise Problem(f"{file} can't be configured: {unset}.", f'Give it one line {mseg_config.NAME} = "", as MSeg has it.') from None
     except OSError as error:
         raise Problem(f"{file} can't be written: {error.strerror or error}.", "Make it and its folder writable for you.") from None
 
 
 def configure_missing(ctx: Context) -> list[str]:
-    file = ctx.tree_folder / setting.CONFIG
+    file = ctx.tree_folder / mseg_config.CONFIG
     try:
-        return [] if setting.value(file.read_bytes()) == str(ctx.destination) else [f"{setting.NAME} in {file}"]
-    except (OSError, setting.Unset):
+        return [] if mseg_config.value(file.read_bytes()) == str(ctx.destination) else [f"{mseg_config.NAME} in {file}"]
+    except (OSError, mseg_config.Unset):
         return [str(file)]
 
 
@@ -145,7 +145,7 @@ def _stands(ctx: Context) -> Generator[Progress, None, bool]:
         return False
     origin = Origin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
     for folder in dict.fromkeys([Path(record["folder"]), *([] if origin.in_place else [ctx.destination / NAME])]):
-        if not checkout.lacking(folder):
+        if not mseg_api.lacking(folder):
             verdict = yield from _judge(folder)
             if verdict.sha256 == record.get("sha256"):
                 _accept(ctx, origin, verdict)
@@ -161,7 +161,7 @@ def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
     fetched = None
     try:
         if origin.path is None:
-            if not checkout.lacking(place) and (verdict := (yield from _judge(place))).whole:
+            if not mseg_api.lacking(place) and (verdict := (yield from _judge(place))).whole:
                 origin = replace(origin, words=f"{place}, which was there already")
                 _accept(ctx, origin, verdict)
                 _record(ctx, place, origin, verdict)
@@ -173,11 +173,11 @@ def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
         beside.mkdir()
         if source.is_dir():
             _complete(source, origin)
-            yield from background(lambda job: checkout.copy(job, source, beside, ctx.destination), Progress(f"copying {source}"))
+            yield from background(lambda job: mseg_api.copy(job, source, beside, ctx.destination), Progress(f"copying {source}"))
         else:
             top = yield from background(lambda job: _top(job, source, origin), Progress(f"looking into {source.name}"))
-            yield from unpack(source, beside, take={top: ""}, at_most=checkout.MOST_BYTES)
-            checkout.clean(beside)
+            yield from unpack(source, beside, take={top: ""}, at_most=mseg_api.MOST_BYTES)
+            mseg_api.clean(beside)
         verdict = yield from _judged(ctx, beside, origin)
         _settle(ctx, beside, place)
         _record(ctx, place, origin, verdict)
@@ -203,11 +203,11 @@ def _top(job: Job, archive: Path, origin: Origin) -> str:
     found = []
     for member in members(archive):
         job.check()
-        before, inside, _ = f"/{member.name}".partition(f"/{checkout.DATA[0]}/")
+        before, inside, _ = f"/{member.name}".partition(f"/{mseg_api.DATA[0]}/")
         if inside:
             found.append(f"{before}/".lstrip("/"))
     if not found:
-        raise _incomplete(origin, [f"{checkout.DATA[0]}/"])
+        raise _incomplete(origin, [f"{mseg_api.DATA[0]}/"])
     return min(found, key=len)
 
 
@@ -219,18 +219,18 @@ def _judged(ctx: Context, folder: Path, origin: Origin) -> Generator[Progress, N
         raise Problem(f"What came from {origin.words} is {verdict.words}.", f"It was thrown away. Start again. Or: {ELSEWHERE}")
     _accept(ctx, origin, verdict)
     if verdict.differs:
-        wrong = yield from background(lambda job: checkout.unreadable(folder, ctx.steps), Progress("reading MSeg's lists"))
+        wrong = yield from background(lambda job: mseg_api.unreadable(folder, ctx.steps), Progress("reading MSeg's lists"))
         if wrong:
             raise Problem(f"The mseg-api tree from {origin.words} has lists that can't be used, such as: {wrong[0]}", ELSEWHERE, wrong)
     return verdict
 
 
 def _judge(folder: Path) -> Generator[Progress, None, Verdict]:
-    return background(lambda job: checkout.judge(folder), Progress("checking every file of mseg-api"))
+    return background(lambda job: mseg_api.judge(folder), Progress("checking every file of mseg-api"))
 
 
 def _complete(folder: Path, origin: Origin) -> None:
-    if lacks := checkout.lacking(folder):
+    if lacks := mseg_api.lacking(folder):
         raise _incomplete(origin, lacks)
 
 
@@ -255,7 +255,7 @@ def _settle(ctx: Context, beside: Path, place: Path) -> None:
     """Give a checked copy its name. What stands there already is kept if it is the same, and never deleted."""
     record = ctx.store.journal.tree
     if place.is_dir() and any(place.iterdir()):
-        if not checkout.lacking(place) and checkout.content(place) == checkout.content(beside) != "":
+        if not mseg_api.lacking(place) and mseg_api.content(place) == mseg_api.content(beside) != "":
             return
         if record.get("folder") != str(place) or record.get("in_place") == "yes":
             raise Problem(
@@ -277,7 +277,7 @@ def _record(ctx: Context, folder: Path, origin: Origin, verdict: Verdict) -> Non
         "pinned": "no" if verdict.differs else "yes",
         "whole": "yes" if verdict.whole else "no",
         "sha256": verdict.sha256,
-        "stamp": checkout.stamp(folder),
+        "stamp": mseg_api.stamp(folder),
         "source": origin.words,
         "kind": origin.kind,
         "asked": _answer(ctx),

@@ -8,18 +8,18 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from mseg_wizard.background import Job, background
 from mseg_wizard.context import Context
-from mseg_wizard.labels.checks import check
-from mseg_wizard.pool import each
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.datasets.dataset import Family, families, rules
 from mseg_wizard.progress import Meter, Progress, Waiting
 from mseg_wizard.step import Step
-from mseg_wizard.tasks.checklist import Checklist, checklist, count_images
-from mseg_wizard.tasks.families import Family, families, rules
-from mseg_wizard.tasks.findings import Findings
-from mseg_wizard.tasks.mending import ASIDE
-from mseg_wizard.tasks.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
-from mseg_wizard.window import told
+from mseg_wizard.verification.checks import check
+from mseg_wizard.verification.plan import Checklist, checklist, count_images
+from mseg_wizard.verification.repair import ASIDE
+from mseg_wizard.verification.results import Findings
+from mseg_wizard.verification.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
+from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.pool import each
 
 DOING = "working out what is to be looked at"
 

@@ -16,18 +16,18 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
-from mseg_wizard import pool
+from mseg_wizard.cli.destination import to_go_on
 from mseg_wizard.context import Context
-from mseg_wizard.opening import to_go_on
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
-from mseg_wizard.tui.dialogs import Ask
-from mseg_wizard.tui.inorder import InOrder
-from mseg_wizard.tui.keys import Main
+from mseg_wizard.tui.key_bindings import Main
+from mseg_wizard.tui.key_queue import InOrder
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
-from mseg_wizard.tui.words import window
+from mseg_wizard.tui.text import window
+from mseg_wizard.tui.widgets.dialogs import Ask
+from mseg_wizard.workers import pool
 
 log = logging.getLogger("mseg_wizard.tui")
 

@@ -12,18 +12,18 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.opening import resume_command
+from mseg_wizard.cli.destination import resume_command
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.status import MARKS, StepState
-from mseg_wizard.tui import outlook
-from mseg_wizard.tui.chrome import NARROW, HelpPane, Say, Steps
-from mseg_wizard.tui.form import FieldRow
-from mseg_wizard.tui.logview import LogPane
-from mseg_wizard.tui.pane import StepPane, shown
-from mseg_wizard.tui.room import Room
+from mseg_wizard.tui import eta
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.words import bar, fit, standing
+from mseg_wizard.tui.space_watch import Room
+from mseg_wizard.tui.step_page import StepPane, shown
+from mseg_wizard.tui.text import bar, fit, standing
+from mseg_wizard.tui.widgets.form import FieldRow
+from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, Say, Steps
+from mseg_wizard.tui.widgets.log_view import LogPane
 
 ROOMY = 100
 """From this many columns on the last line has room for what is good to know."""
@@ -149,8 +149,8 @@ class View(Screen[None]):
         slim = self.size.width < NARROW
         roomy = self.size.width >= ROOMY
         parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
-        remaining = outlook.left(self.session.steps, self.session.journal, snapshot)
-        part = 1.0 if done == len(states) else outlook.share(self.session.steps, self.session.journal, snapshot)
+        remaining = eta.left(self.session.steps, self.session.journal, snapshot)
+        part = 1.0 if done == len(states) else eta.share(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
             parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}")
         if self.free is not None:

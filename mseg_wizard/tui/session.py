@@ -12,19 +12,19 @@ from typing import Any
 
 import platformdirs
 
+from mseg_wizard.answers import is_link
 from mseg_wizard.context import Context, check_answer
+from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
-from mseg_wizard.links import is_link
-from mseg_wizard.preferences import preferences
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import Snapshot, published
 from mseg_wizard.status import StepState, ahead, asks, filled, overview
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
-from mseg_wizard.tui.words import expired, masked
+from mseg_wizard.tasks.wipe import Wiping, declared, wipe
+from mseg_wizard.tui.text import expired, masked
 from mseg_wizard.vault import Secret
-from mseg_wizard.wiping import Wiping, declared, wipe
 
 ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from textual.theme import Theme
 
-from mseg_wizard.preferences import preferences
+from mseg_wizard.core.preferences import preferences
 
 DARK = Theme(
     name="mseg", primary="#5b8def", secondary="#6fb3b8", accent="#7fb4ff", success="#7bc47f", warning="#e5b567", error="#ef6b73",

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import keyring
 
+from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.logins import LINKS, signed
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import make_world, toml
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, VERSION

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import host
+from mseg_wizard.cli.commands.practice import origins
+from mseg_wizard.core import host
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN
 from mseg_wizard.vault import variable

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mseg_wizard.host import cores
-from mseg_wizard.tasks.fetch import Expected, Location, fetch
+from mseg_wizard.core.host import cores
+from mseg_wizard.http.download import Expected, Location, fetch
 from tests.benchmarks.labels import MEMORY
 
 LARGE, LIMITED = 1 << 30, 400_000_000

@@ -21,8 +21,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mseg_wizard.pool import Pool
-from mseg_wizard.tasks.unpack import unpack
+from mseg_wizard.archives.unpack import unpack
+from mseg_wizard.workers.pool import Pool
 
 MEMORY = "/dev/shm"
 ROUNDS = 5

@@ -24,9 +24,9 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.panoptic import read_annotations
+from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.remap import Item, Recipe, remap
-from mseg_wizard.worker import keep_memory
+from mseg_wizard.workers.process import keep_memory
 
 Pixels = NDArray[Any]
 

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.labels import relabeling
+from mseg_wizard.labels import relabel
 from mseg_wizard.labels.records import Update
 from mseg_wizard.labels.remap import Item, Recipe, remap
-from mseg_wizard.pool import LARGEST, Pool, each, prepare_start, run_batch
 from mseg_wizard.progress import Meter, Progress
-from mseg_wizard.window import told
+from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.pool import LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family
 
 PLACE = "/data/mseg/mseg_dataset/COCOPanoptic/annotations/panoptic_train2017/"
@@ -76,7 +76,7 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
         return functools.partial(remap, Recipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables))
 
     updates = [tuple(Update(1_000_000 + number + part, 17, 18) for part in range(3)) for number in range(LARGEST)]
-    relabel = [relabeling.Item((item.source,), item.outputs, item.source, (more,)) for item, more in zip(items(1), updates, strict=True)]
+    relabelled = [relabel.Item((item.source,), item.outputs, item.source, (more,)) for item, more in zip(items(1), updates, strict=True)]
     tables = bytes(256)
     return {
         "ids": (recipe("ids", 151, (tables,)), items(1)),
@@ -84,7 +84,7 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
         "COCO, 11 segments": (recipe("panoptic", 201, (None, tables)), items(2, bytes(88))),
         "PASCAL .mat": (recipe("mat", 460, (None, bytes(460))), items(2)),
         "IDD polygons": (recipe("polygons", 41, (None, tables)), items(2)),
-        "relabel, 3 segments": (functools.partial(relabeling.relabel_image, relabeling.Recipe("panoptic", True, (tables,))), relabel),
+        "relabel, 3 segments": (functools.partial(relabel.relabel_image, relabel.Recipe("panoptic", True, (tables,))), relabelled),
     }
 
 

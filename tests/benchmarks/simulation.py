@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.cluster import Cluster
 from mseg_wizard.labels.remap import Item, remap
-from mseg_wizard.pool import BATCH, LARGEST, Pool, each, prepare_start, run_batch
+from mseg_wizard.workers.dask import Cluster
+from mseg_wizard.workers.pool import BATCH, LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family
 
 

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.labels.checks import IMAGE, MASK, RAW
+from mseg_wizard.datasets.dataset import families
 from mseg_wizard.step import load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.checklist import Checklist, checklist
-from mseg_wizard.tasks.families import families
 from mseg_wizard.vault import Vault
+from mseg_wizard.verification.checks import IMAGE, MASK, RAW
+from mseg_wizard.verification.plan import Checklist, checklist
 from tests.conftest import ROOT
 
 COCO_TRAIN = 118_287

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from mseg_wizard.cli import main
-from mseg_wizard.tasks import fetch
-from mseg_wizard.tasks.wanted import Patience
+from mseg_wizard.cli.main import main
+from mseg_wizard.http import download
+from mseg_wizard.http.remote_file import Patience
 
 if __name__ == "__main__":
-    setattr(fetch, "Patience", partial(Patience, tries=3, tries_before_next=2, first=0.05, stall=1.0, connect=1.0))  # noqa: B010 - a name
+    setattr(download, "Patience", partial(Patience, tries=3, tries_before_next=2, first=0.05, stall=1.0, connect=1.0))  # noqa: B010 - a name
     sys.exit(main())

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from mseg_wizard.tasks.fetch import Location, fetch
+from mseg_wizard.http.download import Location, fetch
 from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.faulty_server import Answer, serving

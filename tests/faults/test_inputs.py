@@ -14,9 +14,9 @@ from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call, load
+from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.relabel import mask_files
 from mseg_wizard.tasks.remap import _plan
-from mseg_wizard.tasks.table import TASKS
 from tests.faults.counts import count
 from tests.faults.spoils import ANNOTATION, MASK, MATRIX, PICTURE, Spoil
 from tests.finished import Finished, copy, make

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mseg_wizard.http.partial_file import Partial
 from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN, Store
-from mseg_wizard.tasks.partial import Partial
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, killed_journey, moments
 from tests.wizard import tree_of

@@ -13,7 +13,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.table import TASKS
+from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.vault import Vault
 from tests.faults.counts import count
 from tests.faults.journeys import CALLS, PHASES, Journey, calls_of, phase_of, served

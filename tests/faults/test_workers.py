@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets import label_maps
 from mseg_wizard.engine import start
-from mseg_wizard.pool import Pool, each
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks import making
 from mseg_wizard.tasks import remap as remapping
+from mseg_wizard.workers.pool import Pool, each
 from tests.faults.bad_work import DEADLY, remap_or_die
 from tests.faults.counts import count
 from tests.faults.journeys import Journey
@@ -85,7 +85,7 @@ def test_an_image_that_takes_its_worker_with_it_is_named(ctx: Context, monkeypat
 def test_an_image_that_never_ends_is_named(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tree_of(ctx.dataset)
     os.mkfifo(put_aside(ctx))  # reading it waits for a writer that never comes
-    monkeypatch.setattr(making, "each", functools.partial(each, hangs_after=1.0))
+    monkeypatch.setattr(label_maps, "each", functools.partial(each, hangs_after=1.0))
     named_alone(ctx, "does not end")
     assert tree_of(ctx.dataset) == expected
 

@@ -18,21 +18,21 @@ from pathlib import Path
 
 import httpx
 
-from mseg_wizard import links
+from mseg_wizard import answers
+from mseg_wizard.archives.reader import damage, members
+from mseg_wizard.archives.unpack import unpack
+from mseg_wizard.cli.destination import read_answers
+from mseg_wizard.http import html_pages, login
 from mseg_wizard.labels.codec import read_colors, read_ids
-from mseg_wizard.labels.mat import read_mat
-from mseg_wizard.labels.panoptic import read_annotations
-from mseg_wizard.labels.polygons import rasterize
+from mseg_wizard.labels.readers.mat import read_mat
+from mseg_wizard.labels.readers.panoptic import read_annotations
+from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import records
-from mseg_wizard.labels.stored import image_shape
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
-from mseg_wizard.opening import read_answers
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, read_journal
-from mseg_wizard.tasks import logins, pages
-from mseg_wizard.tasks.archives import damage, members
-from mseg_wizard.tasks.unpack import unpack
+from mseg_wizard.verification.stored_files import image_shape
 from tests.hostile import FILE, Part, end_of, zipped
 from tests.labels_png import chunk
 
@@ -90,21 +90,21 @@ def cases() -> dict[str, Case]:
             lambda at: zipped_tar(at, [(header("a", b"L", BLOCK) + b"./" * (BLOCK // 2) + header("a", b"0", 0) + bytes(1024), 0)]),
             lambda at: read_through(at)),
         "gzip of nothing, often": (lambda at: put(at, gzip.compress(b"") * 100_000), lambda at: list(members(at / "x"))),
-        "page of comments, fine": (nothing, lambda at: pages.page(b"<!---->" * 150_000 + b"x")),
-        "page of titles, fine": (nothing, lambda at: pages.page(b"<html>" + b"<title>" * 150_000)),
-        "page of inputs, fine": (nothing, lambda at: pages.page(b"<html>" + b"<input type " * 90_000)),
-        "page of scripts, fine": (nothing, lambda at: [pages.untagged(part * 150_000) for part in ("<script", "<!--", "<", "<style>")]),
+        "page of comments, fine": (nothing, lambda at: html_pages.page(b"<!---->" * 150_000 + b"x")),
+        "page of titles, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<title>" * 150_000)),
+        "page of inputs, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<input type " * 90_000)),
+        "page of scripts, fine": (nothing, lambda at: [html_pages.untagged(part * 150_000) for part in ("<script", "<!--", "<", "<style>")]),
         "page of forms, fine": (
             nothing,
-            lambda at: [logins._Forms.with_password(part * 150_000) for part in ("<form ", "<input", "<!", "&")]),
-        "page in a slow charset, fine": (nothing, lambda at: pages.text_of(b"a-" + b"b" * (1 << 20), "text/html; charset=punycode")),
+            lambda at: [login._Forms.with_password(part * 150_000) for part in ("<form ", "<input", "<!", "&")]),
+        "page in a slow charset, fine": (nothing, lambda at: html_pages.text_of(b"a-" + b"b" * (1 << 20), "text/html; charset=punycode")),
         "page that inflates, fine": (
-            lambda at: zipped_tar(at, [(b"", BIG)]), lambda at: pages.body([(at / "x").read_bytes()], {"content-encoding": "gzip"})),
-        "script of quotes": (nothing, lambda at: links.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n")),
+            lambda at: zipped_tar(at, [(b"", BIG)]), lambda at: html_pages.body([(at / "x").read_bytes()], {"content-encoding": "gzip"})),
+        "script of quotes": (nothing, lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n")),
         "script of blanks": (
             nothing,
-            lambda at: links.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20))),
-        "date without end, fine": (nothing, lambda at: pages.wait_asked(httpx.Headers({"retry-after": "1 Jan " + "9" * 60_000}))),
+            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20))),
+        "date without end, fine": (nothing, lambda at: html_pages.wait_asked(httpx.Headers({"retry-after": "1 Jan " + "9" * 60_000}))),
         "journal in a journal": (lambda at: put(at, b'{"a":' * 2_000_000, f"{OWN}/journal.json"), lambda at: read_journal(at)),
         "answers in answers": (lambda at: put(at, b"a = " + b"[" * 2_000_000), lambda at: read_answers(at / "x", steps)),
     }  # fmt: skip

@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mseg_wizard.archives.reader import check_layout, damage, members
+from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.archives import check_layout, damage, members
-from mseg_wizard.tasks.unpack import unpack
 from tests.fuzz.mutations import BINARY, MEMORY, free, hostile, mutated, tar_summed, tried
 from tests.hostile import DEFLATED, FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
 

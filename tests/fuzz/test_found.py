@@ -9,18 +9,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mseg_wizard.background import Job
+from mseg_wizard.archives import reader
+from mseg_wizard.archives.reader import members
+from mseg_wizard.core.background import Job
+from mseg_wizard.http import html_pages, login, responses
+from mseg_wizard.http.client import Astray, Routes, Web, address
+from mseg_wizard.http.remote_file import Location, source_of
 from mseg_wizard.labels.codec import read_colors, read_ids
-from mseg_wizard.labels.mat import read_mat
-from mseg_wizard.labels.panoptic import read_annotations
-from mseg_wizard.labels.polygons import rasterize
+from mseg_wizard.labels.readers.mat import read_mat
+from mseg_wizard.labels.readers.panoptic import read_annotations
+from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import places, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks import answers, archives, logins, pages
-from mseg_wizard.tasks.archives import members
-from mseg_wizard.tasks.wanted import Location, source_of
-from mseg_wizard.tasks.web import Astray, Routes, Web, address
 from tests.faulty_server import redirect, serving
 from tests.hostile import gzipped, tarred
 from tests.labels_png import chunk
@@ -91,7 +92,7 @@ def test_a_label_may_lie_in_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MOST_MEMBERS", 2)
+    monkeypatch.setattr(reader, "MOST_MEMBERS", 2)
     for data in (tarred(*((name, b"") for name in "abc")), gzipped(tarred(*((name, b"") for name in "abc")))):
         (tmp_path / "x").write_bytes(data)
         with pytest.raises(Problem, match="more than"):
@@ -119,13 +120,13 @@ def test_a_redirect_to_what_cannot_be_asked_is_told(place: str) -> None:
     with serving({"/a": redirect(place)}) as server, not_followed as caught, web.follow(httpx.URL(f"{server.url}/a")):
         pass
     if isinstance(caught.value, httpx.RemoteProtocolError):
-        assert "no web address" in str(answers.failed(caught.value, web, 20))
+        assert "no web address" in str(responses.failed(caught.value, web, 20))
     web.close()
 
 
 def test_a_cookie_or_an_etag_that_cannot_be_sent_back_is_not(tmp_path: Path) -> None:
-    assert pages.validator({"etag": '"é"'}) == ""
-    assert pages.validator({"etag": '"e"'}) == '"e"'
+    assert html_pages.validator({"etag": '"é"'}) == ""
+    assert html_pages.validator({"etag": '"e"'}) == '"e"'
     web = Web(Job(), stall=20)
     web.cookies["http://127.0.0.1:9"] = {"a": '"é"'}
     with pytest.raises(httpx.ConnectError), web.open(httpx.URL("http://127.0.0.1:9/")):
@@ -135,33 +136,33 @@ def test_a_cookie_or_an_etag_that_cannot_be_sent_back_is_not(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("header", ["1 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +99999999999", ", ,", "9" * 5000])
 def test_a_date_beyond_all_dates_is_none(header: str) -> None:
-    assert pages.wait_asked({"retry-after": header}) in (None, float("9" * 12))
-    assert pages.validator({"date": header, "last-modified": header}) == ""
+    assert html_pages.wait_asked({"retry-after": header}) in (None, float("9" * 12))
+    assert html_pages.validator({"date": header, "last-modified": header}) == ""
 
 
 def test_numbers_of_five_thousand_digits_are_no_lengths() -> None:
     digits = "9" * 5000
-    assert answers.length(httpx.Response(200, headers={"content-length": digits})) is None
+    assert responses.length(httpx.Response(200, headers={"content-length": digits})) is None
     for status, span in ((206, f"bytes 0-{digits}/{digits}"), (416, f"bytes */{digits}")):
         response = httpx.Response(status, headers={"content-range": span})
-        with pytest.raises(answers.Again):
-            answers.unsatisfied(response, 5) if status == 416 else answers.continued(response, 0, None, None, same=False)
+        with pytest.raises(responses.Again):
+            responses.unsatisfied(response, 5) if status == 416 else responses.continued(response, 0, None, None, same=False)
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "hex", "nonsense", "utf-8"])
 def test_a_page_in_any_charset_has_a_title(charset: str) -> None:
-    page = pages.page(b"<html>\xff<title>a</title>", f"text/html; charset={charset}")
+    page = html_pages.page(b"<html>\xff<title>a</title>", f"text/html; charset={charset}")
     assert page is not None and page.title == "a"
 
 
 def test_a_character_of_five_thousand_digits_stays_as_it_is() -> None:
-    page = pages.page(b"<title>&#" + b"1" * 5000 + b";</title>")
+    page = html_pages.page(b"<title>&#" + b"1" * 5000 + b";</title>")
     assert page is not None and page.title.startswith("&#111")
-    logins._Forms.with_password(f"<input name='&#{'1' * 5000};'>")
+    login._Forms.with_password(f"<input name='&#{'1' * 5000};'>")
 
 
 def test_a_marked_section_that_nobody_knows_ends_a_form_and_not_the_login() -> None:
-    assert logins._Forms.with_password("<form><input type=password name=password><![foo[x") == {"password": None}
+    assert login._Forms.with_password("<form><input type=password name=password><![foo[x") == {"password": None}
 
 
 @pytest.mark.parametrize("kind", [0, 8, 14, 20, 0xA504, 0xFFFFFFFF])

@@ -16,15 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mseg_wizard import links
-from mseg_wizard.background import Job
+from mseg_wizard import answers
+from mseg_wizard.core.background import Job
+from mseg_wizard.http import html_pages, responses
+from mseg_wizard.http import login as logging_in
+from mseg_wizard.http.client import Astray, Routes, Web, address, expiry, origin, shown, signed
+from mseg_wizard.http.partial_file import Note, Partial
+from mseg_wizard.http.remote_file import Location, source_of
+from mseg_wizard.http.responses import Again, Refused
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step, load
-from mseg_wizard.tasks import answers, logins, pages
-from mseg_wizard.tasks.answers import Again, Refused
-from mseg_wizard.tasks.partial import Note, Partial
-from mseg_wizard.tasks.wanted import Location, source_of
-from mseg_wizard.tasks.web import Astray, Routes, Web, address, expiry, origin, shown, signed
 from mseg_wizard.vault import Secret
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
@@ -106,21 +107,21 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: Web) -> None:
             try:
                 with web.open(teller.url) as response:
                     web._onward(teller.url, response)
-                    pages.wait_asked(response.headers)
-                    validator = pages.validator(response.headers)
+                    html_pages.wait_asked(response.headers)
+                    validator = html_pages.validator(response.headers)
                     assert validator.isascii() and validator.isprintable()
-                    total = answers.length(response)
+                    total = responses.length(response)
                     assert total is None or 0 <= total < 10**19
                     if login:
-                        raise logins._refusal(web, logins.SITES["wilddash"], response)
+                        raise logging_in._refusal(web, logging_in.SITES["wilddash"], response)
                     if response.status_code == 206:
-                        answers.continued(response, 5, note, 10, same=True)
+                        responses.continued(response, 5, note, 10, same=True)
                     elif response.status_code == 416:
-                        answers.unsatisfied(response, 5)
+                        responses.unsatisfied(response, 5)
                     elif response.status_code != 200:
-                        raise answers.not_the_file(response, web, pasted=True, resigned=False)
-                    head = b"".join(response.iter_raw())[: pages.HEAD]
-                    answers.recognised(head, "a.zip", response, web, pasted=False, trusted=False)
+                        raise responses.not_the_file(response, web, pasted=True, resigned=False)
+                    head = b"".join(response.iter_raw())[: html_pages.HEAD]
+                    responses.recognised(head, "a.zip", response, web, pasted=False, trusted=False)
                 with web.open(teller.url):  # with whatever cookies it set
                     pass
             except (Again, Refused, Astray) as said:
@@ -128,7 +129,7 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: Web) -> None:
                 if isinstance(said, Again) and said.after is not None:
                     assert said.after >= 0
             except httpx.TransportError as error:
-                why = str(answers.failed(error, web, 20))
+                why = str(responses.failed(error, web, 20))
                 assert printable(why, 1000) == why
 
     told()
@@ -142,26 +143,26 @@ KINDS = ("", "text/html; charset=punycode", "a; charset=undefined", "charset='is
 def test_a_page_is_named_and_its_form_found_whatever_it_holds(data: bytes, kind: str) -> None:
     with hostile():
         for encoding in ("", "gzip"):
-            page = pages.page(data, kind, encoding)
+            page = html_pages.page(data, kind, encoding)
             assert page is None or isinstance(page.title, str)
-        text = pages.text_of(data, kind)
-        logins._visible(text)
-        form = logins._Forms.with_password(text)
+        text = html_pages.text_of(data, kind)
+        logging_in._visible(text)
+        form = logging_in._Forms.with_password(text)
         assert form is None or all(isinstance(name, str) for name in form)
-        pages.misfit("a.tar.gz", data)
-        pages.misfit("a.tar", data)
+        html_pages.misfit("a.tar.gz", data)
+        html_pages.misfit("a.tar", data)
 
 
 def link_of(step: Step, text: str) -> object:
-    return links.check_link(step, next(field for field in step.fields if field.kind == "url"), text)
+    return answers.check_link(step, next(field for field in step.fields if field.kind == "url"), text)
 
 
 def base_url_of(step: Step, text: str) -> object:
-    return links.check_base_url(step, step.field("base_url"), text)
+    return answers.check_base_url(step, step.field("base_url"), text)
 
 
 def sources_of(step: Step, text: str) -> object:
-    return links.check_sources(step, [text])
+    return answers.check_sources(step, [text])
 
 
 CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (("kitti", link_of), ("scannet", base_url_of), ("idd", sources_of))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard import step as step_module
+from mseg_wizard.cli.destination import read_answers
 from mseg_wizard.context import check_answer
-from mseg_wizard.opening import read_answers
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import FILE, Snapshot, publish, published
 from mseg_wizard.status import overview

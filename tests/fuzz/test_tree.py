@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mseg_wizard.datasets import mseg_config
 from mseg_wizard.labels.records import places, records, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
-from mseg_wizard.tasks import setting
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
 DATA = "mseg/dataset_lists/bdd"
@@ -27,7 +27,7 @@ FILES = {
     "mseg/class_remapping_files/bdd_to_bdd-relabeled.tsv": b"bdd\tbdd-relabeled\tmore\nroad\troad\nsky #1\tunlabeled\n\n",
     RECORDS_FILE: b'# -*- coding: utf-8 -*-\nbdd_update_records = [\n    R("bdd", "train", "road", "sky #1", "x/f.txt"),\n]\n',
     "mseg/relabeled_data/x/f.txt": b"s_12.jpg\ns_3_7.png\n",
-    setting.CONFIG: b'import os\n\nMSEG_DST_DIR = "/a"  # \xc3\xa9\n',
+    mseg_config.CONFIG: b'import os\n\nMSEG_DST_DIR = "/a"  # \xc3\xa9\n',
 }
 
 
@@ -51,13 +51,13 @@ def relabelled(tree: Tree) -> None:
 
 
 def configured(tree: Tree) -> None:
-    source = (tree.path / setting.CONFIG).read_bytes()
+    source = (tree.path / mseg_config.CONFIG).read_bytes()
     try:
-        before = setting.value(source)
-        after = setting.with_value(source, "/new é")
-        assert setting.value(after) == "/new é"
+        before = mseg_config.value(source)
+        after = mseg_config.with_value(source, "/new é")
+        assert mseg_config.value(after) == "/new é"
         assert len(after) - len(source) < 50 or before is None
-    except setting.Unset as unset:
+    except mseg_config.Unset as unset:
         assert str(unset)
 
 

@@ -8,17 +8,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mseg_wizard import pool
+from mseg_wizard.cli.commands.practice import origins
+from mseg_wizard.cli.destination import open_context
 from mseg_wizard.context import Context, Options
-from mseg_wizard.opening import open_context
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.step import load
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.vault import Vault
+from mseg_wizard.workers import pool
 
 HERE = Path(__file__).parent
 SIZE = (100, 30)

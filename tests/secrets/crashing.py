@@ -6,11 +6,12 @@ import sys
 from collections.abc import Generator
 from typing import NoReturn
 
-from mseg_wizard import cli, engine
+from mseg_wizard import engine
+from mseg_wizard.cli.main import main as wizard
 from mseg_wizard.context import Context
-from mseg_wizard.pool import each
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.table import TASKS, Task
+from mseg_wizard.tasks.registry import TASKS, Task
+from mseg_wizard.workers.pool import each
 
 FIELDS = (("cityscapes", "username"), ("cityscapes", "password"), ("kitti", "url"), ("scannet", "base_url"), ("wilddash", "archives"))
 
@@ -53,10 +54,10 @@ def main(where: str) -> int:
     if where in ("task", "worker", "quoted"):
         TASKS["tree"] = Task({"task": task, "worker": worker, "quoted": quoted}[where], missing)
     elif where == "main":
-        setattr(cli, "unattended", bug)  # noqa: B010 - it is no name of that module's own
+        setattr(main, "unattended", bug)  # noqa: B010 - it is no name of that module's own
     elif where == "engine":
         engine.waiting = lambda step, ctx: bug(ctx)
-    return cli.main(sys.argv[2:])
+    return wizard(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from mseg_wizard.cli import main
+from mseg_wizard.cli.main import main
 
 if __name__ == "__main__":
     for number, args in enumerate(json.load(sys.stdin)):

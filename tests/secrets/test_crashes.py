@@ -55,7 +55,7 @@ def test_a_bug_that_quotes_secrets_is_told_by_its_type_alone(tmp_path: Path, whe
 
 LOOK = """
 import ctypes, os, resource, sys
-from mseg_wizard.log import no_core_dumps
+from mseg_wizard.core.log import no_core_dumps
 no_core_dumps()
 print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)
 sys.stdin.read()

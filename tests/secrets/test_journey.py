@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
+from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.logins import LINKS, signed
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.session import origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
 from tests.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, serving

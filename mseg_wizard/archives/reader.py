@@ -1,0 +1,187 @@
+"""Archives as a whole: told apart by content, listed, recognised by their layout, tested. Nothing is written here."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mseg_wizard.archives import tar_file, zip_file
+from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged, too_many
+from mseg_wizard.archives.pread import up_to
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.progress import Meter, Problem, Progress, printable
+from mseg_wizard.step import Wrong
+
+GLANCE = 500
+"""Members of a large tar.gz that are looked at before it is unpacked: it has no directory, and reading it through takes minutes."""
+LARGE = 64 << 20
+
+
+@dataclass
+class Reader:
+    """An open archive."""
+
+    name: str
+    """For messages."""
+    size: int
+    """Bytes of the file itself."""
+    listed: Sequence[Member] | None
+    """All members in the order in which `walk` brings them; None for a tar.gz, which has to be read through to know them."""
+    _file: int
+    _gzip: tar_file.Gzipped | None
+
+    @property
+    def position(self) -> int:
+        """Bytes of a tar.gz that were read so far."""
+        return self._gzip.position if self._gzip else 0
+
+    @property
+    def entries(self) -> Sequence[zip_file.Entry] | None:
+        """The members of a zip, each of which can be read by itself; None for a tar."""
+        return self.listed if isinstance(self.listed, _Zip) else None
+
+    def walk(self, only: Sequence[zip_file.Entry] | None = None) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """Each member, or `only` these of a zip, with its content, once; raises Problem where the archive is damaged."""
+        if self._gzip:
+            return _counted(tar_file.walk(self._gzip, self.name), self.name)
+        if isinstance(self.listed, _Zip):
+            return zip_file.walk(self._file, self.listed if only is None else only, self.name)
+        return tar_file.walk(tar_file.Plain(self._file, self.name), self.name)
+
+
+class _Zip(list[zip_file.Entry]):
+    """A zip's members: what tells a zip from a tar."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Reader]:
+    """The archive at `path`, whatever its name says; raises Problem if it is none, or one that cannot be listed."""
+    name = printable(path.name, 100)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Problem(f"{name} is not a file.", "Name the archive itself.")
+        file = os.open(path, os.O_RDONLY)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Problem(f"{name} can't be opened: {why}.", "Make it readable, then start again.") from None
+    try:
+        size = os.fstat(file).st_size
+        start = up_to(file, tar_file.BLOCK, 0, name)
+        gzip: tar_file.Gzipped | None = None
+        listed: Sequence[Member] | None = None
+        if start.startswith((b"PK\3\4", b"PK\5\6")):
+            listed = _Zip(zip_file.entries(file, name))
+        elif start.startswith(b"\x1f\x8b"):
+            gzip = tar_file.Gzipped(file, name)
+        elif tar_file.is_header(start):
+            listed = [member for member, _ in _counted(tar_file.walk(tar_file.Plain(file, name), name), name)]
+        else:
+            raise _unknown(name, start)
+        yield Reader(name, size, listed, file, gzip)
+    finally:
+        os.close(file)
+
+
+def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:
+    """The members without their contents (a tar.gz is read as far as it takes); raises Problem on damage."""
+    with opened(path) as reader:
+        listing = iter(reader.listed) if reader.listed is not None else (member for member, _ in reader.walk())
+        for count, member in enumerate(listing):
+            if at_most is not None and count >= at_most:
+                return
+            yield member
+
+
+def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (), *, md5: str = "", sha256: str = "") -> Problem | None:
+    """What tells that this is not the archive it should be; None if nothing does. `md5` and `sha256` are the file's, where known.
+
+    Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first members are looked
+    at, and one pattern that matches is enough.
+    """
+    name = printable(path.name, 100)
+    for known in wrong:
+        if (known.md5 and known.md5 == md5) or (known.sha256 and known.sha256 == sha256):
+            return _not_wanted(name, known.reason)
+    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in layout]
+    unwanted = [(re.compile(fnmatch.translate(known.layout)), known.reason) for known in wrong if known.layout]
+    lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
+    try:
+        glance = path.stat().st_size > LARGE and _is_gzip(path)
+        unseen = list(patterns)
+        first: list[str] = []
+        for member in members(path, at_most=GLANCE if glance else None):
+            for pattern, reason in unwanted:
+                if pattern.match(member.name):
+                    return _not_wanted(name, reason)
+            if member.folder:
+                continue
+            first += [member.name] if len(first) < 3 else []
+            if unseen:
+                unseen = [pattern for pattern in unseen if not pattern.match(member.name)]
+                lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
+            if not unseen and not unwanted:
+                break
+    except Problem as problem:
+        return problem
+    except OSError as error:
+        return Problem(f"{name} can't be read: {error.strerror}.", "Check its disk, or fetch it again.")
+    if not unseen or (glance and len(unseen) < len(patterns)):
+        return None
+    if lacking:
+        return _not_wanted(name, lacking[0][1])
+    missing = next(text for text, pattern in zip(layout, patterns, strict=True) if pattern in unseen)
+    inside = "it begins with " + ", ".join(printable(text, 80) for text in first) if first else "it is empty"
+    return _not_wanted(name, f"nothing in it is called {missing}; {inside}")
+
+
+def damage(path: Path) -> Generator[Progress, None, Problem | None]:
+    """Read everything in the archive; what is wrong with it, or None. A plain tar has checksums for its headers only."""
+
+    def work(job: Job) -> Problem | None:
+        try:
+            with opened(path) as reader:
+                total = reader.size if reader.listed is None else sum(member.size for member in reader.listed)
+                done, meter = 0, Meter()
+                for member, content in reader.walk():
+                    for piece in () if member.refused else content:
+                        done += len(piece)
+                        at = reader.position or done
+                        job.say(Progress(doing, at, total, "B", meter.rate(at)))
+        except Problem as problem:
+            return problem
+        return None
+
+    doing = f"testing {printable(path.name, 100)}"
+    return (yield from background(work, Progress(doing, 0, None, "B")))
+
+
+def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
+    """A tar's members, as many as a dataset's archive may have."""
+    for count, found in enumerate(walk):
+        if count >= MOST_MEMBERS:
+            raise too_many(name)
+        yield found
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _not_wanted(name: str, reason: str) -> Problem:
+    return Problem(f"{name} is not the archive that is wanted: {reason}.", "Take the right one.")
+
+
+def _unknown(name: str, start: bytes) -> Problem:
+    if not start:
+        return damaged(name, "it is empty")
+    text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return damaged(name, "it is a web page: the server sent that in place of the archive")
+    return damaged(name, "it is neither a zip nor a tar archive, plain or gzipped")

@@ -1,0 +1,239 @@
+"""unpack: one archive's members as files below a folder: safe, whole, resumable. What archive it is and what follows is its caller's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mseg_wizard.archives.atomic_tree import Landing
+from mseg_wizard.archives.member import Member, Places
+from mseg_wizard.archives.pread import checksum
+from mseg_wizard.archives.reader import Reader, opened
+from mseg_wizard.archives.unpack_parallel import LARGE, Row, spread
+from mseg_wizard.archives.zip_file import Entry
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.progress import Meter, Problem, Progress, printable, size
+from mseg_wizard.workers.pool import Pool
+
+RATIO = 1100
+"""Deflate makes at most 1032 bytes of one: an archive that promises more does not tell the truth."""
+DISK_BLOCK = 4096
+"""Bytes by which files take up space on most file systems."""
+EVERY = 0.1
+"""Seconds between two words about progress."""
+
+Plan = Sequence[tuple[Member, str]]
+"""What is unpacked, each member with its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What an archive brought, whether written now or found as it should be."""
+
+    files: int
+    bytes: int
+    written: int
+    """Files of these that were not there, or not so."""
+
+
+def unpack(
+    path: Path,
+    into: Path,
+    *,
+    take: Mapping[str, str] | None = None,
+    skip: Sequence[str] = (),
+    shared: Sequence[str] = (),
+    expands: float = 1.0,
+    at_most: int | None = None,
+    spare: int = 0,
+    pool: Pool | None = None,
+) -> Generator[Progress, None, Unpacked]:
+    """Unpack the archive at `path` below the folder `into`; when it returns, all of it is there, checked and on the disk.
+
+    `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out, and without `take`
+    all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is there stays as it is. `expands`: bytes
+    that a tar.gz is expected to bring for each of its own (other archives say it themselves). `at_most`: bytes beyond which it is refused.
+    `spare`: bytes that must stay free. `pool`: the workers, who share a zip's members; without them one thread does it all.
+
+    Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing is written before
+    all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
+    Raises Problem: unsafe, no room, and Damaged where fetching it again may help.
+    """
+    name = printable(path.name, 100)
+
+    def work(job: Job) -> Unpacked:
+        with opened(path) as reader:
+            places = Places(name, take or {}, skip, _inside(path, into))
+            plan = None
+            if reader.listed is not None:
+                plan = [(member, target) for member in reader.listed if (target := places.place(member))]
+                _believable(reader, plan, at_most)
+            try:
+                with Landing(into, hold=plan is None) as landing:
+                    if plan is not None:
+                        _room(name, into, spare, *_needed(plan, places, landing, tuple(shared)))
+                    else:
+                        already = _already(path, into, (take or {"": ""}).values())
+                        _room(name, into, spare, max(0, int(reader.size * expands) - already))
+                    return _Writing(job, reader, plan, landing, tuple(shared)).run(places, at_most, path, into, pool)
+            except OSError as error:
+                raise _failed(error, name, into) from None
+
+    return (yield from background(work, Progress(f"unpacking {name}", 0, None, "B")))
+
+
+class _Writing:
+    """The members on their way to their places. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
+
+    def __init__(self, job: Job, reader: Reader, plan: Plan | None, landing: Landing, shared: tuple[str, ...]) -> None:
+        self._job, self._reader, self._plan, self._landing, self._shared = job, reader, plan, landing, shared
+        self._total = reader.size if plan is None else sum(member.size for member, _ in plan)
+        self._doing = f"unpacking {reader.name}"
+        self._meter, self._said, self._done = Meter(), 0.0, 0
+        self._files = self._bytes = self._written = 0
+
+    def run(self, places: Places, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
+        """Every member to its place, then all of it made durable."""
+        reader, landing = self._reader, self._landing
+        targets = {member.name: target for member, target in self._plan or ()}
+        rest = self._share_out(pool, path, into, targets) if pool and reader.entries is not None else None
+        for member, content in reader.walk(rest):
+            self._tell()
+            target = places.place(member) if self._plan is None else targets.get(member.name)
+            if target is None:
+                # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
+                for _ in content if self._plan is None else ():
+                    self._tell()
+            elif member.folder:
+                landing.make(target)
+            else:
+                if self._plan is None and at_most is not None and self._bytes + member.size > at_most:
+                    raise _too_much(reader.name, at_most)
+                self._put(member, target, content)
+        self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
+        landing.finish()
+        return Unpacked(self._files, self._bytes, self._written)
+
+    def _put(self, member: Member, target: str, content: Iterator[bytes]) -> None:
+        self._doing = f"unpacking {self._reader.name}: {printable(target.partition('/')[0], 60)}"
+        self._files, self._bytes = self._files + 1, self._bytes + member.size
+        before, there = self._done, self._landing.size(target)
+        if _stays(member.name, member.size, there, self._shared):
+            self._tell(member.size)
+        elif member.crc is None or there != member.size or checksum(self._told(self._landing.read(target))) != member.crc:
+            self._done = before
+            self._written += self._landing.write(target, self._told(content), member.size)
+
+    def _share_out(self, pool: Pool, path: Path, into: Path, targets: Mapping[str, str]) -> Sequence[Entry]:
+        """Have the workers put all but large files and those that stay; returns what is left."""
+        rows: list[Row] = []
+        rest: list[Entry] = []
+        for entry in self._reader.entries or ():
+            target = targets.get(entry.name)
+            there = self._landing.size(target) if target and not entry.folder else None
+            if target is None or entry.folder or entry.size > LARGE or _stays(entry.name, entry.size, there, self._shared):
+                rest.append(entry)
+            else:
+                rows.append((entry, target, there))
+        for more, written in spread(pool, self._landing, path, self._reader.name, into, rows):
+            self._written += written
+            self._tell(more)
+        self._files, self._bytes = len(rows), sum(entry.size for entry, _, _ in rows)
+        return rest
+
+    def _tell(self, more: int = 0) -> None:
+        self._done += more
+        self._job.check()
+        if (now := time.monotonic()) - self._said >= EVERY:
+            self._said, at = now, self._done if self._plan is not None else self._reader.position
+            self._job.say(Progress(self._doing, at, self._total, "B", self._meter.rate(at)))
+
+    def _told(self, content: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in content:
+            self._tell(len(piece))
+            yield piece
+
+
+def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
+    """Raise Problem where more is promised than can be, or than the caller takes."""
+    promised = sum(member.size for member, _ in plan)
+    if promised > RATIO * reader.size:
+        raise Problem(
+            f"{reader.name} promises {size(promised)}, which an archive of {size(reader.size)} can't hold.",
+            "It is damaged or made to do harm: take it from its publisher.",
+        )
+    if at_most is not None and promised > at_most:
+        raise _too_much(reader.name, at_most)
+
+
+def _needed(plan: Plan, places: Places, landing: Landing, shared: tuple[str, ...]) -> tuple[int, int]:
+    """Bytes and inodes that are still to come."""
+    need = files = 0
+    for member, target in plan:
+        if member.folder:
+            continue
+        there = landing.size(target)
+        if there != member.size and not _stays(member.name, member.size, there, shared):
+            need += -(-member.size // DISK_BLOCK) * DISK_BLOCK
+            files += there is None
+    return need, files + sum(landing.listing(folder) is None for folder in places.folders)
+
+
+def _room(name: str, into: Path, spare: int, need: int, files: int = 0) -> None:
+    """Raise Problem unless the disk has room for so many bytes and inodes."""
+    disk = os.statvfs(into)
+    free = disk.f_bavail * disk.f_frsize
+    if need and free < need + spare:
+        raise Problem(
+            f"Unpacking {name} needs {size(need + spare)}, and {into} has {size(free)} free.",
+            f"Free {size(need + spare - free)} there, then start again.",
+        )
+    # A file system that does not count inodes (btrfs) says that it has none at all.
+    if disk.f_files and disk.f_favail < files:
+        raise Problem(
+            f"Unpacking {name} needs {files:,} files (inodes), and {into} has room for {disk.f_favail:,}.",
+            "Remove files that you don't need there, or take a disk with more inodes, then start again.",
+        )
+
+
+def _stays(name: str, length: int, there: int | None, shared: tuple[str, ...]) -> bool:
+    """Whether the copy that another archive brought stays. An empty one is what a power cut can leave."""
+    return there is not None and name.startswith(shared) and (there > 0 or there == length)
+
+
+def _already(path: Path, into: Path, targets: Iterable[str]) -> int:
+    """Bytes of all files that lie where the archive's members go, without the archive."""
+    root, archive = into.resolve(), path.resolve()
+    found = {}
+    for target in targets:
+        for folder, _, names in os.walk(root / target):
+            for file in (Path(folder, name) for name in names):
+                with suppress(OSError):
+                    found[file] = file.lstat().st_size if file != archive else 0
+    return sum(found.values())
+
+
+def _inside(path: Path, into: Path) -> str:
+    """The archive's own path below `into`; empty if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(into.resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+def _too_much(name: str, at_most: int) -> Problem:
+    return Problem(f"{name} holds more than {size(at_most)}, far more than it should.", "Take it from its publisher.")
+
+
+def _failed(error: OSError, name: str, into: Path) -> Problem:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(
+            f"The disk is full, in bytes, in files (inodes) or by your quota: {name} is not completely unpacked into {into}.",
+            "Make room, then start again: what is unpacked stays.",
+        )
+    return Problem(f"{name} can't be unpacked into {into}: {error.strerror}.", "Make that possible, then start again.")

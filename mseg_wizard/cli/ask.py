@@ -1,0 +1,143 @@
+"""The guided journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on. The lines are plain.py's."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from mseg_wizard.cli.destination import resume_command, to_go_on
+from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, say, say_complete, shown, work
+from mseg_wizard.cli.text import interactive, wrapped
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.log import LOG
+from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.step import Field, Step
+from mseg_wizard.vault import Secret
+
+
+def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True) -> Exit:
+    """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on.
+
+    `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.
+    """
+    explained: set[str] = set()
+    known: frozenset[str] = frozenset()
+    while True:
+        try:
+            if form:
+                _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, ahead=True)
+                form = ""
+            end, stopped_by = work(ctx, steps, known=known)
+            known = frozenset(ctx.store.journal.finished)
+            if stopped_by:
+                return STOPS[stopped_by]
+            if isinstance(end.problem, Consent):
+                complain(end.problem)
+                if ask("Allow that? [y/N] ").strip().lower() == "y":
+                    ctx.consents.add(end.problem.key)
+                elif not end.problem.offer:
+                    return Exit.WAITING
+            elif isinstance(end.problem, Waiting) and end.problem.lacks:
+                complain(Problem(end.problem.what, end.problem.do))
+                step = ctx.step(end.problem.step)
+                _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
+                explained.add(step.id)
+                if any(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in end.problem.lacks):
+                    say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
+                    return Exit.WAITING
+            elif failure := end.problem or end.crash:
+                complain(failure, ctx.own / LOG)
+                said = ask("Try again? [y/N, or a step whose answers you want to change first] ").strip().lower()
+                form = next((step.id for step in ctx.steps if said in (step.id, str(step.number))), "")
+                if said != "y" and not form:
+                    return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+            else:
+                if closing:
+                    say_complete(ctx, steps)
+                return Exit.DONE
+        except (EOFError, KeyboardInterrupt) as end_of_talk:
+            say(f"\nStopped. {to_go_on(ctx.destination)}")
+            # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
+            left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
+            return Exit.INTERRUPTED if left else Exit.WAITING
+
+
+def _ask_for(
+    ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool = True, ahead: bool = False
+) -> None:
+    say(f"\nStep {step.number}: {step.title}")
+    if explain:
+        say(f"{wrapped(step.why)}\n")
+        for link in step.links:
+            say(f"  {link.label}\n      {link.url}")
+    also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
+    for name in dict.fromkeys((*lacks, *also)):
+        item = step.field(name)
+        if item.kind == "path":  # the destination: a run has one, and works on it already
+            continue
+        while True:
+            present = _present(ctx, step, item)
+            if present:
+                say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
+            text = _question(item, ask, anew=not present)
+            if item.kind == "sources" and len(step.archives) > 1 and text not in ("", "-"):
+                text = "\n".join([text, *_more(ask)])
+            # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
+            if not text and (ahead or not item.required or item.only_for or ctx.given(step.id, name)):
+                break
+            if text == "-" and _may_go(ctx, step, item):
+                _take_back(ctx, step, item)
+                break
+            try:
+                where = ctx.remember(step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text})
+            except Problem as problem:
+                complain(problem)
+                continue
+            if where:
+                say(f"  {where.get(name, '')}")
+            if ctx.given(step.id, name) or not item.required or item.kind == "acknowledge":  # a no is an answer
+                break
+
+
+def _more(ask: Callable[[str], str]) -> Iterator[str]:
+    """The further rows of an answer that may have several."""
+    with suppress(EOFError):
+        while row := ask("One more, or Enter: ").strip():
+            yield row
+
+
+def _present(ctx: Context, step: Step, item: Field) -> str:
+    """What was answered before, in words that quote nothing secret; empty where nothing was."""
+    if not ctx.given(step.id, item.name):
+        return ""
+    if item.kind == "acknowledge":
+        return "yes"
+    if item.kind == "sources":
+        return ", ".join("a link" if isinstance(row, Secret) else shown(row) for row in ctx.sources(step.id))
+    return "given" if item.secret else shown(str(ctx.answer(step.id, item.name))) or "nothing"
+
+
+def _may_go(ctx: Context, step: Step, item: Field) -> bool:
+    """Can what was answered be taken back, so that the default or nothing stands there again?"""
+    kept = item.secret or item.kind == "sources" or item.name in ctx.store.journal.answers.get(step.id, {})
+    return kept and item.kind != "acknowledge" and (not item.required or item.default is not None)
+
+
+def _take_back(ctx: Context, step: Step, item: Field) -> None:
+    if item.secret or item.kind == "sources":
+        ctx.vault.wipe([(step.id, item.name)])
+    ctx.store.answer(step.id, item.name, None)
+
+
+def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
+    if item.help:
+        say(f"\n{wrapped(item.help, '  ')}")
+    choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
+    yes_or_no = "" if item.kind != "acknowledge" else " [y/N]" if anew else " [y/n]"
+    prompt = f"{item.label}{choices}{yes_or_no}: "
+    # From a pipe, getpass would go to the terminal behind it, or warn that it can't hide what nobody sees.
+    hidden = item.secret and ask is input and sys.stdin is not None and sys.stdin.isatty()
+    text = getpass.getpass(prompt) if hidden else ask(prompt)
+    return text.strip("\r\n") if item.kind == "password" else text.strip()

@@ -1,0 +1,1 @@
+"""One file per command of `mseg-wizard`. Work that a run does is a task and not here."""

@@ -1,0 +1,120 @@
+"""`mseg-wizard practice`: a miniature MSeg, a server that plays the web sites, and the wizard opened on them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mseg_wizard.cli.destination import Answers, Usage, open_context
+from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.cli.text import interactive
+from mseg_wizard.context import Context, Options
+from mseg_wizard.core.log import LOG
+from mseg_wizard.practice.logins import LINKS
+from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.user import User, first_answers, lay
+from mseg_wizard.practice.world import make_world
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step, load
+from mseg_wizard.vault import PRACTICE_SERVICE, Vault
+from mseg_wizard.workers import pool
+
+TREE_ORIGIN = "https://github.com"
+LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
+IMAGES = 60
+"""Training images of each dataset: enough for a look at the pictures while they are made."""
+PADDING = 8_000_000
+"""Bytes by which the largest archive is made longer than its few images; others get a share."""
+SPEED = 3_000_000
+"""Bytes per second of the played web sites: slow enough to see bars move, quick enough for two minutes in all."""
+
+
+def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
+    """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
+    if not plain and not interactive():
+        raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
+    steps = load()
+    pool.prepare_start()
+    folder = Path(tempfile.mkdtemp(prefix="mseg-practice-"))
+    destination = folder / "mseg"
+    try:
+        print(f"Making a miniature MSeg in {folder} …", flush=True)
+        world = make_world(folder / "world", images=IMAGES, padding=PADDING)
+        lay(desk := folder / "desk", world)
+        answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
+        with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
+            options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
+
+            def opener(place: Path) -> Context:
+                vault = Vault("practice", service=PRACTICE_SERVICE) if use_keyring else Vault("practice", backend=None, environment={})
+                return open_context(steps, place, options, vault=vault, remember=False)
+
+            if plain:
+                return _plain(steps, opener(destination), desk, answers)
+            return _screen(steps, opener, desk, destination, answers)
+    finally:
+        if keep:
+            print(f"The practice folder was kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            print(f"The practice folder {folder} was removed (--keep keeps it).")
+
+
+def origins(steps: Iterable[Step]) -> list[str]:
+    """Every origin that the steps may ask."""
+    public = {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for step in steps for archive in step.archives for url in archive.urls}
+    return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
+
+
+def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) -> int:
+    """A played user and the wizard take turns, until all is complete or the user knows no answer."""
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
+    user = User(ctx, desk, answers, say)
+    try:
+        user.begin()
+        known: frozenset[str] = frozenset()
+        while True:
+            end, stopped_by = work(ctx, steps, every=1.0, known=known)
+            known = frozenset(ctx.store.journal.finished)
+            if stopped_by:
+                return STOPS[stopped_by]
+            if end.complete:
+                say("Complete: all steps are done.")
+                return Exit.DONE
+            if not user.mends(end.problem):
+                failure = end.problem or end.crash or RuntimeError("the run ended without a word")
+                complain(failure, ctx.own / LOG)
+                return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+    finally:
+        user.leave()
+        ctx.close()
+
+
+def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], desk: Path, destination: Path, answers: Answers) -> int:
+    from mseg_wizard.tui.app import guide
+
+    print(
+        f"""
+This machine plays every web site: no network, no account, no licence.
+
+Most forms are filled in for you. Two things are left, as in real life.
+BDD100K comes by browser; when the wizard waits for it, give
+
+  {desk / "bdd100k_seg.zip"}
+
+KITTI's link has expired; paste the fresh one from
+
+  {desk / "mail.txt"}
+"""
+    )
+    with suppress(EOFError):
+        input("Press Enter to open the wizard. ")
+    return guide(steps, opener, destination, preset=first_answers(answers))

@@ -1,0 +1,28 @@
+"""`mseg-wizard report`: the report written again at any time, and its place as all that goes to stdout."""
+
+from __future__ import annotations
+
+import sys
+
+from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.context import Context
+from mseg_wizard.core.log import LOG
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import only
+from mseg_wizard.tasks.report import place_of
+
+
+def report(ctx: Context) -> Exit:
+    """Write it, whatever is complete by now."""
+    step = only(ctx.steps, "report")
+    for call in step.calls:
+        ctx.store.journal.finished.pop(call.key, None)
+    ctx.store.save()
+    end, stopped_by = work(ctx, [step], talk=sys.stderr)
+    if stopped_by:
+        return STOPS[stopped_by]
+    if failure := end.problem or end.crash:
+        complain(failure, ctx.own / LOG)
+        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+    print(place_of(ctx), flush=True)
+    return Exit.DONE

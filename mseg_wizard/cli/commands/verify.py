@@ -1,0 +1,87 @@
+"""`mseg-wizard verify`: one verification at any time, its verdict on stdout and all else on stderr, and the repair of what it found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.plain import Exit, complain, shown, unattended
+from mseg_wizard.context import Context
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step, only
+from mseg_wizard.verification.repair import ASIDE, needs, set_aside
+from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
+
+SHOWN = 1000
+"""Faults that are printed; the file has all."""
+
+
+def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None) -> Exit:
+    """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
+    say = _show_json if as_json else _show
+    before = read_verdict(ctx)
+    if not (repair and before and before.mending):
+        ctx.store.journal.finished.pop(_call(ctx.steps), None)
+        ctx.store.save()
+        code = unattended(ctx, [only(ctx.steps, "verify")], explain=_explain, talk=sys.stderr, closing=False)
+        before = read_verdict(ctx)
+        if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
+            say(ctx, before)
+        if not repair or before is None or not before.faults:
+            return code
+        for need in needs(ctx, before.faults):
+            print(need, file=sys.stderr)
+        before = set_aside(ctx, before)
+    print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
+    due = [*_complete(ctx.steps, before), only(ctx.steps, "verify")]
+    code = guided(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
+    after = read_verdict(ctx)
+    if after and after.mending:
+        waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
+        print(waits, file=sys.stderr, flush=True)
+    elif after:
+        say(ctx, after)
+    return code
+
+
+def _show_json(ctx: Context, verdict: Verdict) -> None:
+    print((ctx.own / FILE).read_text("utf-8").rstrip())
+
+
+def _show(ctx: Context, verdict: Verdict) -> None:
+    print(f"\nVerdict on {ctx.dataset}, {verdict.at}")
+    print(f"mseg-api tree: {shown(verdict.tree)}")
+    for what, count in verdict.counts.items():
+        print(f"{count:>11,} {what}")
+    for note in verdict.notes:
+        print(f"note: {shown(note)}")
+    if verdict.unfinished:
+        print(f"not complete yet: {', '.join(verdict.unfinished)}")
+    for fault in verdict.faults[:SHOWN]:
+        print(f"fault: {shown(str(fault))}")
+    if len(verdict.faults) > SHOWN:
+        print(f"… and {len(verdict.faults) - SHOWN:,} more")
+    faults = verdict.faults
+    print(f"Faults: {len(faults):,} ({by_step(faults)})" if faults else "No fault was found.", flush=True)
+
+
+def _explain(failure: BaseException, log: Path | None) -> None:
+    """Say why it ended; the faults themselves are printed with the verdict."""
+    complain(Problem(failure.what, failure.do) if isinstance(failure, Faulty) else failure, log)
+
+
+def _call(steps: Sequence[Step]) -> str:
+    return next(call.key for step in steps for call in step.calls if call.task == "verify")
+
+
+def _complete(steps: Sequence[Step], verdict: Verdict) -> list[Step]:
+    """The steps before verification that were complete then: what is still to come is not begun by a repair.
+
+    So there need not be room for it either: each call asks for what it needs itself.
+    """
+    last = only(steps, "verify").number
+    complete = takewhile(lambda step: step.number < last and step.id not in verdict.unfinished, steps)
+    return [step.keeping(lambda task: task != "space") for step in complete]

@@ -1,0 +1,205 @@
+"""The journey in plain lines, unattended. The questions of `--plain` are in questions.py."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from mseg_wizard.cli.destination import to_go_on
+from mseg_wizard.context import Context
+from mseg_wizard.core.log import LOG, redact
+from mseg_wizard.engine import Runner
+from mseg_wizard.notify import Notifier, command_of
+from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
+from mseg_wizard.remarks import in_sum
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.step import Step
+from mseg_wizard.store import Locked
+from mseg_wizard.tasks.report import place_of
+from mseg_wizard.vault import variable
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    WAITING = 3
+    LOCKED = 4
+    HANGUP = 129
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED, signal.SIGHUP: Exit.HANGUP}
+SHOWN_ITEMS = 20
+
+
+def exit_code(problem: Problem) -> Exit:
+    if isinstance(problem, Waiting):
+        return Exit.WAITING
+    return Exit.LOCKED if isinstance(problem, Locked) else Exit.FAILED
+
+
+def complain(problem: BaseException, log: Path | None = None) -> None:
+    """Say what happened and what to do, on stderr; `log` is where a bug's details are."""
+    if not isinstance(problem, Problem):
+        print(f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}.", file=sys.stderr)
+        return
+    print(f"mseg-wizard: {shown(problem.what)}", file=sys.stderr)
+    for item in problem.items[:SHOWN_ITEMS]:
+        print(f"    {shown(item)}", file=sys.stderr)
+    if len(problem.items) > SHOWN_ITEMS:
+        print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, all of them in the log", file=sys.stderr)
+    for line in problem.do.splitlines():
+        print(f"  {shown(line)}", file=sys.stderr)
+
+
+def shown(text: str) -> str:
+    return printable(redact(text), 2000)
+
+
+def unattended(
+    ctx: Context,
+    steps: Sequence[Step],
+    *,
+    every: float = 5.0,
+    explain: Callable[[BaseException, Path | None], None] = complain,
+    talk: TextIO | None = None,
+    closing: bool = True,
+) -> Exit:
+    """Run `steps`, saying where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
+
+    `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that it is complete.
+    """
+    end, stopped_by = work(ctx, steps, every, talk)
+    if stopped_by:
+        say(f"Stopped. {to_go_on(ctx.destination)}", talk)
+        return STOPS[stopped_by]
+    if failure := end.problem or end.crash:
+        if isinstance(failure, Waiting) and failure.step and failure.lacks:
+            here = Problem(failure.what, f"{failure.do}\n{_elsewhere(ctx.step(failure.step), failure.lacks)}")
+            explain(here, None)  # the fields are named in what it says: no list of them
+        else:
+            explain(failure, ctx.own / LOG)
+        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+    if closing:
+        say_complete(ctx, steps, talk)
+    return Exit.DONE
+
+
+def work(
+    ctx: Context, steps: Sequence[Step], every: float = 5.0, talk: TextIO | None = None, *, known: Container[str] = ()
+) -> tuple[Snapshot, signal.Signals | None]:
+    """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did.
+
+    `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to do for them.
+    """
+    runner = Runner(ctx, steps)
+    lines = _Lines(ctx.steps, every, talk, known)
+    notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
+    with _signals(runner) as stopped_by:
+        runner.start()
+        while not runner.join(0.2):
+            lines.show(runner.snapshot, ctx.tidings())
+            notifier.follow(runner.snapshot)
+        lines.show(runner.snapshot, ctx.tidings())
+    if not stopped_by and notifier.follow(runner.snapshot):
+        notifier.close()
+    return runner.snapshot, stopped_by[0] if stopped_by else None
+
+
+@contextmanager
+def _signals(runner: Runner) -> Iterator[list[signal.Signals]]:
+    """While inside, Ctrl+C, SIGTERM and hang-up stop the runner cleanly; what came is in the list."""
+    came: list[signal.Signals] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(signal.Signals(number))
+        runner.stop()
+
+    before = {number: signal.signal(number, stop) for number in STOPS}
+    try:
+        yield came
+    finally:
+        runner.stop()
+        runner.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Lines:
+    """Says where each call stands: when it first shows, every few seconds while it works, and when it ends."""
+
+    def __init__(self, steps: Sequence[Step], every: float, talk: TextIO | None, known: Container[str]) -> None:
+        self._known = known
+        self._titles = {call.key: (step.number, call.title) for step in steps for call in step.calls}
+        self._every = every
+        self._talk = talk
+        self._said: dict[str, str] = {}
+        self._at = 0.0
+
+    def show(self, snapshot: Snapshot, tidings: Sequence[str] = ()) -> None:
+        for text in tidings:
+            say(shown(text), self._talk)
+        due = time.monotonic() - self._at >= self._every
+        for call, progress in snapshot.progress.items():
+            if call in snapshot.calls and snapshot.running and call in self._said and not due:
+                continue
+            if call in self._known and call not in self._said and not (progress.done or progress.rate):
+                continue
+            line = standing(*self._titles[call], progress)
+            if self._said.get(call) != line:
+                self._said[call] = line
+                self._at = time.monotonic()
+                say(line, self._talk)
+
+
+def standing(number: int, title: str, progress: Progress) -> str:
+    """One line: which call of which step, what it is doing, how far it is."""
+    doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")  # its name is said already
+    parts = [f"{number:2} {title}: {shown(doing)}"]
+    if progress.total and progress.unit and progress.done != progress.total:
+        parts.append(f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}")
+    elif progress.done:
+        parts.append(amount(progress.done, progress.unit))
+    if progress.rate:
+        parts.append(f"{amount(progress.rate, progress.unit)}/s")
+    if progress.eta is not None:
+        parts.append(f"{duration(progress.eta)} left")
+    if progress.retry_in is not None:
+        parts.append(f"next try in {duration(progress.retry_in)}")
+    return " · ".join(parts)
+
+
+def say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
+    """What is complete, what is worth knowing of it, and where the report is."""
+    upto = "" if steps[-1] is ctx.steps[-1] else f" up to step {steps[-1].number}, {steps[-1].title}"
+    say(f"Complete{upto}: {ctx.dataset}", talk)
+    if known := in_sum(ctx.steps, ctx.store.journal, ctx.destination):
+        say(known, talk)
+    if any(call.task == "report" for step in steps for call in step.calls):
+        say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
+
+
+def _elsewhere(step: Step, lacks: Sequence[str]) -> str:
+    """Where answers come from when nobody sits at a form."""
+    variables = [variable(step.id, name) for name in lacks if step.field(name).secret]
+    also = f", or the environment: {', '.join(variables)}" if variables else ""
+    return f"Without the screen: an answers file, table [{step.id}], {', '.join(lacks)}{also}."
+
+
+def say(text: str, to: TextIO | None = None) -> None:
+    """One line for the user, on stdout unless it is to go elsewhere."""
+    try:
+        print(text, file=to or sys.stdout, flush=True)
+    except (BrokenPipeError, OSError):  # the terminal went away: the work goes on until its signal arrives
+        return

@@ -1,0 +1,118 @@
+"""The datasets as verification sees them: raw labels, the label maps made of them, and which call brings or makes each file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mseg_wizard.context import Context
+from mseg_wizard.labels.records import relabeling_of
+from mseg_wizard.labels.remap import DUMPS, recipe
+from mseg_wizard.labels.taxonomy import IGNORED, SPLITS
+from mseg_wizard.step import Archive, Call, Holding, Step
+from mseg_wizard.verification.checks import RAW, Rules
+from mseg_wizard.verification.map_faults import Made
+
+
+@dataclass(frozen=True)
+class Family:
+    """One dataset. Everything follows from the step files: what the archives hold, and what the calls make."""
+
+    title: str
+    raw: str
+    """Taxonomy of the labels that its archives bring."""
+    remap: Call | None
+    relabels: tuple[tuple[str, Call], ...]
+    """Taxonomies that are relabelled, before relabelling."""
+    brings: tuple[tuple[Holding, Call], ...]
+    """What archives bring, and the call that unpacks it."""
+
+    @property
+    def reader(self) -> str:
+        return str(self.remap.args["reader"]) if self.remap else "ids"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(self.remap.args["targets"]) if self.remap else ()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Lists whose labels are there."""
+        return tuple(self.remap.args.get("splits", SPLITS)) if self.remap else SPLITS
+
+    @property
+    def consumed(self) -> bool:
+        """The raw labels are removed once something was made of them."""
+        return bool(self.remap and self.remap.args.get("consumes"))
+
+    @cached_property
+    def made(self) -> tuple[tuple[str, str, Call], ...]:
+        """Taxonomy of each made map, in the order of `rules`; the taxonomy whose relabelling it is, else empty; its call."""
+        remapped = [(target, "", self.remap) for target in self.targets if self.remap]
+        return (*remapped, *((f"{taxonomy}-relabeled", taxonomy, call) for taxonomy, call in self.relabels))
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return tuple(call for _, _, call in self.made) + tuple(call for _, call in self.brings)
+
+    @property
+    def masks_folder(self) -> str:
+        """Below mseg_dataset/: where masks lie at any depth, for the dataset that has such."""
+        return next((f"{self.title}/{holding.folder}" for holding, _ in self.brings if holding.column == "records"), self.title)
+
+    def bringer(self, column: str, path: str, split: str) -> Call | None:
+        """The call that unpacks a listed image or label; by its path, where several archives share a dataset."""
+        fitting = [(holding, call) for holding, call in self.brings if holding.column == column and holding.match in path]
+        # The images of test lists come with the others, though nothing that is made needs them.
+        fitting.sort(key=lambda row: split not in row[0].splits)
+        return fitting[0][1] if fitting else None
+
+
+def families(steps: Sequence[Step]) -> tuple[Family, ...]:
+    """The datasets, in the order in which their archives are named."""
+    calls = [call for step in steps for call in step.calls]
+    remaps = {str(call.args["source"]): call for call in calls if call.task == "remap"}
+    relabels = {str(taxonomy): call for call in calls if call.task == "relabel" for taxonomy in call.args["taxonomies"]}
+    unpacks = {call.archive.file: call for call in calls if call.task == "extract" and call.archive}
+    held = [(archive, holding) for step in steps for archive in step.archives for holding in archive.holds]
+    raws = dict.fromkeys(holding.taxonomy for _, holding in held if holding.column == "label")
+    return tuple(_family(raw, remaps.get(raw), relabels, held, unpacks) for raw in raws)
+
+
+def _family(
+    raw: str, remap: Call | None, relabels: dict[str, Call], held: Sequence[tuple[Archive, Holding]], unpacks: dict[str, Call]
+) -> Family:
+    own = {raw, *(remap.args["targets"] if remap else ())}
+    rows = [(archive, holding) for archive, holding in held if holding.taxonomy in own]
+    return Family(
+        rows[0][0].dataset,
+        raw,
+        remap,
+        tuple((taxonomy, call) for taxonomy, call in relabels.items() if taxonomy in own),
+        tuple((holding, unpacks[archive.file]) for archive, holding in rows if archive.file in unpacks),
+    )
+
+
+def rules(ctx: Context, family: Family) -> Rules:
+    """How the family's labels are checked."""
+    tree, reader = ctx.tree, family.reader
+    read = family.targets[0] if reader in DUMPS else family.raw
+    positions = {family.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(family.made)}
+    made: list[Made] = []
+    of: list[int | None] = []
+    for target in family.targets:
+        names = tree.names(target)
+        if target == read:
+            made.append(Made(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
+            of.append(None if family.consumed else RAW)
+        else:
+            table = tree.table(read, target).values
+            made.append(Made(target, names, table.tobytes(), IGNORED in table))
+            of.append(positions[read])
+    for taxonomy, _ in family.relabels:
+        relabeled, how = f"{taxonomy}-relabeled", relabeling_of(taxonomy)
+        table = tree.table(taxonomy, relabeled).values
+        made.append(Made(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
+        of.append(positions[taxonomy])
+    return Rules(None if family.consumed else recipe(tree, reader, family.raw, family.targets), tuple(made), tuple(of))

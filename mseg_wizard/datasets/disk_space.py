@@ -1,0 +1,202 @@
+"""How many bytes and files are still to come, step by step, and how much room there is. What to do about it is not decided here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mseg_wizard.context import Context
+from mseg_wizard.datasets.inventory import Folders, held_rows, missing_files
+from mseg_wizard.datasets.locations import located, own_place
+from mseg_wizard.labels.taxonomy import SPLITS
+from mseg_wizard.progress import size
+from mseg_wizard.step import Archive, Call, Step
+
+FULL_BYTES = 200_000_000_000
+FULL_FILES = 1_300_000
+"""All that is written from an empty disk with the published tree, for words before a tree is there; a test compares the sums with it."""
+FULL_FETCHED = 94_000_000_000
+"""How much of that comes over the network."""
+FULL_AT_ONCE = 140_000_000_000
+"""How much of it is there at once, at most, and at the end: archives go when they were unpacked."""
+FULL_ARCHIVES_LEFT = 32_000_000_000
+"""How much of what is there at the end are the archives that MSeg's recipe keeps and nobody needs any more."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What this user may still write to one file system."""
+
+    bytes: int
+    files: int | None
+    """Inodes; None where the file system does not count them (btrfs, exFAT, many network disks)."""
+    device: int
+    """Tells file systems apart."""
+    block: int
+    """Bytes by which files take up space."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What one call will do to the disk."""
+
+    step: Step
+    call: Call
+    place: Path
+    """The dataset's folder: it may be on a disk of its own."""
+    fetched: int = 0
+    unpacked: int = 0
+    made: int = 0
+    """Bytes of archives, of files out of archives, of label maps."""
+    files: int = 0
+    beside: int = 0
+    """Bytes that are there only while the call runs: nested archives."""
+    gone: int = 0
+    """Bytes of the archive that is removed at the end."""
+
+    @property
+    def bytes(self) -> int:
+        return self.fetched + self.unpacked + self.made
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one file system has to take at once, at the moment when most is there."""
+
+    place: Path
+    bytes: int
+    files: int
+    room: Room
+
+
+def free(path: Path) -> Room:
+    """The room for something at `path`, which need not exist yet; links are followed to the disk that they lead to."""
+    path = path.resolve()
+    while not os.path.exists(path):  # noqa: PTH110 - a folder that we may not look into counts as absent
+        path = path.parent
+    found = os.statvfs(path)
+    files = found.f_favail if found.f_files else None
+    return Room(found.f_bavail * found.f_frsize, files, path.stat().st_dev, found.f_frsize)
+
+
+def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> list[Change]:
+    """What every call that has not begun will write; `check` is called between two and may raise.
+
+    A call that has begun is left out: how far it came can't be told cheaply (half a tar.gz has no final names), and it asks for the room
+    that it needs itself, before anything else runs.
+    """
+    changes: list[Change] = []
+    folders = Folders(ctx.dataset)
+    journal = ctx.store.journal
+    known: dict[str, tuple[float, float]] = {}
+    for step in ctx.steps:
+        for call in step.calls:
+            check()
+            if call.key not in journal.finished and call.key not in journal.started:
+                changes += _changes(ctx, step, call, folders, known)
+    return changes
+
+
+def needs(changes: Sequence[Change]) -> list[Need]:
+    """The largest need at any time, for each file system: archives and what came out of them are there together, for a while.
+
+    A step's downloads may run ahead of everything else in it, as far as its last.
+    """
+    rooms: dict[int, tuple[str, Room]] = {}
+    now: dict[int, tuple[int, int]] = {}
+    most: dict[int, tuple[int, int]] = {}
+    for change in sorted(changes, key=lambda change: (change.step.number, not change.fetched)):
+        room = free(change.place)
+        before, _ = rooms.get(room.device, (str(change.place), room))
+        rooms[room.device] = os.path.commonpath((before, change.place)), room
+        taken, files = now.get(room.device, (0, 0))
+        taken += change.bytes + change.files * room.block // 2  # the last block of a file is half empty on average
+        files += change.files
+        highest = most.get(room.device, (0, 0))
+        most[room.device] = max(highest[0], taken + change.beside), max(highest[1], files)
+        now[room.device] = taken - change.gone, files - bool(change.gone)
+    return [Need(Path(place), *most[device], room) for device, (place, room) in rooms.items()]
+
+
+def table(changes: Sequence[Change]) -> list[str]:
+    """A line for each step that writes something, and their sum."""
+    rows = []
+    for step in dict.fromkeys(change.step.id for change in changes):
+        here = [change for change in changes if change.step.id == step]
+        if any(change.bytes for change in here):
+            rows.append(_row(f"{here[0].step.number}. {here[0].step.title}", here))
+    return [*rows, _row("All together", changes)]
+
+
+def _row(title: str, changes: Sequence[Change]) -> str:
+    kinds = (("to fetch", "fetched"), ("out of archives", "unpacked"), ("label maps", "made"))
+    parts = [f"{size(total)} {words}" for words, name in kinds if (total := sum(getattr(change, name) for change in changes))]
+    return f"{title}: {', '.join(parts) or 'nothing'}; {sum(change.files for change in changes):,} files"
+
+
+def _changes(ctx: Context, step: Step, call: Call, folders: Folders, known: dict[str, tuple[float, float]]) -> Iterator[Change]:
+    archive = call.archive
+    if archive and call.task in ("download", "extract"):
+        if archive.file not in known:
+            known[archive.file] = _shares(ctx, step, archive)
+        share, scale = known[archive.file]
+        place = ctx.dataset / archive.dataset
+        if share and call.task == "download":
+            yield Change(step=step, call=call, place=place, **_fetch(ctx, archive, scale))
+        elif share:
+            yield Change(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
+    elif call.each_bytes:
+        splits = call.args.get("splits", SPLITS)
+        for taxonomy in (*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))):
+            root = ctx.tree.root(taxonomy)
+            labels = {row.label for split in splits if split in ctx.tree.splits(taxonomy) for row in ctx.tree.rows(taxonomy, split)}
+            count = sum(label is not None and not folders.has(f"{root}/{label}") for label in labels)
+            yield Change(step=step, call=call, place=ctx.dataset / root, made=count * call.each_bytes, files=count)
+
+
+def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:
+    """How much of what the archive brings is still missing, and how much there is of it, compared with the published one."""
+    held = held_rows(ctx, archive)
+    missing = len(missing_files(ctx, archive))
+    # Places that the user named may hold an archive as small as a modified tree's lists; public ones have the published archive only.
+    smaller = ctx.modified_tree and bool(ctx.options.mirror or ctx.options.routes or ctx.sources(step.id))
+    return (missing / held if held else 1.0), (held / archive.rows if smaller and archive.rows else 1.0)
+
+
+def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
+    if located(ctx, archive):
+        return {}
+    place = own_place(ctx, archive)
+    return {"fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))), "files": 1}
+
+
+def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:
+    source, record = located(ctx, archive), ctx.store.archive(archive.file)
+    path = Path(record.path) if record and record.present else source.path if source else None
+    packed = _bytes_of(path) if path else round(archive.size * scale)
+    ours = record.origin != "brought" if record and record.present else source is None or source.kind == "own"
+    stays = archive.keep or ctx.options.keep_archives or not ours
+    return {
+        "unpacked": round(packed * archive.expands * share),
+        "files": round(archive.files * scale * share),
+        "beside": packed if archive.nested else 0,
+        "gone": 0 if stays else packed,
+    }
+
+
+def _bytes_on_disk(path: Path) -> int:
+    """A download over several connections has holes."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0
+    return min(found.st_size, found.st_blocks * 512)
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,126 @@
+"""Making label files in the workers: what is missing is made, what fails is named. What the files mean is not known here."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from mseg_wizard.archives.atomic_tree import THREADS
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.labels.codec import sync
+from mseg_wizard.progress import Meter, Problem, Progress
+from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.pool import each
+
+
+class Makes(Protocol):
+    """An item of the work."""
+
+    @property
+    def outputs(self) -> Sequence[str | None]:
+        """Paths of the files that become of it; None where there is nothing to write."""
+
+
+Item = TypeVar("Item", bound=Makes)
+Result = TypeVar("Result")
+
+SYNCED_AT_ONCE = 1024
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""What the system says where every further image would fail too."""
+
+
+def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
+    """Those of `outputs`, paths below mseg_dataset/, that aren't there."""
+    folders = Folders(ctx.dataset)
+    return [output for output in outputs if not folders.has(output)]
+
+
+def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
+    """Those that the running call has to make; sweeps what a killed run left half written.
+
+    After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once the user agreed
+    (raises Consent until then): label maps of other programs are never taken on trust.
+    """
+    missing = missing_outputs(ctx, outputs)
+    foreign = ctx.foreign and len(missing) < len(outputs)
+    key = f"remake:{ctx.call}"
+    if foreign and key not in ctx.consents:
+        raise Consent(
+            f"{len(outputs) - len(missing):,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not made by this wizard.",
+            f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
+            key,
+        )
+    if ctx.foreign and not foreign:
+        ctx.adopt()
+    for folder in {output.rpartition("/")[0] for output in outputs}:
+        (ctx.dataset / folder).mkdir(parents=True, exist_ok=True)
+    _sweep(ctx, outputs)
+    return frozenset(outputs if foreign or ctx.distrust else missing)
+
+
+def make(
+    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str]
+) -> Generator[Progress, None, list[Result]]:
+    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
+    results: list[Result] = []
+    faults: list[str] = []
+    total = len(items)
+    newest: Item | None = None
+    meter = Meter()
+    yield Progress(doing, 0, total, "images")
+    for outcomes in each(ctx.pool(), work, items):
+        for outcome in outcomes:
+            if any(words in outcome.fault for words in FULL):
+                raise Problem(f"The disk of {ctx.dataset} is full.", "Make room, then start again: only what is missing is made.")
+            if outcome.fault:
+                subject = name(outcome.item)
+                faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")
+            elif outcome.result is not None:
+                results.append(outcome.result)
+                newest = outcome.item
+        done = len(results) + len(faults)
+        yield told(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done), made=_made(ctx, newest)))
+    if faults:
+        raise Problem(
+            f"{len(faults):,} of {total:,} images could not be made into label maps; the others are done.",
+            "Mend what is named, then start again: only what is missing is made.",
+            faults,
+        )
+    return results
+
+
+def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
+    """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
+    with ThreadPoolExecutor(THREADS, "syncing") as threads:
+        for done in range(0, len(outputs), SYNCED_AT_ONCE):
+            yield Progress("making sure that the disk has them", done, len(outputs), "files")
+            paths = [f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
+            list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
+    _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
+    sync({ctx.dataset / Path(output).parent for output in outputs})
+
+
+def _made(ctx: Context, item: Makes | None) -> str:
+    """The item's last output, below mseg_dataset/; none where its name is no proper text: it can't be told then."""
+    made = next((output for output in reversed(item.outputs) if output), "") if item else ""
+    return made.removeprefix(f"{ctx.dataset}/") if made.isprintable() else ""
+
+
+def _sync(paths: Sequence[str]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
+            sync([path])
+
+
+def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
+    """Remove what killed workers left half written; none may be at work."""
+    for folder in {output.rpartition("/")[0] for output in outputs}:
+        for name in Folders(ctx.dataset).names(folder):
+            if name.startswith(".") and name.endswith(".tmp"):
+                (ctx.dataset / folder / name).unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""Where an archive can be had, in order: its own folder, the user's files and links, the mirror, login or pasted link, public URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mseg_wizard.answers import is_link
+from mseg_wizard.context import Context
+from mseg_wizard.datasets.inventory import missing_files
+from mseg_wizard.step import Archive
+from mseg_wizard.vault import Secret
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place: a file on this machine (`path`), or a link (`url`)."""
+
+    kind: str
+    """own, brought, mirror, login, link, public."""
+    path: Path | None = None
+    url: str | Secret = ""
+
+    @property
+    def named(self) -> bool:
+        """Did the user name this place? Only there may an archive of an accepted modified tree differ from the published one."""
+        return self.kind in ("own", "brought", "mirror")
+
+
+def own_place(ctx: Context, archive: Archive) -> Path:
+    """Where an archive is downloaded or uploaded to."""
+    return ctx.dataset / archive.dataset / archive.file
+
+
+def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
+    """All places to look at, in order. Local ones are only given where the file exists; links may turn out to be dead."""
+    step = ctx.step_of(archive)
+    if (path := own_place(ctx, archive)).is_file():
+        yield Source("own", path)
+    yield from _brought(ctx, archive)
+    yield from _mirror(ctx, archive)
+    if archive.login and all(ctx.given(step.id, name) for name in ("username", "password")):
+        yield Source("login", url=archive.login_path)
+    if archive.link_field and (link := ctx.secret(step.id, archive.link_field)):
+        text = link.reveal()
+        # Joined as links are, with "/": the operating system's separator has no place in one.
+        yield Source("link", url=Secret(f"{text.rstrip('/')}/{archive.link_path}") if archive.link_path else link)
+    for url in archive.urls:
+        yield Source("public", url=url)
+
+
+def located(ctx: Context, archive: Archive) -> Source | None:
+    """The first place on this machine where the archive is, if any."""
+    return next((source for source in sources(ctx, archive) if source.path), None)
+
+
+def satisfied(ctx: Context, archive: Archive) -> bool:
+    """Does the archive need neither login nor pasted link: found before, here, brought, mirrored, or unpacked already?"""
+    if (record := ctx.store.archive(archive.file)) and record.present:
+        return True
+    if any(source.kind in ("own", "brought", "mirror") for source in sources(ctx, archive)):
+        return True
+    return bool(ctx.store.journal.tree) and not missing_files(ctx, archive)
+
+
+def in_mirror(address: str, name: str) -> str:
+    """The address of one file in a mirror on the web; what stands behind its `?`, such as a token, goes along with each."""
+    parts = urlsplit(address)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment="").geturl()
+
+
+def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
+    """What the step's `archives` answer says: a folder, files and links; a lone file or link for a lone archive may have any name."""
+    step = ctx.step_of(archive)
+    rows = ctx.sources(step.id)
+    alone = len(step.archives) == 1 and len(rows) == 1
+    for row in rows:
+        if isinstance(row, Secret):
+            if alone or unquote(urlsplit(row.reveal()).path).endswith("/" + archive.file):
+                yield Source("brought", url=row)
+            continue
+        path = Path(row).expanduser()
+        if path.is_dir():
+            if (path / archive.file).is_file():
+                yield Source("brought", path / archive.file)
+        elif path.is_file() and (alone or path.name == archive.file):
+            yield Source("brought", path)
+
+
+def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
+    mirror = ctx.options.mirror
+    if mirror and is_link(mirror):
+        yield Source("mirror", url=in_mirror(mirror, archive.file))
+    elif mirror and (path := Path(mirror).expanduser().absolute() / archive.file).is_file():
+        yield Source("mirror", path)

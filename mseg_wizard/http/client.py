@@ -1,0 +1,351 @@
+"""HTTP as this project speaks it: hop by hop, cookies and credentials by origin, routes, nothing secret shown. Not what is fetched."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from mseg_wizard import __version__
+from mseg_wizard.core.background import Job
+from mseg_wizard.progress import Problem, printable
+
+CONNECT = 4.5
+"""Seconds for a connection, less than the 5 s that a stopped task gets to end: a socket that is still connecting cannot be aborted."""
+STALL = 60.0
+"""Seconds without a single byte after which a connection counts as dead."""
+REDIRECTS = 10
+
+_LOGIN = re.compile(r"(^|/)(log|sign)[-_]?in(/|\.|$)", re.IGNORECASE)
+_SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-id"}
+"""Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront."""
+
+# Both log full addresses, and the queries of pasted links are bearer tokens.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+class Astray(Exception):
+    """A redirect that is not followed, in the user's words."""
+
+    def __init__(self, why: str, login: bool = False) -> None:
+        super().__init__(why)
+        self.login = login
+
+
+def address(text: str | httpx.URL) -> httpx.URL | None:
+    """A web address that can be asked; None where the text is none: httpx and sockets raise whatever they like at odd hosts and ports."""
+    with suppress(httpx.InvalidURL, UnicodeError):
+        url = httpx.URL(text)
+        url.raw_host.decode().encode("idna")  # as the socket does
+        if url.scheme in ("http", "https") and url.host and "%" not in url.host and (url.port is None or 0 < url.port < 1 << 16):
+            return url
+    return None
+
+
+def joined(url: httpx.URL, place: str) -> httpx.URL | None:
+    """Where `place`, as `url` gives it, leads; None where that is no web address."""
+    with suppress(httpx.InvalidURL, ValueError):
+        # Whatever a server puts before the @ is not ours to send.
+        return address(url.join(place).copy_with(userinfo=b"", fragment=None))
+    return None
+
+
+def origin(url: httpx.URL) -> str:
+    """`scheme://host[:port]`, default ports left out: what cookies, credentials and routes belong to."""
+    scheme, host = url.scheme.lower(), url.host.lower()
+    port = f":{url.port}" if url.port and url.port != {"http": 80, "https": 443}.get(scheme) else ""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def shown(url: httpx.URL) -> str:
+    """Origin and path: never the query, a user name or a password."""
+    return printable(origin(url) + url.raw_path.split(b"?")[0].decode("ascii", "replace"), 200)
+
+
+def signed(url: httpx.URL) -> bool:
+    """Whether the link carries a signature that expires."""
+    return any(name.lower() in _SIGNED for name in url.params)
+
+
+def expiry(url: httpx.URL) -> datetime | None:
+    """When a signed link expires, as it says itself (X-Amz-Date and X-Amz-Expires, or Expires); None where it does not say."""
+    query = {name.lower(): value for name, value in url.params.items()}
+    with suppress(ValueError, OverflowError, OSError):
+        for brand in ("amz", "goog"):
+            if lasts := query.get(f"x-{brand}-expires"):
+                start = datetime.strptime(query.get(f"x-{brand}-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return start + timedelta(seconds=int(lasts))
+        if "expires" in query:
+            return datetime.fromtimestamp(int(query["expires"]), UTC)
+    return None
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Which origins are asked in another's place; whose cookies and credentials they are stays with the original."""
+
+    table: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Routes:
+        """From `ORIGIN=ORIGIN`; raises Problem unless the target is https, or http on this machine."""
+        table: dict[str, str] = {}
+        for text in texts:
+            asked, equals, instead = (part.strip() for part in text.partition("="))
+            if not equals:
+                raise Problem(
+                    f"The route {printable(text)!r} is not ORIGIN=ORIGIN.", "Write it like https://example.org=https://cache.lab."
+                )
+            source, target = _bare(asked, text), _bare(instead, text)
+            if target.scheme == "http" and not _loopback(target.host):
+                raise Problem(f"The route to {origin(target)} would send requests unencrypted over the network.", "Route to https.")
+            if origin(source) in table:
+                raise Problem(f"{origin(source)} is routed twice.", "Give each origin one route.")
+            table[origin(source)] = origin(target)
+        return cls(table)
+
+    def covers(self, url: httpx.URL) -> bool:
+        return origin(url) in self.table
+
+    def there(self, url: httpx.URL) -> httpx.URL:
+        """The address that is asked in `url`'s place."""
+        instead = self.table.get(origin(url))
+        return _moved(url, instead) if instead else url
+
+    def back(self, url: httpx.URL, asked: httpx.URL) -> httpx.URL:
+        """Where a redirect leads that `asked`'s stand-in gave: its own address means the original's."""
+        instead = self.table.get(origin(asked))
+        return _moved(url, origin(asked)) if instead and origin(url) == instead else url
+
+
+class Web:
+    """One task's connections: broken off when the task is closed; cookies live here, in memory, by origin."""
+
+    def __init__(self, job: Job, routes: Routes | None = None, *, ca_file: Path | None = None, stall: float = STALL) -> None:
+        self.routes = routes or Routes()
+        self.cookies: dict[str, dict[str, str]] = {}
+        """Origin → name → value; sent to that origin only."""
+        self.headers: dict[str, dict[str, str]] = {}
+        """Origin → headers that are sent to it only: credentials."""
+        self._job = job
+        self._stall = stall
+        self._secrets: set[str] = set()
+        self._lock = threading.RLock()
+        self._sockets: set[socket.socket] = set()
+        self._aborted = False
+        self._client = _client(ca_file)
+        job.on_stop(self.abort)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def apart(self) -> Iterator[Web]:
+        """The same, whose own connections are broken off when this ends."""
+        twin = copy(self)
+        twin._sockets, twin._aborted = set(), False
+        self._job.on_stop(twin.abort)
+        try:
+            yield twin
+        finally:
+            twin.abort()
+
+    def hide(self, *values: str) -> None:
+        """Have these left out of everything that `clean` shows; short ones would only mangle the text."""
+        with self._lock:
+            self._secrets.update(value for value in values if len(value) >= 6)
+
+    def clean(self, text: str, limit: int = 160) -> str:
+        """Text from a server made fit to show: no piece of a link's query, no cookie, no control characters."""
+        with self._lock:
+            secrets = sorted(self._secrets, key=len, reverse=True)
+        for secret in secrets:
+            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+        return printable(" ".join(text.split()), limit)
+
+    @contextmanager
+    def open(
+        self,
+        url: httpx.URL,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        connect: float = CONNECT,
+    ) -> Iterator[httpx.Response]:
+        """One request, its body still unread; a redirect is an answer like any other. Raises httpx.TransportError, Stopped."""
+        self._job.check()
+        home = origin(url)
+        own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
+        with self._lock:
+            if jar := self.cookies.get(home):
+                own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items() if value.isascii())
+        self.hide(*url.params.values(), url.query.decode("ascii", "replace"), *re.split("[&=]", url.query.decode("ascii", "replace")))
+        timeout = httpx.Timeout(self._stall, connect=min(connect, self._stall))
+        sockets: set[socket.socket] = set()
+        try:
+            request = self._client.build_request(
+                method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": partial(self._watch, sockets)}
+            )
+            response = self._sent(request)
+            try:
+                self._keep_cookies(home, response)
+                yield response
+            finally:
+                response.close()
+        except httpx.TransportError:
+            self._job.check()  # a socket that we shut down ourselves looks like a failing network
+            raise
+        finally:
+            self._forget(sockets)
+
+    @contextmanager
+    def follow(
+        self, url: httpx.URL, *, headers: Mapping[str, str] | None = None, downgrade: bool = False, connect: float = CONNECT
+    ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+        """GET through redirects: the last answer and its address before routing. Raises Astray where one is not followed."""
+        seen = {url}
+        while True:
+            with self.open(url, headers=headers, connect=connect) as response:
+                onward = self._onward(url, response)
+                if onward is None:
+                    yield response, url
+                    return
+            if _LOGIN.search(onward.path):
+                raise Astray(f"it redirects to the login page of {onward.host}", login=True)
+            if url.scheme == "https" and onward.scheme == "http" and not downgrade:
+                raise Astray(f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file")
+            if onward in seen:
+                raise Astray("its redirects go round in a circle")
+            if len(seen) > REDIRECTS:
+                raise Astray(f"it redirects more than {REDIRECTS} times")
+            seen.add(onward)
+            url = onward
+
+    def _onward(self, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+        place = response.headers.get("location")
+        if response.status_code not in (301, 302, 303, 307, 308) or not place:
+            return None
+        onward = joined(url, place)
+        if onward is None:
+            raise Astray("it redirects to something that is no web address")
+        return self.routes.back(onward, url)
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._client.send(request, stream=True)
+        except (httpx.InvalidURL, UnicodeError):  # httpx looks at where a redirect leads, whether it is to follow or not
+            raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
+
+    def authorize(self, url: httpx.URL) -> httpx.URL:
+        """`url` without its `user:password@`, which from now on is sent to its origin, as HTTP's basic authorization."""
+        if not url.userinfo:
+            return url
+        pair = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+        self.hide(url.username, url.password, url.userinfo.decode("ascii", "replace"), pair.rstrip("="))
+        self.headers.setdefault(origin(url), {})["Authorization"] = f"Basic {pair}"
+        return url.copy_with(userinfo=b"")
+
+    def _keep_cookies(self, home: str, response: httpx.Response) -> None:
+        with self._lock:
+            jar = self.cookies.setdefault(home, {})
+            for line in response.headers.get_list("set-cookie"):
+                with suppress(CookieError):
+                    for name, morsel in SimpleCookie(line).items():
+                        self.hide(morsel.value)
+                        if morsel.value and morsel["max-age"] != "0":
+                            jar[name] = morsel.coded_value
+                        else:
+                            jar.pop(name, None)
+
+    def _watch(self, sockets: set[socket.socket], event: str, info: Mapping[str, Any]) -> None:
+        """Called by httpcore: a second handle on each new connection, good for shutting it down whatever TLS makes of the first."""
+        if event != "connection.connect_tcp.complete":
+            return
+        stream = info["return_value"]
+        with self._lock:
+            if not self._aborted:
+                connection = stream.get_extra_info("socket").dup()
+                sockets.add(connection)
+                self._sockets.add(connection)
+                return
+        stream.close()
+        self._job.check()
+        raise httpx.ConnectError("broken off")
+
+    def abort(self) -> None:
+        """Break off what is open, and let nothing more be opened."""
+        with self._lock:
+            self._aborted = True
+            for connection in self._sockets:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self, sockets: set[socket.socket]) -> None:
+        with self._lock:
+            for connection in sockets:
+                connection.close()
+            self._sockets -= sockets
+
+
+def _client(ca_file: Path | None) -> httpx.Client:
+    """A client that keeps nothing between two requests: no connection, and no cookie (its jar goes by domain, ours by origin)."""
+    try:
+        context = httpx.create_ssl_context()
+        if ca_file:
+            context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Problem(
+            f"The file of certificate authorities can't be read: {error.strerror or 'it holds no certificate'}.",
+            "Have SSL_CERT_FILE name a PEM file, or SSL_CERT_DIR a folder of certificates, or unset them.",
+        ) from None
+    try:
+        return httpx.Client(
+            verify=context,
+            headers={"User-Agent": f"mseg-wizard/{__version__}"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            # This machine is never reached through a proxy.
+            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise Problem(
+            "The proxy that the environment names can't be used.",
+            "Set HTTP_PROXY, HTTPS_PROXY and ALL_PROXY to http:// addresses, or unset them.",
+        ) from None
+
+
+def _bare(text: str, route: str) -> httpx.URL:
+    """An origin and nothing else."""
+    url = address(text)
+    if url is not None and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
+        return url
+    raise Problem(f"The route {printable(route)!r} is not ORIGIN=ORIGIN.", "An origin is a scheme, a host and perhaps a port: no path.")
+
+
+def _loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost"
+
+
+def _moved(url: httpx.URL, where: str) -> httpx.URL:
+    base = httpx.URL(where)
+    return url.copy_with(scheme=base.scheme, host=base.host, port=base.port)

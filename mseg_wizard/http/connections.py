@@ -1,0 +1,285 @@
+"""One attempt's connections: which bytes each of them fetches, and how many there are. What an answer means is not decided here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mseg_wizard.http.byte_ranges import gaps, joined
+from mseg_wizard.http.partial_file import Partial
+from mseg_wizard.http.responses import Again, Broken, Refused
+from mseg_wizard.progress import size
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 8
+"""At most to one server. These servers give 5 to 30 MB/s to each: eight fill a gigabit line, and a browser opens six."""
+PIECE = 256 * 1024 * 1024
+"""Bytes that one request asks for at most where several are under way: so far the hashes lag behind."""
+SMALLEST = 256 * 1024
+"""Bytes that are worth a request."""
+WORTH = 2.0
+"""Seconds that are left below which no further connection is opened: it would hardly have begun."""
+GLANCE = 0.2
+"""Seconds over which a rate is taken at least; a server that paces itself sends every 50 ms or so."""
+HELPS = 1.25
+"""Twice the connections must bring so many times the rate, or they are let go again."""
+LATER = 5.0, 300.0
+"""Seconds until they are tried again where they did not help: the first time, and at most."""
+SILENT = 2.0
+"""Seconds without a byte after which others do what a connection has left, once nothing else is to do."""
+TICK = 0.05
+
+
+@dataclass(eq=False)
+class Segment:
+    """What one connection fetches."""
+
+    start: int = 0
+    stop: int | None = None
+    """Behind its last byte, and may come nearer while it runs; None: the file's end, wherever that is."""
+    at: int = 0
+    """The next byte that comes."""
+    asked: float = 0.0
+    answered: float | None = None
+    """When its first byte came."""
+    heard: float = 0.0
+    """When the last one did."""
+    dropped: bool = False
+
+    @property
+    def left(self) -> int:
+        return 0 if self.stop is None else self.stop - self.at
+
+
+Ask = Callable[[Segment], None]
+"""Asks for a segment and gives `put` what comes, in the connection's thread. Raises Again, Refused, Problem, Stopped."""
+
+
+class Segments:
+    """Connections of one attempt, a thread each. One connection is one segment, which is the whole."""
+
+    def __init__(self, part: Partial, arrived: Callable[[], object], most: int = CONNECTIONS) -> None:
+        """`arrived` is called, in the connection's thread, after bytes were written."""
+        self.begun = False
+        """The first answer was good."""
+        self.refused = False
+        """The server did not take another connection, or not as it should."""
+        self._part, self._arrived, self._most = part, arrived, most
+        self._total: int | None = None
+        self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
+        self._running: list[Segment] = []
+        self._failed: list[tuple[Segment, Exception]] = []
+        self._errors: list[BaseException] = []
+        self._more: Ask = lambda segment: None
+        self._over = False
+        self._threads: list[threading.Thread] = []
+        self._pace = _Pace()
+        self.wanted = 1
+        self._trial: tuple[int, float] | None = None
+        """How many there were before the last ones came, and the rate that these must bring."""
+        self._later, self._wait = 0.0, LATER[0]
+
+    def run(self, first: Ask, more: Ask, tick: Callable[[], object], end: Callable[[], object]) -> None:
+        """Until all bytes are here, or no connection is left: then raises what ended the last one.
+
+        `first` asks for the beginning of what is missing and judges whether it is the same file: it calls `whole`, then `put`.
+        `more` asks for a segment, whose bytes must belong there beyond doubt. `tick` is called twenty times a second, and may raise.
+        `end` breaks off what is still open.
+        """
+        self._more = more
+        try:
+            self._start(Segment(), first)
+            while not self._whole:
+                with self._ended:
+                    self._ended.wait_for(lambda: not self._running or self._failed or self._errors, TICK)
+                tick()
+                self._settle()
+                if not self._running:
+                    return
+                self._adapt(time.monotonic())
+        finally:
+            self._over = True
+            end()
+            for thread in self._threads:
+                thread.join()
+
+    def whole(self, segment: Segment, offset: int, total: int | None, splits: bool) -> None:
+        """The first answer is good: its bytes begin at `offset`. `splits`: the server sends parts, and proves what they are of."""
+        with self._lock:
+            segment.start = segment.at = offset
+            missing = gaps(self._part.here, total) if total is not None else ()
+            segment.stop = missing[0][1] if offset and missing else total
+            self._total, self.begun = total, True
+            self._most = self._most if splits and total is not None else 1
+
+    def put(self, segment: Segment, chunk: bytes) -> bool:
+        """Write what came; False: that was all that is wanted of it."""
+        with self._lock:
+            if self._over:
+                return False
+            data = chunk if segment.stop is None else chunk[: segment.stop - segment.at]
+            at, segment.at = segment.at, segment.at + len(data)
+            segment.heard = time.monotonic()
+            segment.answered = segment.answered or segment.heard
+        if data:
+            self._part.write(at, data)
+            self._arrived()
+        return segment.stop is None or segment.at < segment.stop
+
+    def _start(self, segment: Segment, ask: Ask) -> None:
+        thread = threading.Thread(target=self._work, args=(segment, ask), name="background: connection", daemon=True)
+        with self._lock:
+            self._running.append(segment)
+            self._threads = [*(before for before in self._threads if before.is_alive()), thread]
+            thread.start()
+
+    def _work(self, segment: Segment | None, ask: Ask) -> None:
+        """One connection's thread: segment after segment, as long as there is one for it."""
+        while segment is not None:
+            segment.asked = segment.heard = time.monotonic()
+            error: BaseException | None = None
+            try:
+                ask(segment)
+                if segment.left > 0:
+                    raise Broken(f"its answer ended after {size(self._part.size)} of {size(self._total or 0)}")
+            except BaseException as caught:
+                error = caught
+            with self._ended:
+                self._running.remove(segment)
+                if isinstance(error, Again | Refused):
+                    self._failed.append((segment, error))
+                elif error is not None:
+                    self._errors.append(error)
+                following = None
+                if error is None and not segment.dropped and not self._over and len(self._live()) < self.wanted:
+                    following = self._next(time.monotonic())
+                if following is not None:
+                    self._running.append(following)
+                self._ended.notify()
+            segment, ask = following, self._more
+
+    def _live(self) -> list[Segment]:
+        return [segment for segment in self._running if not segment.dropped]
+
+    def _next(self, now: float) -> Segment | None:
+        """What a further connection fetches: the first bytes that nobody does, else half of what the furthest behind has still to do."""
+        if self._total is None or self._over:
+            return None
+        live = self._live()
+        owned = [(segment.start, self._total if segment.stop is None else segment.stop) for segment in self._running]
+        free = gaps(joined([*self._part.here, *owned]), self._total)
+        if not free:
+            slowest = max(live, key=lambda segment: segment.left, default=None)
+            if silent := self._silent(now):
+                start, stop = silent[0].at, silent[0].at + silent[0].left
+                silent[0].stop = start
+            elif slowest is not None and slowest.left >= 2 * self._smallest:
+                start, stop = slowest.at + slowest.left // 2, slowest.at + slowest.left
+                slowest.stop = start
+            else:
+                return None
+            return Segment(start, stop, start)
+        start, stop = free[0]
+        length = stop - start if self.wanted == 1 else self._piece
+        return Segment(start, stop if stop - start < length + self._smallest else start + length, start)
+
+    def _silent(self, now: float) -> list[Segment]:
+        return [segment for segment in self._live() if segment.left and now - segment.heard > max(SILENT, 4 * self._pace.answer)]
+
+    @property
+    def _whole(self) -> bool:
+        """All is here, even if some connection that nobody waits for any more does not know it."""
+        return self._total is not None and self._part.size >= self._total and not self._errors
+
+    @property
+    def _missing(self) -> int:
+        return (self._total or 0) - self._part.size
+
+    @property
+    def _smallest(self) -> int:
+        """Bytes that are worth a request: the answer must not take longer to come than a quarter of what it brings."""
+        return max(SMALLEST, round(4 * self._pace.answer * self._pace.rate / self.wanted))
+
+    @property
+    def _piece(self) -> int:
+        """Bytes for one request: less and less, so that all end at one time and the hashes are not far behind then."""
+        return min(PIECE, max(self._smallest, self._missing // (2 * self.wanted)))
+
+    def _settle(self) -> None:
+        """What became of the connections that ended: while others go on, one that failed is not the end."""
+        with self._lock:
+            if self._errors:
+                raise self._errors[0]
+            failed, self._failed = self._failed, []
+            for segment, error in failed:
+                if not self._live():
+                    raise error
+                log.info("one of several connections: %s", error)
+                if not isinstance(error, Broken):
+                    self.refused, self._most = True, 1
+                    self._let_go(1)
+                elif segment.at - segment.start < SMALLEST:
+                    self._let_go(len(self._live()))
+
+    def _let_go(self, wanted: int) -> None:
+        """So many go on, those nearest to the beginning; what the others had still to fetch is anybody's."""
+        self.wanted, self._trial = wanted, None
+        self._later, self._wait = time.monotonic() + self._wait, min(2 * self._wait, LATER[1])
+        silent = self._silent(time.monotonic())
+        for segment in sorted(self._live(), key=lambda segment: (segment in silent, segment.at))[wanted:]:
+            segment.dropped, segment.stop = True, segment.at
+
+    def _adapt(self, now: float) -> None:
+        """Twice as many connections, as long as that helps."""
+        if self._most == 1:
+            return
+        with self._lock:
+            live, missing = self._live(), self._missing
+            new = len(live) >= self.wanted and self._pace.measure(now, self._part.size, live)
+            if new and self._trial and self._pace.rate < self._trial[1]:
+                self._let_go(self._trial[0])
+                new = False
+        if new and self.wanted < self._most and now >= self._later and missing > max(2 * SMALLEST, WORTH * self._pace.rate):
+            self._part.spread()
+            with self._lock:
+                wanted = min(2 * self.wanted, self._most)
+                self._trial = self.wanted, self._pace.rate * (1 + (HELPS - 1) * (wanted / self.wanted - 1))
+                self.wanted = wanted
+                for segment in self._live():  # what is left of each becomes a piece like the others
+                    segment.stop = segment.at + min(segment.left, self._piece)
+        with self._lock:
+            while len(self._live()) < self.wanted and (piece := self._next(now)):
+                self._start(piece, self._more)
+
+
+class _Pace:
+    """How fast it goes, taken while all connections are running and past their start."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        """Bytes per second over all connections."""
+        self.answer = 0.0
+        """Seconds from a request to its first byte."""
+        self._mark: tuple[float, int] | None = None
+
+    def measure(self, now: float, size: int, running: Sequence[Segment]) -> bool:
+        """Whether there is a new rate; `size`: bytes that are here."""
+        answers = [segment.answered for segment in running if segment.answered is not None]
+        if not answers or len(answers) < len(running):
+            self._mark = None
+            return False
+        self.answer = max((segment.answered or 0.0) - segment.asked for segment in running)
+        if self._mark is None:
+            if now >= max(answers) + 2 * self.answer:  # a connection begins slowly
+                self._mark = now, size
+            return False
+        since, before = self._mark
+        if now - since < max(GLANCE, 4 * self.answer):
+            return False
+        self.rate, self._mark = (size - before) / (now - since), (now, size)
+        return True

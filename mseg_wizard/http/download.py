@@ -1,0 +1,338 @@
+"""One file from a list of addresses, resumable across processes, in place only when whole and checked. What it is for is not known here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from zipfile import is_zipfile
+
+import httpx
+
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.http import html_pages, responses
+from mseg_wizard.http.client import Astray, Routes, Web, origin, signed
+from mseg_wizard.http.connections import CONNECTIONS, Segment, Segments
+from mseg_wizard.http.hashing import Hasher
+from mseg_wizard.http.partial_file import Note, Partial, disk
+from mseg_wizard.http.remote_file import Expected, Fetched, Location, Patience, Source, source_of
+from mseg_wizard.http.responses import Again, Broken, LinkRefused, Refused
+from mseg_wizard.progress import Meter, Progress, duration, size
+
+__all__ = ["Expected", "Fetched", "LinkRefused", "Location", "Patience", "fetch"]
+
+log = logging.getLogger(__name__)
+
+
+def fetch(
+    target: Path,
+    locations: Sequence[Location],
+    expected: Expected | None = None,
+    *,
+    routes: Routes | None = None,
+    notes: Path | None = None,
+    ca_file: Path | None = None,
+    patience: Patience | None = None,
+    connections: int = CONNECTIONS,
+) -> Generator[Progress, None, Fetched]:
+    """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
+
+    `notes`: where it is kept what the partial file is, `<target>.part.json` unless given. `connections`: how many to one server at most.
+    """
+
+    def work(job: Job) -> Fetched:
+        with disk(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        patient = patience or Patience()
+        with closing(Web(job, routes, ca_file=ca_file, stall=patient.stall)) as web, Partial(target, notes) as part:
+            sources = [source_of(location, web) for location in locations]
+            return _Fetch(job, web, part, target.name, expected or Expected(), patient, connections).run(sources)
+
+    running = background(work, Progress(f"looking for {target.name}", unit="B"))
+    meter, doing = Meter(), ""
+    try:
+        while True:
+            try:
+                progress = next(running)
+            except StopIteration as done:
+                result: Fetched = done.value
+                return result
+            if progress.doing != doing:
+                meter, doing = Meter(), progress.doing
+            yield replace(progress, rate=None if progress.retry_in is not None else meter.rate(progress.done))
+    finally:
+        running.close()
+
+
+class _Mismatch(Exception):
+    """All bytes are there, and they are not the published file."""
+
+
+class _Fetch:
+    """One file's way in: sources in order, attempts at each, the check at the end. Runs in the task's thread."""
+
+    def __init__(self, job: Job, web: Web, part: Partial, name: str, expected: Expected, patience: Patience, connections: int) -> None:
+        self.job, self.web, self.part, self.name, self.expected, self.patience = job, web, part, name, expected, patience
+        self.connections = connections
+        self.alone = False
+        """This source gets one connection at a time."""
+        self.hasher: Hasher | None = None
+        self.unproven = False
+        """The server did not say where the file ends."""
+        self.logged_in = False
+
+    def run(self, sources: Sequence[Source]) -> Fetched:
+        refusals: list[tuple[Source, Refused]] = []
+        try:
+            for source in sources:
+                try:
+                    return self._from(source, last=source is sources[-1])
+                except Refused as refused:
+                    log.warning("%s: %s: %s", self.name, source.title, refused)
+                    refusals.append((source, refused))
+                    if refused.link and self._offset(source) and not self._decisive(source):
+                        break  # the next source would have to begin again: better a fresh link than 20 GB lost
+        finally:
+            self._drop_hasher()
+        raise responses.failure(self.name, self.part.size, refusals)
+
+    def _from(self, source: Source, last: bool) -> Fetched:
+        """The file from one source, in as many attempts as it takes; raises Refused."""
+        self.alone = self.logged_in = relogged = scratch = rebuilt = False
+        fruitless, best = 0, self._offset(source)
+        while True:
+            try:
+                return self._checked(source, self._attempt(source, scratch))
+            except _Mismatch as mismatch:
+                pieced = self.part.pieced
+                self._drop_hasher()
+                self.part.discard()
+                if not pieced or rebuilt:
+                    raise Refused(str(mismatch)) from None
+                log.warning("%s: %s: %s; it came in pieces, so it is fetched anew", self.name, source.title, mismatch)
+                rebuilt, best, fruitless, self.alone = True, 0, 0, True
+            except Again as again:
+                gained = self.part.size > best
+                best, fruitless = max(best, self.part.size), 0 if gained else fruitless + 1
+                relogged = relogged and not gained
+                self.alone = self.alone or not (again.login or isinstance(again, Broken))
+                if again.login:
+                    if not source.location.login or relogged:
+                        raise Refused(str(again), link=source.pasted) from None
+                    self.logged_in, relogged = False, True
+                    continue
+                limit = self.patience.tries if best or (last and not source.location.doubtful) else self.patience.tries_before_next
+                if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
+                    asked = f", and asks to wait {duration(again.after)}" if again.after else ""
+                    raise Refused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
+                at_once = again.scratch and not scratch
+                scratch = again.scratch
+                log.info("%s: %s: %s; trying again", self.name, source.title, again)
+                self._pause(source, again, 0 if at_once else fruitless)
+
+    def _pause(self, source: Source, again: Again, fruitless: int) -> None:
+        """Wait before the next attempt, counting down."""
+        delay = self.patience.delay(fruitless)
+        why = str(again)
+        if again.after is not None:
+            delay = min(again.after, self.patience.asked)
+            why += f", and asks to wait {duration(again.after)}" if again.after > delay else ""
+        until = time.monotonic() + delay
+        while (left := until - time.monotonic()) > 0:
+            self._say(f"waiting to try {self.name} again: {why}", self.part.size, self._total(source), left)
+            self.job.sleep(min(0.2, left))
+
+    def _attempt(self, source: Source, scratch: bool) -> list[httpx.URL]:
+        """Ask and take what comes until all is there: the addresses that gave it. Raises Again, Refused, Problem."""
+        url = source.url
+        if url is None:
+            raise Refused("it is no web address", link=source.pasted)
+        offset = 0 if scratch else self._offset(source)
+        if offset and offset == self._total(source):
+            return [url]  # whole already: only the check and the renaming were missing
+        host, finals = url.host, list[httpx.URL]()
+        self._say(f"asking {host} for {self.name}", self.part.size, self._total(source))
+        if source.location.login and not self.logged_in:
+            with self._speaking(source):
+                self.web.cookies.pop(origin(url), None)
+                source.location.login(self.web)
+            self.logged_in = True
+
+        def tick() -> None:
+            doing = f"downloading {self.name} from {host}" if segments.begun else f"asking {host} for {self.name}"
+            self._say(doing, self.part.size, self._total(source))
+
+        with self.web.apart() as web:
+            segments = Segments(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
+
+            def first(segment: Segment) -> None:
+                with self._asked(web, source, url, offset, self.part.hole if offset else None) as (response, final):
+                    finals.append(final)
+                    self._take(source, response, final, offset, segments, segment)
+
+            def more(segment: Segment) -> None:
+                with self._asked(web, source, url, segment.start, segment.stop) as (response, final):
+                    self._joins(source, response, final, segment.start)
+                    finals.append(final)
+                    for chunk in response.iter_raw():
+                        if not segments.put(segment, chunk):
+                            return
+
+            try:
+                segments.run(first, more, tick, end=web.abort)
+            finally:
+                self.alone = self.alone or segments.refused
+        return finals
+
+    @contextmanager
+    def _asked(self, web: Web, source: Source, url: httpx.URL, start: int, stop: int | None) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+        """Ask for the bytes from `start` on: the answer, and the address that gave it."""
+        headers = {}
+        if start or stop:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+            if self._same(source) and self.part.note and self.part.note.validator:
+                headers["If-Range"] = self.part.note.validator
+        decisive = self._decisive(source)
+        with self._speaking(source), web.follow(url, headers=headers, downgrade=decisive, connect=self.patience.connect) as answer:
+            yield answer
+
+    @contextmanager
+    def _speaking(self, source: Source) -> Iterator[None]:
+        """What goes wrong on the way to a server, in the user's words."""
+        try:
+            yield
+        except Astray as astray:
+            raise (Again(str(astray), login=True) if astray.login else Refused(str(astray))) from None
+        except httpx.InvalidURL:
+            raise Refused("its address can't be used", link=source.pasted) from None
+        except httpx.TransportError as error:
+            raise responses.failed(error, self.web, self.patience.stall) from None
+
+    def _take(self, source: Source, response: httpx.Response, final: httpx.URL, offset: int, into: Segments, segment: Segment) -> None:
+        """Judge the answer, then write its body behind the first `offset` bytes, or from the beginning."""
+        status, note, same = response.status_code, self.part.note, self._same(source)
+        published = self.expected.bytes if self._binding(source, final) else None
+        if status == 416 and offset:
+            responses.unsatisfied(response, offset)
+            return
+        if status == 206 and offset:
+            total = responses.continued(response, offset, note, self._total(source), same)
+        elif status == 200:
+            total, offset = responses.length(response), 0
+        else:
+            raise self._not_the_file(source, response, final)
+        if published is not None and total is not None and total != published:
+            raise Refused(f"its file has {total:,} bytes, the published one has {published:,}")
+        chunks, head = response.iter_raw(), b""
+        if not offset:
+            for chunk in chunks:
+                head += chunk
+                if len(head) >= html_pages.HEAD:
+                    break
+            responses.recognised(head, self.name, response, self.web, pasted=source.pasted, trusted=same)
+        end = total if total is not None else published
+        self.part.room((end or 0) - self.part.size)
+        # A part that was asked for with If-Range may leave out what it has thereby confirmed.
+        before = note if offset and same and note else Note(source.key, source.title)
+        here = Note(
+            source=source.key,
+            title=source.title,
+            etag=response.headers.get("etag", before.etag),
+            modified=response.headers.get("last-modified", before.modified),
+            validator=html_pages.validator(response.headers) or before.validator,
+            total=total if total is not None or not offset else self._total(source),
+        )
+        if offset:
+            self.part.resume(here)
+        else:
+            self._drop_hasher()
+            self.part.begin(here)
+        self._hasher()
+        self.unproven = total is None and "transfer-encoding" not in response.headers
+        parts = status == 206 or response.headers.get("accept-ranges", "").strip().lower() == "bytes"
+        into.whole(segment, offset, here.total, splits=parts and bool(here.validator))
+        for chunk in chain((head,), chunks):
+            if total is None and published is not None and self.part.size + len(chunk) > published:
+                self.part.discard()
+                raise Refused(f"its file has more than the {published:,} bytes of the published one")
+            if not into.put(segment, chunk):
+                break
+        if total is None and end is not None and self.part.size < end:
+            raise Broken(f"its answer ended after {size(self.part.size)} of {size(end)}")
+
+    def _joins(self, source: Source, response: httpx.Response, final: httpx.URL, start: int) -> None:
+        """Return if an answer's bytes belong at `start` of what is here, beyond doubt; raises Again, Refused."""
+        note = self.part.note
+        if response.status_code not in (200, 206, 416):
+            raise self._not_the_file(source, response, final)
+        if response.status_code != 206 or note is None:
+            raise Again("it did not send the part that was asked for")
+        if responses.continued(response, start, note, note.total, self._same(source)) != note.total:
+            raise Again("it does not say how long its file is")
+
+    def _not_the_file(self, source: Source, response: httpx.Response, final: httpx.URL) -> Refused | Again:
+        resigned = not source.pasted and signed(final)
+        return responses.not_the_file(response, self.web, pasted=source.pasted, resigned=resigned)
+
+    def _checked(self, source: Source, finals: Sequence[httpx.URL]) -> Fetched:
+        """Compare with what was published, then put the file in place; raises _Mismatch."""
+        length = self.part.size
+        hasher = self._hasher()
+        hasher.grow(length, last=True)
+        while not hasher.finished(0.2):
+            self._say(f"checking {self.name}", hasher.done, length)
+        sums = hasher.digests()
+        wrong = []
+        if self.expected.bytes not in (None, length):
+            wrong.append(f"its file has {length:,} bytes, the published one has {self.expected.bytes:,}")
+        for kind, value in self.expected.hashes.items():
+            if sums[kind] != value:
+                wrong.append(f"its {kind} is {sums[kind]}, the published one is {value}")
+        if wrong and self._binding(source, *finals):
+            raise _Mismatch("; ".join(wrong))
+        if not self._decisive(source) and self.name.lower().endswith(".zip") and not is_zipfile(self.part.path):
+            raise _Mismatch(f"its file ends before the zip archive does, after {length:,} bytes")
+        if self.unproven and not self.expected.hashes and self.expected.bytes is None:
+            wrong.append("the server did not say how long the file is: only unpacking it can show whether it is whole")
+        self.job.check()
+        self.part.finish()
+        return Fetched(
+            length, sums["sha256"], sums.get("md5", ""), source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong)
+        )
+
+    def _binding(self, source: Source, *finals: httpx.URL) -> bool:
+        """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""
+        routed = all(url is not None and self.web.routes.covers(url) for url in (source.url, *finals))
+        return not self.expected.warn_only and not (self.expected.lenient and (source.location.named or routed))
+
+    def _decisive(self, source: Source) -> bool:
+        """Whether a published hash will tell right from wrong, wherever the bytes come from."""
+        return bool(self.expected.hashes) and self._binding(source)
+
+    def _same(self, source: Source) -> bool:
+        return self.part.note is not None and self.part.note.source == source.key
+
+    def _published(self, source: Source) -> int | None:
+        return self.expected.bytes if self._binding(source) else None
+
+    def _total(self, source: Source) -> int | None:
+        return self.part.total(self._published(source))
+
+    def _offset(self, source: Source) -> int:
+        return self.part.offset(source.key, self._decisive(source), self._published(source))
+
+    def _say(self, doing: str, done: int, total: int | None, retry_in: float | None = None) -> None:
+        self.job.say(Progress(doing, done, total, "B", retry_in=retry_in))
+
+    def _hasher(self) -> Hasher:
+        self.hasher = self.hasher or Hasher(self.part.path, self.expected.kinds)
+        return self.hasher
+
+    def _drop_hasher(self) -> None:
+        if self.hasher:
+            self.hasher.close()
+            self.hasher = None

@@ -1,0 +1,239 @@
+"""Logging in where an archive's site asks for an account: Cityscapes and WildDash. What is fetched afterwards is not known here."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import httpx
+
+from mseg_wizard.context import Context
+from mseg_wizard.http import html_pages
+from mseg_wizard.http.client import Astray, Web, joined, origin
+from mseg_wizard.http.remote_file import Location
+from mseg_wizard.http.responses import Again
+from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.step import Archive
+from mseg_wizard.vault import Secret
+
+PAGE = 1 << 20
+"""Bytes of a login page that are read: some carry their scripts and pictures with them."""
+HOPS = 5
+"""Redirects of a login page that are followed, within its own origin."""
+
+_CLOSED = re.compile(
+    r"\b(?:account|user|login)\b[^.!?]{0,60}\b(?:locked|blocked|disabled|suspended|deactivated|inactive)\b"
+    r"|\blocked out\b|\btoo many [a-z ]{0,30}(?:attempts|logins|requests|tries)\b|\bcaptcha\b"
+    r"|\bnot (?:yet )?(?:been )?(?:activated|confirmed|verified|approved)\b",
+    re.IGNORECASE,
+)
+"""What a site says that refuses a right password too. Only ever read on a page that refuses one."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site's login: a form with `username`, `password`, `submit=Login`, and whatever hidden fields the page adds."""
+
+    name: str
+    origin: str
+    """Credentials are sent there and nowhere else."""
+    path: str
+    token: str = ""
+    """Hidden field without which the form is not accepted."""
+    sums: str = ""
+    """Path of the page that tells an archive's md5; the query is that of the archive."""
+
+
+SITES = {
+    "cityscapes": Site("Cityscapes", "https://www.cityscapes-dataset.com", "/login", sums="/md5-sum/"),
+    "wilddash": Site("WildDash", "https://wilddash.cc", "/accounts/login", token="csrfmiddlewaretoken"),  # noqa: S106 - a name
+}
+
+
+class Wrong(Problem):
+    """The user name or the password is not right."""
+
+
+class Login:
+    """One archive's way through its site's login; afterwards it knows what the site itself says of the archive."""
+
+    def __init__(self, ctx: Context, archive: Archive) -> None:
+        self.site = SITES[archive.login]
+        self.asked = False
+        self.md5 = ""
+        """Of the archive, as the site says today; empty where it was not asked, or its answer could not be read."""
+        self._ctx, self._archive = ctx, archive
+
+    @property
+    def location(self) -> Location:
+        return Location(self.site.origin + self._archive.login_path, login=self)
+
+    def __call__(self, web: Web) -> None:
+        """Log in with the stored credentials; raises Waiting for them where they are refused, and does not use them again."""
+        step, ctx = self._ctx.step_of(self._archive), self._ctx
+        username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
+        if username is None or password is None:
+            raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
+        try:
+            log_in(web, self.site, username, password)
+        except Wrong as wrong:
+            # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
+            ctx.refuse(step.id, wrong.what, {"password": password})
+            do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."
+            if where := ctx.vault.variables(step.id, ("username", "password")):
+                do += f" These came from the environment: {', '.join(where)}."
+            raise Waiting(wrong.what, do, step.id, ("username", "password")) from None
+        if self.site.sums and not self.asked:
+            self.asked, self.md5 = True, _sum(web, self.site, self._archive)
+
+
+def log_in(web: Web, site: Site, username: Secret, password: Secret) -> None:
+    """Leave a session's cookies in `web`; raises Wrong, Problem where the page is no longer what it was, Again, TransportError."""
+    web.hide(username.reveal(), password.reveal())
+    url, form = _form(web, site)
+    form |= {"username": username.reveal(), "password": password.reveal(), "submit": "Login"}
+    with web.open(url, method="POST", headers={"Referer": str(url)}, form=form) as response:
+        onward = _onward(web, url, response)
+        if onward is None:
+            raise _refusal(web, site, response)
+        if response.status_code in (307, 308):  # it wants the password sent again, elsewhere
+            raise _changed(site, f"its login form now leads on to {onward.host}")
+    if origin(onward) == site.origin and not _welcome(web, onward):
+        raise _wrong(site)
+
+
+def _form(web: Web, site: Site) -> tuple[httpx.URL, dict[str, str]]:
+    """The address of the login page, after redirects within its origin, and the hidden fields of its form."""
+    url = httpx.URL(site.origin + site.path)
+    for _ in range(HOPS):
+        with web.open(url) as response:
+            onward = _onward(web, url, response)
+            if onward is None:
+                return url, _fields(web, site, response)
+        if origin(onward) != site.origin:
+            raise _changed(site, f"its login page has moved to {onward.host}, where your password is not sent")
+        url = onward
+    raise _changed(site, "its login page redirects in a circle")
+
+
+def _fields(web: Web, site: Site, response: httpx.Response) -> dict[str, str]:
+    text = _text(response)
+    if response.status_code != 200:
+        raise _refusal(web, site, response, text)
+    form = _Forms.with_password(text)
+    if form is not None and not {"username", "password"} <= form.keys():
+        raise _changed(site, f"its login form asks for other things than before{_titled(web, response, text)}")
+    if site.token and not (form or {}).get(site.token):
+        raise _changed(site, f"its login page lacks what belongs to it{_titled(web, response, text)}")
+    return {name: value for name, value in (form or {}).items() if value is not None}
+
+
+def _refusal(web: Web, site: Site, response: httpx.Response, text: str | None = None) -> Problem | Again:
+    """What an answer means that is neither a login page to fill in nor a way in."""
+    status = response.status_code
+    text = _text(response) if text is None else text
+    titled = _titled(web, response, text)
+    if status in (408, 425, 429) or status >= 500:
+        return Again(f"its login answered {status}{titled}", html_pages.wait_asked(response.headers))
+    said = _CLOSED.search(_visible(text))
+    if said:
+        return Problem(
+            f"{site.name} does not let this account in: its page{titled} says “{web.clean(said[0])}”.",
+            f"Log in with a browser at {site.origin}{site.path} and do what it asks for, then start again.",
+        )
+    page = html_pages.page(text.encode())
+    if status == 200 and page and page.login:
+        return _wrong(site)
+    if status in (401, 403):
+        return Problem(
+            f"{site.name} refuses the login: it answered {status}{titled}.",
+            f"See with a browser at {site.origin}{site.path} whether you can log in, then start again.",
+        )
+    return _changed(site, f"its login answered {status}{titled}")
+
+
+def _wrong(site: Site) -> Wrong:
+    return Wrong(f"{site.name} does not accept the user name and password.", f"Try them with a browser at {site.origin}{site.path}.")
+
+
+def _changed(site: Site, how: str) -> Problem:
+    return Problem(
+        f"The wizard can't log in at {site.name}: {how}.",
+        "Download the archives with a browser and name their folder in the form, or update mseg-wizard.",
+    )
+
+
+def _onward(web: Web, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+    """Where a redirect leads; None where the answer is none."""
+    if response.status_code not in (301, 302, 303, 307, 308):
+        return None
+    place = joined(url, response.headers.get("location", ""))
+    return None if place is None else web.routes.back(place, url)
+
+
+def _welcome(web: Web, url: httpx.URL) -> bool:
+    """Does the page behind a login answer to its session? Only one that asks for the login again says no."""
+    try:
+        with web.follow(url) as (response, _):
+            page = html_pages.page(_text(response).encode())
+    except Astray as astray:
+        return not astray.login
+    return not (page and page.login)
+
+
+def _sum(web: Web, site: Site, archive: Archive) -> str:
+    """The md5 that the site's own page gives for the archive; empty where it can't be read: nothing depends on it."""
+    query = httpx.URL(archive.login_path).query
+    try:
+        with web.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):
+            text = _visible(_text(response)) if response.status_code == 200 else ""
+    except (Astray, httpx.TransportError):
+        return ""
+    found = re.findall(r"\b([0-9a-f]{32})\b(?:\s+\*?(\S+))?", text.lower())
+    named = {value for value, name in found if name == archive.file.lower()} or {value for value, _ in found}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _text(response: httpx.Response) -> str:
+    return html_pages.text_of(html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", ""))
+
+
+def _titled(web: Web, response: httpx.Response, text: str) -> str:
+    page = html_pages.page(text.encode(), response.headers.get("content-type", ""))
+    return f" (“{web.clean(page.title)}”)" if page and page.title else ""
+
+
+def _visible(text: str) -> str:
+    """What a person would read of a page."""
+    return " ".join(html_pages.untagged(text).split())
+
+
+class _Forms(HTMLParser):
+    """Collects each form's fields: name → value of a hidden one, None for what a person fills in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str | None]] = [{}]
+        self.passwords: list[bool] = [False]
+
+    @classmethod
+    def with_password(cls, text: str) -> dict[str, str | None] | None:
+        """The fields of the form that asks for a password; None where no form does."""
+        parser = cls()
+        with suppress(AssertionError, ValueError):  # of marked sections that Python does not know; of characters of some thousand digits
+            parser.feed(text)
+        return next((form for form, asks in zip(parser.forms, parser.passwords, strict=True) if asks), None)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag == "form":
+            self.forms.append({})
+            self.passwords.append(False)
+        if tag != "input":
+            return
+        given = dict(attributes)
+        kind = (given.get("type") or "text").lower()
+        self.passwords[-1] = self.passwords[-1] or kind == "password"
+        if name := given.get("name"):
+            self.forms[-1][name] = (given.get("value") or "") if kind == "hidden" else None

@@ -1,0 +1,67 @@
+"""One image relabelled: its table, then its segments, written once. Which images there are is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mseg_wizard.labels.codec import read_ids, write_ids
+from mseg_wizard.labels.masks import FEWEST, regions, relabel
+from mseg_wizard.labels.records import Update, relabeling_of
+from mseg_wizard.labels.remap import apply
+from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.progress import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the images of one dataset are relabelled, in one or several taxonomies at once: all that a worker needs to know."""
+
+    mask: str
+    """Where the pixels of a segment are, by the names that `segments` knows."""
+    strict: bool
+    tables: tuple[bytes, ...]
+    """For each taxonomy, what every id of its label map becomes before the segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image."""
+
+    labels: tuple[str, ...]
+    """Label maps before relabelling, one for each taxonomy."""
+    outputs: tuple[str | None, ...]
+    """None where there is nothing to write."""
+    mask: str
+    """The file that tells where segments are."""
+    updates: tuple[tuple[Update, ...], ...]
+    """For each taxonomy; the same segments, with the ids of its classes."""
+
+
+def recipe(tree: Tree, taxonomies: Sequence[str]) -> Recipe:
+    """The recipe of taxonomies, named as before relabelling, that share images and records."""
+    first = relabeling_of(taxonomies[0])
+    tables = tuple(tree.table(taxonomy, f"{taxonomy}-relabeled").values.tobytes() for taxonomy in taxonomies)
+    return Recipe(first.mask, first.strict, tables)
+
+
+def relabel_image(recipe: Recipe, item: Item) -> int:
+    """Make an image's outputs; returns the number of segments written. Raises Problem, and writes nothing, where a segment is at fault."""
+    first = read_ids(item.labels[0])
+    segments = [update.segment for update in item.updates[0]]
+    found = regions(recipe.mask, item.mask, first, segments) if segments else {}
+    results = []
+    for number, (label, output, updates) in enumerate(zip(item.labels, item.outputs, item.updates, strict=True)):
+        if output is None:
+            continue
+        ids = first if number == 0 else read_ids(label)
+        if ids.shape != first.shape:
+            raise Problem(f"{label} has another size than {item.labels[0]}.", "Make both again.")
+        relabeled = apply(ids, recipe.tables[number], label).copy()
+        if faults := relabel(relabeled, updates, found, strict=recipe.strict, fewest=FEWEST.get(recipe.mask, 1)):
+            what = f"{item.mask or label}: {'; '.join(faults)}."
+            raise Problem(what, "Records and data don't belong together: give the published archive.")
+        results.append((output, relabeled))
+    for output, relabeled in results:
+        write_ids(output, relabeled)
+    return len(segments) * len(results)

@@ -1,0 +1,110 @@
+"""The practising user: a desk with e-mails and downloaded files, and a player of that user who makes the usual mistakes first."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mseg_wizard.context import Context
+from mseg_wizard.datasets.locations import own_place
+from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.world import World
+from mseg_wizard.progress import Problem, Waiting
+
+BDD = "bdd100k_seg.zip"
+KITTI = f"{LINKS}/signed/data_semantics.zip"
+CHUNKS = 20
+"""Pieces in which the upload arrives."""
+
+
+def lay(folder: Path, world: World) -> None:
+    """Lay out what a user has at hand: mail.txt, ScanNet's script, the right BDD archive and one of the same name with images only."""
+    wrong = folder / "images-only"
+    wrong.mkdir(parents=True)
+    shutil.copy(world.mirror / BDD, folder / BDD)
+    with zipfile.ZipFile(folder / BDD) as right, zipfile.ZipFile(wrong / BDD, "w") as images:
+        for name in right.namelist():
+            if "/images/" in name and not name.endswith("/"):
+                images.writestr(name, right.read(name))
+    shutil.copy(world.scannet_script, folder / "download-scannet.py")
+    (folder / "mail.txt").write_text(
+        "KITTI sent this link yesterday:\n\n"
+        f"{expired_link()}\n\n"
+        "and, because you asked again, this one today:\n\n"
+        f"{signed(KITTI)}\n\n"
+        f"BDD100K: your browser has downloaded {folder / BDD}\n"
+        f"         (and {wrong / BDD}, which has the same name and is not the one)\n"
+    )
+
+
+def expired_link() -> str:
+    return signed(KITTI, datetime.now(UTC) - timedelta(days=1), hours=12)
+
+
+def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The user's first answers: BDD is still to be uploaded, and KITTI's link is yesterday's."""
+    changed = {step: table for step, table in answers.items() if step != "bdd"}
+    return changed | {"kitti": {"url": expired_link()}}
+
+
+class User:
+    """Plays the user of plain practice: uploads the wrong file first, mistypes a password, and mends what the wizard complains about."""
+
+    def __init__(self, ctx: Context, desk: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> None:
+        self._ctx = ctx
+        self._desk = desk
+        self._answers = answers
+        self._say = say
+        self._leaving = threading.Event()
+        self._hand = threading.Thread(target=self._upload, name="practice upload", daemon=True)
+
+    def begin(self) -> None:
+        """Give the first answers, mistakes included, and stand by with the upload."""
+        for step, table in first_answers(self._answers).items():
+            try:
+                self._ctx.remember(self._ctx.step(step), {key: value for key, value in table.items() if key != "destination"})
+            except Problem as problem:
+                self._say(f"[you]    give {step}'s answers; the wizard says: {problem.what}")
+        self._ctx.remember(self._ctx.step("cityscapes"), {"password": "not-my-password"})
+        self._hand.start()
+
+    def mends(self, problem: Problem | None) -> bool:
+        """Do what the wizard waits for; False where this user knows no answer."""
+        if not isinstance(problem, Waiting) or problem.step not in self._answers:
+            return False
+        self._say(f"[wizard] {problem.what}")
+        given = self._answers[problem.step]
+        names = [name for name in problem.lacks if name in given] or list(given)
+        self._say(f"[you]    fill in the form of {problem.step} again: {', '.join(names)}")
+        self._ctx.remember(self._ctx.step(problem.step), {name: given[name] for name in names})
+        return True
+
+    def leave(self) -> None:
+        self._leaving.set()
+        self._hand.join()
+
+    def _upload(self) -> None:
+        """As soon as the wizard awaits BDD: first the wrong file, then the right one, piece by piece as scp does."""
+        step = self._ctx.step("bdd")
+        target = own_place(self._ctx, step.archives[0])
+        while not target.parent.is_dir():
+            if self._leaving.wait(0.2):
+                return
+        self._say("[you]    upload a file of the right name that holds images only")
+        shutil.copy(self._desk / "images-only" / BDD, target)
+        if self._leaving.wait(6):
+            return
+        target.unlink()
+        self._say("[you]    upload the right one")
+        content = (self._desk / BDD).read_bytes()
+        with target.open("wb") as file:
+            for start in range(0, len(content), len(content) // CHUNKS + 1):
+                file.write(content[start : start + len(content) // CHUNKS + 1])
+                file.flush()
+                time.sleep(0.1)

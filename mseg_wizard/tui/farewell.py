@@ -1,0 +1,54 @@
+"""The last page's words: where the data are, how code finds them, what each set of classes is, and where the time went. It may block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mseg_wizard.cli.destination import fleeting
+from mseg_wizard.context import Context
+from mseg_wizard.datasets.dataset import families
+from mseg_wizard.progress import Problem, duration, printable
+from mseg_wizard.reporting.catalog import meaning
+from mseg_wizard.step import Step
+from mseg_wizard.store import Journal
+from mseg_wizard.tasks.report import place_of
+
+FLEETING = "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to look at the report."
+LONGEST = 5
+"""Tasks that are named for the time they took."""
+
+
+def closing(ctx: Context) -> str:
+    """All of it, as paragraphs."""
+    try:
+        settings = f"It stands already in {ctx.tree_folder / 'mseg' / 'utils' / 'dataset_config.py'}."
+    except Problem:
+        settings = "Write it into mseg/utils/dataset_config.py."
+    parts = [
+        f"The data: {printable(str(ctx.dataset))}",
+        f"Training code finds them by its setting MSEG_DST_DIR = {printable(str(ctx.destination))}\n{printable(settings)}",
+        FLEETING if fleeting() else "",
+        f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
+        times(ctx.steps, ctx.store.journal),
+        "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomies(ctx)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def times(steps: Sequence[Step], journal: Journal) -> str:
+    """How long it worked in all, and what took longest; the time that people took is not in it."""
+    spent = {call.title: journal.seconds.get(call.key, 0.0) for step in steps for call in step.calls}
+    most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[:LONGEST]
+    rows = [f"{duration(seconds):>12}  {title}" for seconds, title in most]
+    return "\n".join([f"Work: {duration(sum(spent.values()))}" + (", most of it in" if rows else ""), *rows])
+
+
+def taxonomies(ctx: Context) -> list[str]:
+    """A line for each dataset: the set that MSeg trains or tests with, and what the name means."""
+    rows = []
+    for family in families(ctx.steps):
+        relabeled = [f"{name}-relabeled" for name, _ in family.relabels]
+        names = relabeled or [(family.targets or (family.raw,))[-1]]
+        use = "training" if relabeled else "testing"
+        rows.append(f"{family.title}, {use}: {', '.join(names)}: {meaning(family, names[-1])}")
+    return rows

@@ -1,0 +1,240 @@
+"""What the screen does of its own accord: follow the work, go where something is wanted, tell what failed, go on, show the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual.events import DescendantFocus
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from mseg_wizard.context import Consent
+from mseg_wizard.notify import Notifier, command_of
+from mseg_wizard.progress import Waiting
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.tui.farewell import closing
+from mseg_wizard.tui.forms import Forms
+from mseg_wizard.tui.key_queue import InOrder
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.step_page import shown
+from mseg_wizard.tui.terminal import Terminal
+from mseg_wizard.tui.widgets.dialogs import SHOWN_ITEMS, Ask, Tell
+from mseg_wizard.tui.widgets.editors import Line
+from mseg_wizard.tui.widgets.form import FieldRow
+from mseg_wizard.tui.widgets.frame import Steps
+
+TICK = 0.2
+DRAWN = 1.0
+"""Seconds between two drawings of how far the work is: a slow line, or an eye, follows no faster."""
+REST = 0.8
+"""Seconds without a key after which the wizard may move the keyboard."""
+LOOK = 10.0
+"""Seconds between two looks whether what it waits for has arrived: an upload, say."""
+
+
+class Attending(Forms):
+    """The screen with an eye on the work. It takes the keyboard only from who doesn't use it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._started = self._watching = False
+        self._at = ""
+        """Id of the step that was running at the last look."""
+        self._saves_before: dict[str, int] = {}
+        self._notifier: Notifier | None = None
+        self._waits: Waiting | None = None
+        self._was_open = False
+        """What it waits for was seen lacking; so once it is not, something arrived."""
+        self._later: Callable[[], Coroutine[Any, Any, None]] | None = None
+        """What wants the keyboard as soon as nobody uses it."""
+        self.yielded: Widget | None = None
+        """An editor that the user has finished with, or was put into by the wizard: the keyboard may be taken from it."""
+        self._end_shown = False
+        """Was the last page shown?"""
+        self._stood: object = None
+        self._drawn_at = 0.0
+
+    async def on_mount(self) -> None:
+        self.set_interval(TICK, self._tick)
+        self.set_interval(1.0, self._watch)
+        self.set_interval(LOOK, self._look_for_arrivals)
+        self._watch()
+
+    @property
+    def in_use(self) -> bool:
+        """Does the user need the keyboard where it is? Who went into a field may be about to paste: that must not land in another."""
+        at = self.focused
+        typing = isinstance(at, Line) and at.new() is not None
+        chosen = at is not None and at is not self.yielded and any(isinstance(node, FieldRow) for node in at.ancestors)
+        return typing or chosen or self._pressing
+
+    @property
+    def _pressing(self) -> bool:
+        return isinstance(self.app, InOrder) and self.app.rested < REST
+
+    def start(self) -> None:
+        """Work, if the destination is open and nothing works yet."""
+        runner = self.session.runner
+        if runner is None or self.session.working:
+            return
+        self.say("")
+        self._waits, self._was_open, self._later, self._end_shown = None, False, None, False
+        self._saves_before = dict(self._saves)
+        self._started, self.stopping, self._at = True, False, ""
+        if self._notifier is None and self.session.ctx:
+            self._notifier = Notifier(command_of(self.session.ctx.options.notify), self.session.ctx.destination)
+        runner.start()
+        self.refresh_bindings()
+        self.draw()
+
+    async def _tick(self) -> None:
+        snapshot = self.session.snapshot
+        if self._notifier and self._started and self._notifier.follow(snapshot):
+            self.app.bell()
+            if awaits := snapshot.awaits:
+                self._later = lambda: self._into_row_for(awaits)
+        if self.session.ctx and (tidings := self.session.ctx.tidings()):
+            self.say(shown(tidings[-1]))
+        if self._started and not snapshot.running:
+            self._started = self.stopping = False
+            self._ended(snapshot)
+        if self._later and self.app.screen is self and not self.in_use:
+            later, self._later = self._later, None
+            await later()
+        stands = (snapshot.running, snapshot.awaits, snapshot.problem, snapshot.crash)
+        terminal = driver if isinstance(driver := self.app._driver, Terminal) else None
+        if stands != self._stood or (time.monotonic() - self._drawn_at >= DRAWN and not (terminal and terminal.behind)):
+            self._stood, self._drawn_at = stands, time.monotonic()
+            await self._follow(snapshot)
+            self.draw()
+        elif terminal and not self.stopping and (snapshot.running or not terminal.answers):
+            terminal.ask()
+
+    async def _into_row_for(self, call: str) -> None:
+        """Put the keyboard where the file that it waits for can be given, if it still waits."""
+        if self.session.snapshot.awaits != call:
+            return
+        pane = await self.show_step(self.step_of(call))
+        if row := next((row for row in pane.rows.values() if row.item.kind == "sources"), None):
+            self.put_into(row)
+
+    def put_into(self, row: FieldRow) -> None:
+        """Put the keyboard into a field; it may be taken on from there."""
+        self.yielded = row.target()
+        self.yielded.focus()
+
+    async def on_field_row_given(self, event: FieldRow.Given) -> None:
+        awaits = self.session.snapshot.awaits
+        if event.entered and event.row.new() is None and awaits and event.row.step.id == self.step_of(awaits):
+            self.say("Nothing is there yet. An upload is noticed by itself.")
+        if event.entered and self.focused in event.row.walk_children():
+            self.yielded = self.focused
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        if event.widget is not self.yielded:
+            self.yielded = None
+
+    async def _follow(self, snapshot: Snapshot) -> None:
+        """Stay with the running step, for who watches it or has given what it waited for; who looks at something else is left there."""
+        if self._pressing:
+            return
+        at = self.step_of(snapshot.call) if snapshot.running else self._at
+        free = isinstance(self.focused, Steps) or (self.yielded is not None and self.focused is self.yielded and not self.in_use)
+        watching = self._at in ("", self.chosen) and free and self.app.screen is self
+        if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+            if at != self.chosen:
+                self.query_one(Steps).focus()
+            await self.show_step(at)
+        self._at = at
+
+    def _ended(self, snapshot: Snapshot) -> None:
+        self.refresh_bindings()
+        self.look()
+        problem = snapshot.problem
+        if isinstance(problem, Consent):
+            self._later = lambda: self._ask_consent(problem)
+        elif isinstance(problem, Waiting):
+            self._waits = problem
+            self._later = lambda: self._go_to(problem)
+        elif problem:
+            self._later = lambda: self._tell_failure(shown(problem.what), shown(problem.do), problem.items)
+        elif snapshot.crash:
+            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
+            where = f"The details are in {shown(str(self.session.log))}"
+            self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
+
+    async def _show_end(self) -> None:
+        pane = await self.show_step(self.session.steps[-1].id)
+        self.query_one(Steps).focus()
+        if ctx := self.session.ctx:
+            pane.close_with(await asyncio.to_thread(closing, ctx))
+
+    async def _go_to(self, problem: Waiting) -> None:
+        """Put the keyboard into the first field that is lacking."""
+        if not problem.step:
+            await self.tell(shown(problem.what), shown(problem.do), problem.items)
+            return
+        pane = await self.show_step(problem.step)
+        row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
+        if row:
+            self.put_into(row)
+
+    async def _ask_consent(self, problem: Consent) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes and self.session.ctx:
+                self.session.ctx.consents.add(problem.key)
+            if yes or (problem.offer and yes is False):
+                self.start()
+
+        text = "\n".join((shown(problem.do), *(shown(item) for item in problem.items[:SHOWN_ITEMS])))
+        await self.app.push_screen(Ask(shown(problem.what), text, "Yes, allow it", "No"), answered)
+
+    async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        if at := self.step_of(self.session.snapshot.call):
+            await self.show_step(at)
+
+        def led(to: str | None) -> None:
+            if to:
+                self.call_later(self.run_action, to)
+
+        await self.app.push_screen(Tell(title, text, (shown(item) for item in items), again=True), led)
+
+    async def tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
+
+    def looked(self) -> None:
+        """Show the last page where all is done; start again where the work waited for exactly what is there by now."""
+        if not self._end_shown and self.session.ctx and all(state.state == "done" for state in self.session.states(self.found)):
+            self._end_shown, self._later = True, self._show_end
+        waits = self._waits
+        if waits is None or not waits.step or self.session.working or self.session.viewer:
+            return
+        if self.found.lacks.get(waits.step):
+            self._was_open = True
+        elif self._was_open or self._saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
+            self.start()
+
+    async def _look_for_arrivals(self) -> None:
+        if self._waits and not self.session.working:
+            self.look()
+
+    def _watch(self) -> None:
+        """Not awaited here: a network disk that hangs would hold up the keys."""
+        if not self._watching:
+            self._watching = True
+            self.run_worker(self._read_disk())
+
+    async def _read_disk(self) -> None:
+        try:
+            if self.session.viewer:
+                released = self.session.released
+                await asyncio.to_thread(self.session.watch)
+                if self.session.released != released:
+                    self.refresh_bindings()
+            self.free = await asyncio.to_thread(self.session.free)
+            await asyncio.to_thread(self.room.look, self.session.ctx)
+        finally:
+            self._watching = False

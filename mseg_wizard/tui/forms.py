@@ -1,0 +1,161 @@
+"""What is typed and what is found out: keeping answers, opening the destination, surveying. All that may take time runs in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from textual.widgets import Button
+
+from mseg_wizard.progress import Problem
+from mseg_wizard.tui.screen import View
+from mseg_wizard.tui.session import HOME, Session
+from mseg_wizard.tui.step_page import shown
+from mseg_wizard.tui.widgets.dialogs import Tell
+from mseg_wizard.tui.widgets.editors import Line
+from mseg_wizard.tui.widgets.form import FieldRow
+from mseg_wizard.tui.widgets.source_list import Sources
+
+WHILE = 10.0
+"""Seconds for which something is said."""
+
+
+class Forms(View):
+    """The screen with its forms at work."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._saving = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._looking = False
+        self._look_again = False
+        self._saves: dict[str, int] = {}
+        """Step id → answers kept so far in this sitting."""
+
+    async def on_field_row_given(self, event: FieldRow.Given) -> None:
+        event.stop()
+        if event.row is not self.home_row:
+            self.run_worker(self.keep(event.row))
+        elif event.entered:
+            self.run_worker(self.open())
+        else:
+            self.session.typed = self.home()
+            self.look()
+
+    async def keep(self, row: FieldRow) -> None:
+        """Keep what is new in one field, in a thread: a keyring may take seconds."""
+        async with self._saving:
+            value = row.new()
+            if value is None:
+                return
+            row.storing()
+            try:
+                if isinstance(row.editor, Sources):
+                    value, wrong = await asyncio.to_thread(self.session.sifted, row.step, row.item.name, value)
+                    row.refused_rows(wrong)
+                    if row.editor.unchanged(value):
+                        return
+                where = await asyncio.to_thread(self.session.remember, row.step, row.item.name, value)
+            except Problem as problem:
+                row.refused(problem)
+                return
+            row.stored(value, where)
+            self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
+        self.look()
+
+    async def flush(self) -> None:
+        """Keep everything that was typed."""
+        for pane in self.panes.values():
+            for row in pane.rows.values():
+                if row is not self.home_row:
+                    await self.keep(row)
+        async with self._saving:
+            return
+
+    @property
+    def home_row(self) -> FieldRow | None:
+        """The row of the destination, which is kept by opening it and not before."""
+        pane = self.panes.get(HOME[0])
+        return pane.rows.get(HOME[1]) if pane else None
+
+    def home(self) -> str:
+        """The destination as typed."""
+        row = self.home_row
+        return row.editor.value.strip() if row and isinstance(row.editor, Line) else str(self.session.destination or "")
+
+    async def open(self) -> bool:
+        """Use the destination that is typed; True when it is open for work."""
+        async with self._opening:
+            typed = self.home()
+            ctx = self.session.ctx
+            path = Path(typed).expanduser().absolute() if typed else None
+            if ctx and path == ctx.destination:
+                return True
+            try:
+                if path is None:
+                    raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
+                if self.session.working:
+                    raise Problem("The work goes on in another folder.", "Stop it first (F6).")
+                self.say("Opening …")
+                await asyncio.to_thread(self.session.open, path)
+            except Problem as problem:
+                self.say("")
+                await self._refuse_home(problem)
+                return False
+            self.say("")
+            self._opened(str(self.session.destination))
+        return self.session.ctx is not None
+
+    def _opened(self, destination: str) -> None:
+        row = self.home_row
+        if row and isinstance(row.editor, Line):
+            row.editor.value = destination
+            row.stored(destination, "")
+            row.query_one("#use").display = False
+        for pane in self.panes.values():
+            for row in pane.rows.values():
+                row.editor.disabled = self.session.viewer
+                row.follow(self.session)
+        self.query_one("#wipe", Button).disabled = self.session.viewer
+        self.refresh_bindings()
+        self.look()
+
+    async def _refuse_home(self, problem: Problem) -> None:
+        await self.show_step(HOME[0])
+        if row := self.home_row:
+            row.refused(problem)
+            row.target().focus()
+        else:
+            self.app.push_screen(Tell(shown(problem.what), shown(problem.do)))
+
+    def look(self) -> None:
+        """Find out anew what takes time to find out; asking while it is under way has it done once more."""
+        if self._looking:
+            self._look_again = True
+            return
+        self._looking = True
+        self.run_worker(self._look())
+
+    async def _look(self) -> None:
+        try:
+            while True:
+                self._look_again = False
+                self.found = await asyncio.to_thread(self.session.survey)
+                if not self._look_again:
+                    break
+        finally:
+            self._looking = False
+        for pane in self.panes.values():
+            pane.survey(self.found)
+        self.draw()
+        self.looked()
+
+    def looked(self) -> None:
+        """What follows a look."""
+
+    def say(self, text: str) -> None:
+        """Say something in the hint line, for a while or until the next key."""
+        self.remark = text
+        self.draw()
+        if text:
+            self.set_timer(WHILE, lambda: self.say("") if self.remark == text else None)

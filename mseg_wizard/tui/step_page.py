@@ -1,0 +1,209 @@
+"""The right-hand side: one step in full, with its words, links, form and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.style import Style
+from textual.widget import Widget
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mseg_wizard.core.log import redact
+from mseg_wizard.progress import Waiting, printable
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.step import Link, Step
+from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.text import STATES, STYLES, call_line, call_state
+from mseg_wizard.tui.widgets.form import FieldRow, reflowed
+from mseg_wizard.tui.widgets.frame import Steady
+from mseg_wizard.tui.widgets.picture import Picture
+
+SHOWN_NOTES = 5
+
+
+class Links(OptionList):
+    """The step's pages: one stop for Tab, arrows choose, Enter copies the address."""
+
+    class Chosen(Message):
+        """The cursor came to a link, or Enter was pressed on it: `copy`."""
+
+        def __init__(self, link: Link, *, copy: bool) -> None:
+            super().__init__()
+            self.link = link
+            self.copy = copy
+
+    def __init__(self, links: tuple[Link, ...]) -> None:
+        super().__init__(*(Option(_link(link)) for link in links), compact=True)
+        self._links = links
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.post_message(self.Chosen(self._links[event.option_index], copy=True))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self._show_address()
+
+    def on_focus(self) -> None:
+        self._show_address()
+
+    def _show_address(self) -> None:
+        """Have the whole address shown: the row may be too short for it."""
+        if self.has_focus and self.highlighted is not None:
+            self.post_message(self.Chosen(self._links[self.highlighted], copy=False))
+
+
+class Tasks(Vertical):
+    """One line for each task, redrawn only where something changed."""
+
+    def __init__(self, step: Step, session: Session) -> None:
+        super().__init__()
+        self._step = step
+        self._session = session
+        self._lines = {call.key: Steady(classes="task") for call in step.calls}
+        self._drawn: dict[str, object] = {}
+        self._snapshot: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content("Tasks"), classes="heading")
+        yield from self._lines.values()
+
+    def on_resize(self) -> None:
+        """What was drawn before its place was known, or for another one, fits the new one at once, not with the next piece of news."""
+        if self._snapshot:
+            self.show(self._snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        width = max(20, self.size.width or self.app.size.width - 34)
+        for call in self._step.calls:
+            state, progress = call_state(call, snapshot, self._session.journal), snapshot.progress.get(call.key)
+            notes = tuple(self._session.journal.notes.get(call.key, ()))
+            drawn = (state, progress, notes, width)
+            if self._drawn.get(call.key) != drawn:
+                self._drawn[call.key] = drawn
+                text = call_line(call, state, progress, width)
+                content = Content(text).stylize(STYLES[state], 0, 3)
+                for note in notes[:SHOWN_NOTES]:
+                    content += Content.styled(f"\n    note: {printable(redact(note), 300)}", "dim")
+                self._lines[call.key].put(content)
+
+
+class StepPane(VerticalScroll, can_focus=False):
+    """One step. Made when it is first looked at and kept, so nothing that was typed is ever lost."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.focus_steps", show=False)]
+
+    def __init__(self, step: Step, session: Session) -> None:
+        super().__init__(id=f"pane-{step.id}")
+        self.step = step
+        self._session = session
+        self._title = Steady(classes="title")
+        self._problem = Static(classes="problem")
+        self._ending = Static(classes="problem")
+        self._tasks = Tasks(step, session)
+        self.picture = Picture(step, session)
+        self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
+        self._shown: object = None
+        self._tasks_first = False
+
+    def compose(self) -> ComposeResult:
+        step = self.step
+        yield self._title
+        yield self._ending
+        yield Static(Content(reflowed(step.summary)), classes="summary")
+        yield self._problem
+        yield Static(Content(reflowed(step.why)), classes="why")
+        yield Static(Content(f"Time: {step.time}"), classes="why")
+        if step.licence:
+            yield Static(Content(f"Licence: {reflowed(step.licence)}"), classes="why")
+        if step.links:
+            yield Static(Content("Links (Enter copies the address)"), classes="heading")
+            yield Links(step.links)
+        if step.fields:
+            yield Static(Content("Form"), classes="heading")
+            yield from self.rows.values()
+        if step.calls:
+            yield self._tasks
+        yield self.picture
+
+    def show(self, state: StepState, snapshot: Snapshot) -> None:
+        """Bring title, problem and tasks up to date."""
+        self._tasks.show(snapshot)
+        ours = snapshot.call in {call.key for call in self.step.calls} or getattr(snapshot.problem, "step", "") == self.step.id
+        problem = snapshot.problem if ours else None
+        crash = snapshot.crash if ours else None
+        self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
+        self._picture_of(snapshot)
+        says = self._standing(state, snapshot)
+        if self._shown == (says, problem, crash):
+            return
+        self._shown = (says, problem, crash)
+        words = Content.styled(f"{MARKS[state.state]} {says}", STYLES[state.state])
+        self._title.put(Content.assemble((f"{self.step.number}  {self.step.title}", "bold"), "   ", words))
+        self._problem.display = bool(problem or crash)
+        if problem:
+            mark, style = ("[?]", STYLES["waiting"]) if isinstance(problem, Waiting) else ("[!]", STYLES["failed"])
+            what = Content.styled(f"{mark} {shown(problem.what)}", style)
+            self._problem.update(what + (f"\n    {shown(problem.do)}" if problem.do else ""))
+        elif crash:
+            self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
+
+    def close_with(self, text: str) -> None:
+        """Begin with these words: the journey is at its end."""
+        self._ending.display = bool(text)
+        self._ending.update(Content(text))
+
+    def _standing(self, state: StepState, snapshot: Snapshot) -> str:
+        """The step's state in words; of one that isn't running also whether it was begun, and whether only a key is missing."""
+        if state.state != "pending" or snapshot.running or self._session.viewer:
+            return STATES[state.state]
+        if state.done or snapshot.call in {call.key for call in self.step.calls}:
+            return "stopped"
+        finished = self._session.journal.finished
+        first = next((step for step in self._session.steps if any(call.key not in finished for call in step.calls)), None)
+        return f"ready: F5 {'goes on' if finished else 'begins'}" if first is self.step and not state.waits_for else STATES["pending"]
+
+    def _put_tasks(self, *, first: bool) -> None:
+        """Where work has begun it is what people come to see; before that, the form is."""
+        if self.is_mounted and self.step.calls and self._tasks_first != first:
+            self._tasks_first = first
+            self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
+            self.move_child(self.picture, after=self._tasks)
+
+    def _picture_of(self, snapshot: Snapshot) -> None:
+        """Nothing moves below the hands of someone who is in the form, nor below the eyes of someone who scrolled."""
+        # As if the scroll bar were there: the picture itself may bring it, and must not change its size for that.
+        width = self.outer_size.width - self.gutter.width - self.styles.scrollbar_size_vertical
+        height = self.outer_size.height - self._tasks.virtual_region.bottom
+        left = Size(max(0, width), max(0, height))
+        self.picture.follow(snapshot, left, still=not self.is_mounted or self.has_focus_within or self.scroll_y > 0)
+
+    def survey(self, survey: Survey) -> None:
+        for row in self.rows.values():
+            row.survey(survey)
+
+    def first(self, lacks: tuple[str, ...]) -> Widget | None:
+        """What to focus: the first lacking field, else the first field, else the links."""
+        for name in (*lacks, *self.rows):
+            if name in self.rows:
+                return self.rows[name].target()
+        return next(iter(self.query(Links)), None)
+
+
+def shown(text: str) -> str:
+    """Foreign text for the screen: no control characters, no query strings."""
+    return printable(redact(text), 2000)
+
+
+def _link(link: Link) -> Content:
+    return Content.assemble(printable(link.label), "  ", (printable(link.url), Style(link=link.url, dim=True)))

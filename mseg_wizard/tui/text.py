@@ -1,0 +1,140 @@
+"""What the screen says, as plain text that fits a width: bars, rates, marks, masked links. No widgets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+
+from mseg_wizard.http.client import expiry, origin
+from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.status import MARKS
+from mseg_wizard.step import Call
+from mseg_wizard.store import Journal
+
+STATES = {
+    "done": "done",
+    "running": "running",
+    "waiting": "waits for you",
+    "failed": "stopped by a problem",
+    "pending": "not begun",
+    "filled": "form complete; begins when its turn comes",
+}
+"""The states of status.MARKS in the user's words."""
+
+STYLES = {
+    "done": "$success",
+    "running": "bold $accent",
+    "waiting": "bold $warning",
+    "failed": "bold $error",
+    "pending": "",
+    "filled": "$secondary",
+}
+"""Colours come second: the marks say the same without them."""
+
+
+def fit(text: str, width: int) -> str:
+    """At most `width` characters; what was cut is shown as cut."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+SOON = 3.0
+"""Seconds below which no time left is told: it would be over before it is read."""
+INDENT = " " * 4
+"""What is told of a task stands below its title, right of its mark."""
+
+
+def bar(fraction: float | None, width: int) -> str:
+    """A bar of plain characters; dashes while the end is unknown."""
+    if fraction is None:
+        return "–" * width
+    full = int(min(1.0, max(0.0, fraction)) * width)
+    return "█" * full + "░" * (width - full)
+
+
+def standing(progress: Progress, width: int) -> str:
+    """Where a task stands, on one line: bar, share, time left, rate, amounts; the last ones are left out where they don't fit."""
+    if progress.retry_in is not None:
+        return fit(f"tries again in {duration(progress.retry_in)}", width)
+    share = progress.done / progress.total if progress.total else None
+    parts = [f"{min(1.0, share):4.0%}" if share is not None else ""]
+    if progress.eta is not None and progress.eta >= SOON:
+        parts.append(f"{duration(progress.eta)} left")
+    if progress.rate:
+        parts.append(f"{amount(progress.rate, progress.unit)}/s" if progress.unit == "B" else f"{progress.rate:,.0f}/s")
+    if progress.total and progress.done <= progress.total:
+        of = size(progress.done) if progress.unit == "B" else f"{progress.done:,}"
+        parts.append(f"{of} of {amount(progress.total, progress.unit)}")
+    elif progress.done:
+        parts.append(amount(progress.done, progress.unit))
+    shortest = 10
+    text = parts[0]
+    for part in parts[1:]:
+        if len(text) + 2 + len(part) + shortest + 1 > width:
+            break
+        text += "  " + part
+    return bar(share, max(4, min(24, width - len(text) - 1))) + " " + text
+
+
+def window(snapshot: Snapshot) -> str:
+    """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
+    if snapshot.awaits or isinstance(snapshot.problem, Waiting):
+        return f"{MARKS['waiting']} waits for you · mseg-wizard"
+    if snapshot.problem or snapshot.crash:
+        return f"{MARKS['failed']} a problem · mseg-wizard"
+    if snapshot.complete:
+        return f"{MARKS['done']} complete · mseg-wizard"
+    return f"{MARKS['running']} mseg-wizard" if snapshot.running else "mseg-wizard"
+
+
+def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
+    """One of status.STATES for one task's line."""
+    if call.key in snapshot.calls:
+        if snapshot.running:
+            progress = snapshot.progress.get(call.key)
+            return "waiting" if progress and progress.waiting else "running"
+        if isinstance(snapshot.problem, Waiting):
+            return "waiting"
+        if snapshot.problem or snapshot.crash:
+            return "failed"
+    return "done" if call.key in journal.finished else "pending"
+
+
+def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
+    """One task: mark and title; where it runs, what it is doing, uncut because it may be a command to copy, and where it stands."""
+    lines = [f"{MARKS[state]} {call.title}"]
+    if progress and state in ("running", "waiting", "failed"):
+        doing = printable(progress.doing, 1000)
+        if doing and doing != call.title:
+            lines.append(f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing)  # what is wrapped is easier copied flush
+        if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
+            lines.append(INDENT + standing(progress, width - len(INDENT)))
+    return "\n".join(lines)
+
+
+def masked(text: str) -> str:
+    """What may be shown of a secret: its length; of a link also the host and the file name, never the query."""
+    length = f"{len(text):,} characters"
+    if not text.lower().startswith(("http://", "https://")):
+        return f"●●●● {length}"
+    try:
+        url = httpx.URL(text)
+        ends = expiry(url)
+    except (httpx.InvalidURL, ValueError):
+        url, ends = httpx.URL(""), None
+    if not url.host:
+        return f"●●●● {length}; this is no link that can be used"
+    name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
+    where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
+    until = f", {'expired on' if ends <= datetime.now(UTC) else 'valid until'} {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
+    return f"●●●● {name or 'link'} at {where}, {length}{until}"
+
+
+def expired(text: str) -> bool:
+    """Is this a link that says that it is of no use any more?"""
+    try:
+        ends = expiry(httpx.URL(text)) if text.lower().startswith(("http://", "https://")) else None
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return bool(ends and ends <= datetime.now(UTC))

@@ -1,0 +1,252 @@
+"""A step's form: one row for each field, with its label, its editor, what is lacking or wrong, and its help."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from mseg_wizard.core.log import redact
+from mseg_wizard.progress import Problem, printable
+from mseg_wizard.step import Field, Step
+from mseg_wizard.tui.path_check import hindrance
+from mseg_wizard.tui.session import HOME, Session, Survey
+from mseg_wizard.tui.text import masked
+from mseg_wizard.tui.widgets.editors import Check, Choice, Given, Line, Picks, SecretLine
+from mseg_wizard.tui.widgets.path_suggester import Paths
+from mseg_wizard.tui.widgets.source_list import Sources
+from mseg_wizard.vault import Secret
+
+Editor = Line | SecretLine | Check | Choice | Sources
+IN_USE = "in use; answers are kept in its .mseg-wizard/"
+PAUSE = 0.3
+"""Seconds without a key before a path is looked at."""
+COMPLETED = {"path": partial(Paths, only=True), "text": partial(Paths, (".zip",))}
+"""Kind of field → what completes a path in its line; a text that takes paths takes a folder or a zip."""
+
+
+class FieldRow(Vertical):
+    """One field of a form."""
+
+    class Given(Message):
+        """There is something new to keep, or Enter was pressed."""
+
+        def __init__(self, row: FieldRow, *, entered: bool) -> None:
+            super().__init__()
+            self.row = row
+            self.entered = entered
+
+    def __init__(self, step: Step, item: Field, session: Session) -> None:
+        super().__init__(id=f"field-{step.id}-{item.name}")
+        self.step = step
+        self.item = item
+        self.editor = editor_for(step, item, session)
+        self.editor.disabled = session.viewer
+        self._home = (step.id, item.name) == HOME
+        self._remark = Static(classes="remark")
+        self._remark.display = False
+        self._words: dict[str, str] = {}
+        self._pause: Timer | None = None
+        self._sent = ""
+        """What stood in the line when it was to be kept, or was refused, last."""
+
+    def compose(self) -> ComposeResult:
+        if not isinstance(self.editor, Check):
+            yield Static(Content(self.item.label + _needed(self.step, self.item)), classes="label")
+        yield self.editor
+        if self._home:
+            yield Button(Content("[ Use this folder ]"), compact=True, id="use")
+        yield self._remark
+        if self.item.help:
+            yield Static(Content(reflowed(self.item.help)), classes="help")
+
+    def new(self) -> Any:
+        """What is to be kept; None where there is nothing new."""
+        return self.editor.new()
+
+    def target(self) -> Widget:
+        """The widget that takes the keyboard."""
+        if isinstance(self.editor, Sources):
+            return self.editor.query_one(Line)
+        return self.editor.query_one(Picks) if isinstance(self.editor, Choice) else self.editor
+
+    def storing(self) -> None:
+        """The keyring may take some seconds."""
+        self._sent = self.editor.value if isinstance(self.editor, Line) else ""
+        self._say(busy="storing…" if self.item.secret or self.item.kind == "sources" else "", wrong="")
+
+    def stored(self, value: Any, where: str) -> None:
+        self.editor.keep(value)
+        if where and isinstance(value, Secret):
+            kept = f"{masked(value.reveal())}, {where}"
+            self._say(busy="", wrong="", kept=kept)
+            if isinstance(self.editor, SecretLine):
+                self.editor.show_kept(kept)
+        else:
+            self._say(busy="", wrong="", fits="", **({"seen": "", "kept": IN_USE} if self._home else {"kept": where}))
+
+    def refused(self, problem: Problem) -> None:
+        self._say(busy="", wrong=printable(redact(str(problem)), 1000))
+        if isinstance(self.editor, SecretLine):
+            if self.editor.value and self.editor.value == self._sent:  # not what was typed meanwhile
+                self.editor.refuse()
+            self._sent = ""
+        elif isinstance(self.editor, Line):
+            self._sent = self.editor.value
+
+    def follow(self, session: Session) -> None:
+        """Show the answer that the journal has by now; what was typed stays."""
+        if not isinstance(self.editor, SecretLine | Sources) and not self._home and self.new() is None:
+            self.editor.set(session.answer(self.step, self.item))
+
+    def refused_rows(self, wrong: list[tuple[str | Secret, Problem]]) -> None:
+        """Say of rows that can't be kept what is wrong with each of them, beside it."""
+        assert isinstance(self.editor, Sources)  # noqa: S101 - no other field has rows
+        self.editor.refuse([(row, printable(redact(str(problem)), 1000)) for row, problem in wrong])
+        self._say(busy="", wrong="")
+
+    def survey(self, survey: Survey) -> None:
+        """Show what was found out: what is lacking, what is kept."""
+        if problem := survey.refused.get((self.step.id, self.item.name)):
+            self.refused(problem)
+        lacking = self.item.name in survey.lacks.get(self.step.id, ())
+        self._say(lacks="needed before this step can begin" if lacking else "")
+        if (self.item.secret or self.item.kind == "sources") and "busy" not in self._words:
+            kept = survey.kept.get((self.step.id, self.item.name), "")
+            self._say(kept=kept)
+            if isinstance(self.editor, SecretLine):
+                self.editor.show_kept(kept)
+        if isinstance(self.editor, Sources):
+            self.editor.show(survey.sources.get(self.step.id, ()))
+
+    def on_mount(self) -> None:
+        if isinstance(self.editor, Line) and self.editor.value:
+            self.run_worker(self._look(), exclusive=True)
+
+    def on_descendant_focus(self) -> None:
+        self.call_after_refresh(self.come_into_sight)
+
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self._left)
+
+    def _left(self) -> None:
+        """Say of what only the form can tell that it can't be right, once the keyboard is elsewhere."""
+        line = self._line
+        if line and line.has_focus:
+            return
+        self._say(fits="")
+        if isinstance(self.editor, Choice) and self.editor.unsaid and not self.has_focus_within:
+            self._say(wrong="“something else” says nothing yet: write it in the line below it, or choose another row.")
+        elif self._home and isinstance(self.editor, Line) and not self.editor.disabled:
+            self.run_worker(self._judge(self.editor))
+
+    async def _judge(self, line: Line) -> None:
+        """Of the folder for everything, which is kept only when it is opened: whether it can be."""
+        text = line.value
+        if line.paths and text != self._sent:
+            wrong = await line.paths.ask(lambda: hindrance(text) if text.strip() else "", lambda: line.value == text)
+            if wrong is not None and line.value == text:
+                self._say(wrong=wrong)
+
+    def on_given(self, event: Given) -> None:
+        event.stop()
+        if isinstance(self.editor, Sources | Choice):
+            self._say(wrong="")
+        if event.entered or self.new() is not None:
+            self.post_message(self.Given(self, entered=event.entered))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._home and self.new() is not None:
+            self._say(kept="")
+        elif (line := self._line) and line.value and line.value != self._sent:
+            self._say(wrong="")  # it was said of something else
+        if self._pause:
+            self._pause.stop()
+        self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
+
+    async def _look(self) -> None:
+        """Say what is at the path that is being typed; what the user has typed on meanwhile is left to the next look."""
+        line = self._line
+        if line is None:
+            return
+        text = line.value
+        if isinstance(line, SecretLine):
+            self._say(seen=f"typed: {masked(text)}" if text and self.item.kind != "password" else "")
+        elif line.paths:
+            found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
+            if found and line.value == text and not (self._home and "kept" in self._words):
+                self._say(seen=found[0], fits=found[1] if line.has_focus else "")
+
+    @property
+    def _line(self) -> Line | None:
+        """The line of text, where the editor is one or has one."""
+        return self.editor if isinstance(self.editor, Line) else next(iter(self.query(Line)), None)
+
+    def _say(self, **words: str) -> None:
+        """Replace some of the remarks; empty ones are not shown."""
+        before = dict(self._words)
+        for kind, text in words.items():
+            self._words.pop(kind, None)
+            if text:
+                self._words[kind] = text
+        if self._words != before:
+            self._remark.display = bool(self._words)
+            self._remark.update(Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words))
+            if self.has_focus_within:
+                self.call_after_refresh(self.come_into_sight)
+
+    def come_into_sight(self) -> None:
+        """Label, remark and help with the editor; where the help is too long for that, its end is left out."""
+        pane = self.query_ancestor(VerticalScroll)
+        self.scroll_visible(animate=False, top=self.size.height > pane.size.height)
+
+
+REMARKS = {
+    "wrong": ("[!] ", "$error"),
+    "lacks": ("[?] ", "$warning"),
+    "busy": ("[>] ", "$accent"),
+    "seen": ("    ", "dim"),
+    "fits": ("    ", "$accent"),
+    "kept": ("    ", "$success"),
+}
+"""Kinds of remarks in the order shown: mark, style."""
+
+
+def editor_for(step: Step, item: Field, session: Session) -> Editor:
+    """The editor for a field's kind, holding what is known of its answer."""
+    value = session.answer(step, item)
+    if item.kind == "acknowledge":
+        return Check(item.label, value is True)
+    if item.kind == "sources":
+        return Sources(())
+    if item.secret:
+        return SecretLine()
+    if item.kind == "choice":
+        return Choice(item.choices, str(value or ""), free=item.free)
+    completed = COMPLETED.get(item.kind)
+    return Line("" if value is None else str(value), paths=completed() if completed else None)
+
+
+def reflowed(text: str) -> str:
+    """A step file's text without its own line breaks: paragraphs stay."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
+
+
+def _needed(step: Step, item: Field) -> str:
+    """What the label adds. A step that looks for an archive first waits for it, unless it is had from elsewhere."""
+    if item.required:
+        return ""
+    return " (or upload it)" if item.kind == "sources" and any(archive.browser for archive in step.archives) else " (optional)"
+
+
+def _remark(kind: str, text: str) -> Content:
+    mark, style = REMARKS[kind]
+    return Content.styled(mark + text, style)

@@ -1,0 +1,124 @@
+"""What frames the panes: the list of steps, the lines below it, the help. They show what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.step import Step
+from mseg_wizard.tui.text import STYLES, fit
+
+NARROW = 80
+"""Below this many columns the list of steps shows ids instead of titles."""
+
+HELP = """\
+This page is one step: what it is for, its links, its form and its tasks. The list on the left shows all of them, the lines below \
+what is being done, how much of the whole journey is done, and how much room is left and needed.
+
+The wizard works through 14 steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through every step whose \
+form is complete, then waits and says what for. You can fill in any form at any time, also while it works: what you type is kept \
+as soon as you leave the field.
+
+F1  ?        this help
+F3           pictures of label maps on and off
+F4           copies the path of the report
+F5  Ctrl+R   run, go on, try again
+F6  Ctrl+S   stop; starting again goes on where it stopped
+F7  Ctrl+L   the log
+F8  Ctrl+T   wipe every stored credential and link
+F9           light or dark colours
+F10 Ctrl+Q   quit
+
+Up, Down     choose a step in the list
+Enter        from the list into the step's form; copies a link; ticks a box
+Escape       back to the list
+Tab          the next field; Shift+Tab the one before
+Right, End   behind a path: take the rest that is suggested
+PgUp, PgDn   scroll the step
+Delete       in a list of files and links: remove the row that Up and Down chose
+
+[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun   \
+[+] not begun, form complete
+
+If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` brings this screen back. \
+Otherwise it stops when the connection ends, and starting it again goes on where it was.
+
+Passwords and pasted links are kept in the system keyring where there is one, else in this session's memory, and never in a file. \
+They can't be copied from here.
+
+To select text with the mouse, hold Shift while you drag (Option in iTerm2 and Terminal on macOS); in tmux with the mouse on, Shift as \
+well. What `c` and Enter copy goes to the terminal's own clipboard, through tmux too where `set -g set-clipboard on` stands in its settings.
+
+taxonomy      a set of classes with numbers: ade20k-150 has 150
+label map     a picture whose pixels are class numbers
+segment       one object or region in an image, a part of its label map
+panoptic      every pixel has a class and, where things can be counted, a number of its own; COCO's form
+semseg format label maps as MSeg's code reads them: one channel, 8 bits, 255 for unlabeled
+remap         turn the class numbers of one taxonomy into another's by a table
+relabel       give single segments the class that MSeg's people chose for them by eye
+universal     the 194 classes that all training sets share; loaders turn labels into them while they read
+"""
+
+
+class Steps(OptionList):
+    """The steps: mark first, colour second."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "screen.scroll_pane(-1)", show=False),
+        Binding("pagedown", "screen.scroll_pane(1)", show=False),
+        Binding("right", "screen.enter_form", show=False),
+    ]
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        super().__init__(*(Option(Content(""), id=step.id) for step in steps), id="steps", compact=True)
+        self._steps = steps
+        self._drawn: dict[int, object] = {}
+
+    def show(self, states: Sequence[StepState], narrow: bool) -> None:
+        width = 20 if narrow else 27
+        for at, (step, state) in enumerate(zip(self._steps, states, strict=True)):
+            if self._drawn.get(at) != (state.state, narrow):
+                self._drawn[at] = (state.state, narrow)
+                text = f"{MARKS[state.state]} {step.number:2} {step.id if narrow else step.title}"
+                self.replace_option_prompt_at_index(at, Content(fit(text, width)).stylize(STYLES[state.state], 0, 3))
+
+
+class Steady(Static):
+    """Text that is laid out anew only where its height changes: a layout sends the whole pane through the line again."""
+
+    def put(self, content: Content) -> None:
+        width, before = self.content_size.width, self.content
+        same = width and isinstance(before, Content) and before.get_height({}, width) == content.get_height({}, width)
+        self.update(content, layout=not same)
+
+
+class Say(Steady):
+    """A line that is redrawn only when it says something new."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._said: object = None
+
+    def say(self, text: str, style: str = "") -> None:
+        if self._said != (text, style):
+            self._said = (text, style)
+            self.put(Content.styled(text, style))
+
+
+class HelpPane(VerticalScroll):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.help", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__(id="pane-help")
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content("Help (Escape closes)"), classes="title")
+        yield Static(Content(HELP))

@@ -1,0 +1,219 @@
+"""The label map that was made last, beside its image, in half cells below a step's tasks. What it shows is found out elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mseg_wizard.context import Context
+from mseg_wizard.core.preferences import prefer, preferences
+from mseg_wizard.progress import printable
+from mseg_wizard.reporting.preview import TAXONOMIES, Preview, Share, preview
+from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.step import Call, Step
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.terminal import Terminal
+from mseg_wizard.tui.text import fit
+
+log = logging.getLogger("mseg_wizard.tui")
+
+EVERY = 4.0
+"""Seconds between two pictures: long enough to look at one, and for a slow line to take one."""
+WIDEST, HIGHEST, LOWEST = 36, 18, 6
+"""Columns and rows of each half. Below the lowest nothing can be made out."""
+USUAL = 3 / 4
+"""Height of most images over their width: the room below a wide one stays empty, so that nothing moves from picture to picture."""
+GAP = 2
+LEGEND = 2
+LONGEST = 24
+PREFERENCE, HIDDEN = "pictures", "hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The cells that a picture may take."""
+
+    columns: int
+    """Of each half."""
+    rows: int
+    legend: int
+    """Lines of it."""
+    above: int
+    """Empty lines; none where every line is needed."""
+
+    @property
+    def width(self) -> int:
+        return 2 * self.columns + GAP
+
+    @property
+    def height(self) -> int:
+        """In all: a line says what it is."""
+        return self.above + 1 + self.rows + self.legend
+
+    def fits(self, left: Size) -> bool:
+        return self.height <= left.height and self.width <= left.width
+
+
+class Picture(Widget, can_focus=False):
+    """Comes with the step's first label map and stays while the step is at work; moves nothing while someone is in the form."""
+
+    ALLOW_SELECT = False
+
+    class Drawn(Message):
+        """A new one can be shown."""
+
+    def __init__(self, step: Step, session: Session) -> None:
+        super().__init__()
+        self.wanted: bool | None = None
+        """None until the user's preferences were looked at."""
+        self._step = step
+        self._session = session
+        self._room: Room | None = None
+        """What it takes now; None while it isn't shown."""
+        self._strips: Sequence[Strip] = ()
+        self._asked: tuple[str, Room] | None = None
+        """The label map that was drawn last, or is being drawn, and for how much room."""
+        self._ready: tuple[Room, Sequence[Strip]] | None = None
+        self._asked_at = 0.0
+        self._drawing = self._broken = False
+
+    def follow(self, snapshot: Snapshot, left: Size, *, still: bool) -> None:
+        """Show what `snapshot` says was made, in the cells that are left for it; `still`: nothing may come, go or change its size now."""
+        at_work = self._at_work(snapshot)
+        call = next((call for call in at_work if call.task in TAXONOMIES), None)
+        begun = call or (at_work and (self._room or self._ready or self._drawing))
+        room = self._room if still else room_in(left) if begun else None
+        if room is None:
+            self._hide()
+        elif self._ready and (self._ready[0] == self._room or (self._ready[0].fits(left) and not still)):
+            self._show(*self._ready)
+            self._ready = None
+        made = snapshot.progress[call.key].made if call and call.key in snapshot.progress else ""
+        if call and room and made and self._may_draw(made, room):
+            self._asked, self._asked_at, self._drawing = (made, room), time.monotonic(), True
+            self.run_worker(self._draw(call, made, room))
+
+    def render_line(self, y: int) -> Strip:
+        strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
+        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+
+    def _at_work(self, snapshot: Snapshot) -> list[Call]:
+        """The step's calls under way, where pictures are shown at all."""
+        if not snapshot.running or self._session.ctx is None or self.app.native_ansi_color or self._broken or self.wanted is False:
+            return []
+        return [call for call in self._step.calls if call.key in snapshot.calls]
+
+    def _may_draw(self, made: str, room: Room) -> bool:
+        driver = self.app._driver
+        if self._drawing or self._asked == (made, room) or (isinstance(driver, Terminal) and driver.behind):
+            return False
+        # Other room waits for the next picture as well: the lines of the tasks come and go, and a layout costs a whole pane.
+        return self._asked is None or time.monotonic() - self._asked_at >= EVERY
+
+    async def _draw(self, call: Call, made: str, room: Room) -> None:
+        ctx = self._session.ctx
+        try:
+            if self.wanted is None:
+                self.wanted = await asyncio.to_thread(wanted)
+            if ctx and self.wanted and (strips := await asyncio.to_thread(_strips, ctx, call, made, room)):
+                self._ready = room, strips
+                self.post_message(self.Drawn())
+            elif not self.wanted:
+                self._asked = None  # asked again should they be wanted later
+        except Exception:  # a bug of ours: no picture is worth the screen
+            log.exception("the picture of %s", printable(made))
+            self._broken = True
+        finally:
+            self._drawing = False
+
+    def _show(self, room: Room, strips: Sequence[Strip]) -> None:
+        self._strips = strips
+        if self._room != room:
+            self._room, self.styles.height, self.display = room, room.height, True
+        self.refresh()
+
+    def _hide(self) -> None:
+        self._asked = self._ready = None
+        if self._room:
+            self._room, self.display = None, False
+
+
+def wanted() -> bool:
+    """Does the user want pictures? Reads a file."""
+    return preferences().get(PREFERENCE) != HIDDEN
+
+
+def toggle() -> bool:
+    """Remember that the user wants no pictures any more, or wants them again; returns which. Reads and writes a file."""
+    shown = not wanted()
+    prefer(PREFERENCE, "shown" if shown else HIDDEN)
+    return shown
+
+
+def room_in(left: Size) -> Room | None:
+    """What a picture takes of the cells that are left; None where they are too few."""
+    columns = min(WIDEST, (left.width - GAP) // 2)
+    fitting = min(HIGHEST, round(columns * USUAL / 2))
+    legend = max(1, min(LEGEND, left.height - 2 - fitting))
+    rows = left.height - 1 - legend
+    above = int(rows > LOWEST)
+    return Room(columns, min(fitting, rows - above), legend, above) if min(fitting, rows) >= LOWEST else None
+
+
+def drawn(found: Preview, room: Room) -> list[Strip]:
+    """The picture line by line: what it is, image and labels, the legend."""
+    said = fit(f"{printable(found.image, 200)} · {printable(found.taxonomy, 100)}", room.width)
+    lines = [*([Segment("")] for _ in range(room.above)), [Segment(said, Style(dim=True))]]
+    for upper in range(0, len(found.photo), 2):
+        image, labels = (_cells(half[upper], half[upper + 1]) for half in (found.photo, found.labels))
+        lines.append([*image, Segment(" " * GAP), *labels])
+    return [Strip(line) for line in [*lines, *_legend(found.shares, room)]]
+
+
+def _strips(ctx: Context, call: Call, made: str, room: Room) -> list[Strip]:
+    found = preview(ctx, call, made, room.columns, room.rows)
+    return drawn(found, room) if found else []
+
+
+def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segment]:
+    """Two rows of pixels as one line of cells; equal neighbours are one segment."""
+    pairs = np.concatenate([upper, lower], 1)
+    starts = [0, *(np.flatnonzero((pairs[1:] != pairs[:-1]).any(1)) + 1).tolist(), len(pairs)]
+    for start, end in pairwise(starts):
+        above, below = Color.from_rgb(*upper[start].tolist()), Color.from_rgb(*lower[start].tolist())
+        if above == below:
+            yield Segment(" " * (end - start), Style(bgcolor=above))
+        else:
+            yield Segment("▀" * (end - start), Style(color=above, bgcolor=below))
+
+
+def _legend(shares: Sequence[Share], room: Room) -> list[list[Segment]]:
+    """The largest classes with their colours, as many as fit."""
+    lines: list[list[Segment]] = []
+    left = 0
+    for share in shares:
+        text = f" {printable(share.name, LONGEST)} {share.part:.0%}"
+        width = 1 + cell_len(text)
+        if not lines or left < width:
+            if len(lines) == room.legend:
+                break
+            lines.append([])
+            left = room.width
+        lines[-1] += [Segment("■", Style(color=Color.from_rgb(*share.color))), Segment(f"{text}  ")]
+        left -= width + 2
+    return lines

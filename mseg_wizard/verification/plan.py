@@ -1,0 +1,223 @@
+"""What is to be looked at, one dataset at a time: every listed file, what belongs to which image, and what is missing."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from mseg_wizard.context import Context
+from mseg_wizard.datasets.dataset import Family
+from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
+from mseg_wizard.labels.records import Update, places, relabeling_of, updates
+from mseg_wizard.labels.taxonomy import LISTS, SPLITS, Tree
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Call
+from mseg_wizard.tasks.relabel import mask_files
+from mseg_wizard.tasks.remap import RAW as RAW_LABEL
+from mseg_wizard.verification.checks import IMAGE, MASK, RAW, Item, Pixel, short
+from mseg_wizard.verification.targeted_pixels import TARGETED
+from mseg_wizard.verification.verdict import Fault
+
+Stop = Callable[[], None]
+"""Raises where the work is to end."""
+
+
+@dataclass(slots=True)
+class Listed:
+    """What the lists say of one image; paths are below the dataset's root."""
+
+    split: str
+    """The first list that names it."""
+    labels: list[str | None]
+    """The raw label, then the made maps in the family's order."""
+
+
+@dataclass
+class Checklist:
+    """One dataset's images and all that belongs to each."""
+
+    family: Family
+    root: str
+    """Below mseg_dataset/."""
+    images: dict[str, Listed] = field(default_factory=dict)
+    updates: dict[str, dict[int, tuple[Update, ...]]] = field(default_factory=dict)
+    """Image → position of a relabelled map → its updates."""
+    pixels: dict[str, list[Pixel]] = field(default_factory=dict)
+    segments: dict[str, Segments] = field(default_factory=dict)
+    """COCO: image → its annotation."""
+    masks: dict[str, str] = field(default_factory=dict)
+    """Image with updates → the file that tells its segments apart, where that is not the label map itself."""
+    gone: set[str] = field(default_factory=set)
+    """Files that are not there."""
+    faults: list[Fault] = field(default_factory=list)
+    """Found without reading any image: what is missing although its call was finished."""
+    absent: int = 0
+    """Rows of test lists whose files no archive brings."""
+
+    def items(self, ctx: Context) -> Iterator[Item]:
+        """What the workers are given, image by image."""
+        for image in self.images:
+            item = Item(
+                image,
+                self._there(ctx, self.file(image, IMAGE)),
+                self._there(ctx, self.file(image, RAW)) if image in self.segments or self.family.reader != "panoptic" else None,
+                tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.family.made))),
+                self.segments.get(image, b""),
+                self._there(ctx, self.file(image, MASK)),
+                self.updates.get(image, {}),
+                tuple(self.pixels.get(image, ())),
+            )
+            if item.image or item.raw or any(item.maps):
+                yield item
+
+    def file(self, image: str, position: int) -> str | None:
+        """Path below mseg_dataset/ of one of an image's files; None where there is none."""
+        listed = self.images[image]
+        if position == IMAGE:
+            return f"{self.root}/{image}"
+        if position == RAW:
+            label = listed.labels[0]
+            return None if label is None or self.family.consumed else RAW_LABEL[self.family.reader](f"{self.root}/{label}")
+        if position == MASK:
+            return self.masks.get(image)
+        label = listed.labels[1 + position]
+        return label and f"{self.root}/{label}"
+
+    def call(self, image: str, position: int) -> Call | None:
+        """What brings or makes that file."""
+        listed = self.images[image]
+        if position >= 0:
+            return self.family.made[position][2]
+        if position == IMAGE:
+            return self.family.bringer("image", image, listed.split)
+        masks = self.family.bringer("records", "", listed.split) if position == MASK else None
+        return masks or self.family.bringer("label", listed.labels[0] or "", listed.split)
+
+    def fault(self, image: str, position: int, what: str) -> Fault:
+        """The fault of one of an image's files; masks that lie in no file of their own are the raw label's."""
+        file = self.file(image, position) or self.file(image, RAW) or self.file(image, IMAGE) or ""
+        call = self.call(image, position)
+        return Fault(file, what, call.key if call else "")
+
+    def _there(self, ctx: Context, path: str | None) -> str | None:
+        return f"{ctx.dataset}/{path}" if path and path not in self.gone else None
+
+
+def checklist(ctx: Context, family: Family, stop: Stop) -> Checklist:
+    """Read the lists and records, list the folders. Takes seconds for the largest dataset."""
+    made = Checklist(family, ctx.tree.root(family.raw))
+    for column, (taxonomy, before) in enumerate([(family.raw, ""), *((name, before) for name, before, _ in family.made)]):
+        stop()
+        # A tree of its own for each: the lists are let go once they were gone through.
+        tree = Tree(ctx.tree_folder)
+        _read_lists(made, tree, taxonomy, column)
+        if before:
+            _read_records(made, tree, before, column - 1)
+    stop()
+    if family.reader == "panoptic":
+        _read_annotations(ctx, made, stop)
+    if made.updates:
+        _find_masks(ctx, made)
+    stop()
+    _look(ctx, made, stop)
+    return made
+
+
+def count_images(ctx: Context, family: Family) -> int:
+    """How many images the family's checklist will have."""
+    tree = Tree(ctx.tree_folder)
+    found = set()
+    for split in _splits(tree, family.raw):
+        found |= {row.image for row in tree.rows(family.raw, split) if split in family.splits or row.label is None}
+    return len(found)
+
+
+def _splits(tree: Tree, taxonomy: str) -> list[str]:
+    return [split for split in LISTS if split in tree.splits(taxonomy)]
+
+
+def _read_lists(made: Checklist, tree: Tree, taxonomy: str, column: int) -> None:
+    columns = 1 + len(made.family.made)
+    for split in _splits(tree, taxonomy):
+        labelled = split in made.family.splits
+        for row in tree.rows(taxonomy, split):
+            if not labelled and row.label is not None:
+                made.absent += column == 0
+                continue
+            listed = made.images.get(row.image)
+            if listed is None:
+                listed = made.images[row.image] = Listed(split, [None] * columns)
+            if labelled:
+                listed.labels[column] = row.label
+
+
+def _read_records(made: Checklist, tree: Tree, before: str, position: int) -> None:
+    """The updates and targeted pixels of one relabelled taxonomy, by image."""
+    found, relabeled = updates(tree, before), f"{before}-relabeled"
+    targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
+    known = {pixel.place for pixel in targeted}
+    for split in SPLITS:
+        for row, place in zip(tree.rows(relabeled, split), places(tree, relabeled, split), strict=True):
+            if place in found:
+                made.updates.setdefault(row.image, {})[position] = tuple(found[place])
+            if place in known:
+                made.pixels.setdefault(row.image, []).extend(
+                    Pixel(position, pixel.segment, pixel.row, pixel.column, pixel.name) for pixel in targeted if pixel.place == place
+                )
+
+
+def _find_masks(ctx: Context, made: Checklist) -> None:
+    taxonomy = made.family.relabels[0][0]
+    if relabeling_of(taxonomy).mask == "class":
+        return
+    mask_of = mask_files(ctx, taxonomy)
+    top = made.family.masks_folder
+    for image in made.updates:
+        found = mask_of(image)
+        # ADE20K's is looked up at any depth; a name for one that was not found.
+        made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else f"{top}/…/{PurePosixPath(image).stem}_seg.png"
+
+
+def _read_annotations(ctx: Context, made: Checklist, stop: Stop) -> None:
+    """COCO's annotations; a file that can't be read is one fault, and what it describes is checked without it."""
+    by_folder: dict[str, list[str]] = {}
+    for image in made.images:
+        raw = made.file(image, RAW)
+        if raw:
+            by_folder.setdefault(raw.rpartition("/")[0], []).append(image)
+    for folder, images in by_folder.items():
+        stop()
+        call = made.call(images[0], RAW)
+        try:
+            found = read_annotations(ctx.dataset / f"{folder}.json")
+        except Problem as problem:
+            if call is None or call.key in ctx.store.journal.finished:
+                made.faults.append(Fault(f"{folder}.json", short(problem, f"{ctx.dataset}/{folder}.json"), call.key if call else ""))
+            found = {}
+        for image in images:
+            raw = made.file(image, RAW) or ""
+            if (name := raw.rpartition("/")[2]) in found:
+                made.segments[image] = found[name]
+            elif found:
+                made.faults.append(made.fault(image, RAW, "is not described by its annotation file"))
+
+
+def _look(ctx: Context, made: Checklist, stop: Stop) -> None:
+    """Which files are there. What its call has still to bring or make is not missed."""
+    folders = Folders(ctx.dataset)
+    finished = ctx.store.journal.finished
+    positions = (IMAGE, RAW, MASK, *range(len(made.family.made)))
+    for number, image in enumerate(made.images):
+        if number % 4096 == 0:
+            stop()
+        for position in positions:
+            path = made.file(image, position)
+            if path is None or path in made.gone or folders.has(path):
+                continue
+            made.gone.add(path)
+            call = made.call(image, position)
+            if call is None or call.key in finished:
+                made.faults.append(made.fault(image, position, "is missing"))

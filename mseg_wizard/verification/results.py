@@ -1,0 +1,79 @@
+"""What the workers found, gathered while verification goes on: faults, notes, counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mseg_wizard.verification.checks import IMAGE, Item, Seen
+from mseg_wizard.verification.map_faults import pixels
+from mseg_wizard.verification.plan import Checklist
+from mseg_wizard.verification.targeted_pixels import TARGETED
+from mseg_wizard.verification.verdict import Fault
+from mseg_wizard.workers.batches import Outcome
+
+TARGETED_PIXELS = sum(map(len, TARGETED.values()))
+
+
+class Findings:
+    """Faults come in the order of the datasets and, within one, of their files' names."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        """Looked at so far."""
+        self.faults: list[Fault] = []
+        self.counts: Counter[str] = Counter()
+        self._notes: list[str] = []
+        self._odd: Counter[str] = Counter()
+        self._first = 0
+        self._targeted = 0
+
+    def begin(self, plan: Checklist) -> None:
+        """A dataset's checklist, before its images."""
+        self._first = len(self.faults)
+        self._odd.clear()
+        self.faults += plan.faults
+        self._targeted += sum(map(len, plan.pixels.values()))
+        if plan.absent:
+            self._notes.append(f"{plan.family.title}: {plan.absent:,} frames of its test list are in none of its archives")
+
+    def add(self, plan: Checklist, outcome: Outcome[Item, Seen]) -> None:
+        """What became of one image."""
+        self.images += 1
+        image, seen = outcome.item.key, outcome.result
+        if seen is None:
+            self.faults.append(plan.fault(image, IMAGE, f"could not be checked: {outcome.fault}"))
+            return
+        self.faults += [plan.fault(image, position, what) for position, what in seen.faults]
+        self.counts["images"] += outcome.item.image is not None
+        self.counts["labels as they came"] += seen.raw
+        self.counts["label maps made here"] += seen.maps
+        self.counts["relabelled segments"] += seen.segments
+        self.counts["targeted pixels"] += seen.pixels
+        for what, count in (
+            ("an id that no class has", seen.unnamed),
+            ("a colour that no class has", seen.uncolored),
+        ):
+            self._odd[what] += count
+            self._odd[f"labels with {what}"] += bool(count)
+        self._odd["size"] += seen.odd_size
+
+    def end(self, plan: Checklist) -> None:
+        """A dataset is through."""
+        self.faults[self._first :] = sorted(self.faults[self._first :], key=lambda fault: (fault.file, fault.what))
+        for what in ("an id that no class has", "a colour that no class has"):
+            if count := self._odd[what]:
+                labels = _labels(self._odd[f"labels with {what}"])
+                self._notes.append(f"{plan.family.title}: {pixels(count)} in {labels} {'have' if count > 1 else 'has'} {what}")
+        if count := self._odd["size"]:
+            self._notes.append(f"{plan.family.title}: of another size than the image: {_labels(count)}")
+
+    @property
+    def notes(self) -> list[str]:
+        """All remarks, the one about targeted pixels last."""
+        unlisted = TARGETED_PIXELS - self._targeted
+        text = f"{unlisted} of {TARGETED_PIXELS} targeted pixels are not applicable: their images are not in the accepted lists"
+        return [*self._notes, *([text] if unlisted else [])]
+
+
+def _labels(count: int) -> str:
+    return f"{count:,} labels as they came" if count != 1 else "1 label as it came"

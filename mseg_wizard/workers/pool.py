@@ -1,0 +1,179 @@
+"""Worker processes, and each(): a bounded window of items over them. Knows executors and items, not what the items mean."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import TypeVar
+
+from mseg_wizard.progress import Problem
+from mseg_wizard.workers.batches import HANGS_AFTER, POLL, Outcome, Rows, Window, Workers
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCH = 0.15
+"""Seconds of work in one batch: one future per image costs 110 µs, which batches make negligible; longer ones make the end uneven."""
+LARGEST = 64
+
+
+def prepare_start() -> None:
+    """Start the helper processes of multiprocessing while the terminal is still ours.
+
+    A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`. A terminal that closes hangs up on
+    every process in it, and a service manager terminates all: these, and the workers that they start, ignore both, because the wizard
+    ends them.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        resource_tracker.ensure_running()
+        if _method() == "forkserver":
+            _context()
+            forkserver.ensure_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Pool:
+    """A ProcessPoolExecutor that can be killed and built again. `log` receives what workers print."""
+
+    seconds = BATCH
+    largest = LARGEST
+    apart = False
+    waits = ""
+    retry_in = None
+
+    def __init__(self, workers: int, log: Path | None = None) -> None:
+        if workers < 1:
+            raise ValueError("a pool needs a worker")
+        self.workers = workers
+        self._log = log
+        self._executor: ProcessPoolExecutor | None = None
+        self._under_way: set[Future[Rows]] = set()
+        self._alone: Future[Rows] | None = None
+
+    def executor(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(self.workers, _context(), _begin, (str(self._log) if self._log else os.devnull,))
+        return self._executor
+
+    def free(self, alone: bool) -> bool:
+        """A death breaks the whole pool: a batch is alone when nothing else is under way."""
+        if alone:
+            return not self._under_way
+        return len(self._under_way) < 2 * self.workers and self._alone not in self._under_way
+
+    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[Rows]:
+        future = self.executor().submit(run_batch, work, batch)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        if alone:
+            self._alone = future
+        return future
+
+    def lose(self, hanging: Future[Rows] | None) -> None:
+        """All that is under way is lost together; what ran out of memory may fit into fewer workers."""
+        self.kill()
+        self.workers = max(1, self.workers // 2)
+
+    def kill(self) -> None:
+        """End every worker now, whatever it does: outputs are renamed when whole, so nothing is half written."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        processes = list((executor._processes or {}).values())
+        for process in processes:
+            with suppress(OSError, ValueError):
+                process.kill()
+        executor.shutdown(wait=True, cancel_futures=True)
+        self._under_way.clear()
+
+    def ready(self) -> None:
+        """Processes are started at first use."""
+
+    def close(self) -> None:
+        """End the workers."""
+        self.kill()
+
+
+def each(
+    pool: Workers, work: Callable[[Item], Result], items: Iterable[Item], *, hangs_after: float = HANGS_AFTER
+) -> Generator[list[Outcome[Item, Result]], None, None]:
+    """Run `work` on every item in the workers; yields the outcomes of finished items, an empty list at least every 0.3 s.
+
+    `work` and the items are pickled; keep them small. An exception becomes that item's fault. The items of a batch whose worker dies or
+    hangs run again, singly; one that fails so twice is named in its outcome. Closing the iterator ends the workers' work.
+    """
+    window: Window[Item, Result] = Window(pool, work, hangs_after)
+    waiting = iter(items)
+    try:
+        while True:
+            outcomes = window.collect()
+            done = window.fill(waiting)
+            if outcomes or window.running or not done:
+                yield outcomes
+            else:
+                return
+            if not window.running and not done:
+                time.sleep(POLL)  # no worker is there
+    finally:
+        if window.running:
+            pool.kill()
+
+
+def run_batch(work: Callable[[Item], Result], batch: list[Item]) -> Rows:
+    """In the worker: one row for each item of the batch."""
+    rows: Rows = []
+    for item in batch:
+        began = time.perf_counter()
+        try:
+            result, fault = work(item), ""
+        except Problem as problem:
+            result, fault = None, str(problem)
+        except Exception as error:  # one bad image must not stop the others; the traceback is in the workers' log
+            with suppress(OSError):  # the log may lie on the very disk that is full
+                sys.stderr.write(traceback.format_exc())  # at once: other workers write there too
+            result, fault = None, f"{type(error).__name__}: {error}"
+        rows.append((result, fault, time.perf_counter() - began))
+    return rows
+
+
+def _method() -> str:
+    return "forkserver" if sys.platform.startswith("linux") else "spawn"
+
+
+def _context() -> BaseContext:
+    context = multiprocessing.get_context(_method())
+    if _method() == "forkserver":
+        context.set_forkserver_preload(["mseg_wizard.workers.process"])
+    return context
+
+
+def _begin(log: str) -> None:
+    """In a new worker: end with the parent, leave Ctrl+C to it, print into the log, by whole lines, and not onto the user's screen."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        def follow() -> None:
+            wait_for([parent.sentinel])
+            os._exit(1)
+
+        threading.Thread(target=follow, name="parent watcher", daemon=True).start()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, errors="backslashreplace", closefd=False) for stream in (1, 2))  # noqa: SIM115
