@@ -16,8 +16,8 @@ from mseg_wizard.cli.parser import parser
 from mseg_wizard.datasets.disk_space import FULL_ARCHIVES_LEFT, FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
+from tests.cli.test_shell import commands_in
 from tests.conftest import ROOT
-from tests.test_shell import commands_in
 from tests.wizard import Wizard
 
 DOCS = ROOT / "mseg_wizard" / "docs"

@@ -19,9 +19,9 @@ from mseg_wizard.tasks.registry import TASKS, Task
 from mseg_wizard.tasks.remap import remap_missing
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.workers import pool
-from tests import tui_kit
-from tests.labels_trees import make_tree
-from tests.tui_kit import Desk, desk_at
+from tests.labels.trees import make_tree
+from tests.tui import kit
+from tests.tui.kit import Desk, desk_at
 
 STEP = """
 id = "open"
@@ -87,7 +87,7 @@ def toys_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
-    monkeypatch.setitem(tui_kit.FILES, "02-open.toml", STEP)
+    monkeypatch.setitem(kit.FILES, "02-open.toml", STEP)
     with desk_at(folder, monkeypatch) as desk:
         toys = Toys(desk, destination=desk.ready())
         monkeypatch.setitem(TASKS, "remap", Task(toys.run, toys.missing))

@@ -14,7 +14,7 @@ from mseg_wizard.step import load
 from mseg_wizard.store import Store
 from mseg_wizard.vault import Vault
 from tests.faults.journeys import Journey
-from tests.finished import copy
+from tests.verification.finished import copy
 
 CALLS = {call.key: call for step in load() for call in step.calls}
 

@@ -21,7 +21,7 @@ from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import Secret, Vault
 from tests.faults.counts import count
 from tests.faults.test_disk import crowded, full, small
-from tests.preparing import make_tree
+from tests.tasks.preparing import make_tree
 from tests.wizard import tree_of
 
 __all__ = ["small"]

@@ -11,9 +11,9 @@ from random import Random
 from mseg_wizard.http.download import Location, fetch
 from tests.conftest import ROOT
 from tests.faults.counts import count
-from tests.faulty_server import Answer, serving
-from tests.fetching import QUICK, finish, leftovers, noted, part, zipped
-from tests.test_fetch_stops import FETCH
+from tests.http.downloading import QUICK, finish, leftovers, noted, part, zipped
+from tests.http.faulty_server import Answer, serving
+from tests.http.test_download_stops import FETCH
 
 BODY = zipped(21, 12_000_000)
 SLOW = Answer(body=BODY, piece=20_000, pause=0.02, headers=(("Accept-Ranges", "bytes"),))

@@ -19,7 +19,7 @@ from mseg_wizard.tasks.relabel import mask_files
 from mseg_wizard.tasks.remap import _plan
 from tests.faults.counts import count
 from tests.faults.spoils import ANNOTATION, MASK, MATRIX, PICTURE, Spoil
-from tests.finished import Finished, copy, make
+from tests.verification.finished import Finished, copy, make
 from tests.wizard import tree_of
 
 CALLS = {call.key: call for step in load() for call in step.calls}

@@ -13,7 +13,7 @@ import pytest
 from mseg_wizard.practice.world import World
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
-from tests.faulty_server import Answer, Asked, page, redirect, s3_error, serving
+from tests.http.faulty_server import Answer, Asked, page, redirect, s3_error, serving
 from tests.wizard import tree_of
 
 WRONGS: dict[str, Callable[[Answer], Answer]] = {

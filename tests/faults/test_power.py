@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
 from tests.faults.stages import CALLS, opened_copy, relabelled
-from tests.fetching import noted
+from tests.http.downloading import noted
 from tests.wizard import tree_of
 
 CONSUMED = "download-open/extract/trainval.tar.gz"

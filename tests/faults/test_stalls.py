@@ -17,7 +17,7 @@ from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
-from tests.faulty_server import Answer, Asked, page, serving
+from tests.http.faulty_server import Answer, Asked, page, serving
 from tests.wizard import tree_of
 
 ENDS = 5.0

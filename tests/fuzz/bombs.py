@@ -33,8 +33,8 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, read_journal
 from mseg_wizard.verification.stored_files import image_shape
-from tests.hostile import FILE, Part, end_of, zipped
-from tests.labels_png import chunk
+from tests.archives.hostile import FILE, Part, end_of, zipped
+from tests.labels.png_files import chunk
 
 MEMORY = 500 << 20
 """Bytes beyond what Python and its libraries take; the largest label maps are 100 megapixels."""

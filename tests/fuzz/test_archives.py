@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mseg_wizard.archives.reader import check_layout, damage, members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
+from tests.archives.hostile import DEFLATED, FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
 from tests.fuzz.mutations import BINARY, MEMORY, free, hostile, mutated, tar_summed, tried
-from tests.hostile import DEFLATED, FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
 
 FILES = {"top/a.txt": b"abc" * 60, "top/b.bin": bytes(range(90)), "out/c": b"c" * 40}
 GOOD = {"top": None, **{name: data for name, data in FILES.items() if name.startswith("top")}}

@@ -22,9 +22,9 @@ from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import places, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
 from mseg_wizard.progress import Problem
-from tests.faulty_server import redirect, serving
-from tests.hostile import gzipped, tarred
-from tests.labels_png import chunk
+from tests.archives.hostile import gzipped, tarred
+from tests.http.faulty_server import redirect, serving
+from tests.labels.png_files import chunk
 
 
 def png(depth: int, color: int, rows: bytes, *, palette: bytes = b"", methods: tuple[int, int, int] = (0, 0, 0)) -> bytes:

@@ -26,7 +26,7 @@ from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
 from mseg_wizard.labels.readers.polygons import rasterize, read_scene
 from mseg_wizard.verification.stored_files import image_shape, read_made
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, summed, tried
-from tests.labels_png import GREY, PALETTE, RGB, RGBA, chunk, png
+from tests.labels.png_files import GREY, PALETTE, RGB, RGBA, chunk, png
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 COLORS = np.arange(36, dtype=np.uint8).reshape(12, 3)

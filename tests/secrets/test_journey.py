@@ -17,7 +17,7 @@ from mseg_wizard.practice.logins import LINKS, signed
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
-from tests.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, serving
+from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, serving
 from tests.secrets.canaries import Search, token, toml
 from tests.secrets.watching import Seen, watched
 from tests.wizard import Wizard

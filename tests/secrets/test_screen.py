@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.secrets.canaries import Search, token
-from tests.tui_kit import desk_at, into, paste, screen, type_in
+from tests.tui.kit import desk_at, into, paste, screen, type_in
 
 NAMES = ("login", "password", "query", "shouted")
 

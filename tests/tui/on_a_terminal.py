@@ -1,0 +1,52 @@
+"""Run as a program on a terminal of its own: the guided journey over the test's small steps. Arguments: folder, what is special."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import termios
+import time
+from collections.abc import Generator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.context import Context
+from mseg_wizard.progress import Progress
+from mseg_wizard.tui.app import guide
+from mseg_wizard.tui.screen import View
+from tests.tui.kit import desk_at
+
+
+def main(folder: Path, special: str) -> int:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    monkeypatch = pytest.MonkeyPatch()
+    with desk_at(folder, monkeypatch) as desk:
+
+        def work(ctx: Context) -> Generator[Progress, None, None]:
+            try:
+                for number in count(1) if special == "counting" else ():
+                    yield Progress("downloading leftImg8bit.zip", number * 1_000_000, None, "B", 1_000_000)
+                    time.sleep(0.1)
+                yield from desk.until_released(ctx)
+            finally:
+                (folder / "closed").touch()
+
+        desk.behaviours["open"] = work
+        destination = desk.ready() if special != "new" else None
+        if special == "crash":
+            draw = View.draw
+
+            def crash(self: View) -> None:
+                password = "".join(("Geheim", "nis"))
+                if "quits" in self.remark:
+                    raise ValueError(password)
+                draw(self)
+
+            monkeypatch.setattr(View, "draw", crash)
+        return guide(desk.steps, desk.open, destination)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

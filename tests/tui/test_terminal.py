@@ -1,0 +1,250 @@
+"""The screen on a real terminal: it comes, follows its size, goes at a key, a signal or a hang-up, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mseg_wizard.store import working
+from tests.conftest import ROOT
+
+F5, F10 = b"\x1b[15~", b"\x1b[21~"
+WHERE, HERE = "\x1b[6n", b"\x1b[2;1R"
+"""Where is the cursor? It is here."""
+
+
+class Terminal:
+    """A pseudo-terminal with the wizard on it."""
+
+    def __init__(self, folder: Path, special: str = "", size: tuple[int, int] = (80, 24), **environment: str) -> None:
+        self.folder = folder
+        self.master, self.slave = pty.openpty()
+        self.resize(*size, tell=False)
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = ""
+        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLORTERM")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.tui.on_a_terminal", str(folder), special],
+            stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=ROOT, start_new_session=True,
+            env={**kept, "TERM": "xterm-256color", **environment},
+        )
+
+    def resize(self, width: int, height: int, *, tell: bool = True) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        if tell:
+            self.process.send_signal(signal.SIGWINCH)
+
+    def keys(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def read(self) -> str:
+        """What came since the last look, without colours."""
+        raw = b""
+        while select.select([self.master], [], [], 0.05)[0]:
+            try:
+                raw += os.read(self.master, 65536)
+            except OSError:
+                break
+        fresh = raw.decode("utf-8", "replace")
+        self.seen += fresh
+        return fresh
+
+    def until(self, text: str) -> None:
+        """Wait until this was drawn since the last wait; colours and moves of the cursor don't count."""
+        self.wait(lambda: re.sub(r"\s", "", text) in re.sub(r"\s", "", plain(self.seen)), text)
+        self.seen = ""
+
+    def wait(self, met: Callable[[], bool], what: str) -> None:
+        for _ in range(600):
+            self.read()
+            if met():
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"never: {what}\n{plain(self.seen)}")
+
+    def ended(self) -> int:
+        self.wait(lambda: self.process.poll() is not None, "the end")
+        self.read()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+    def restored(self) -> bool:
+        """Main screen, cursor, mouse, paste, and the line discipline as before."""
+        off = [self.seen.rfind(f"\x1b[?{mode}l") > self.seen.rfind(f"\x1b[?{mode}h") for mode in ("1049", "1000", "1003", "1006", "2004")]
+        shown = self.seen.rfind("\x1b[?25h") > self.seen.rfind("\x1b[?25l")
+        return all(off) and shown and termios.tcgetattr(self.slave) == self.before
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b(\[[0-9;?<>=]*[ -/]*[@-~]|\].*?(\x07|\x1b\\))", "", text)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[list[Terminal]]:
+    made: list[Terminal] = []
+    yield made
+    for terminal in made:
+        if terminal.process.poll() is None:
+            terminal.process.kill()
+        terminal.process.wait()
+        for descriptor in (terminal.master, terminal.slave):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+
+
+@pytest.fixture
+def running(terminals: list[Terminal], tmp_path: Path) -> Terminal:
+    """A wizard at work."""
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5)
+    terminal.until("downloading leftImg8bit.zip")
+    return terminal
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(running: Terminal, number: signal.Signals, code: int) -> None:
+    running.seen = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
+    running.process.send_signal(number)
+    assert running.ended() == code
+    assert running.restored()
+    assert (running.folder / "closed").exists()
+    assert not working(running.folder / "data")
+    if code != 129:
+        way_on = f"What is done stays; start again to go on: mseg-wizard --dest {running.folder / 'data'}"
+        assert way_on in " ".join(plain(running.seen).split())
+
+
+def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5)
+    terminal.wait(lambda: "\x1b]2;[>] mseg-wizard" in terminal.seen, "the title")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.ended()
+    assert "\x1b[23;0t" in terminal.seen
+
+
+def test_a_terminal_that_is_closed_stops_the_work_cleanly(running: Terminal) -> None:
+    os.close(running.slave)
+    os.close(running.master)
+    assert running.process.wait() == 129
+    assert (running.folder / "closed").exists()
+    assert not working(running.folder / "data")
+
+
+def test_quitting_by_keys_while_it_works_asks_and_gives_the_terminal_back(running: Terminal) -> None:
+    running.keys(F10)
+    running.until("Stop and quit?")
+    running.seen = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
+    running.keys(b"\x1b[C\r")
+    assert running.ended() == 130
+    assert running.restored()
+
+
+def test_the_screen_follows_the_size_of_the_terminal(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, size=(60, 20))
+    terminals.append(terminal)
+    terminal.until("[ ]  2 open")
+    terminal.resize(100, 30)
+    terminal.until("[ ]  2 Open datasets")
+    terminal.resize(60, 20)
+    terminal.until("[ ]  2 open")
+    terminal.keys(b"\x11")
+    assert terminal.ended() == 0
+
+
+def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_them(terminals: list[Terminal], tmp_path: Path) -> None:
+    """It is asked how far it is. One that never answers is taken as one that can't."""
+    terminal = Terminal(tmp_path, "counting")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5)
+    terminal.wait(lambda: seen_megabytes(terminal) > 40, "progress, though it answers nothing")
+    asked = terminal.seen.count(WHERE)
+    terminal.keys(HERE)
+    terminal.wait(lambda: terminal.seen.count(WHERE) > asked, "another question")
+    at = seen_megabytes(terminal)
+    time.sleep(3)
+    terminal.read()
+    assert seen_megabytes(terminal) <= at + 10
+    terminal.keys(HERE)
+    terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
+
+
+def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_get_it(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "counting")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(F5 + HERE)
+    terminal.wait(lambda: WHERE in terminal.seen, "another question")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.wait((tmp_path / "closed").exists, "the end of the work")
+    time.sleep(0.4)
+    terminal.keys(HERE)
+    assert terminal.ended() == 143
+    tty.setraw(terminal.slave, termios.TCSANOW)
+    assert not select.select([terminal.slave], [], [], 0.2)[0], "the shell would read it"
+
+
+def seen_megabytes(terminal: Terminal) -> int:
+    """The newest progress that it was sent."""
+    terminal.read()
+    found = re.findall(r"\b(\d+)\.\d MB", plain(terminal.seen))
+    return max(map(int, found), default=0)
+
+
+def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(b"\xff\xfe")
+    time.sleep(0.5)  # what comes in the same read is lost with it
+    terminal.keys(b"\x1b[B")
+    terminal.until("Anyone may download these.")
+    terminal.keys(F10)
+    assert terminal.ended() == 0
+
+
+def test_a_crash_of_the_screen_shows_no_variable_and_names_the_log(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "crash")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.seen = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
+    terminal.keys(b"\x03")
+    assert terminal.ended() == 1
+    assert terminal.restored()
+    assert "mseg-wizard hit a bug of its own: ValueError." in " ".join(plain(terminal.seen).split())
+    log = tmp_path / "data" / ".mseg-wizard" / "log.txt"
+    assert "log.txt" in plain(terminal.seen)
+    assert "ValueError" in log.read_text()
+    assert "Geheimnis" not in terminal.seen + log.read_text()
+
+
+def test_keys_are_never_recorded_even_where_textual_is_told_to(terminals: list[Terminal], tmp_path: Path) -> None:
+    record = tmp_path / "keys.log"
+    terminal = Terminal(tmp_path, TEXTUAL_LOG=str(record), TEXTUAL="debug,devtools")
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    terminal.keys(b"geheim")
+    terminal.keys(F10)
+    assert terminal.ended() == 0
+    assert not record.exists()

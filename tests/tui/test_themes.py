@@ -1,0 +1,66 @@
+"""Colours: readable in both themes, the user's choice kept, the terminal's own where it has few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.theme import Theme
+
+from mseg_wizard.tui import themes
+from tests.tui.kit import Desk, desk_at, says, until
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.delenv("COLORFGBG", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with desk_at(tmp_path, monkeypatch) as desk:
+        yield desk
+
+
+def luminance(color: Color) -> float:
+    parts = [part / 255 for part in color.rgb]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
+def test_every_colour_of_text_can_be_read_on_every_background(theme: Theme) -> None:
+    """WCAG 2.2 asks for 4.5 to 1."""
+    for text in (theme.foreground, theme.primary, theme.accent, theme.success, theme.warning, theme.error):
+        for ground in (theme.background, theme.surface, theme.panel):
+            assert text and ground
+            light, dark = sorted((luminance(Color.parse(text)), luminance(Color.parse(ground))), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+async def test_f9_turns_to_light_and_the_next_start_remembers_it(desk: Desk) -> None:
+    app = desk.wizard()
+    async with app.run_test() as pilot:
+        await says(pilot, "waits for you")
+        assert app.theme == themes.DARK.name
+        await pilot.press("f9")
+        await until(pilot, lambda: app.theme == themes.LIGHT.name)
+        await until(pilot, lambda: themes.chosen({}) == themes.LIGHT.name, "remembered")
+    assert desk.wizard().theme == themes.LIGHT.name
+
+
+@pytest.mark.parametrize(
+    ("said", "theme"), [("", themes.DARK), ("15;0", themes.DARK), ("0;15", themes.LIGHT), ("0;default;7", themes.LIGHT)]
+)
+def test_a_terminal_that_tells_of_a_light_background_gets_the_light_theme(desk: Desk, said: str, theme: Theme) -> None:
+    assert themes.chosen({"COLORFGBG": said}) == theme.name
+
+
+async def test_without_colours_the_terminals_own_are_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = desk.wizard()
+    async with app.run_test() as pilot:
+        await says(pilot, "waits for you")
+        await pilot.press("f9")
+        await says(pilot, "your terminal's own colours")
+        assert app.theme == themes.OWN
