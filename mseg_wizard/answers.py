@@ -6,16 +6,18 @@ Each check returns the value as it is kept, or raises Problem in plain words tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
 
 from mseg_wizard.archives.reader import check_layout
+from mseg_wizard.core.files import parse_toml
 from mseg_wizard.http.client import address, expiry
-from mseg_wizard.progress import Problem, printable
+from mseg_wizard.progress import Problem, Usage, printable
 from mseg_wizard.step import Archive, Field, Step
 
 LINK = ("http://", "https://")
@@ -28,9 +30,74 @@ SCRIPT = 1 << 20
 
 Check = Callable[[Step, Field, str], str]
 
+Answers = Mapping[str, Mapping[str, Any]]
+"""Step id → field name → value."""
+
 
 class NotNow(Problem):
     """Right in form and of no use at this time: a link that has expired, a file that is not there."""
+
+
+def check_answer(step: Step, item: Field, value: Any) -> Any:
+    """`value` as the field's kind; raises Problem that names the field as its form does and never quotes a secret."""
+    where = f"“{item.label}”"
+    shown = "that" if item.secret else repr(value)[:80]
+    if item.kind == "acknowledge":
+        if not isinstance(value, bool):
+            raise Problem(f"{where} is {shown}.", "Write true or false.")
+        return value
+    if item.kind == "number":
+        digits = str(value).strip()
+        if isinstance(value, bool) or not digits.isdecimal() or len(digits) > 9:
+            raise Problem(f"{where} is {shown}.", "Write a whole number, 0 or more.")
+        return int(digits)
+    if item.kind == "sources":
+        rows = value.splitlines() if isinstance(value, str) else value
+        if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
+            raise Problem(f"{where} is {shown}.", "Give a folder, a file or a link, or a list of these.")
+        return check_sources(step, [row.strip() for row in rows if row.strip()])
+    if not isinstance(value, str):
+        raise Problem(f"{where} is {shown}.", "Write it as text, in quotes.")
+    if check := check_of(step, item):
+        return check(step, item, value)
+    text = one_line(value) if item.kind != "password" else value.strip("\r\n")
+    if item.kind == "choice" and text not in item.choices and not item.free:
+        raise Problem(f"{where} is {shown}.", f"Choose one of: {', '.join(item.choices)}.")
+    return text
+
+
+def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
+    """An answers file: TOML, one table per step id, one key per field.
+
+    Raises Usage where it can't be read, names unknown steps or fields, has an answer that can't be right, or holds secrets while others
+    may read it: all of that before a destination is opened.
+    """
+    try:
+        table = parse_toml(path.read_text("utf-8"))
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise Usage(f"{path} can't be read: {error.strerror}.", "Name a file that you may read.") from None
+    except UnicodeDecodeError:
+        raise Usage(f"{path} can't be read: it is not UTF-8.", "Save it as UTF-8.") from None
+    except ValueError as error:
+        raise Usage(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
+    by_id = {step.id: step for step in steps}
+    for name, answers in table.items():
+        if name not in by_id or not isinstance(answers, dict):
+            raise Usage(f"{path}: {name!r} is not a step.", f"Use one table per step: {', '.join(by_id)}.")
+        fields = {item.name: item for item in by_id[name].fields}
+        for key, value in answers.items():
+            if key not in fields:
+                raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
+            if fields[key].secret and mode & 0o077:
+                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"Make it yours alone: chmod 600 {path}")
+            try:
+                check_answer(by_id[name], fields[key], value)
+            except NotNow:
+                continue
+            except Problem as problem:
+                raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
+    return table
 
 
 def one_line(text: str) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mseg_wizard import answers
+from mseg_wizard.answers import check_answer
 from mseg_wizard.core import host
+from mseg_wizard.core.log import log_to
+from mseg_wizard.core.preferences import prefer, remember_id
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
@@ -261,33 +263,37 @@ class Context:
         self.store.close()
 
 
-def check_answer(step: Step, item: Field, value: Any) -> Any:
-    """`value` as the field's kind; raises Problem that names the field as its form does and never quotes a secret."""
-    where = f"“{item.label}”"
-    shown = "that" if item.secret else repr(value)[:80]
-    if item.kind == "acknowledge":
-        if not isinstance(value, bool):
-            raise Problem(f"{where} is {shown}.", "Write true or false.")
-        return value
-    if item.kind == "number":
-        digits = str(value).strip()
-        if isinstance(value, bool) or not digits.isdecimal() or len(digits) > 9:
-            raise Problem(f"{where} is {shown}.", "Write a whole number, 0 or more.")
-        return int(digits)
-    if item.kind == "sources":
-        rows = value.splitlines() if isinstance(value, str) else value
-        if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
-            raise Problem(f"{where} is {shown}.", "Give a folder, a file or a link, or a list of these.")
-        return answers.check_sources(step, [row.strip() for row in rows if row.strip()])
-    if not isinstance(value, str):
-        raise Problem(f"{where} is {shown}.", "Write it as text, in quotes.")
-    if check := answers.check_of(step, item):
-        return check(step, item, value)
-    text = answers.one_line(value) if item.kind != "password" else value.strip("\r\n")
-    if item.kind == "choice" and text not in item.choices and not item.free:
-        raise Problem(f"{where} is {shown}.", f"Choose one of: {', '.join(item.choices)}.")
-    return text
-
-
 def _digest(value: Secret) -> str:
     return hashlib.sha256(value.reveal().encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def open_context(
+    steps: tuple[Step, ...],
+    destination: Path,
+    options: Options,
+    *,
+    take_over: bool = False,
+    vault: Vault | None = None,
+    remember: bool = True,
+) -> Context:
+    """Open a destination for work, under its lock; raises Locked where another wizard has it.
+
+    `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
+    """
+    destination = destination.expanduser().absolute()
+    if not str(destination).isprintable():  # surrogates stand for bytes that are no UTF-8, which JSON and MSeg's code can't hold
+        raise Problem("The destination's name has characters that can't be printed.", "Choose another folder.")
+    store = Store(destination, take_over=take_over)
+    try:
+        log_to(store.own)
+        if vault is None:
+            vault = Vault(store.journal.id)
+        ctx = Context(steps, store, vault, options, set(options.consents))
+        ctx.store.answer("prepare", "destination", str(destination))
+    except BaseException:
+        store.close()
+        raise
+    if remember:
+        prefer("destination", str(destination))
+        remember_id(store.journal.id)
+    return ctx

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mseg_wizard.core.log import redact
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem, Waiting, printable
 from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.vault import ENVIRONMENT
 
 log = logging.getLogger("mseg_wizard.notify")
 
@@ -77,7 +78,7 @@ class Notifier:
 
 def tell(command: Sequence[str], said: str) -> None:
     """Run the command with the message on its standard input and in MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else."""
-    environment = without_secrets({name: value for name, value in os.environ.items() if redact(value) == value}) | {VARIABLE: said}
+    environment = without_secrets(_unredacted(os.environ), ENVIRONMENT.values()) | {VARIABLE: said}
     try:
         process = subprocess.Popen(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
@@ -96,3 +97,8 @@ def tell(command: Sequence[str], said: str) -> None:
         return
     if process.returncode:
         log.warning("the command for messages ended with code %d: %s", process.returncode, printable(printed.strip(), 300))
+
+
+def _unredacted(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that hold no known secret."""
+    return {name: value for name, value in environment.items() if redact(value) == value}

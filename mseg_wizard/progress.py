@@ -64,6 +64,10 @@ class Waiting(Problem):
         return self.items
 
 
+class Usage(Problem):
+    """The command line or a file that it names is wrong."""
+
+
 class Meter:
     """Smoothed rate of a growing count: the average over the last `window` seconds, so one burst or one stall does not make it jump."""
 

@@ -1,10 +1,11 @@
-"""Where a run stands, as screens, `status` and wizards that only view know it, and the file through which these learn it."""
+"""Where everything stands: the run, each step, what is worth knowing; one truth for all channels, and the file through which others learn it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import shlex
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,15 @@ import msgspec
 
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redact
-from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.store import OWN, working
+from mseg_wizard.progress import Problem, Progress, Waiting, amount
+from mseg_wizard.step import Field, Step
+from mseg_wizard.store import OWN, Journal, working
 
 FILE = "now.json"
+
+STATES = ("done", "running", "waiting", "failed", "pending")
+MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]", "filled": "[+]"}
+"""Read without colour; `filled` is what people are told of a pending step, see `ahead`."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +79,108 @@ def published(destination: Path) -> Snapshot:
         return Snapshot(running, tuple(progress), progress, problem, complete=bool(table["complete"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return Snapshot()
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One step's line."""
+
+    id: str
+    state: str
+    waits_for: tuple[str, ...] = ()
+    """Names of the fields that are lacking."""
+    done: int = 0
+    total: int | None = None
+    unit: str = "tasks"
+    """Of the running task while it runs, else the step's finished tasks."""
+
+
+def overview(steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Callable[[Step], Sequence[str]]) -> list[StepState]:
+    """The state of each step; `now` is where the run stands, or stood last, and `lacks` tells the missing answers."""
+    states = []
+    first_open = True
+    waiting = isinstance(now.problem, Waiting)
+    for step in steps:
+        finished = sum(call.key in journal.finished for call in step.calls)
+        here = now.call in {call.key for call in step.calls}
+        missing = tuple(lacks(step)) if finished < len(step.calls) else ()
+        if here and isinstance(now.problem, Waiting):  # for what only showed while it worked: a link that was refused, a file to upload
+            missing = missing or (now.problem.lacks if now.problem.step else ())
+        if finished == len(step.calls):
+            state = "done"
+        elif now.running and here:
+            state = "waiting" if now.awaits else "running"
+        elif first_open and (now.problem or now.crash) and here and not waiting:
+            state = "failed"
+        elif first_open and missing:
+            state = "waiting"
+        else:
+            state = "pending"
+        progress = now.progress.get(now.call)
+        if state == "running" and progress and progress.unit:
+            states.append(StepState(step.id, state, missing, progress.done, progress.total, progress.unit))
+        else:
+            states.append(StepState(step.id, state, missing, finished, len(step.calls)))
+        first_open = first_open and state == "done"
+    return states
+
+
+def ahead(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
+    """The states as people are told them: `filled` where a pending step, not the next one, has its form complete by now."""
+    first = next((state.id for state in states if state.state != "done"), "")
+    untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
+    return [replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states]
+
+
+def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
+    """Ids of the steps whose form the journal knows to be complete: of secrets it knows those that the keyring took."""
+
+    def given(step: Step, item: Field) -> bool:
+        answer = journal.answers.get(step.id, {}).get(item.name, item.default)
+        if item.secret:
+            return f"{step.id}.{item.name}" in journal.kept
+        return answer is True if item.kind == "acknowledge" else answer is not None and (answer != "" or "" in item.choices)
+
+    return frozenset(step.id for step in steps if asks(step) and all(given(step, item) for item in step.fields if item.required))
+
+
+def asks(step: Step) -> bool:
+    """Does the step need an answer?"""
+    return any(item.required for item in step.fields)
+
+
+def modified(journal: Journal) -> bool:
+    """Is the accepted mseg-api tree another one than MSeg's?"""
+    return journal.tree.get("pinned") == "no"
+
+
+def unpublished(journal: Journal) -> list[str]:
+    """Archives that are not the published ones."""
+    return [file for file, record in journal.archives.items() if not record.get("as_published", True)]
+
+
+def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
+    """What verification remarked on the data; before it ran, what remapping did."""
+    found = {
+        task: [note for step in steps for call in step.calls if call.task == task for note in journal.notes.get(call.key, ())]
+        for task in ("verify", "remap")
+    }
+    return found["verify"] or found["remap"]
+
+
+def listed(steps: Sequence[Step], journal: Journal) -> list[str]:
+    """A line for each."""
+    tree = ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
+    return [*tree, *(f"{file} is not the published archive" for file in unpublished(journal)), *oddities(steps, journal)]
+
+
+def in_sum(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
+    """All of it in one sentence with where to read on; empty where there is nothing to tell."""
+    parts = ["a modified mseg-api tree"] if modified(journal) else []
+    if files := unpublished(journal):
+        parts.append(f"{amount(len(files), 'archives')} not as published")
+    if notes := oddities(steps, journal):
+        parts.append(f"{amount(len(notes), 'notes')} on the data")
+    if not parts:
+        return ""
+    return f"Worth knowing: {', '.join(parts)}. To read them: mseg-wizard status --dest {shlex.quote(str(destination))}"

@@ -197,6 +197,11 @@ def only(steps: Iterable[Step], task: str) -> Step:
     return next(step for step in having if step.calls)
 
 
+def secret_fields(steps: Iterable[Step]) -> list[tuple[str, str]]:
+    """(step, field) of everything that may be in the vault."""
+    return [(step.id, item.name) for step in steps for item in step.fields if item.secret or item.kind == "sources"]
+
+
 def load(folder: Traversable | None = None) -> tuple[Step, ...]:
     """The steps in order, from steps/*.toml; raises Problem that names file, key and remedy."""
     folder = folder or files("mseg_wizard.steps")

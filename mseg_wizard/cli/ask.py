@@ -1,4 +1,4 @@
-"""The guided journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on. The lines are plain.py's."""
+"""The by_questions journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on. The lines are plain.py's."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from mseg_wizard.cli.destination import resume_command, to_go_on
 from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, say, say_complete, shown, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.invocation import resume_command, to_go_on
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Field, Step
 from mseg_wizard.vault import Secret
 
 
-def guided(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True) -> Exit:
+def by_questions(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True) -> Exit:
     """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on.
 
     `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.

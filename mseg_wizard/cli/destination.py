@@ -1,134 +1,118 @@
-"""How a destination is opened: its store, its secrets, its log, and the answers that come from a file."""
+"""What the command line says of a destination: where it is, how to work on it, its answers; and the destination opened with all that."""
 
 from __future__ import annotations
 
+import argparse
 import logging
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers import NotNow
-from mseg_wizard.context import Context, Options, check_answer
-from mseg_wizard.core.files import parse_toml
-from mseg_wizard.core.log import log_to, redact
-from mseg_wizard.core.preferences import prefer, remember_id
-from mseg_wizard.progress import Problem, printable
+from mseg_wizard.answers import Answers, NotNow, check_answer, is_link, read_answers
+from mseg_wizard.context import Context, Options, open_context
+from mseg_wizard.core.preferences import check_preferences, preferences
+from mseg_wizard.http.client import Routes
+from mseg_wizard.notify import command_of
+from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step
-from mseg_wizard.store import Store
-from mseg_wizard.vault import Vault
+from mseg_wizard.store import Journal, read_journal, unopened
+from mseg_wizard.workers.pool import prepare_start
 
 log = logging.getLogger("mseg_wizard")
 
-
-class Usage(Problem):
-    """The command line or a file that it names is wrong."""
-
-
-Answers = Mapping[str, Mapping[str, Any]]
-"""Step id → field name → value."""
+CONSENTS = ("again", "remake", "leftovers")
+"""What the names begin with that a waiting run gives, for --allow."""
 
 
-def open_context(
-    steps: tuple[Step, ...],
-    destination: Path,
-    options: Options,
-    *,
-    take_over: bool = False,
-    vault: Vault | None = None,
-    remember: bool = True,
-) -> Context:
-    """Open a destination for work, under its lock; raises Locked where another wizard has it.
+def destination_of(args: argparse.Namespace, answers: Answers, *, offer_last: bool) -> Path | None:
+    """--dest, else the answers file's, else (where a person looks) the last one."""
+    named = answers.get("prepare", {}).get("destination")
+    if args.dest and named and Path(named).expanduser().absolute() != args.dest.expanduser().absolute():
+        raise Usage(f"--dest is {args.dest}, but the answers say {named}.", "Name one destination.")
+    last = preferences().get("destination") if offer_last else None
+    chosen = args.dest or named or last
+    return Path(chosen).expanduser().absolute() if chosen else None
 
-    `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
-    """
-    destination = destination.expanduser().absolute()
-    if not str(destination).isprintable():  # surrogates stand for bytes that are no UTF-8, which JSON and MSeg's code can't hold
-        raise Problem("The destination's name has characters that can't be printed.", "Choose another folder.")
-    store = Store(destination, take_over=take_over)
+
+def begun_destination(args: argparse.Namespace, answers: Answers | None = None) -> tuple[Path, Journal]:
+    """The destination, and what its wizard noted; raises Problem where none has worked."""
+    destination = needed(destination_of(args, answers or {}, offer_last=True))
+    journal = read_journal(destination)
+    if journal is None:
+        raise Problem(*unopened(destination))
+    return destination, journal
+
+
+def needed(destination: Path | None) -> Path:
+    if destination is None:
+        raise Usage("No destination is named.", "Use --dest DIR, or destination in the answers' [prepare] table.")
+    return destination
+
+
+def step_named(steps: Sequence[Step], name: str) -> Step:
+    """By id or number."""
+    for step in steps:
+        if name in (step.id, str(step.number)):
+            return step
+    raise Usage(f"There is no step {name!r}.", f"The steps are: {', '.join(step.id for step in steps)}.")
+
+
+def answers_of(args: argparse.Namespace, steps: tuple[Step, ...]) -> Answers:
+    return read_answers(args.answers, steps) if args.answers else {}
+
+
+def options_of(args: argparse.Namespace) -> Options:
     try:
-        log_to(store.own)
-        if vault is None:
-            vault = Vault(store.journal.id)
-        ctx = Context(steps, store, vault, options, set(options.consents))
-        ctx.store.answer("prepare", "destination", str(destination))
+        Routes.parse(args.route)
+    except Problem as problem:
+        raise Usage(problem.what, problem.do) from None
+    for name in args.allow:
+        if name.partition(":")[0] not in CONSENTS:
+            raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
+    if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
+        raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
+    try:
+        check_preferences()
+        notify = args.notify if args.notify is not None else preferences().get("notify", "")
+        command_of(notify)
+    except Problem as problem:
+        raise Usage(problem.what, problem.do) from None
+    return Options(
+        args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
+        keep_archives=args.keep_archives, notify=notify,
+    )  # fmt: skip
+
+
+def open_destination(steps: tuple[Step, ...], destination: Path, options: Options, *, take_over: bool) -> Context:
+    """A destination for work; a cluster that work could not begin on is told now, and not hours later."""
+    ctx = open_context(steps, destination, options, take_over=take_over)
+    try:
+        if options.scheduler:
+            ctx.pool().ready()
     except BaseException:
-        store.close()
+        ctx.close()
         raise
-    if remember:
-        prefer("destination", str(destination))
-        remember_id(store.journal.id)
     return ctx
 
 
-def started_with(arguments: Sequence[str]) -> None:
-    """Note the command line of this process, for `resume_command`."""
-    _command[:] = arguments
+class opened:
+    """A context for the length of a `with`, its answers given, its workers ended and its lock released at the end."""
 
+    def __init__(self, steps: tuple[Step, ...], destination: Path, options: Options, answers: Answers, *, take_over: bool) -> None:
+        prepare_start()
+        self._ctx = open_destination(steps, destination, options, take_over=take_over)
+        try:
+            give_answers(self._ctx, answers)
+        except BaseException:
+            self._ctx.close()
+            raise
 
-def resume_command(destination: Path | None) -> str:
-    """What to type to go on where this run stops: the same options again, because a mirror or a route is part of them."""
-    if _command[:1] == ["practice"]:
-        return "mseg-wizard practice   (it begins anew)"
-    named = any(word.partition("=")[0] == "--dest" for word in _command)
-    there = ["--dest", str(destination)] if destination and not named else []
-    # What a mirror's address holds besides its place is shown nowhere: who gave it knows what stands where the … is.
-    return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
+    def __enter__(self) -> Context:
+        return self._ctx
 
-
-def fleeting() -> bool:
-    """Is this practice, whose folder goes when the wizard ends?"""
-    return _command[:1] == ["practice"] and "--keep" not in _command
-
-
-def to_go_on(destination: Path | None, before: str = " ") -> str:
-    """What becomes of the work that stops here, and the command that goes on with it; `before`: what stands before the command."""
-    if _command[:1] == ["practice"]:
-        return f"Practice begins anew each time:{before}mseg-wizard practice"
-    return f"What is done stays; start again to go on:{before}{resume_command(destination)}"
-
-
-def _without_form(words: Sequence[str]) -> list[str]:
-    """What was asked first is answered by now."""
-    return [word for before, word in zip(["", *words], words, strict=False) if before != "--form" and word.partition("=")[0] != "--form"]
-
-
-_command: list[str] = []
-
-
-def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
-    """An answers file: TOML, one table per step id, one key per field.
-
-    Raises Usage where it can't be read, names unknown steps or fields, has an answer that can't be right, or holds secrets while others
-    may read it: all of that before a destination is opened.
-    """
-    try:
-        table = parse_toml(path.read_text("utf-8"))
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise Usage(f"{path} can't be read: {error.strerror}.", "Name a file that you may read.") from None
-    except UnicodeDecodeError:
-        raise Usage(f"{path} can't be read: it is not UTF-8.", "Save it as UTF-8.") from None
-    except ValueError as error:
-        raise Usage(f"{path} is not valid TOML: {error}.", "Correct that line.") from None
-    by_id = {step.id: step for step in steps}
-    for name, answers in table.items():
-        if name not in by_id or not isinstance(answers, dict):
-            raise Usage(f"{path}: {name!r} is not a step.", f"Use one table per step: {', '.join(by_id)}.")
-        fields = {item.name: item for item in by_id[name].fields}
-        for key, value in answers.items():
-            if key not in fields:
-                raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
-            if fields[key].secret and mode & 0o077:
-                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"Make it yours alone: chmod 600 {path}")
-            try:
-                check_answer(by_id[name], fields[key], value)
-            except NotNow:
-                continue
-            except Problem as problem:
-                raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
-    return table
+    def __exit__(self, *_: object) -> None:
+        self._ctx.close()
 
 
 def give_answers(ctx: Context, answers: Answers) -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from mseg_wizard.cli.destination import to_go_on
 from mseg_wizard.context import Context
+from mseg_wizard.core.invocation import to_go_on
 from mseg_wizard.core.log import LOG, redact
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
-from mseg_wizard.remarks import in_sum
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.snapshot import Snapshot, in_sum
 from mseg_wizard.step import Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of

@@ -17,7 +17,6 @@ from pathlib import Path
 from mseg_wizard.core.background import Job
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import printable
-from mseg_wizard.vault import ENVIRONMENT, Secret
 
 KEPT = 30
 """Last lines that are kept for the user."""
@@ -102,13 +101,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
-def without_secrets(environment: Mapping[str, str], secrets: Iterable[Secret] = ()) -> dict[str, str]:
-    """The variables that another program may see: none that sounds like a secret, is one of ours, or holds one of `secrets`."""
-    values = [secret.reveal() for secret in secrets if len(secret)]
+def without_secrets(environment: Mapping[str, str], names: Iterable[str], secrets: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that another program may see: none that sounds like a secret, is one of `names`, or holds one of `secrets`."""
+    known, values = set(names), [secret for secret in secrets if secret]
     return {
         name: value
         for name, value in environment.items()
-        if name not in ENVIRONMENT.values()
+        if name not in known
         and not _SECRET.search(name)
-        and not any(value == known or (len(known) >= LEAST and known in value) for known in values)
+        and not any(value == secret or (len(secret) >= LEAST and secret in value) for secret in values)
     }

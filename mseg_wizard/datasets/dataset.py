@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mseg_wizard.context import Context
-from mseg_wizard.labels.records import relabeling_of
-from mseg_wizard.labels.remap import DUMPS, recipe
-from mseg_wizard.labels.taxonomy import IGNORED, SPLITS
+from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.step import Archive, Call, Holding, Step
-from mseg_wizard.verification.checks import RAW, Rules
-from mseg_wizard.verification.map_faults import Made
 
 
 @dataclass(frozen=True)
@@ -92,27 +87,3 @@ def _family(
         tuple((taxonomy, call) for taxonomy, call in relabels.items() if taxonomy in own),
         tuple((holding, unpacks[archive.file]) for archive, holding in rows if archive.file in unpacks),
     )
-
-
-def rules(ctx: Context, family: Family) -> Rules:
-    """How the family's labels are checked."""
-    tree, reader = ctx.tree, family.reader
-    read = family.targets[0] if reader in DUMPS else family.raw
-    positions = {family.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(family.made)}
-    made: list[Made] = []
-    of: list[int | None] = []
-    for target in family.targets:
-        names = tree.names(target)
-        if target == read:
-            made.append(Made(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
-            of.append(None if family.consumed else RAW)
-        else:
-            table = tree.table(read, target).values
-            made.append(Made(target, names, table.tobytes(), IGNORED in table))
-            of.append(positions[read])
-    for taxonomy, _ in family.relabels:
-        relabeled, how = f"{taxonomy}-relabeled", relabeling_of(taxonomy)
-        table = tree.table(taxonomy, relabeled).values
-        made.append(Made(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
-        of.append(positions[taxonomy])
-    return Rules(None if family.consumed else recipe(tree, reader, family.raw, family.targets), tuple(made), tuple(of))

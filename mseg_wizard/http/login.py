@@ -1,4 +1,4 @@
-"""Logging in where an archive's site asks for an account: Cityscapes and WildDash. What is fetched afterwards is not known here."""
+"""Logging in by a site's own form, as a browser does. Which sites there are, and what is fetched afterwards, is not known here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from html.parser import HTMLParser
 
 import httpx
 
-from mseg_wizard.context import Context
 from mseg_wizard.http import html_pages
 from mseg_wizard.http.client import Astray, Web, joined, origin
-from mseg_wizard.http.remote_file import Location
 from mseg_wizard.http.responses import Again
-from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import Archive
+from mseg_wizard.progress import Problem
 from mseg_wizard.vault import Secret
 
 PAGE = 1 << 20
@@ -46,47 +43,8 @@ class Site:
     """Path of the page that tells an archive's md5; the query is that of the archive."""
 
 
-SITES = {
-    "cityscapes": Site("Cityscapes", "https://www.cityscapes-dataset.com", "/login", sums="/md5-sum/"),
-    "wilddash": Site("WildDash", "https://wilddash.cc", "/accounts/login", token="csrfmiddlewaretoken"),  # noqa: S106 - a name
-}
-
-
 class Wrong(Problem):
     """The user name or the password is not right."""
-
-
-class Login:
-    """One archive's way through its site's login; afterwards it knows what the site itself says of the archive."""
-
-    def __init__(self, ctx: Context, archive: Archive) -> None:
-        self.site = SITES[archive.login]
-        self.asked = False
-        self.md5 = ""
-        """Of the archive, as the site says today; empty where it was not asked, or its answer could not be read."""
-        self._ctx, self._archive = ctx, archive
-
-    @property
-    def location(self) -> Location:
-        return Location(self.site.origin + self._archive.login_path, login=self)
-
-    def __call__(self, web: Web) -> None:
-        """Log in with the stored credentials; raises Waiting for them where they are refused, and does not use them again."""
-        step, ctx = self._ctx.step_of(self._archive), self._ctx
-        username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
-        if username is None or password is None:
-            raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
-        try:
-            log_in(web, self.site, username, password)
-        except Wrong as wrong:
-            # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
-            ctx.refuse(step.id, wrong.what, {"password": password})
-            do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."
-            if where := ctx.vault.variables(step.id, ("username", "password")):
-                do += f" These came from the environment: {', '.join(where)}."
-            raise Waiting(wrong.what, do, step.id, ("username", "password")) from None
-        if self.site.sums and not self.asked:
-            self.asked, self.md5 = True, _sum(web, self.site, self._archive)
 
 
 def log_in(web: Web, site: Site, username: Secret, password: Secret) -> None:
@@ -183,16 +141,16 @@ def _welcome(web: Web, url: httpx.URL) -> bool:
     return not (page and page.login)
 
 
-def _sum(web: Web, site: Site, archive: Archive) -> str:
-    """The md5 that the site's own page gives for the archive; empty where it can't be read: nothing depends on it."""
-    query = httpx.URL(archive.login_path).query
+def published_md5(web: Web, site: Site, path: str, file: str) -> str:
+    """The md5 that the site's own page gives for the file at `path`; empty where it can't be read: nothing depends on it."""
+    query = httpx.URL(path).query
     try:
         with web.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):
             text = _visible(_text(response)) if response.status_code == 200 else ""
     except (Astray, httpx.TransportError):
         return ""
     found = re.findall(r"\b([0-9a-f]{32})\b(?:\s+\*?(\S+))?", text.lower())
-    named = {value for value, name in found if name == archive.file.lower()} or {value for value, _ in found}
+    named = {value for value, name in found if name == file.lower()} or {value for value, _ in found}
     return named.pop() if len(named) == 1 else ""
 
 

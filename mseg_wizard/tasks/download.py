@@ -9,17 +9,18 @@ from pathlib import Path
 from mseg_wizard.archives.member import at
 from mseg_wizard.archives.reader import check_layout
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.datasets.archive_login import Login
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import Source, located, own_place, sources
 from mseg_wizard.http.client import Routes
 from mseg_wizard.http.download import fetch
-from mseg_wizard.http.login import Login
 from mseg_wizard.http.remote_file import Expected, Fetched, Location
 from mseg_wizard.http.responses import LinkRefused, Unavailable
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import wanted
+from mseg_wizard.tasks.kind import Task
 from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
@@ -183,3 +184,6 @@ def _location(archive: Archive, source: Source, login: Login | None) -> Location
     if source.kind == "login" and login:
         return login.location
     return Location(source.url, named=source.named, doubtful=archive.browser and source.kind == "public")
+
+
+DOWNLOAD = Task(download, download_missing, network=True)

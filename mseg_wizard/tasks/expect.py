@@ -22,6 +22,7 @@ from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import own_place, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
+from mseg_wizard.tasks.kind import Task
 
 STABLE = 3.0
 """Seconds for which a file must not have changed to count as uploaded."""
@@ -190,3 +191,6 @@ def _address() -> tuple[str, str]:
     if "." in name:
         return port, name
     return port, f"[{parts[2]}]" if ":" in parts[2] else parts[2]
+
+
+EXPECT = Task(expect, expect_missing, network=True)

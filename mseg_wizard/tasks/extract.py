@@ -11,6 +11,7 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
+from mseg_wizard.tasks.kind import Task
 
 ANEW = "Remove it, then start again: it is brought back."
 
@@ -57,3 +58,6 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
 
 def extract_missing(ctx: Context, archive: Archive) -> list[str]:
     return missing_files(ctx, archive)
+
+
+EXTRACT = Task(extract, extract_missing)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.tasks.kind import Task
 
 
 def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, None]:
@@ -21,3 +22,6 @@ def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, N
 
 def folders_missing(ctx: Context, folders: Sequence[str]) -> list[str]:
     return [name for name in folders if not (ctx.dataset / name).is_dir()]
+
+
+FOLDERS = Task(folders, folders_missing)

@@ -13,7 +13,8 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.subprocesses import Ended, run, without_secrets
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.vault import Secret
+from mseg_wizard.tasks.kind import Task
+from mseg_wizard.vault import ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def interpreter(answer: str) -> Path:
 
 def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
     """Do it; returns where the import comes from, for the report."""
-    environment = without_secrets(os.environ, _secrets(ctx))
+    environment = without_secrets(os.environ, ENVIRONMENT.values(), _secrets(ctx))
     version = _version(job, ctx, python, environment)
     job.say(Progress(f"trying to import mseg in {python}"))
     place, known = _imported(job, ctx, python, environment)
@@ -173,8 +174,11 @@ def _failed(what: str, python: Path, ended: Ended) -> Problem:
     return Problem(f"{what}: {printable(said[-1], 300)}", f"{remedy.replace('PYTHON', str(python))} {ANYWAY}", ended.lines)
 
 
-def _secrets(ctx: Context) -> list[Secret]:
+def _secrets(ctx: Context) -> list[str]:
     """Every secret that is stored, refused ones too; user names are in half of all paths and open nothing."""
     fields = [(step.id, item) for step in ctx.steps for item in step.fields]
     known = [ctx.vault.get(step, item.name) for step, item in fields if (item.secret or item.kind == "sources") and item.name != "username"]
-    return [Secret(line) for secret in known if secret for line in secret.reveal().splitlines()]
+    return [line for secret in known if secret for line in secret.reveal().splitlines()]
+
+
+INSTALL = Task(install, install_missing, end=install_end)

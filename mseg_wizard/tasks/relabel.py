@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
-from mseg_wizard.labels.records import Place, Update, places, relabeling_of, updates
+from mseg_wizard.datasets.label_paths import label_itself, mask_files
+from mseg_wizard.labels.records import Place, Update, places, updates
 from mseg_wizard.labels.relabel import Item, recipe, relabel_image
 from mseg_wizard.labels.taxonomy import SPLITS, Tree
 from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.tasks.kind import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +52,6 @@ def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
     return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
 
 
-def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
-    """From an image's path in the lists to the file that tells its segments apart, both below the dataset's root.
-
-    Where the label map itself tells, or there is no such file, the result is empty.
-    """
-    kind = relabeling_of(taxonomy).mask
-    if kind != "blue":
-        return MASKS[kind]
-    root = ctx.dataset / ctx.tree.root(taxonomy)
-    top = root.parent / "ADE20K_2016_07_26"
-    found = {
-        name.removesuffix("_seg.png"): os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118 - 22,000 of them
-        for folder, _, names in os.walk(top)
-        for name in names
-        if name.endswith("_seg.png")
-    }
-    return lambda image: found.get(Path(image).stem, "")
-
-
-def _polygons(image: str) -> str:
-    return image.replace("leftImg8bit/", "gtFine/", 1).replace("_leftImg8bit", "_gtFine").rpartition(".")[0] + "_polygons.json"
-
-
-def _panoptic(image: str) -> str:
-    return image.replace("images/", "annotations/panoptic_", 1).rpartition(".")[0] + ".png"
-
-
-def _instances(image: str) -> str:
-    return image.replace("/images/", "/instances/", 1).rpartition(".")[0] + ".png"
-
-
-def _label_itself(image: str) -> str:
-    return ""
-
-
-MASKS: Mapping[str, Callable[[str], str]] = {
-    "class": _label_itself,
-    "instance": _instances,
-    "panoptic": _panoptic,
-    "polygon": _polygons,
-}
-
-
 def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[Row]:
     """Each image once: line i of a taxonomy's list pairs with line i of its relabelled one and of the other taxonomies."""
     seen = set()
@@ -117,7 +74,7 @@ def _items(
 ) -> Iterator[Item]:
     root = ctx.tree.root(taxonomy)
     folder = f"{ctx.dataset}/{root}"
-    mask_of = mask_files(ctx, taxonomy) if rows else _label_itself
+    mask_of = mask_files(ctx, taxonomy) if rows else label_itself
     for row in rows:
         mask = mask_of(row.image)
         yield Item(
@@ -126,3 +83,6 @@ def _items(
             f"{folder}/{mask}" if mask else "",
             tuple(tuple(change.get(row.place, ())) for change in changes),
         )
+
+
+RELABEL = Task(relabel, relabel_missing)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
+from mseg_wizard.datasets.label_paths import RAW, UNLISTED
 from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
 from mseg_wizard.labels.remap import Item, recipe
 from mseg_wizard.labels.remap import remap as remap_image
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
+from mseg_wizard.tasks.kind import Task
 from mseg_wizard.workers.batches import told
 from mseg_wizard.workers.pool import each
 
@@ -84,43 +86,6 @@ def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits
     return plan | {raw: outputs for raw, outputs in UNLISTED[reader](ctx, root, len(targets)) if raw not in plan}
 
 
-def _mat(label: str) -> str:
-    """PASCAL Context's dump → the .mat that it is made from."""
-    folder, _, name = label.rpartition("/")
-    return f"{folder.rpartition('/')[0]}/trainval/{Path(name).stem}.mat"
-
-
-def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
-    for path in sorted((ctx.dataset / root / "trainval").glob("*.mat")):
-        yield f"{root}/trainval/{path.name}", (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1))
-
-
-def _polygons(label: str) -> str:
-    """IDD's label map → the polygons that it is drawn from."""
-    return label.replace("_labelids.png", "_polygons.json")
-
-
-def _unlisted_polygons(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    for path in sorted((ctx.dataset / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
-        raw = f"{root}/{path.relative_to(ctx.dataset / root).as_posix()}"
-        yield raw, (raw.replace("_polygons.json", "_labelids.png"), *[None] * (targets - 1))
-
-
-def _same(label: str) -> str:
-    return label
-
-
-def _none(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    yield from ()
-
-
-RAW = {"ids": _same, "colors": _same, "panoptic": _same, "mat": _mat, "polygons": _polygons}
-"""The path of the raw label, from the one that the source's list names."""
-UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_mats, "polygons": _unlisted_polygons}
-"""Raw labels that no list names and MSeg dumps all the same."""
-
-
 def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, Segments]]:
     """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
 
@@ -158,3 +123,6 @@ def _consume(folder: Path) -> None:
     if folder.is_dir():
         folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+REMAP = Task(remap, remap_missing)

@@ -23,6 +23,7 @@ from mseg_wizard.reporting.catalog import PICTURES, Dataset, shared_classes, sur
 from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.page import Tally
 from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
+from mseg_wizard.tasks.kind import Task
 from mseg_wizard.verification.verdict import FILE, subject
 from mseg_wizard.workers.batches import told
 from mseg_wizard.workers.pool import each
@@ -132,3 +133,6 @@ def _pictures(
         done += len(counts)
         yield told(ctx.pool(), Progress("counting pixels", done, total, "images", meter.rate(done)))
     return drawn, tallies
+
+
+REPORT = Task(report, report_missing)

@@ -9,6 +9,7 @@ from mseg_wizard.core.background import background
 from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import Need
 from mseg_wizard.progress import Problem, Progress, size
+from mseg_wizard.tasks.kind import Task
 
 TIGHT = 1.1
 """Estimates are about this good: less room than this over the need is worth a word."""
@@ -52,3 +53,6 @@ def _short(needs: Sequence[Need], factor: float) -> list[str]:
         if need.room.files is not None and need.files * factor > need.room.files:
             found.append(f"{need.files:,} files (inodes) are needed in {need.place}, {need.room.files:,} are free there")
     return found
+
+
+SPACE = Task(space, space_missing)

@@ -1,13 +1,9 @@
-"""tree and configure: MSeg's class tables, lists and records where the work finds them, checked, and told where the datasets are.
-
-What makes a tree MSeg's own is in mseg_api.py, installing it in install.py.
-"""
+"""tree: MSeg's class tables, lists and records where the work finds them, checked. What makes a tree MSeg's own is in datasets.mseg_api."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,13 +16,14 @@ from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.core.files import sweep, sync_folder, write_atomically
-from mseg_wizard.datasets import mseg_api, mseg_config
+from mseg_wizard.core.files import sync_folder
+from mseg_wizard.datasets import mseg_api
 from mseg_wizard.datasets.locations import in_mirror
 from mseg_wizard.datasets.mseg_api import Verdict
 from mseg_wizard.http.client import Routes, shown
 from mseg_wizard.http.download import Location, fetch
 from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.tasks.kind import Task
 
 URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
 NAME = "mseg-api"
@@ -75,32 +72,6 @@ def tree_missing(ctx: Context) -> list[str]:
     if lacks := mseg_api.lacking(folder):
         return lacks
     return [] if mseg_api.stamp(folder) == record.get("stamp") else [str(folder)]
-
-
-def configure(ctx: Context) -> Generator[Progress, None, None]:
-    """Set MSEG_DST_DIR in the tree's dataset_config.py, and nothing else there."""
-    file = (ctx.tree_folder / mseg_config.CONFIG).resolve()
-    yield Progress(f"writing {mseg_config.NAME} into {file.name}")
-    try:
-        sweep(file)
-        before = file.read_bytes()
-        after = mseg_config.with_value(before, str(ctx.destination))
-        if after != before:
-            mode = stat.S_IMODE(file.stat().st_mode)
-            write_atomically(file, after, mode=mode)
-            file.chmod(mode)  # the umask has taken from it
-    except mseg_config.Unset as unset:
-        raise Problem(f"{file} can't be configured: {unset}.", f'Give it one line {mseg_config.NAME} = "", as MSeg has it.') from None
-    except OSError as error:
-        raise Problem(f"{file} can't be written: {error.strerror or error}.", "Make it and its folder writable for you.") from None
-
-
-def configure_missing(ctx: Context) -> list[str]:
-    file = ctx.tree_folder / mseg_config.CONFIG
-    try:
-        return [] if mseg_config.value(file.read_bytes()) == str(ctx.destination) else [f"{mseg_config.NAME} in {file}"]
-    except (OSError, mseg_config.Unset):
-        return [str(file)]
 
 
 def _answer(ctx: Context) -> str:
@@ -288,3 +259,6 @@ def _record(ctx: Context, folder: Path, origin: Origin, verdict: Verdict) -> Non
         if same:
             journal.tree["installed"] = before["installed"]
     ctx.store.save()
+
+
+TREE = Task(tree, tree_missing)

@@ -10,11 +10,12 @@ from itertools import takewhile
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.dataset import Family, families, rules
+from mseg_wizard.datasets.dataset import Family, families
 from mseg_wizard.progress import Meter, Progress, Waiting
 from mseg_wizard.step import Step
+from mseg_wizard.tasks.kind import Task
 from mseg_wizard.verification.checks import check
-from mseg_wizard.verification.plan import Checklist, checklist, count_images
+from mseg_wizard.verification.plan import Checklist, checklist, count_images, rules
 from mseg_wizard.verification.repair import ASIDE
 from mseg_wizard.verification.results import Findings
 from mseg_wizard.verification.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
@@ -92,3 +93,6 @@ def _plan(ctx: Context, family: Family, job: Job) -> Checklist:
 def _tree(ctx: Context) -> str:
     record = ctx.store.journal.tree
     return f"{record.get('source', '')} ({'as published' if ctx.tree_is_pinned else 'a modified tree'})"
+
+
+VERIFY = Task(verify, verify_missing)

@@ -1,24 +1,30 @@
-"""Removing every stored password and link of a destination, and finding what else may hold them. The keyring itself is in vault.py."""
+"""wipe: every stored password and link of a destination removed, and what else may hold them found. The keyring itself is in vault.py."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlsplit
 
-from mseg_wizard.step import Step
+from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.step import Step, secret_fields
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.kind import Task
 from mseg_wizard.vault import Vault
 
 HISTORIES = (".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".python_history")
 LARGEST = 64 << 20
 """Bytes of a file beyond which it is no log or script that somebody left."""
 BLOCK = 1 << 20
+OFFER = "leftovers"
+"""The consent that deleting them asks for."""
 _DATA = (".zip", ".tar", ".gz", ".tgz", ".png", ".jpg", ".jpeg", ".mat", ".part", ".npy", ".pth")
 _SET = re.compile(rb"^\s*(?:export\s+)?\w*(?:PASSWORD|USERNAME)=[\"']?[^\s\"'$]", re.MULTILINE)
 _PAGE = re.compile(rb"\s*<(?:!doctype html|html)", re.IGNORECASE)
@@ -47,17 +53,39 @@ class Wiping:
     leftovers: tuple[Leftover, ...] = ()
 
 
-def declared(steps: Iterable[Step]) -> list[tuple[str, str]]:
-    """(step, field) of everything that may be in the vault."""
-    return [(step.id, item.name) for step in steps for item in step.fields if item.secret or item.kind == "sources"]
+def wipe(ctx: Context) -> Generator[Progress, None, None]:
+    """Remove every stored secret of this destination; offer, once, to delete what others left that holds such things."""
+    doing = Progress("wiping passwords and links")
+    yield doing
+    if not ctx.given("finish", "confirm"):
+        what = "Wiping the stored passwords and links waits for your word."
+        raise Waiting(what, f"Fill in {ctx.step('finish').form}.", "finish", ("confirm",))
+
+    def work(job: Job) -> Wiping:
+        return wipe_secrets(ctx.vault, ctx.steps, ctx.destination, ctx.store.journal.kept)
+
+    done = yield from background(work, doing)
+    if done.removed:
+        ctx.note(f"wiped: {', '.join(done.removed)}")
+    for text in done.beyond:
+        ctx.note(text)
+    if done.remains:
+        raise Problem("Not all stored passwords and links could be wiped.", "Do what each line says, then start again.", done.remains)
+    ctx.store.forget_kept()
+    _tidy(ctx, done.leftovers)
 
 
-def wipe(vault: Vault, steps: Sequence[Step], destination: Path | None, kept: Sequence[str] = ()) -> Wiping:
+def wipe_missing(ctx: Context) -> list[str]:
+    """Names of the secrets that are still stored."""
+    return ctx.vault.kept(secret_fields(ctx.steps))
+
+
+def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, kept: Sequence[str] = ()) -> Wiping:
     """Remove all, then look whether any of it still stands in the destination's own folder.
 
     `kept`: names that were put into the keyring, for the case that it can't be asked now. Takes seconds; deletes no file.
     """
-    names = declared(steps)
+    names = secret_fields(steps)
     needles = _needles(vault, names)
     leftovers = tuple(_leftovers(destination, needles)) if destination else ()
     wiped = vault.wipe(names)
@@ -80,6 +108,34 @@ def delete(leftovers: Iterable[Leftover]) -> list[str]:
         except OSError as error:
             failed.append(f"{leftover.path} could not be deleted: {error.strerror}")
     return failed
+
+
+def _tidy(ctx: Context, found: tuple[Leftover, ...]) -> None:
+    """Leftovers: deleted where the user allowed it, else offered to a person once, else named."""
+    # Those that were found by their content are not found again: what they were searched for is gone.
+    before = ctx.offered.get(OFFER, ())
+    paths = tuple(dict.fromkeys((*before, *(str(leftover.path) for leftover in found if leftover.ours_to_offer))))
+    for leftover in found:
+        if not leftover.ours_to_offer:
+            ctx.note(f"{leftover.path} {leftover.why}: look at it")
+    if not paths:
+        return
+    if OFFER in ctx.consents:
+        failed = delete(Leftover(Path(path), "") for path in paths)
+        for text in failed or [f"deleted what MSeg's scripts or a shell had left: {', '.join(paths)}"]:
+            ctx.note(text)
+        return
+    if ctx.options.attended and OFFER not in ctx.offered:
+        ctx.offered[OFFER] = paths
+        raise Consent(
+            f"{len(paths)} files hold passwords, or cookies and pages of logins: {', '.join(paths)}.",
+            f"Should they be deleted (--allow {OFFER})? Without that they stay and are named in the report; start again to go on.",
+            OFFER,
+            offer=True,
+            items=paths,
+        )
+    for path in paths:
+        ctx.note(f"{path} holds a password, or cookies or a page of a login: delete it (--allow {OFFER} does)")
 
 
 def _needles(vault: Vault, names: Iterable[tuple[str, str]]) -> list[bytes]:
@@ -163,3 +219,6 @@ def _histories() -> list[Path]:
     home = Path.home()
     named = os.environ.get("HISTFILE")
     return [path for path in ([Path(named)] if named else []) + [home / name for name in HISTORIES] if path.is_file()]
+
+
+WIPE = Task(wipe, wipe_missing)

@@ -16,8 +16,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
-from mseg_wizard.cli.destination import to_go_on
 from mseg_wizard.context import Context
+from mseg_wizard.core.invocation import to_go_on
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes

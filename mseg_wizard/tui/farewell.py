@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mseg_wizard.cli.destination import fleeting
 from mseg_wizard.context import Context
+from mseg_wizard.core.invocation import fleeting
 from mseg_wizard.datasets.dataset import families
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning

@@ -12,10 +12,9 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.cli.destination import resume_command
+from mseg_wizard.core.invocation import resume_command
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.snapshot import MARKS, Snapshot, StepState
 from mseg_wizard.tui import eta
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.space_watch import Room

@@ -12,17 +12,16 @@ from typing import Any
 
 import platformdirs
 
-from mseg_wizard.answers import is_link
-from mseg_wizard.context import Context, check_answer
+from mseg_wizard.answers import check_answer, is_link
+from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import Snapshot, published
-from mseg_wizard.status import StepState, ahead, asks, filled, overview
-from mseg_wizard.step import Field, Step
+from mseg_wizard.snapshot import Snapshot, StepState, ahead, asks, filled, overview, published
+from mseg_wizard.step import Field, Step, secret_fields
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
-from mseg_wizard.tasks.wipe import Wiping, declared, wipe
+from mseg_wizard.tasks.wipe import Wiping, wipe_secrets
 from mseg_wizard.tui.text import expired, masked
 from mseg_wizard.vault import Secret
 
@@ -267,7 +266,7 @@ class Session:
     def wipe(self) -> Wiping:
         """Remove every stored credential and link of this destination, and the drafts of them."""
         removed = []
-        for step, name in declared(self.steps):
+        for step, name in secret_fields(self.steps):
             drafts = self.drafts.get(step, {})
             rows = drafts.get(name)
             if isinstance(rows, list):
@@ -276,7 +275,7 @@ class Session:
                 removed.append(f"{step}.{name}")
         if self.ctx is None:
             return Wiping(tuple(removed))
-        done = wipe(self.ctx.vault, self.steps, self.ctx.destination, self.journal.kept)
+        done = wipe_secrets(self.ctx.vault, self.steps, self.ctx.destination, self.journal.kept)
         if not done.remains:
             self.ctx.store.forget_kept()
         return replace(done, removed=(*removed, *done.removed))

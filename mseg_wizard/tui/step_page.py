@@ -18,8 +18,7 @@ from textual.widgets.option_list import Option
 
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Waiting, printable
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.status import MARKS, StepState
+from mseg_wizard.snapshot import MARKS, Snapshot, StepState
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import STATES, STYLES, call_line, call_state

@@ -8,8 +8,7 @@ import httpx
 
 from mseg_wizard.http.client import expiry, origin
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.status import MARKS
+from mseg_wizard.snapshot import MARKS, Snapshot
 from mseg_wizard.step import Call
 from mseg_wizard.store import Journal
 

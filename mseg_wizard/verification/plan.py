@@ -10,14 +10,16 @@ from pathlib import PurePosixPath
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Family
 from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.datasets.label_paths import RAW as RAW_LABEL
+from mseg_wizard.datasets.label_paths import mask_files
 from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
 from mseg_wizard.labels.records import Update, places, relabeling_of, updates
-from mseg_wizard.labels.taxonomy import LISTS, SPLITS, Tree
+from mseg_wizard.labels.remap import DUMPS, recipe
+from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, Tree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
-from mseg_wizard.tasks.relabel import mask_files
-from mseg_wizard.tasks.remap import RAW as RAW_LABEL
-from mseg_wizard.verification.checks import IMAGE, MASK, RAW, Item, Pixel, short
+from mseg_wizard.verification.checks import IMAGE, MASK, RAW, Item, Pixel, Rules, short
+from mseg_wizard.verification.map_faults import Made
 from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 
@@ -221,3 +223,27 @@ def _look(ctx: Context, made: Checklist, stop: Stop) -> None:
             call = made.call(image, position)
             if call is None or call.key in finished:
                 made.faults.append(made.fault(image, position, "is missing"))
+
+
+def rules(ctx: Context, family: Family) -> Rules:
+    """How the family's labels are checked."""
+    tree, reader = ctx.tree, family.reader
+    read = family.targets[0] if reader in DUMPS else family.raw
+    positions = {family.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(family.made)}
+    made: list[Made] = []
+    of: list[int | None] = []
+    for target in family.targets:
+        names = tree.names(target)
+        if target == read:
+            made.append(Made(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
+            of.append(None if family.consumed else RAW)
+        else:
+            table = tree.table(read, target).values
+            made.append(Made(target, names, table.tobytes(), IGNORED in table))
+            of.append(positions[read])
+    for taxonomy, _ in family.relabels:
+        relabeled, how = f"{taxonomy}-relabeled", relabeling_of(taxonomy)
+        table = tree.table(taxonomy, relabeled).values
+        made.append(Made(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
+        of.append(positions[taxonomy])
+    return Rules(None if family.consumed else recipe(tree, reader, family.raw, family.targets), tuple(made), tuple(of))

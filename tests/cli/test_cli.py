@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.destination import resume_command, started_with, to_go_on
+from mseg_wizard.core.invocation import resume_command, started_with, to_go_on
 from mseg_wizard.store import OWN, Store
 from tests.wizard import ANSWERS, Wizard, hold
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.completion import SHELLS, Word, grammar, script
-from mseg_wizard.cli.main import COMMANDS as RUNS
+from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, parser
 from mseg_wizard.step import load
 
@@ -161,7 +161,7 @@ def test_every_value_is_completed_or_known_to_be_the_users_alone() -> None:
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:
     for shell in SHELLS:
         args = parser().parse_args(["completion", shell])
-        assert RUNS[args.command](args) == 0
+        assert command_named(args.command)(args) == 0
         assert capsys.readouterr().out == script(shell, parser(), STEPS)
     with pytest.raises(SystemExit, match="2"):
         parser().parse_args(["completion", "tcsh"])

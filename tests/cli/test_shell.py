@@ -10,11 +10,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+from mseg_wizard.cli import commands
 from mseg_wizard.cli.commands import doctor
-from mseg_wizard.cli.main import COMMANDS as RUNS
+from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, WIZARD, parser
 from mseg_wizard.cli.text import command, hanging, wrapped
 from mseg_wizard.core import host
@@ -34,7 +36,7 @@ def wizard(tmp_path: Path) -> Wizard:
 def told(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     """What a command says on stdout, in this process."""
     chosen = parser().parse_args(args)
-    assert RUNS[chosen.command](chosen) == 0
+    assert command_named(chosen.command)(chosen) == 0
     found = capsys.readouterr()
     assert found.err == ""
     return found.out
@@ -69,7 +71,9 @@ def test_help_tells_what_a_command_does_with_examples_that_work_and_its_exit_cod
 
 
 def test_every_command_has_its_words_and_its_work() -> None:
-    assert set(COMMANDS) | {""} == set(RUNS)
+    files = {module.name for module in iter_modules(commands.__path__)}
+    assert set(COMMANDS) | {"guided"} == files
+    assert all(callable(command_named(name)) for name in COMMANDS)
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -143,7 +147,7 @@ def test_what_is_neither_good_nor_bad_has_a_mark_of_its_own(wizard: Wizard, tmp_
 def test_doctor_tries_whether_one_can_write_there(place: str) -> None:
     if not Path(place).parents[1].exists():
         pytest.skip(f"this system has no {Path(place).parents[1]}")
-    rows = {what: (how, fine) for what, how, fine in doctor.report(Path(place))}
+    rows = {what: (how, fine) for what, how, fine in doctor.examine(Path(place))}
     assert rows["writable"][0].startswith("you can't write to ")
     assert rows["writable"][1] is False
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets.label_paths import mask_files
 from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call, load
 from mseg_wizard.tasks.registry import TASKS
-from mseg_wizard.tasks.relabel import mask_files
 from mseg_wizard.tasks.remap import _plan
 from tests.faults.counts import count
 from tests.faults.spoils import ANNOTATION, MASK, MATRIX, PICTURE, Spoil

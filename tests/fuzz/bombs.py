@@ -19,9 +19,9 @@ from pathlib import Path
 import httpx
 
 from mseg_wizard import answers
+from mseg_wizard.answers import read_answers
 from mseg_wizard.archives.reader import damage, members
 from mseg_wizard.archives.unpack import unpack
-from mseg_wizard.cli.destination import read_answers
 from mseg_wizard.http import html_pages, login
 from mseg_wizard.labels.codec import read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mseg_wizard import answers
 from mseg_wizard.core.background import Job
+from mseg_wizard.datasets.archive_login import SITES
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
 from mseg_wizard.http.client import Astray, Routes, Web, address, expiry, origin, shown, signed
@@ -113,7 +114,7 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: Web) -> None:
                     total = responses.length(response)
                     assert total is None or 0 <= total < 10**19
                     if login:
-                        raise logging_in._refusal(web, logging_in.SITES["wilddash"], response)
+                        raise logging_in._refusal(web, SITES["wilddash"], response)
                     if response.status_code == 206:
                         responses.continued(response, 5, note, 10, same=True)
                     elif response.status_code == 416:

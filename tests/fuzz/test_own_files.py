@@ -13,11 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard import step as step_module
-from mseg_wizard.cli.destination import read_answers
-from mseg_wizard.context import check_answer
+from mseg_wizard.answers import check_answer, read_answers
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import FILE, Snapshot, publish, published
-from mseg_wizard.status import overview
+from mseg_wizard.snapshot import FILE, Snapshot, overview, publish, published
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, ArchiveRecord, Journal, Store, read_journal
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried

@@ -10,7 +10,8 @@ from mseg_wizard import engine
 from mseg_wizard.cli.main import main as wizard
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.registry import TASKS, Task
+from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.workers.pool import each
 
 FIELDS = (("cityscapes", "username"), ("cityscapes", "password"), ("kitti", "url"), ("scannet", "base_url"), ("wilddash", "archives"))

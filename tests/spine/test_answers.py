@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.answers import NotNow
-from mseg_wizard.cli.destination import Usage, give_answers
-from mseg_wizard.context import check_answer
+from mseg_wizard.answers import NotNow, check_answer
+from mseg_wizard.cli.destination import give_answers
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import load
 from tests.registered import leaks, opened
 

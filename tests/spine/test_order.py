@@ -19,7 +19,8 @@ from mseg_wizard.engine import Runner, run
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.registry import TASKS, Task
+from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.vault import Vault
 
 STEPS = 4

@@ -11,7 +11,7 @@ import pytest
 
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem
-from mseg_wizard.tasks.tree import configure, configure_missing
+from mseg_wizard.tasks.configure import configure, configure_missing
 from tests.tasks.preparing import CONFIG, make_tree, opened, run
 
 SOURCES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Context, Options
@@ -116,7 +116,7 @@ def answering(ctx: Context, step: str, calls: int, *typed: str) -> tuple[int, li
         return left.pop(0)
 
     chosen = ctx.step(step)
-    code = guided(ctx, (replace(chosen, calls=chosen.calls[:calls]),), ask)
+    code = by_questions(ctx, (replace(chosen, calls=chosen.calls[:calls]),), ask)
     assert left == [], asked
     return code, asked
 

@@ -13,7 +13,8 @@ from mseg_wizard.datasets.mseg_api import COMMIT
 from mseg_wizard.labels.taxonomy import RECORDS_FILE
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.tasks import tree as tree_module
-from mseg_wizard.tasks.tree import configure, tree, tree_missing
+from mseg_wizard.tasks.configure import configure
+from mseg_wizard.tasks.tree import tree, tree_missing
 from tests.http.faulty_server import serving
 from tests.tasks.preparing import CONFIG, changed, contents, give, journal, make_tree, opened, pin, prepared, run, zipped
 

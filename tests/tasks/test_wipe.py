@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard import engine
-from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Consent, Context, Options
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import load
+from mseg_wizard.step import load, secret_fields
 from mseg_wizard.store import OWN, Store
-from mseg_wizard.tasks import wipe as wiping
-from mseg_wizard.tasks.wipe_task import wipe, wipe_missing
+from mseg_wizard.tasks.wipe import wipe, wipe_missing
 from tests.registered import leaks, opened, run
 from tests.secret_service import alone, in_session
 from tests.wizard import hold
@@ -138,7 +137,7 @@ def test_with_questions_no_is_an_answer_and_the_work_goes_on(practice_world: Wor
         questions.append(question)
         return "n"
 
-    assert guided(ctx, ctx.steps[-1:], no) == Exit.DONE
+    assert by_questions(ctx, ctx.steps[-1:], no) == Exit.DONE
     assert len(questions) == 1
     assert all(path.exists() for path in left.values())
     ctx.close()
@@ -192,7 +191,7 @@ def test_a_keyring_that_cannot_be_reached_any_more_is_not_called_wiped(practice_
 
 
 def test_every_field_that_may_hold_a_secret_is_wiped() -> None:
-    names = {f"{step}.{field}" for step, field in wiping.declared(load())}
+    names = {f"{step}.{field}" for step, field in secret_fields(load())}
     assert {"cityscapes.password", "wilddash.username", "idd.url", "mapillary.url", "scannet.base_url", "bdd.archives"} <= names
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.status import STATES, ahead, filled, overview
+from mseg_wizard.snapshot import STATES, Snapshot, ahead, filled, overview
 from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.widgets.editors import SecretLine

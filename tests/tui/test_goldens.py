@@ -37,7 +37,7 @@ LINK = "https://bucket.example.com/idd.tar.gz"
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.cli.destination._command", [])
+    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     monkeypatch.setenv("TMUX", "there")
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "COLORFGBG"):

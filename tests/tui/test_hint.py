@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.status import StepState
+from mseg_wizard.snapshot import Snapshot, StepState
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.screen import View
 from mseg_wizard.tui.widgets.frame import Say
@@ -25,7 +24,7 @@ NEED = "Step 9, Mapillary Vistas, waits for you: Mapillary download link. The se
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.cli.destination._command", [])
+    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     monkeypatch.delenv("TMUX", raising=False)
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk

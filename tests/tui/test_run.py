@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.destination import started_with
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.invocation import started_with
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.farewell import closing

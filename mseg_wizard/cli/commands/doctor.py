@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import shutil
@@ -12,16 +14,35 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mseg_wizard import __version__
+from mseg_wizard.cli.destination import destination_of
+from mseg_wizard.cli.plain import Exit
+from mseg_wizard.cli.text import hanging
 from mseg_wizard.core import host
 from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free
 from mseg_wizard.progress import Problem, amount, size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
 
+FINE = {True: "[x]", False: "[!]", None: "[-]"}
+"""The marks of what doctor looks at."""
+
+
+def run(args: argparse.Namespace) -> int:
+    rows = list(examine(destination_of(args, {}, offer_last=True), getattr(args, "scheduler", "")))
+    if getattr(args, "json", False):
+        print(json.dumps([{"what": what, "how": how, "fine": fine} for what, how, fine in rows], indent=1, ensure_ascii=False))
+        return Exit.DONE
+    for what, how, fine in rows:
+        print(hanging(f"{FINE[fine]} {what:12} ", how))
+    print("\n[!] marks what may need your attention." if any(fine is False for *_, fine in rows) else "\nEverything is fine.")
+    return Exit.DONE
+
+
+
 LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
 
 
-def report(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool | None]]:
+def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool | None]]:
     """Rows of (what, how it is, is that good); None where it is neither good nor bad, but worth knowing."""
     yield "mseg-wizard", f"{__version__}, Python {platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True

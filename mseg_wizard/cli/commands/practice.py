@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -9,19 +10,25 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mseg_wizard.cli.destination import Answers, Usage, open_context
+from mseg_wizard.answers import Answers
 from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
 from mseg_wizard.cli.text import interactive
-from mseg_wizard.context import Context, Options
+from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.logins import LINKS
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.user import User, first_answers, lay
 from mseg_wizard.practice.world import make_world
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, load
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 from mseg_wizard.workers import pool
+
+
+def run(args: argparse.Namespace) -> int:
+    return practice(plain=getattr(args, "plain", False), keep=getattr(args, "keep", False), use_keyring=getattr(args, "keyring", False))
+
+
 
 TREE_ORIGIN = "https://github.com"
 LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")

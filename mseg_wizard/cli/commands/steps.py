@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from mseg_wizard.cli.destination import step_named
+from mseg_wizard.cli.plain import Exit
 from mseg_wizard.cli.text import hanging, wrapped
-from mseg_wizard.step import Field, Step
+from mseg_wizard.step import Field, Step, load
+
+
+def run(args: argparse.Namespace) -> int:
+    steps = load()
+    name = getattr(args, "step", None)
+    chosen = (step_named(steps, name),) if name else steps
+    if getattr(args, "json", False):
+        print(json.dumps([asdict(step) for step in chosen], indent=1, ensure_ascii=False))
+    elif name:
+        tell_one(*chosen)
+    else:
+        tell_all(steps)
+    return Exit.DONE
+
+
 
 KINDS = {
     "acknowledge": "true or false",

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from mseg_wizard.cli.ask import guided
+from mseg_wizard.cli.ask import by_questions
+from mseg_wizard.cli.destination import answers_of, begun_destination, opened, options_of
 from mseg_wizard.cli.plain import Exit, complain, shown, unattended
+from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Step, only
+from mseg_wizard.step import Step, load, only
 from mseg_wizard.verification.repair import ASIDE, needs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
+
+
+def run(args: argparse.Namespace) -> int:
+    steps = load()
+    answers = answers_of(args, steps)
+    destination, _ = begun_destination(args, answers)
+    as_json = getattr(args, "json", False)
+    person = interactive() and not as_json
+    options = replace(options_of(args), attended=person, by_questions=person)
+    with opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
+        return verify(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
+
+
 
 SHOWN = 1000
 """Faults that are printed; the file has all."""
@@ -37,7 +54,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
         before = set_aside(ctx, before)
     print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
     due = [*_complete(ctx.steps, before), only(ctx.steps, "verify")]
-    code = guided(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
+    code = by_questions(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
     after = read_verdict(ctx)
     if after and after.mending:
         waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."

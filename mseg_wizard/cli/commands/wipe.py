@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mseg_wizard.cli.destination import destination_of, needed
 from mseg_wizard.cli.plain import Exit, shown
 from mseg_wizard.cli.text import agrees, interactive
 from mseg_wizard.core.preferences import known_ids
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Step
+from mseg_wizard.step import Step, load
 from mseg_wizard.store import read_journal, unopened, working
-from mseg_wizard.tasks import wipe as wiping
+from mseg_wizard.tasks.wipe import delete, wipe_secrets
 from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
+
+
+def run(args: argparse.Namespace) -> int:
+    everything = getattr(args, "all", False)
+    destination = destination_of(args, {}, offer_last=True)
+    return wipe(load(), destination if everything else needed(destination), everything=everything)
+
+
 
 
 def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
@@ -26,7 +36,7 @@ def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -
     if everything:
         vaults += [(Vault(name), None, []) for name in known_ids() if journal is None or name != journal.id]
         vaults.append((Vault(PRACTICE_ID, service=PRACTICE_SERVICE, environment={}), None, []))
-    done = [wiping.wipe(vault, steps, place, kept) for vault, place, kept in vaults]
+    done = [wipe_secrets(vault, steps, place, kept) for vault, place, kept in vaults]
     removed = [name for each in done for name in each.removed]
     leftovers = [leftover for each in done for leftover in each.leftovers]
     print(f"Removed: {', '.join(removed)}" if removed else "Nothing was stored.")
@@ -38,7 +48,7 @@ def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -
         print(f"Left by MSeg's scripts or a shell: {shown(str(leftover.path))} ({leftover.why})")
     offered = [leftover for leftover in leftovers if leftover.ours_to_offer]
     if offered and interactive() and agrees(f"Delete these {len(offered)} files?"):
-        for text in wiping.delete(offered):
+        for text in delete(offered):
             print(shown(text))
     for text in (remains := [text for each in done for text in each.remains]):
         print(f"Still there: {shown(text)}", file=sys.stderr)

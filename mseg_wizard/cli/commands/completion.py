@@ -1,0 +1,15 @@
+"""`mseg-wizard completion SHELL`: the script by which a shell completes the command line."""
+
+from __future__ import annotations
+
+import argparse
+
+from mseg_wizard.cli.completion import script
+from mseg_wizard.cli.parser import parser
+from mseg_wizard.cli.plain import Exit
+from mseg_wizard.step import load
+
+
+def run(args: argparse.Namespace) -> int:
+    print(script(args.shell, parser(), [step.id for step in load()]), end="")
+    return Exit.DONE

@@ -1,0 +1,41 @@
+"""`mseg-wizard` without a command: the guided journey, on the screen or by questions in plain lines."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from mseg_wizard.cli.ask import by_questions
+from mseg_wizard.cli.destination import answers_of, destination_of, needed, open_destination, opened, options_of, step_named
+from mseg_wizard.cli.plain import unattended
+from mseg_wizard.cli.text import answered, interactive
+from mseg_wizard.context import Context
+from mseg_wizard.core.log import log_to
+from mseg_wizard.progress import Usage
+from mseg_wizard.step import load
+
+
+def run(args: argparse.Namespace) -> int:
+    steps = load()
+    answers = answers_of(args, steps)
+    options = replace(options_of(args), attended=True, by_questions=args.plain)
+    destination = destination_of(args, answers, offer_last=True)
+    if args.form and not args.plain:
+        raise Usage("--form asks in plain lines.", "Use it with --plain; on the screen, choose the step on the left.")
+    form = step_named(steps, args.form).id if args.form else ""
+    if args.plain and not answered():  # nobody would read a question
+        with opened(steps, needed(destination), options_of(args), answers, take_over=args.take_over) as ctx:
+            return unattended(ctx, steps)
+    if args.plain:
+        with opened(steps, needed(destination), options, answers, take_over=args.take_over) as ctx:
+            return by_questions(ctx, steps, form=form)
+    if not interactive():
+        raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard run` (unattended) or `mseg-wizard --plain` (questions).")
+    log_to(None)
+    from mseg_wizard.tui.app import guide
+
+    def opener(folder: Path) -> Context:
+        return open_destination(steps, folder, options, take_over=args.take_over)
+
+    return guide(steps, opener, destination, preset=answers)

@@ -1,0 +1,19 @@
+"""`mseg-wizard run`: the journey unattended, as far as `--until`."""
+
+from __future__ import annotations
+
+import argparse
+
+from mseg_wizard.cli.destination import answers_of, destination_of, needed, opened, options_of, step_named
+from mseg_wizard.cli.plain import unattended
+from mseg_wizard.step import load
+
+
+def run(args: argparse.Namespace) -> int:
+    steps = load()
+    answers = answers_of(args, steps)
+    until = getattr(args, "until", None)
+    last = step_named(steps, until).number if until else len(steps)
+    destination = needed(destination_of(args, answers, offer_last=False))
+    with opened(steps, destination, options_of(args), answers, take_over=args.take_over) as ctx:
+        return unattended(ctx, steps[:last])

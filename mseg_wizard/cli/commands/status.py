@@ -1,0 +1,48 @@
+"""`mseg-wizard status`: where every step stands, also while it works. It opens no vault and takes no lock."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from mseg_wizard import __version__
+from mseg_wizard.cli.destination import begun_destination
+from mseg_wizard.cli.plain import Exit, standing
+from mseg_wizard.progress import printable
+from mseg_wizard.snapshot import MARKS, ahead, filled, listed, overview, published
+from mseg_wizard.step import Step, load
+from mseg_wizard.store import Journal
+
+
+def run(args: argparse.Namespace) -> int:
+    steps = load()
+    destination, journal = begun_destination(args)
+    now = published(destination)
+    states = overview(steps, journal, now, lambda step: _lacks(step, journal))
+    if getattr(args, "json", False):
+        rows = [asdict(state) for state in states]
+        print(json.dumps({"version": __version__, "destination": str(destination), "steps": rows}, indent=1))
+        return Exit.DONE
+    print(destination)
+    for step, state in zip(steps, ahead(states, filled(steps, journal)), strict=True):
+        waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
+        print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
+    for key in now.calls if now.running else ():
+        step, title = next(((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key))
+        print(f"working now: {standing(step.number, title, now.progress[key]).strip()}")
+    if now.problem and not now.running:
+        print(f"last stop: {now.problem}")
+    for note in listed(steps, journal):
+        print(f"note: {printable(note)}")
+    return Exit.DONE
+
+
+def _lacks(step: Step, journal: Journal) -> list[str]:
+    """Required answers that the journal does not have; secrets are not asked for here, because `status` opens no vault."""
+    answers = journal.answers.get(step.id, {})
+    return [
+        item.name
+        for item in step.fields
+        if item.required and not item.secret and item.name not in answers and item.default is None
+    ]
