@@ -136,7 +136,7 @@ class Store:
             self.save()
             return first != host.boot_id()
 
-    def finish(self, key: str, seconds: float = 0.0) -> None:
+    def finish(self, key: str) -> None:
         """Note that a call's outputs were checked and are complete."""
         with self._turn:
             if key not in self.journal.made:
@@ -144,7 +144,7 @@ class Store:
             self.journal.started.pop(key, None)
             self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
             try:
-                self.spent(key, seconds)
+                self.save()
             except Problem:  # what is not on the disk is not finished: else this sitting would go on without ever writing it
                 del self.journal.finished[key]
                 raise

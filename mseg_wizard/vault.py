@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import keyring
 from keyring.backends.chainer import ChainerBackend
 
+from mseg_wizard.core.background import in_thread
 from mseg_wizard.core.log import hide
 
 SERVICE = "mseg-wizard"
@@ -222,33 +223,22 @@ class Vault:
         backend = self._backend
         if backend is None or self._trouble:
             return None
-        answers: list[T] = []
-        errors: list[Exception] = []
-        late = threading.Event()
-
-        def body() -> None:
-            try:
-                answers.append(question(_in_use(backend)))
-            except Exception as error:  # keyring's backends raise whatever D-Bus and their libraries raise
-                errors.append(error)
-            else:
-                if late.is_set():
-                    self._trouble = ""
-
-        thread = threading.Thread(target=body, name="keyring", daemon=True)
-        thread.start()
-        thread.join(LIMIT)
-        if answers:
-            return answers[0]
-        if not errors:
+        answer = in_thread(lambda: question(_in_use(backend)), "keyring")
+        try:
+            return answer.result(LIMIT)
+        except TimeoutError:
             self._trouble = f"the system keyring did not answer within {LIMIT:.0f} s"
-            late.set()
-        elif isinstance(errors[0], Unfit):
-            self._trouble = str(errors[0])
-        else:
+            answer.add_done_callback(self._answered_late)
+        except Unfit as unfit:
+            self._trouble = str(unfit)
+        except Exception as error:  # keyring's backends raise whatever D-Bus and their libraries raise
             # the type alone: a backend's message may quote what it was given
-            self._trouble = f"the system keyring does not answer: {type(errors[0]).__name__}"
+            self._trouble = f"the system keyring does not answer: {type(error).__name__}"
         return None
+
+    def _answered_late(self, answer: Future[T]) -> None:
+        if answer.exception() is None:
+            self._trouble = ""
 
 
 class Unfit(Exception):

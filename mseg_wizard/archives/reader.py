@@ -6,7 +6,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,7 @@ from pathlib import Path
 from mseg_wizard.archives import tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged, too_many
 from mseg_wizard.archives.pread import up_to
-from mseg_wizard.core.background import Job, background
-from mseg_wizard.progress import Meter, Problem, Progress, printable
+from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Wrong
 
 GLANCE = 500
@@ -138,27 +137,6 @@ def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (),
     missing = next(text for text, pattern in zip(layout, patterns, strict=True) if pattern in unseen)
     inside = "it begins with " + ", ".join(printable(text, 80) for text in first) if first else "it is empty"
     return _not_wanted(name, f"nothing in it is called {missing}; {inside}")
-
-
-def damage(path: Path) -> Generator[Progress, None, Problem | None]:
-    """Read everything in the archive; what is wrong with it, or None. A plain tar has checksums for its headers only."""
-
-    def work(job: Job) -> Problem | None:
-        try:
-            with opened(path) as reader:
-                total = reader.size if reader.listed is None else sum(member.size for member in reader.listed)
-                done, meter = 0, Meter()
-                for member, content in reader.walk():
-                    for piece in () if member.refused else content:
-                        done += len(piece)
-                        at = reader.position or done
-                        job.say(Progress(doing, at, total, "B", meter.rate(at)))
-        except Problem as problem:
-            return problem
-        return None
-
-    doing = f"testing {printable(path.name, 100)}"
-    return (yield from background(work, Progress(doing, 0, None, "B")))
 
 
 def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Iterator[tuple[Member, Iterator[bytes]]]:

@@ -50,7 +50,6 @@ def unpack(
     shared: Sequence[str] = (),
     expands: float = 1.0,
     at_most: int | None = None,
-    spare: int = 0,
     pool: Pool | None = None,
 ) -> Generator[Progress, None, Unpacked]:
     """Unpack the archive at `path` below the folder `into`; when it returns, all of it is there, checked and on the disk.
@@ -58,7 +57,7 @@ def unpack(
     `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out, and without `take`
     all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is there stays as it is. `expands`: bytes
     that a tar.gz is expected to bring for each of its own (other archives say it themselves). `at_most`: bytes beyond which it is refused.
-    `spare`: bytes that must stay free. `pool`: the workers, who share a zip's members; without them one thread does it all.
+    `pool`: the workers, who share a zip's members; without them one thread does it all.
 
     Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing is written before
     all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
@@ -76,10 +75,10 @@ def unpack(
             try:
                 with Landing(into, hold=plan is None) as landing:
                     if plan is not None:
-                        _room(name, into, spare, *_needed(plan, places, landing, tuple(shared)))
+                        _room(name, into, *_needed(plan, places, landing, tuple(shared)))
                     else:
                         already = _already(path, into, (take or {"": ""}).values())
-                        _room(name, into, spare, max(0, int(reader.size * expands) - already))
+                        _room(name, into, max(0, int(reader.size * expands) - already))
                     return _Writing(job, reader, plan, landing, tuple(shared)).run(places, at_most, path, into, pool)
             except OSError as error:
                 raise _failed(error, name, into) from None
@@ -184,14 +183,14 @@ def _needed(plan: Plan, places: Places, landing: Landing, shared: tuple[str, ...
     return need, files + sum(landing.listing(folder) is None for folder in places.folders)
 
 
-def _room(name: str, into: Path, spare: int, need: int, files: int = 0) -> None:
+def _room(name: str, into: Path, need: int, files: int = 0) -> None:
     """Raise Problem unless the disk has room for so many bytes and inodes."""
     disk = os.statvfs(into)
     free = disk.f_bavail * disk.f_frsize
-    if need and free < need + spare:
+    if need and free < need:
         raise Problem(
-            f"Unpacking {name} needs {size(need + spare)}, and {into} has {size(free)} free.",
-            f"Free {size(need + spare - free)} there, then start again.",
+            f"Unpacking {name} needs {size(need)}, and {into} has {size(free)} free.",
+            f"Free {size(need - free)} there, then start again.",
         )
     # A file system that does not count inodes (btrfs) says that it has none at all.
     if disk.f_files and disk.f_favail < files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TypeVar
 
@@ -71,24 +72,32 @@ def background(work: Callable[[Job], T], first: Progress, every: float = POLL) -
     """
     job = Job()
     job.latest = first
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            results.append(work(job))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=body, name=f"background: {first.doing}"[:60], daemon=True)
-    thread.start()
+    result = in_thread(lambda: work(job), f"background: {first.doing}"[:60])
     try:
-        while thread.is_alive():
-            thread.join(every)
+        while not result.done():
+            wait([result], every)
             yield job.latest
     finally:
         job.stop()
-        thread.join(JOIN)
-    if errors:
-        raise errors[0]
-    return results[0]
+        wait([result], JOIN)
+    return result.result()
+
+
+def in_thread(work: Callable[[], T], name: str) -> Future[T]:
+    """Run `work` in a daemon thread of its own; the future has what it returned or raised.
+
+    Nothing can end such a thread from outside: whoever asks for its result gives it a limit.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def body() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=body, name=name, daemon=True).start()
+    return future

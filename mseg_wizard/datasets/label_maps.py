@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.files import sync
 from mseg_wizard.datasets.inventory import Folders
-from mseg_wizard.labels.codec import sync
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.workers.batches import told
 from mseg_wizard.workers.pool import each
@@ -103,7 +103,7 @@ def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, No
             paths = [f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
             list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
     _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
-    sync({ctx.dataset / Path(output).parent for output in outputs})
+    sync(*{ctx.dataset / Path(output).parent for output in outputs})
 
 
 def _made(ctx: Context, item: Makes | None) -> str:
@@ -115,7 +115,7 @@ def _made(ctx: Context, item: Makes | None) -> str:
 def _sync(paths: Sequence[str]) -> None:
     for path in paths:
         with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
-            sync([path])
+            sync(path)
 
 
 def _sweep(ctx: Context, outputs: Sequence[str]) -> None:

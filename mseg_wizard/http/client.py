@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -138,7 +137,7 @@ class Routes:
 class Web:
     """One task's connections: broken off when the task is closed; cookies live here, in memory, by origin."""
 
-    def __init__(self, job: Job, routes: Routes | None = None, *, ca_file: Path | None = None, stall: float = STALL) -> None:
+    def __init__(self, job: Job, routes: Routes | None = None, *, stall: float = STALL) -> None:
         self.routes = routes or Routes()
         self.cookies: dict[str, dict[str, str]] = {}
         """Origin → name → value; sent to that origin only."""
@@ -150,7 +149,7 @@ class Web:
         self._lock = threading.RLock()
         self._sockets: set[socket.socket] = set()
         self._aborted = False
-        self._client = _client(ca_file)
+        self._client = _client()
         job.on_stop(self.abort)
 
     def close(self) -> None:
@@ -305,12 +304,10 @@ class Web:
             self._sockets -= sockets
 
 
-def _client(ca_file: Path | None) -> httpx.Client:
+def _client() -> httpx.Client:
     """A client that keeps nothing between two requests: no connection, and no cookie (its jar goes by domain, ours by origin)."""
     try:
         context = httpx.create_ssl_context()
-        if ca_file:
-            context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise Problem(
             f"The file of certificate authorities can't be read: {error.strerror or 'it holds no certificate'}.",

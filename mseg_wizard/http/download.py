@@ -35,7 +35,6 @@ def fetch(
     *,
     routes: Routes | None = None,
     notes: Path | None = None,
-    ca_file: Path | None = None,
     patience: Patience | None = None,
     connections: int = CONNECTIONS,
 ) -> Generator[Progress, None, Fetched]:
@@ -48,7 +47,7 @@ def fetch(
         with disk(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
         patient = patience or Patience()
-        with closing(Web(job, routes, ca_file=ca_file, stall=patient.stall)) as web, Partial(target, notes) as part:
+        with closing(Web(job, routes, stall=patient.stall)) as web, Partial(target, notes) as part:
             sources = [source_of(location, web) for location in locations]
             return _Fetch(job, web, part, target.name, expected or Expected(), patient, connections).run(sources)
 

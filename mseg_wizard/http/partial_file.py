@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from mseg_wizard.core import host
-from mseg_wizard.core.files import sweep, sync_folder, write_atomically
+from mseg_wizard.core.files import sweep, sync, write_atomically
 from mseg_wizard.http.byte_ranges import Range, Ranges, clipped, count, joined, prefix
 from mseg_wizard.progress import Problem, size
 
@@ -195,7 +195,7 @@ class Partial:
                 os.fsync(file.fileno())
             self.close()
             self.path.replace(self._target)
-            sync_folder(self._target.parent)
+            sync(self._target.parent)
             self._notes.unlink(missing_ok=True)
 
     def close(self) -> None:

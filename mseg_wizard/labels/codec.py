@@ -1,20 +1,32 @@
-"""Label maps as PNG files: stored ids in and out, palettes kept apart from colours. What the ids mean is not known here."""
+"""Label maps as PNG files: stored ids in and out, palettes kept apart from colours; and the size of images. What ids mean is not known here."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
+from mseg_wizard.core.files import write_atomically
 from mseg_wizard.labels import png
-from mseg_wizard.labels.png import GREY, PALETTE, RGB, Header, Ids, Png
-from mseg_wizard.progress import Problem
+from mseg_wizard.labels.png import GREY, GREY_ALPHA, PALETTE, RGB, RGB_ALPHA, Header, Ids, Png
+from mseg_wizard.progress import Problem, printable
 
 MAX_PIXELS = 100_000_000
 """The largest label maps of MSeg have 24 million pixels; a file that claims more than this is damaged or made to fill the memory."""
+
+KINDS = {
+    GREY: "greyscale",
+    RGB: "RGB",
+    PALETTE: "palette",
+    GREY_ALPHA: "greyscale with alpha",
+    RGB_ALPHA: "RGB with alpha",
+}
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
+"""What lists name. Pillow would try others too, and start other programs for some of them."""
+ENDS = {"JPEG": b"\xff\xd9", "PNG": b"\x60\x82"}
+"""Last bytes of a whole image. Some have other bytes after them: decoding decides then."""
 
 REPAIR = "It is damaged or not the published one: remove it and start again: it is brought back."
 GONE = "If it is on another disk, see that this is mounted. Else start again: what is missing is brought back."
@@ -61,40 +73,57 @@ def read_header(path: Path | str) -> Header:
 
 
 def write_ids(path: Path | str, ids: Ids) -> None:
-    """Write ids, (H, W), as a greyscale PNG of their depth: beside its place, then renamed. Nothing is synced, see `sync`."""
-    folder, name = os.path.split(path)
-    # By chance, for workers of several hosts may have one number. Pathlib would cost as much as the rename.
-    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp")  # noqa: PTH118
-    data = png.encode(ids)
+    """Write ids, (H, W), as a greyscale PNG of their depth: whole or not at all, and not synced, see `core.files.sync`."""
+    write_atomically(path, png.encode(ids), durable=False, mode=0o666)
+
+
+def read_made(path: str, depth: int) -> Ids:
+    """The ids of a made map, (H, W); a file of another kind is refused, however right its pixels are. Raises Problem."""
     try:
-        with open(beside, "wb", buffering=0) as file:  # noqa: PTH123
-            rest = memoryview(data)
-            while rest:  # a disk that fills up takes a part first, and complains about the next only
-                rest = rest[file.write(rest) :]
-        os.replace(beside, path)  # noqa: PTH105
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        found = _parsed(path)
+        if (found.header.color, found.header.depth) != (GREY, depth):
+            raise ValueError(f"is stored as {_kind(found.header)} instead of {depth}-bit greyscale")
+        return png.samples(found)
+    except OSError as error:
+        raise Problem(f"{path} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise Problem(f"{path} {error}.") from None
+
+
+def image_shape(path: str) -> tuple[int, int]:
+    """Height and width, from an image's header; one whose end is not where it should be is decoded. Raises Problem."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - per image
+            if file.seek(0, 2) < 2:
+                raise Problem(f"{path} is empty.")
+            file.seek(-2, 2)
+            end = file.read()
+            file.seek(0)
+            with Image.open(file, formats=FORMATS) as image:
+                if end != ENDS.get(image.format or "", end):
+                    image.load()
+                return image.height, image.width
+    except UnidentifiedImageError:
+        raise Problem(f"{path} is no image.") from None
+    except Problem:
         raise
+    except Exception as error:  # Pillow raises whatever it stumbles over: a damaged file is the one reason
+        raise Problem(f"{path} is damaged: {getattr(error, 'strerror', None) or printable(str(error), 200)}.") from None
 
 
-def sync(paths: Iterable[Path | str]) -> None:
-    """Have the disk hold what was written: files, and the folders that they were renamed in."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _parsed(path: Path | str) -> Png:
+    """The file's container, its sums checked. Raises OSError, ValueError whose words follow the file's name."""
+    with open(path, "rb") as file:  # noqa: PTH123 - per image
+        data = file.read()
+    header = png.read_header(data)
+    if not 0 < header.width * header.height <= MAX_PIXELS:
+        raise ValueError(f"claims to be {header.width:,} × {header.height:,} pixels")
+    return png.parse(data)
 
 
 def _read(path: Path | str) -> Png:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - per image
-            data = file.read()
-        header = png.read_header(data)
-        if not 0 < header.width * header.height <= MAX_PIXELS:
-            raise ValueError(f"claims to be {header.width:,} × {header.height:,} pixels")
-        return png.parse(data)
+        return _parsed(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
 
@@ -116,6 +145,8 @@ def unreadable(path: Path | str, error: OSError | ValueError) -> Problem:
 
 
 def _no_label(path: Path | str, header: Header) -> Problem:
-    kinds = {0: "greyscale", 2: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGB with alpha"}
-    what = f"{path} is no label map of the expected kind: it is {header.depth}-bit {kinds.get(header.color, 'of an unknown kind')}."
-    return Problem(what, REPAIR)
+    return Problem(f"{path} is no label map of the expected kind: it is {_kind(header)}.", REPAIR)
+
+
+def _kind(header: Header) -> str:
+    return f"{header.depth}-bit {KINDS.get(header.color, 'of an unknown kind')}"

@@ -120,10 +120,10 @@ def _blue(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     """ADE20K: the blue channel of a PNG of another size, resized to the label's by nearest neighbour."""
     blue = read_rgb(mask)[:, :, 2]
     height, width = label.shape
-    return _looked_up(blue[nearest(height, blue.shape[0])[:, None], nearest(width, blue.shape[1])], segments, 256)
+    return _looked_up(blue[opencv_rows(height, blue.shape[0])[:, None], opencv_rows(width, blue.shape[1])], segments, 256)
 
 
-def nearest(target: int, source: int) -> NDArray[np.intp]:
+def opencv_rows(target: int, source: int) -> NDArray[np.intp]:
     """For each of `target` rows the row of `source` that OpenCV's nearest neighbour takes.
 
     In doubles and in this order: whole-number arithmetic gives other rows for some sizes.

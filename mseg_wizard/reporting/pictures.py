@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mseg_wizard.core.files import write_atomically
-from mseg_wizard.labels.codec import MAX_PIXELS, read_ids
+from mseg_wizard.labels.codec import FORMATS, MAX_PIXELS, read_ids
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.verification.stored_files import FORMATS
 
 WIDEST, HIGHEST = 512, 384
 """Pixels of a picture: large enough to judge by eye, small enough that a report with 400 of them can be copied home."""
@@ -124,7 +123,7 @@ def read_photo(path: str, size: tuple[int, int] | None = None, most: int = MAX_P
 
 def scaled(ids: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Labels, (H, W), in another size: each is that of the nearest pixel, for there is nothing between two classes."""
-    return ids[_nearest(ids.shape[0], height)[:, None], _nearest(ids.shape[1], width)]
+    return ids[_central_rows(ids.shape[0], height)[:, None], _central_rows(ids.shape[1], width)]
 
 
 def _histogram(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -135,7 +134,7 @@ def _histogram(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
     return counts
 
 
-def _nearest(source: int, target: int) -> NDArray[np.intp]:
+def _central_rows(source: int, target: int) -> NDArray[np.intp]:
     """Which of `source` rows stand for `target` rows: those in the middle of each."""
     return np.minimum(((np.arange(target) + 0.5) * (source / target)).astype(np.intp), source - 1)
 

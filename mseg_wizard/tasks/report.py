@@ -14,8 +14,7 @@ import numpy as np
 from mseg_wizard import __version__
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.core.files import sync_folder
-from mseg_wizard.labels.codec import sync
+from mseg_wizard.core.files import swap_folder, sync
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.reporting import page
@@ -48,10 +47,10 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
 
         def finish(_: Job) -> None:
             page.write(beside, of, facts, datasets, shared_classes(ctx.tree), drawn, tallies)
-            sync([*beside.rglob("*"), beside])
+            sync(*beside.rglob("*"), beside)
 
         yield from background(finish, Progress("writing the page", len(drawn), len(drawn), "images"))
-        _swap(beside, ctx.own / FOLDER, before)
+        swap_folder(beside, ctx.own / FOLDER, before)
     except OSError as error:
         raise Problem(f"The report can't be made: {error}.", "Make room or mend that, then start again.") from None
     finally:
@@ -81,19 +80,6 @@ def _subject(ctx: Context) -> str:
     archives = [[file, record.get("sha256"), record.get("source")] for file, record in sorted(ctx.store.journal.archives.items())]
     state = [VERSION, __version__, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
-
-
-def _swap(new: Path, place: Path, old: Path) -> None:
-    """Put the new folder in the place of the old one, which is moved away first: folders can't be replaced."""
-    if place.exists():
-        place.rename(old)
-    try:
-        new.rename(place)
-    except OSError:
-        if old.exists():
-            old.rename(place)
-        raise
-    sync_folder(place.parent)
 
 
 def _sweep(*folders: Path) -> None:

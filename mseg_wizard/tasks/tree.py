@@ -16,7 +16,7 @@ from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.core.files import sync_folder
+from mseg_wizard.core.files import sync
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.datasets.locations import in_mirror
 from mseg_wizard.datasets.mseg_api import Verdict
@@ -237,7 +237,7 @@ def _settle(ctx: Context, beside: Path, place: Path) -> None:
         place.rename(aside)
         ctx.note(f"The mseg-api tree that was here before is now {aside.name}: delete it when nothing in it is yours")
     beside.rename(place)
-    sync_folder(ctx.destination)
+    sync(ctx.destination)
 
 
 def _record(ctx: Context, folder: Path, origin: Origin, verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mseg_wizard.labels import remap
+from mseg_wizard.labels.codec import image_shape, read_made
 from mseg_wizard.labels.masks import FEWEST, Regions, regions, relabel
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import Segments
@@ -16,7 +17,6 @@ from mseg_wizard.labels.records import Update
 from mseg_wizard.labels.remap import READERS, Recipe, apply, count_unnamed
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.map_faults import Made, Shape, class_of, size, wrong
-from mseg_wizard.verification.stored_files import image_shape, read_made
 
 IMAGE, RAW, MASK = -3, -2, -1
 """Stand for the files that are no made label map, where those are told by their position."""

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.archives.member import Damaged
-from mseg_wizard.archives.reader import check_layout, damage, members
+from mseg_wizard.archives.reader import check_layout, members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Wrong
+from tests.archives.damage import damage
 from tests.archives.hostile import FOLDER, STORED, Part, end_of, gzipped, zipped
 from tests.archives.test_unpack import AS_TAR, FILES, FORMS, each_form, saved
 
@@ -91,7 +92,7 @@ def test_what_is_no_archive_is_a_problem_that_says_so(what: str, tmp_path: Path,
         with pytest.raises(Damaged, match=f"train.zip is damaged.*{what}"):
             attempt()
     assert what in str(check_layout(path, ["no such member"]))
-    assert what in str(end_of(damage(path)))
+    assert what in str(damage(path))
 
 
 @pytest.mark.parametrize("name", ["nowhere.zip", "a folder", "a pipe"])
@@ -105,4 +106,4 @@ def test_what_is_no_file_is_a_problem(name: str, tmp_path: Path, into: Path) -> 
 
 @each_form
 def test_a_test_of_a_whole_archive_finds_nothing(form: str, tmp_path: Path) -> None:
-    assert end_of(damage(saved(tmp_path, FORMS[form]))) is None
+    assert damage(saved(tmp_path, FORMS[form])) is None

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.archives.reader import check_layout, damage, members
+from mseg_wizard.archives.reader import check_layout, members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
+from tests.archives.damage import damage
 from tests.archives.hostile import FOLDER, STORED, Part, end_of, gzipped, tarred, tree, zipped
 
 NOISE = random.Random(5)
@@ -150,7 +151,7 @@ def takes_any(data: bytes) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         path = Path(folder, "any.bin")
         path.write_bytes(data)
-        found = end_of(damage(path))
+        found = damage(path)
         assert found is None or isinstance(found, Problem)
         layout = check_layout(path, ["*.png"])
         assert layout is None or isinstance(layout, Problem)

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from mseg_wizard.labels.codec import MAX_PIXELS, read_colors, read_header, read_ids, read_rgb
+from mseg_wizard.labels.codec import MAX_PIXELS, image_shape, read_colors, read_header, read_ids, read_made, read_rgb
 from mseg_wizard.labels.masks import regions
 from mseg_wizard.labels.readers.colors import read_colored
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
 from mseg_wizard.labels.readers.polygons import rasterize, read_scene
-from mseg_wizard.verification.stored_files import image_shape, read_made
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, summed, tried
 from tests.labels.png_files import GREY, PALETTE, RGB, RGBA, chunk, png
 

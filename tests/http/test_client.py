@@ -211,11 +211,11 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_and_a_ca_file_helps(
         found = problem(fetch(tmp_path / "a.zip", places, KNOWN, patience=QUICK))
         assert "certificate can't be verified" in found.what
         assert server.log == []
-        finish(fetch(tmp_path / "1.zip", places, KNOWN, ca_file=certificate[0], patience=QUICK))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-        finish(fetch(tmp_path / "2.zip", places, KNOWN, patience=QUICK))
+        finish(fetch(tmp_path / "1.zip", places, KNOWN, patience=QUICK))
         for broken in (tmp_path / "none.pem", tmp_path / "1.zip"):
-            assert "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, ca_file=broken, patience=QUICK)).what
+            monkeypatch.setenv("SSL_CERT_FILE", str(broken))
+            assert "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, patience=QUICK)).what
 
 
 def test_proxies_of_the_environment_are_used_but_never_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mseg_wizard.core.files import sync
 from mseg_wizard.labels import png as png_module
-from mseg_wizard.labels.codec import read_colors, read_header, read_ids, read_rgb, sync, write_ids
+from mseg_wizard.labels.codec import read_colors, read_header, read_ids, read_rgb, write_ids
 from mseg_wizard.labels.png import Header, Ids
 from mseg_wizard.progress import Problem
 from tests.labels.png_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, write_png
@@ -80,9 +81,9 @@ def test_writing_replaces_a_file_as_a_whole_or_not_at_all(tmp_path: Path) -> Non
 
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
     write_ids(tmp_path / "x.png", np.zeros((2, 2), np.uint8))
-    sync([tmp_path / "x.png", tmp_path])
+    sync(tmp_path / "x.png", tmp_path)
     with pytest.raises(FileNotFoundError):
-        sync([tmp_path / "y.png"])
+        sync(tmp_path / "y.png")
 
 
 @pytest.mark.parametrize("extra", [b"", TEXT, TRANSPARENT[GREY], TEXT + TRANSPARENT[GREY], chunk(b"gAMA", struct.pack(">I", 22222))])

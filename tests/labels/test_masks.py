@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.masks import Regions, nearest, regions, relabel
+from mseg_wizard.labels.masks import Regions, opencv_rows, regions, relabel
 from mseg_wizard.labels.records import RELABELINGS, Update, places, updates
 from mseg_wizard.labels.relabel import Item, recipe, relabel_image
 from mseg_wizard.labels.remap import recipe as remap_recipe
@@ -130,7 +130,7 @@ def opencv_nearest(target: int, source: int) -> list[int]:
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_resizing_takes_the_rows_that_opencv_takes(target: int, source: int) -> None:
-    assert nearest(target, source).tolist() == opencv_nearest(target, source)
+    assert opencv_rows(target, source).tolist() == opencv_nearest(target, source)
 
 
 def test_whole_number_arithmetic_would_take_other_rows_in_some_sizes() -> None:

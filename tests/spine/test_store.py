@@ -21,7 +21,7 @@ def test_answers_and_finished_work_survive_a_restart(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.answer("prepare", "workers", 3)
     store.start("a/b")
-    store.finish("a/b", 1.5)
+    store.finish("a/b")
     ident = store.journal.id
     store.close()
     again = Store(tmp_path)

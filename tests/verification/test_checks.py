@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mseg_wizard.labels.codec import image_shape
 from mseg_wizard.labels.records import RELABELINGS, places, updates
 from mseg_wizard.labels.remap import Recipe
 from mseg_wizard.labels.taxonomy import Tree
@@ -15,7 +16,6 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.verification.checks import IMAGE, RAW, Item, Rules, check
 from mseg_wizard.verification.map_faults import Made
 from mseg_wizard.verification.results import TARGETED_PIXELS
-from mseg_wizard.verification.stored_files import image_shape
 from mseg_wizard.verification.targeted_pixels import TARGETED
 
 NAMES = ("sky", "road", "tree")

@@ -171,7 +171,8 @@ def test_a_verdict_holds_until_something_is_made_again(finished: Finished) -> No
         verdict = read_verdict(ctx)
         assert verdict is not None
         assert verdict.of == subject(ctx)
-        ctx.store.finish("kitti/remap/kitti-34", 12.0)
+        ctx.store.spent("kitti/remap/kitti-34", 12.0)
+        ctx.store.finish("kitti/remap/kitti-34")
         assert verify_missing(ctx) == ["a verdict on the present state"]
         (ctx.own / "verdict.json").write_text("{")
         assert verify_missing(ctx) == ["a verdict on the present state"]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual.suggester import Suggester
 
 from mseg_wizard.answers import is_link
+from mseg_wizard.core.background import in_thread
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.path_check import looks_like_path, seen
 
@@ -72,34 +73,16 @@ class Eye:
     """
 
     def __init__(self) -> None:
-        self._look: asyncio.Future[object] | None = None
+        self._look: Future[Any] | None = None
 
     async def look(self, at: Callable[[], T], wanted: Callable[[], bool]) -> T | None:
         """What `at` returns; None where that is not `wanted` any more when its turn comes."""
         while self._look and not self._look.done():
-            await asyncio.wait([self._look])
+            await asyncio.wait([asyncio.wrap_future(self._look)])
         if not wanted():
             return None
-        loop = asyncio.get_running_loop()
-        self._look = look = loop.create_future()
-
-        def tell(found: T | None, error: Exception | None) -> None:
-            if error:
-                look.set_exception(error)
-            else:
-                look.set_result(found)
-
-        def body() -> None:
-            found, error = None, None
-            try:
-                found = at()
-            except Exception as problem:
-                error = problem
-            with suppress(RuntimeError):  # the screen has ended
-                loop.call_soon_threadsafe(tell, found, error)
-
-        threading.Thread(target=body, name="eye", daemon=True).start()
-        return await asyncio.shield(look)
+        look = self._look = in_thread(at, "eye")
+        return await asyncio.wrap_future(look)
 
 
 class Paths(Suggester):
