@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 import httpx
 
-from mseg_wizard.archives.reader import check_layout
+from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.core.files import parse_toml
-from mseg_wizard.http.client import address, expiry
+from mseg_wizard.http.addresses import address, expiry
 from mseg_wizard.progress import Problem, Usage, printable
 from mseg_wizard.step import Archive, Field, Step
 

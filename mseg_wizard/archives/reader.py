@@ -1,10 +1,8 @@
-"""Archives as a whole: told apart by content, listed, recognised by their layout, tested. Nothing is written here."""
+"""An archive opened: a zip or a tar, told apart by content, its members listed and read. Names are judged, files written, elsewhere."""
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +13,6 @@ from mseg_wizard.archives import tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged, too_many
 from mseg_wizard.archives.pread import up_to
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.step import Wrong
-
-GLANCE = 500
-"""Members of a large tar.gz that are looked at before it is unpacked: it has no directory, and reading it through takes minutes."""
-LARGE = 64 << 20
 
 
 @dataclass
@@ -97,63 +90,12 @@ def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:
             yield member
 
 
-def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (), *, md5: str = "", sha256: str = "") -> Problem | None:
-    """What tells that this is not the archive it should be; None if nothing does. `md5` and `sha256` are the file's, where known.
-
-    Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first members are looked
-    at, and one pattern that matches is enough.
-    """
-    name = printable(path.name, 100)
-    for known in wrong:
-        if (known.md5 and known.md5 == md5) or (known.sha256 and known.sha256 == sha256):
-            return _not_wanted(name, known.reason)
-    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in layout]
-    unwanted = [(re.compile(fnmatch.translate(known.layout)), known.reason) for known in wrong if known.layout]
-    lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
-    try:
-        glance = path.stat().st_size > LARGE and _is_gzip(path)
-        unseen = list(patterns)
-        first: list[str] = []
-        for member in members(path, at_most=GLANCE if glance else None):
-            for pattern, reason in unwanted:
-                if pattern.match(member.name):
-                    return _not_wanted(name, reason)
-            if member.folder:
-                continue
-            first += [member.name] if len(first) < 3 else []
-            if unseen:
-                unseen = [pattern for pattern in unseen if not pattern.match(member.name)]
-                lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
-            if not unseen and not unwanted:
-                break
-    except Problem as problem:
-        return problem
-    except OSError as error:
-        return Problem(f"{name} can't be read: {error.strerror}.", "Check its disk, or fetch it again.")
-    if not unseen or (glance and len(unseen) < len(patterns)):
-        return None
-    if lacking:
-        return _not_wanted(name, lacking[0][1])
-    missing = next(text for text, pattern in zip(layout, patterns, strict=True) if pattern in unseen)
-    inside = "it begins with " + ", ".join(printable(text, 80) for text in first) if first else "it is empty"
-    return _not_wanted(name, f"nothing in it is called {missing}; {inside}")
-
-
 def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """A tar's members, as many as a dataset's archive may have."""
     for count, found in enumerate(walk):
         if count >= MOST_MEMBERS:
             raise too_many(name)
         yield found
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def _not_wanted(name: str, reason: str) -> Problem:
-    return Problem(f"{name} is not the archive that is wanted: {reason}.", "Take the right one.")
 
 
 def _unknown(name: str, start: bytes) -> Problem:

@@ -12,7 +12,7 @@ from typing import Any
 from mseg_wizard.answers import Answers, NotNow, check_answer, is_link, read_answers
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.preferences import check_preferences, preferences
-from mseg_wizard.http.client import Routes
+from mseg_wizard.http.addresses import Routes
 from mseg_wizard.notify import command_of
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step

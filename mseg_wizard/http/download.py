@@ -15,7 +15,8 @@ import httpx
 
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.http import html_pages, responses
-from mseg_wizard.http.client import Astray, Routes, Web, origin, signed
+from mseg_wizard.http.addresses import Routes, origin, signed
+from mseg_wizard.http.client import Astray, Web
 from mseg_wizard.http.connections import CONNECTIONS, Segment, Segments
 from mseg_wizard.http.hashing import Hasher
 from mseg_wizard.http.partial_file import Note, Partial, disk

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import httpx
 
 from mseg_wizard.http import html_pages
-from mseg_wizard.http.client import Astray, Web, joined, origin
+from mseg_wizard.http.addresses import joined, origin
+from mseg_wizard.http.client import Astray, Web
 from mseg_wizard.http.responses import Again
 from mseg_wizard.progress import Problem
 from mseg_wizard.vault import Secret

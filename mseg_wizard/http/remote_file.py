@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from mseg_wizard.http.client import CONNECT, STALL, Web, address, origin, shown, signed
+from mseg_wizard.http.addresses import address, origin, shown, signed
+from mseg_wizard.http.client import CONNECT, STALL, Web
 from mseg_wizard.vault import Secret
 
 

@@ -12,7 +12,8 @@ from http import HTTPStatus
 import httpx
 
 from mseg_wizard.http import html_pages
-from mseg_wizard.http.client import Web, expiry
+from mseg_wizard.http.addresses import expiry
+from mseg_wizard.http.client import Web
 from mseg_wizard.http.partial_file import Note
 from mseg_wizard.http.remote_file import Location, Source
 from mseg_wizard.progress import Problem, printable, size

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Generator
 from pathlib import Path
 
+from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import at
-from mseg_wizard.archives.reader import check_layout
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.archive_login import Login
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import Source, located, own_place, sources
-from mseg_wizard.http.client import Routes
+from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Expected, Fetched, Location
 from mseg_wizard.http.responses import LinkRefused, Unavailable

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import at
-from mseg_wizard.archives.reader import check_layout
 from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.core.background import Job, background

@@ -20,7 +20,7 @@ from mseg_wizard.core.files import sync
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.datasets.locations import in_mirror
 from mseg_wizard.datasets.mseg_api import Verdict
-from mseg_wizard.http.client import Routes, shown
+from mseg_wizard.http.addresses import Routes, shown
 from mseg_wizard.http.download import Location, fetch
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.tasks.kind import Task

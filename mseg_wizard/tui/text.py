@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from mseg_wizard.http.client import expiry, origin
+from mseg_wizard.http.addresses import expiry, origin
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
 from mseg_wizard.snapshot import MARKS, Snapshot
 from mseg_wizard.step import Call

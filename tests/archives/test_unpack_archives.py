@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import Damaged
-from mseg_wizard.archives.reader import check_layout, members
+from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Wrong

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.archives.reader import check_layout, members
+from mseg_wizard.archives.layout import check_layout
+from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
 from tests.archives.damage import damage

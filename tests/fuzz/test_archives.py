@@ -12,7 +12,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mseg_wizard.archives.reader import check_layout, members
+from mseg_wizard.archives.layout import check_layout
+from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
 from tests.archives.damage import damage

@@ -13,7 +13,8 @@ from mseg_wizard.archives import reader
 from mseg_wizard.archives.reader import members
 from mseg_wizard.core.background import Job
 from mseg_wizard.http import html_pages, login, responses
-from mseg_wizard.http.client import Astray, Routes, Web, address
+from mseg_wizard.http.addresses import Routes, address
+from mseg_wizard.http.client import Astray, Web
 from mseg_wizard.http.remote_file import Location, source_of
 from mseg_wizard.labels.codec import read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat

@@ -21,7 +21,8 @@ from mseg_wizard.core.background import Job
 from mseg_wizard.datasets.archive_login import SITES
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
-from mseg_wizard.http.client import Astray, Routes, Web, address, expiry, origin, shown, signed
+from mseg_wizard.http.addresses import Routes, address, expiry, origin, shown, signed
+from mseg_wizard.http.client import Astray, Web
 from mseg_wizard.http.partial_file import Note, Partial
 from mseg_wizard.http.remote_file import Location, source_of
 from mseg_wizard.http.responses import Again, Refused

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mseg_wizard.http.client import Routes, Web, expiry, origin, shown, signed
+from mseg_wizard.http.addresses import Routes, expiry, origin, shown, signed
+from mseg_wizard.http.client import Web
 from mseg_wizard.http.download import LinkRefused, Location, fetch
 from mseg_wizard.progress import Problem
 from tests.http.downloading import BODY, KNOWN, QUICK, finish, leftovers, problem

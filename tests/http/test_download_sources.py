@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.http.client import Routes
+from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import Expected, LinkRefused, Location, fetch
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from mseg_wizard.archives.reader import check_layout
+from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.step import Archive, Call, Holding, load
 
 STEPS = load()
