@@ -159,6 +159,11 @@ def unpublished(journal: Journal) -> list[str]:
     return [file for file, record in journal.archives.items() if not record.get("as_published", True)]
 
 
+def doubtful(journal: Journal) -> list[str]:
+    """Archives whose servers did not say how long they are, with what is known instead."""
+    return [f"{file}: {record['doubt']}" for file, record in journal.archives.items() if record.get("doubt")]
+
+
 def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
     """What verification remarked on the data; before it ran, what remapping did."""
     found = {
@@ -171,7 +176,8 @@ def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
 def listed(steps: Sequence[Step], journal: Journal) -> list[str]:
     """A line for each."""
     tree = ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
-    return [*tree, *(f"{file} is not the published archive" for file in unpublished(journal)), *oddities(steps, journal)]
+    archives = [f"{file} is not the published archive" for file in unpublished(journal)]
+    return [*tree, *archives, *doubtful(journal), *oddities(steps, journal)]
 
 
 def in_sum(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
@@ -179,6 +185,8 @@ def in_sum(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
     parts = ["a modified mseg-api tree"] if modified(journal) else []
     if files := unpublished(journal):
         parts.append(f"{amount(len(files), 'archives')} not as published")
+    if doubts := doubtful(journal):
+        parts.append(f"{amount(len(doubts), 'archives')} that no length proves whole")
     if notes := oddities(steps, journal):
         parts.append(f"{amount(len(notes), 'notes')} on the data")
     if not parts:

@@ -20,7 +20,9 @@ from mseg_wizard.core import host
 from mseg_wizard.core.files import write_json
 from mseg_wizard.progress import Problem, duration, printable
 
-VERSION = 1
+VERSION = 2
+"""Of the journal. Every older one is read, and written anew at the first change: what was added since has a default. Made newer where an
+older wizard could not read it any more; a destination of each version is kept among the tests."""
 OWN = ".mseg-wizard"
 """Folder below the destination for everything of ours: journal, lock, log, report."""
 
@@ -43,6 +45,8 @@ class ArchiveRecord:
     """Where it came from, in words for the report; never a query string."""
     as_published: bool = True
     """False where its size or hash differs from the published one and the user's modified tree allows that."""
+    doubt: str = ""
+    """What the server that it came from left unsaid, in words; since version 2."""
 
     @property
     def present(self) -> bool:
@@ -237,6 +241,7 @@ def read_journal(destination: Path) -> Journal | None:
         journal = msgspec.convert(asdict(Journal(**table)), Journal)
         for record in journal.archives.values():
             msgspec.convert(asdict(ArchiveRecord(**record)), ArchiveRecord)
+        journal.version = VERSION
         json.dumps(table, ensure_ascii=False).encode()  # halves of characters can be read and not written again
     except (ValueError, TypeError, RecursionError) as error:
         raise Problem(f"{path} is damaged: {printable(str(error), 200)}.", _way_out(path)) from None

@@ -296,12 +296,12 @@ class _Fetch:
             raise _Mismatch("; ".join(wrong))
         if not self._decisive(source) and self.name.lower().endswith(".zip") and not is_zipfile(self.part.path):
             raise _Mismatch(f"its file ends before the zip archive does, after {length:,} bytes")
-        if self.unproven and not self.expected.hashes and self.expected.bytes is None:
-            wrong.append("the server did not say how long the file is: only unpacking it can show whether it is whole")
+        unproven = self.unproven and not self.expected.hashes and self.expected.bytes is None
+        doubt = f"{source.title} did not say how long it is: only unpacking it can show whether it is whole" if unproven else ""
         self.job.check()
         self.part.finish()
         return Fetched(
-            length, sums["sha256"], sums.get("md5", ""), source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong)
+            length, sums["sha256"], sums.get("md5", ""), source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong), doubt
         )
 
     def _binding(self, source: Source, *finals: httpx.URL) -> bool:

@@ -67,7 +67,10 @@ class Fetched:
     source: str
     """Where it came from: never a query, of a pasted link only the origin."""
     location: Location
-    warnings: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    """How it differs from what was published, where that is allowed."""
+    doubt: str = ""
+    """What its server left unsaid, in words; empty where it is proven whole."""
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _known_by(archive: Archive, record: ArchiveRecord) -> str:
         return "has the hash that others found" if record.sha256 == archive.sha256 else "its content (another hash than others found)"
     if archive.sha256 or archive.md5 or archive.sha1:
         return "its published hash"
-    return "its content: no hash is published"
+    return "its content: no hash is published" + (f"; {record.doubt}" if record.doubt else "")
 
 
 def _stage(ctx: Context, step: Step) -> Stage:

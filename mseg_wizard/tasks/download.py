@@ -43,6 +43,8 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     if not record.as_published:
         weak = ", of which one report by a third party is all that is known" if archive.warn_only else ""
         ctx.note(f"{archive.file} is not the published archive{weak}")
+    if record.doubt:
+        ctx.note(f"{archive.file}: {record.doubt}")
     ctx.store.keep_archive(archive.file, record)
 
 
@@ -140,7 +142,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
         found = target.stat()
         differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
         return ArchiveRecord(
-            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs
+            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs, fetched.doubt
         )
     raise _all_wrong(ctx, archive, wrong)
 

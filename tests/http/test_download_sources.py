@@ -150,8 +150,8 @@ def test_a_weak_publication_only_warns(tmp_path: Path) -> None:
     weak = replace(KNOWN, bytes=17, warn_only=True)
     with serving({"/a.zip": OTHER}) as server:
         fetched = finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], weak, patience=QUICK))
-    assert len(fetched.warnings) == 2
-    assert SHA256 in fetched.warnings[1]
+    assert len(fetched.differs) == 2
+    assert SHA256 in fetched.differs[1]
     assert fetched.sha256 == hashlib.sha256(OTHER).hexdigest()
 
 
@@ -159,8 +159,8 @@ def test_another_file_is_lenient_only_where_the_user_named_the_place(tmp_path: P
     lenient = replace(KNOWN, bytes=17, lenient=True)
     with serving({"/a.zip": OTHER, "/away.zip": redirect("http://public.test/a.zip")}) as server:
         url, routes = "https://public.test/a.zip", Routes.parse([f"https://public.test={server.url}"])
-        assert finish(fetch(tmp_path / "1.zip", [Location(f"{server.url}/a.zip", named=True)], lenient, patience=QUICK)).warnings
-        assert finish(fetch(tmp_path / "2.zip", [Location(url)], lenient, routes=routes, patience=QUICK)).warnings
+        assert finish(fetch(tmp_path / "1.zip", [Location(f"{server.url}/a.zip", named=True)], lenient, patience=QUICK)).differs
+        assert finish(fetch(tmp_path / "2.zip", [Location(url)], lenient, routes=routes, patience=QUICK)).differs
         for number, strict in ((3, replace(lenient, lenient=False)), (4, lenient)):
             target, place = tmp_path / f"{number}.zip", Location(f"{server.url}/a.zip", named=number == 3)
             assert "the published one" in problem(fetch(target, [place], strict, patience=QUICK)).what
