@@ -16,7 +16,7 @@ import httpx
 
 from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.core.files import parse_toml
-from mseg_wizard.http.addresses import address, expiry
+from mseg_wizard.http.addresses import expiry, web_address
 from mseg_wizard.progress import Problem, Usage, printable
 from mseg_wizard.step import Archive, Field, Step
 
@@ -34,7 +34,7 @@ Answers = Mapping[str, Mapping[str, Any]]
 """Step id → field name → value."""
 
 
-class NotNow(Problem):
+class OfNoUseNow(Problem):
     """Right in form and of no use at this time: a link that has expired, a file that is not there."""
 
 
@@ -93,7 +93,7 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
                 raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"Make it yours alone: chmod 600 {path}")
             try:
                 check_answer(by_id[name], fields[key], value)
-            except NotNow:
+            except OfNoUseNow:
                 continue
             except Problem as problem:
                 raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
@@ -198,7 +198,7 @@ def _source_path(step: Step, row: str, alone: bool) -> str:
     if folder:
         return str(path)
     if not file:
-        raise NotNow(f"{where} is not there, or you may not read it.", WANTED)
+        raise OfNoUseNow(f"{where} is not there, or you may not read it.", WANTED)
     archive = next((archive for archive in step.archives if archive.file == path.name), step.archives[0] if alone else None)
     if archive is None:
         raise Problem(f"{where} has the name of none of this step's archives.", f"They are: {_names(step)}.")
@@ -218,7 +218,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _url(text: str, where: str) -> httpx.URL:
-    if url := address(text):
+    if url := web_address(text):
         return url
     raise Problem(f"{where} is no link.", "Paste an address that begins with https:// or http://.")
 
@@ -233,7 +233,7 @@ def _leads_to(url: httpx.URL, archive: Archive) -> bool:
 def _not_expired(url: httpx.URL, where: str) -> None:
     ends = expiry(url)
     if ends and ends <= datetime.now(UTC):
-        raise NotNow(f"{where} is a link that expired on {ends:%Y-%m-%d at %H:%M} UTC.", "Get a fresh one, the way you got this one.")
+        raise OfNoUseNow(f"{where} is a link that expired on {ends:%Y-%m-%d at %H:%M} UTC.", "Get a fresh one, the way you got this one.")
 
 
 def _base_url(text: str) -> str:
@@ -249,7 +249,7 @@ def _script(text: str, where: str) -> str:
     try:
         path = Path(one_line(text).strip("'\"")).expanduser()
         if not path.is_file():
-            raise NotNow(f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted)
+            raise OfNoUseNow(f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted)
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(SCRIPT)
     except (OSError, RuntimeError, ValueError) as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.locations import satisfied
+from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.snapshot import Snapshot, publish
 from mseg_wizard.step import Call, Step
@@ -32,7 +32,7 @@ def waiting(step: Step, ctx: Context) -> list[str]:
         for item in step.fields
         if item.required
         and not ctx.given(step.id, item.name)
-        and not (item.only_for and all(satisfied(ctx, archive) for archive in step.archives if archive.file in item.only_for))
+        and not (item.only_for and all(needs_no_link(ctx, archive) for archive in step.archives if archive.file in item.only_for))
     ]
 
 
@@ -50,7 +50,7 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
             for step, call in due(steps, checked, lanes):
                 work = _work(ctx, step, call)
                 newest[call.key] = Progress(call.title, call=call.key)
-                lanes[call.key] = work if len({_network(other) for other in step.calls}) == 1 else apart(work, newest[call.key])
+                lanes[call.key] = work if len({_network(other) for other in step.calls}) == 1 else in_own_thread(work, newest[call.key])
                 ends.callback(lanes[call.key].close)
             if not lanes:
                 return
@@ -87,7 +87,7 @@ def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -
             yield step, call
 
 
-def apart(work: Generator[Progress, None, None], first: Progress) -> Generator[Progress, None, None]:
+def in_own_thread(work: Generator[Progress, None, None], first: Progress) -> Generator[Progress, None, None]:
     """`work`, advanced and closed by a thread of its own; yields its newest progress."""
 
     def drive(job: Job) -> Progress:

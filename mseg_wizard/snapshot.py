@@ -22,7 +22,7 @@ FILE = "now.json"
 
 STATES = ("done", "running", "waiting", "failed", "pending")
 MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]", "filled": "[+]"}
-"""Read without colour; `filled` is what people are told of a pending step, see `ahead`."""
+"""Read without colour; `filled` is what people are told of a pending step, see `with_filled`."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def overview(steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Call
     return states
 
 
-def ahead(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
+def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
     """The states as people are told them: `filled` where a pending step, not the next one, has its form complete by now."""
     first = next((state.id for state in states if state.state != "done"), "")
     untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
@@ -173,14 +173,14 @@ def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
     return found["verify"] or found["remap"]
 
 
-def listed(steps: Sequence[Step], journal: Journal) -> list[str]:
+def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
     """A line for each."""
     tree = ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
     archives = [f"{file} is not the published archive" for file in unpublished(journal)]
     return [*tree, *archives, *doubtful(journal), *oddities(steps, journal)]
 
 
-def in_sum(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
+def notes_summary(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
     """All of it in one sentence with where to read on; empty where there is nothing to tell."""
     parts = ["a modified mseg-api tree"] if modified(journal) else []
     if files := unpublished(journal):

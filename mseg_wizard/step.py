@@ -51,7 +51,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
+class Lookalike:
     """A file that people take for the right one, and how to tell it. Any one of the marks that are given suffices."""
 
     reason: str
@@ -73,7 +73,7 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class ExpectedFiles:
     """Files that must be there after extraction, computed from the rows of the accepted mseg-api tree's lists."""
 
     taxonomy: str
@@ -110,7 +110,7 @@ class Archive:
     """A hash that differs is reported, not refused (known from one third-party report only)."""
     layout: tuple[str, ...] = ()
     """Patterns (fnmatch, `*` also matches `/`), each of which some member must match."""
-    wrong: tuple[Wrong, ...] = ()
+    wrong: tuple[Lookalike, ...] = ()
     take: Mapping[str, str] = field(default_factory=dict)
     """Prefix of the members' names → prefix below the dataset's folder; members under no prefix are left out. Empty: everything."""
     skip: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class Archive:
     """Bytes that come out, over the archive's size."""
     rows: int = 0
     """Paths that the holdings give with the full-size lists, each holding's once: estimates are scaled by the accepted tree's over this."""
-    holds: tuple[Holding, ...] = ()
+    holds: tuple[ExpectedFiles, ...] = ()
     also: tuple[str, ...] = ()
     """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
     login: str = ""

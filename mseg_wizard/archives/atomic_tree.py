@@ -31,7 +31,7 @@ _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Landing:
+class AtomicTree:
     """The tree below `root`. A file stands under its own name only when all of it is on the disk.
 
     With `hold` no file gets its name before `finish`: what is written is not known to be right until then. Every step goes through
@@ -126,7 +126,7 @@ class Landing:
         for folder in self._touched:
             os.fsync(self._made(folder))
 
-    def __enter__(self) -> Landing:
+    def __enter__(self) -> AtomicTree:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from mseg_wizard.archives.reader import members
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.step import Wrong
+from mseg_wizard.step import Lookalike
 
 GLANCE = 500
 """Members of a large tar.gz that are looked at before it is unpacked: it has no directory, and reading it through takes minutes."""
 LARGE = 64 << 20
 
 
-def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Wrong] = (), *, md5: str = "", sha256: str = "") -> Problem | None:
+def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Lookalike] = (), *, md5: str = "", sha256: str = "") -> Problem | None:
     """What tells that this is not the archive it should be; None if nothing does. `md5` and `sha256` are the file's, where known.
 
     Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first members are looked

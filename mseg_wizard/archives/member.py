@@ -45,25 +45,25 @@ class Damaged(Problem):
     """The archive is not what its publisher made: fetching it again may help."""
 
 
-class Refused(Problem):
+class UnsafeArchive(Problem):
     """The archive holds something that no dataset's archive should."""
 
 
-def at(path: Path, problem: Problem, do: str = "") -> Problem:
+def naming_place(path: Path, problem: Problem, do: str = "") -> Problem:
     """The same problem with the place of the file: whoever has to replace it must find it. `do` replaces what to do."""
     return type(problem)(f"{problem.what} It lies at {printable(str(path), 1000)}.", do or problem.do, problem.items)
 
 
-def damaged(archive: str, how: str, member: str = "") -> Damaged:
+def damaged_archive(archive: str, how: str, member: str = "") -> Damaged:
     """The archive (at a member) is damaged, and how: "its checksum differs"."""
     where = f" at {printable(member, 200)}" if member else ""
     what = f"{printable(archive, 100)} is damaged{where}: {how}."
     return Damaged(what, "Fetch it again. If you brought it yourself, copy it again from where you have it.")
 
 
-def refused(archive: str, member: str, why: str) -> Refused:
+def unsafe_archive(archive: str, member: str, why: str) -> UnsafeArchive:
     """The archive holds something that no dataset's archive should: "leads out of its folder"."""
-    return Refused(
+    return UnsafeArchive(
         f"{printable(archive, 100)} is not unpacked: its member {printable(member, 200)} {why}.",
         "This is not the archive that is wanted: take it from its publisher.",
     )
@@ -74,7 +74,7 @@ def too_many(archive: str) -> Problem:
     return Problem(f"{archive} has more than {MOST_MEMBERS:,} members.", "No dataset's archive has so many: take it from its publisher.")
 
 
-def unsafe(path: str) -> str:
+def why_unsafe(path: str) -> str:
     """Why `path` must not be written below a folder, as a predicate: "is an absolute path"; empty if it may."""
     if len(path) <= LONGEST_PATH and _PLAIN.fullmatch(path):
         return ""
@@ -98,7 +98,7 @@ def unsafe(path: str) -> str:
     return "has a name that is too long" if longest > LONGEST_NAME or whole > LONGEST_PATH else ""
 
 
-class Places:
+class MemberPaths:
     """Where the members of one archive go; refuses whatever is unsafe or would take another member's place."""
 
     def __init__(self, archive: str, take: Mapping[str, str], skip: Sequence[str] = (), taken: str = "") -> None:
@@ -119,13 +119,13 @@ class Places:
         prefix = next((prefix for prefix in self._take if name.startswith(prefix)), None)
         if prefix is None:
             return None
-        if why := unsafe(name) or member.refused:
-            raise refused(self._archive, name, why)
+        if why := why_unsafe(name) or member.refused:
+            raise unsafe_archive(self._archive, name, why)
         path = self._take[prefix] + name[len(prefix) :]
         if not path:
             return None
-        if why := unsafe(path):
-            raise refused(self._archive, name, why)
+        if why := why_unsafe(path):
+            raise unsafe_archive(self._archive, name, why)
         if not member.folder:
             self._need(path[: path.rfind("/") + 1], name)
             self._claim(path, name)
@@ -143,16 +143,16 @@ class Places:
         bare = path.removesuffix("/")
         key = _key(bare)
         if key == self._taken:
-            raise refused(self._archive, member, "has the archive's own name")
+            raise unsafe_archive(self._archive, member, "has the archive's own name")
         if key not in self._claimed:
             self._claimed[key] = path
             return
         other = self._claimed[key]
         if other == path:
-            raise refused(self._archive, member, "comes twice")
+            raise unsafe_archive(self._archive, member, "comes twice")
         if other.removesuffix("/") == bare:
-            raise refused(self._archive, member, "is both a file and a folder")
-        raise refused(self._archive, member, f"differs from {printable(other, 200)} in upper and lower case only")
+            raise unsafe_archive(self._archive, member, "is both a file and a folder")
+        raise unsafe_archive(self._archive, member, f"differs from {printable(other, 200)} in upper and lower case only")
 
 
 def _key(path: str) -> str:

@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Iterable
 
-from mseg_wizard.archives.member import damaged
+from mseg_wizard.archives.member import damaged_archive
 from mseg_wizard.progress import Problem
 
 
@@ -25,7 +25,7 @@ def exactly(file: int, count: int, at: int, archive: str) -> bytes:
     """`count` bytes at an offset; raises Problem if the file ends before."""
     data = up_to(file, count, at, archive)
     if len(data) < count:
-        raise damaged(archive, "it is cut short")
+        raise damaged_archive(archive, "it is cut short")
     return data
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.archives import tar_file, zip_file
-from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged, too_many
+from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.pread import up_to
 from mseg_wizard.progress import Problem, printable
 
 
 @dataclass
-class Reader:
+class OpenArchive:
     """An open archive."""
 
     name: str
@@ -52,7 +52,7 @@ class _Zip(list[zip_file.Entry]):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Reader]:
+def open_archive(path: Path) -> Iterator[OpenArchive]:
     """The archive at `path`, whatever its name says; raises Problem if it is none, or one that cannot be listed."""
     name = printable(path.name, 100)
     try:
@@ -75,14 +75,14 @@ def opened(path: Path) -> Iterator[Reader]:
             listed = [member for member, _ in _counted(tar_file.walk(tar_file.Plain(file, name), name), name)]
         else:
             raise _unknown(name, start)
-        yield Reader(name, size, listed, file, gzip)
+        yield OpenArchive(name, size, listed, file, gzip)
     finally:
         os.close(file)
 
 
 def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:
     """The members without their contents (a tar.gz is read as far as it takes); raises Problem on damage."""
-    with opened(path) as reader:
+    with open_archive(path) as reader:
         listing = iter(reader.listed) if reader.listed is not None else (member for member, _ in reader.walk())
         for count, member in enumerate(listing):
             if at_most is not None and count >= at_most:
@@ -100,8 +100,8 @@ def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Itera
 
 def _unknown(name: str, start: bytes) -> Problem:
     if not start:
-        return damaged(name, "it is empty")
+        return damaged_archive(name, "it is empty")
     text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return damaged(name, "it is a web page: the server sent that in place of the archive")
-    return damaged(name, "it is neither a zip nor a tar archive, plain or gzipped")
+        return damaged_archive(name, "it is a web page: the server sent that in place of the archive")
+    return damaged_archive(name, "it is neither a zip nor a tar archive, plain or gzipped")

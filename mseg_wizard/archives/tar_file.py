@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from mseg_wizard.archives.member import CHUNK, Member, damaged
+from mseg_wizard.archives.member import CHUNK, Member, damaged_archive
 from mseg_wizard.archives.pread import exactly, up_to
 
 BLOCK = 512
@@ -50,7 +50,7 @@ def walk(stream: Stream, archive: str) -> Iterator[tuple[Member, Iterator[bytes]
         kind, size = block[156:157], _number(block[124:136], archive, last)
         if kind in (b"L", b"K", b"x", b"X", b"g"):
             if size > LARGEST_EXTENSION:
-                raise damaged(archive, f"a header of {size} bytes follows", last)
+                raise damaged_archive(archive, f"a header of {size} bytes follows", last)
             data = stream.read(size)
             stream.skip(-size % BLOCK)
             longer |= _extension(kind, data, archive, last)
@@ -77,7 +77,7 @@ def walk(stream: Stream, archive: str) -> Iterator[tuple[Member, Iterator[bytes]
             yield _member(name, size, kind, folder, sparse), content()
         stream.skip(left + -size % BLOCK)
     if longer:
-        raise damaged(archive, "its last header stands alone", last)
+        raise damaged_archive(archive, "its last header stands alone", last)
     stream.finish()
 
 
@@ -101,7 +101,7 @@ class Plain:
 
     def skip(self, count: int) -> None:
         if self.position + count > self._length:
-            raise damaged(self._archive, "it is cut short")
+            raise damaged_archive(self._archive, "it is cut short")
         self.position += count
 
     def finish(self) -> None:
@@ -127,7 +127,7 @@ class Gzipped:
         parts, missing = [data], count - len(data)
         while missing:
             if not self._fill():
-                raise damaged(self._archive, "it is cut short")
+                raise damaged_archive(self._archive, "it is cut short")
             parts.append(self._block[:missing])
             self._at = len(parts[-1])
             missing -= self._at
@@ -137,7 +137,7 @@ class Gzipped:
         while (have := len(self._block) - self._at) < count:
             count -= have
             if not self._fill():
-                raise damaged(self._archive, "it is cut short")
+                raise damaged_archive(self._archive, "it is cut short")
         self._at += count
 
     def finish(self) -> None:
@@ -159,10 +159,10 @@ class Gzipped:
             try:
                 self._block = self._inflate.decompress(packed, CHUNK)
             except zlib.error:
-                raise damaged(self._archive, "its compressed data are broken or their checksum differs") from None
+                raise damaged_archive(self._archive, "its compressed data are broken or their checksum differs") from None
             self._packed = self._inflate.unconsumed_tail
             if not packed and not self._block and not self._inflate.eof:
-                raise damaged(self._archive, "it is cut short")
+                raise damaged_archive(self._archive, "it is cut short")
         return True
 
     def _next(self) -> bytes:
@@ -194,7 +194,7 @@ def _extension(kind: bytes, data: bytes, archive: str, last: str) -> Mapping[str
         end = at + int(length) if space and length.isdigit() else at
         key, equals, value = data[at + len(length) + 1 : end - 1].partition(b"=")
         if not equals or data[end - 1 : end] != b"\n":
-            raise damaged(archive, "a header after it is broken", last)
+            raise damaged_archive(archive, "a header after it is broken", last)
         # Whatever else is said is not kept: headers of nothing but that must not fill the memory.
         if key in (b"path", b"size"):
             values[_text(key)] = _text(value)
@@ -204,7 +204,7 @@ def _extension(kind: bytes, data: bytes, archive: str, last: str) -> Mapping[str
     if kind != b"g":
         return values
     if values:
-        raise damaged(archive, "a header names one path or size for all members", last)
+        raise damaged_archive(archive, "a header names one path or size for all members", last)
     return {}
 
 
@@ -221,7 +221,7 @@ def _text(raw: bytes) -> str:
 
 def _check(block: bytes, archive: str, last: str) -> None:
     if not _sums(block):
-        raise damaged(archive, "the header after it is broken" if last else "its first header is broken", last)
+        raise damaged_archive(archive, "the header after it is broken" if last else "its first header is broken", last)
 
 
 def _sums(block: bytes) -> bool:
@@ -243,11 +243,11 @@ def _number(field: bytes, archive: str, last: str) -> int:
     except ValueError:
         value = -1
     if value < 0:
-        raise damaged(archive, "the header after it has no size", last)
+        raise damaged_archive(archive, "the header after it has no size", last)
     return value
 
 
 def _decimal(text: str, archive: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise damaged(archive, "its size is no number", name)
+        raise damaged_archive(archive, "its size is no number", name)
     return int(text)

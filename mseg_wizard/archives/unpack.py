@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mseg_wizard.archives.atomic_tree import Landing
-from mseg_wizard.archives.member import Member, Places
+from mseg_wizard.archives.atomic_tree import AtomicTree
+from mseg_wizard.archives.member import Member, MemberPaths
 from mseg_wizard.archives.pread import checksum
-from mseg_wizard.archives.reader import Reader, opened
-from mseg_wizard.archives.unpack_parallel import LARGE, Row, spread
+from mseg_wizard.archives.reader import OpenArchive, open_archive
+from mseg_wizard.archives.unpack_parallel import LARGE, MemberToWrite, unpack_in_workers
 from mseg_wizard.archives.zip_file import Entry
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.progress import Meter, Problem, Progress, printable, size
@@ -27,7 +27,7 @@ DISK_BLOCK = 4096
 EVERY = 0.1
 """Seconds between two words about progress."""
 
-Plan = Sequence[tuple[Member, str]]
+PlacedMembers = Sequence[tuple[Member, str]]
 """What is unpacked, each member with its path."""
 
 
@@ -66,14 +66,14 @@ def unpack(
     name = printable(path.name, 100)
 
     def work(job: Job) -> Unpacked:
-        with opened(path) as reader:
-            places = Places(name, take or {}, skip, _inside(path, into))
+        with open_archive(path) as reader:
+            places = MemberPaths(name, take or {}, skip, _inside(path, into))
             plan = None
             if reader.listed is not None:
                 plan = [(member, target) for member in reader.listed if (target := places.place(member))]
                 _believable(reader, plan, at_most)
             try:
-                with Landing(into, hold=plan is None) as landing:
+                with AtomicTree(into, hold=plan is None) as landing:
                     if plan is not None:
                         _room(name, into, *_needed(plan, places, landing, tuple(shared)))
                     else:
@@ -89,14 +89,14 @@ def unpack(
 class _Writing:
     """The members on their way to their places. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
 
-    def __init__(self, job: Job, reader: Reader, plan: Plan | None, landing: Landing, shared: tuple[str, ...]) -> None:
+    def __init__(self, job: Job, reader: OpenArchive, plan: PlacedMembers | None, landing: AtomicTree, shared: tuple[str, ...]) -> None:
         self._job, self._reader, self._plan, self._landing, self._shared = job, reader, plan, landing, shared
         self._total = reader.size if plan is None else sum(member.size for member, _ in plan)
         self._doing = f"unpacking {reader.name}"
         self._meter, self._said, self._done = Meter(), 0.0, 0
         self._files = self._bytes = self._written = 0
 
-    def run(self, places: Places, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
+    def run(self, places: MemberPaths, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
         """Every member to its place, then all of it made durable."""
         reader, landing = self._reader, self._landing
         targets = {member.name: target for member, target in self._plan or ()}
@@ -130,7 +130,7 @@ class _Writing:
 
     def _share_out(self, pool: Pool, path: Path, into: Path, targets: Mapping[str, str]) -> Sequence[Entry]:
         """Have the workers put all but large files and those that stay; returns what is left."""
-        rows: list[Row] = []
+        rows: list[MemberToWrite] = []
         rest: list[Entry] = []
         for entry in self._reader.entries or ():
             target = targets.get(entry.name)
@@ -139,7 +139,7 @@ class _Writing:
                 rest.append(entry)
             else:
                 rows.append((entry, target, there))
-        for more, written in spread(pool, self._landing, path, self._reader.name, into, rows):
+        for more, written in unpack_in_workers(pool, self._landing, path, self._reader.name, into, rows):
             self._written += written
             self._tell(more)
         self._files, self._bytes = len(rows), sum(entry.size for entry, _, _ in rows)
@@ -158,7 +158,7 @@ class _Writing:
             yield piece
 
 
-def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
+def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int | None) -> None:
     """Raise Problem where more is promised than can be, or than the caller takes."""
     promised = sum(member.size for member, _ in plan)
     if promised > RATIO * reader.size:
@@ -170,7 +170,7 @@ def _believable(reader: Reader, plan: Plan, at_most: int | None) -> None:
         raise _too_much(reader.name, at_most)
 
 
-def _needed(plan: Plan, places: Places, landing: Landing, shared: tuple[str, ...]) -> tuple[int, int]:
+def _needed(plan: PlacedMembers, places: MemberPaths, landing: AtomicTree, shared: tuple[str, ...]) -> tuple[int, int]:
     """Bytes and inodes that are still to come."""
     need = files = 0
     for member, target in plan:

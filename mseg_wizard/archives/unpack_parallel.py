@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.archives import zip_file
-from mseg_wizard.archives.atomic_tree import Landing
+from mseg_wizard.archives.atomic_tree import AtomicTree
 from mseg_wizard.archives.member import Damaged
 from mseg_wizard.archives.pread import checksum
 from mseg_wizard.progress import Problem
@@ -20,7 +20,7 @@ FILES, BYTES = 256, 8 << 20
 LARGE = 64 << 20
 """Members beyond this are left to the thread that shares out: one alone could seem to hang."""
 
-Row = tuple[zip_file.Entry, str, int | None]
+MemberToWrite = tuple[zip_file.Entry, str, int | None]
 """A member, its path, and the size of the file that is there already: see Landing.size."""
 
 
@@ -32,7 +32,7 @@ class Share:
     name: str
     """For messages."""
     into: Path
-    rows: tuple[Row, ...]
+    rows: tuple[MemberToWrite, ...]
 
     @property
     def bytes(self) -> int:
@@ -51,9 +51,9 @@ class Failure:
         return (Damaged if self.damaged else Problem)(self.what, self.do)
 
 
-def shares(archive: Path, name: str, into: Path, rows: Iterable[Row]) -> Iterator[Share]:
+def shares(archive: Path, name: str, into: Path, rows: Iterable[MemberToWrite]) -> Iterator[Share]:
     """The rows, which come in the order in which they lie in the archive, in shares."""
-    taken: list[Row] = []
+    taken: list[MemberToWrite] = []
     count = 0
     for row in rows:
         if taken and (len(taken) >= FILES or count + row[0].size > BYTES):
@@ -65,12 +65,12 @@ def shares(archive: Path, name: str, into: Path, rows: Iterable[Row]) -> Iterato
         yield Share(archive, name, into, tuple(taken))
 
 
-def land(share: Share) -> int | Failure | OSError:
+def unpack_share(share: Share) -> int | Failure | OSError:
     """In a worker: have the members of a share as files, durable but for their names; returns how many had to be written."""
     try:
         file = os.open(share.archive, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with Landing(share.into, there={path: size for _, path, size in share.rows}) as landing:
+            with AtomicTree(share.into, there={path: size for _, path, size in share.rows}) as landing:
                 written = sum(_put(landing, file, share.name, row) for row in share.rows)
                 landing.flush()
                 return written
@@ -82,12 +82,12 @@ def land(share: Share) -> int | Failure | OSError:
         return error
 
 
-def spread(pool: Pool, landing: Landing, archive: Path, name: str, into: Path, rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+def unpack_in_workers(pool: Pool, landing: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]) -> Iterator[tuple[int, int]]:
     """Put the rows where they belong, in the workers; yields at least every 0.3 s the bytes seen to since, and the files written."""
     for folder in {path[: path.rfind("/") + 1] for _, path, _ in rows}:
         landing.make(folder)
         landing.touched(folder)
-    with closing(each(pool, land, shares(archive, name, into, rows))) as working:
+    with closing(each(pool, unpack_share, shares(archive, name, into, rows))) as working:
         for outcomes in working:
             count = written = 0
             for outcome in outcomes:
@@ -101,7 +101,7 @@ def spread(pool: Pool, landing: Landing, archive: Path, name: str, into: Path, r
             yield count, written
 
 
-def _put(landing: Landing, file: int, archive: str, row: Row) -> bool:
+def _put(landing: AtomicTree, file: int, archive: str, row: MemberToWrite) -> bool:
     """Write one member, unless a file with its very content is there: False then."""
     entry, path, there = row
     if there == entry.size and checksum(landing.read(path)) == entry.crc:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import imagecodecs
 
-from mseg_wizard.archives.member import CHUNK, MOST_MEMBERS, Member, damaged, too_many
+from mseg_wizard.archives.member import CHUNK, MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.pread import exactly, up_to
 from mseg_wizard.progress import Problem, printable
 
@@ -58,11 +58,11 @@ def entries(file: int, archive: str) -> list[Entry]:
     # By the directory's size, not by its count: that is 16 bits wide and wraps in COCO's nested archives.
     while at < len(data):
         if at + _CENTRAL.size > len(data):
-            raise damaged(archive, "its directory is cut short")
+            raise damaged_archive(archive, "its directory is cut short")
         signature, _, _, flags, method, _, _, crc, packed, size, n, m, k, disk, _, attributes, offset = _CENTRAL.unpack_from(data, at)
         following = at + _CENTRAL.size + n + m + k
         if signature != b"PK\1\2" or following > len(data):
-            raise damaged(archive, "its directory does not hold together", found[-1][1] if found else "")
+            raise damaged_archive(archive, "its directory does not hold together", found[-1][1] if found else "")
         raw = data[at + _CENTRAL.size : at + _CENTRAL.size + n]
         name = _name(raw, flags, archive)
         extra = data[at + _CENTRAL.size + n : at + _CENTRAL.size + n + m]
@@ -74,7 +74,7 @@ def entries(file: int, archive: str) -> list[Entry]:
         found.append((offset, name, size, _refusal(name, size, flags, method, attributes), crc, raw, method, packed))
         at = following
     if len(found) != count and (wide or len(found) & 0xFFFF != count):
-        raise damaged(archive, f"its directory lists {len(found)} members and counts {count}")
+        raise damaged_archive(archive, f"its directory lists {len(found)} members and counts {count}")
     return _bounded(found, start, archive)
 
 
@@ -92,7 +92,7 @@ def read(file: int, entry: Entry, archive: str) -> Generator[bytes, None, None]:
     whole = entry.packed <= WHOLE and entry.size <= WHOLE
     start, data = _data(file, entry, archive, entry.packed if whole else 0)
     if entry.method == STORED and entry.packed != entry.size:
-        raise damaged(archive, "its two sizes differ", entry.name)
+        raise damaged_archive(archive, "its two sizes differ", entry.name)
     if whole:
         pieces = iter((data if entry.method == STORED else _inflated(data, entry, archive),))
     else:
@@ -103,14 +103,14 @@ def read(file: int, entry: Entry, archive: str) -> Generator[bytes, None, None]:
     for piece in pieces:
         crc, size = zlib.crc32(piece, crc), size + len(piece)
         if size > entry.size:
-            raise damaged(archive, "more comes out than its header says", entry.name)
+            raise damaged_archive(archive, "more comes out than its header says", entry.name)
         if whole and (crc != entry.crc or size != entry.size):
             break
         yield piece
     if size != entry.size:
-        raise damaged(archive, "less comes out than its header says", entry.name)
+        raise damaged_archive(archive, "less comes out than its header says", entry.name)
     if crc != entry.crc:
-        raise damaged(archive, "its checksum differs", entry.name)
+        raise damaged_archive(archive, "its checksum differs", entry.name)
 
 
 def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
@@ -126,7 +126,7 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
                 break
         found = tail.rfind(b"PK\5\6", 0, found)
     else:
-        raise damaged(archive, "it has no end: it was not fetched completely, or something else was")
+        raise damaged_archive(archive, "it has no end: it was not fetched completely, or something else was")
     end, wide = length - back + found, False
     at = end - _END64_LOCATOR.size
     locator = up_to(file, _END64_LOCATOR.size, at, archive) if at >= 0 else b""
@@ -134,18 +134,18 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
         _, disk, place, disks = _END64_LOCATOR.unpack(locator)
         record = up_to(file, _END64.size, place, archive) if place < length else b""
         if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
-            raise damaged(archive, "its end does not hold together")
+            raise damaged_archive(archive, "its end does not hold together")
         _, rest, _, _, disk, first, here, count, size, offset = _END64.unpack(record)
         if disks > 1:
             raise _one_of_several(archive)
         if place + 12 + rest != at:
-            raise damaged(archive, "its end does not hold together")
+            raise damaged_archive(archive, "its end does not hold together")
         end, wide = place, True
     if disk or first or here != count:
         raise _one_of_several(archive)
     # The directory has to end where the end record begins, or the end is that of an archive inside this one, cut short.
     if offset + size != end:
-        raise damaged(archive, "its directory is not where its end says")
+        raise damaged_archive(archive, "its directory is not where its end says")
     return offset, end, count, wide
 
 
@@ -156,7 +156,7 @@ def _bounded(found: list[tuple[int, str, int, str, int, bytes, int, int]], direc
     bounded = []
     for (offset, name, size, why, crc, raw, method, packed), limit in zip(found, limits, strict=False):
         if offset + _LOCAL.size + len(raw) + packed > limit:
-            raise damaged(archive, "it overlaps what follows", name)
+            raise damaged_archive(archive, "it overlaps what follows", name)
         bounded.append(Entry(name, size, why, crc, raw, method, packed, offset, limit))
     return bounded
 
@@ -168,13 +168,13 @@ def _data(file: int, entry: Entry, archive: str, wanted: int) -> tuple[int, byte
     signature, _, flags, method, _, _, _, _, _, n, m = _LOCAL.unpack_from(block)
     start = _LOCAL.size + n + m
     if signature != b"PK\3\4":
-        raise damaged(archive, "its header is not where the archive's directory says", entry.name)
+        raise damaged_archive(archive, "its header is not where the archive's directory says", entry.name)
     if n != len(entry.raw) or block[_LOCAL.size : head] != entry.raw:
-        raise damaged(archive, "it stands under another name in the archive's directory", entry.name)
+        raise damaged_archive(archive, "it stands under another name in the archive's directory", entry.name)
     if method != entry.method or (not entry.raw.isascii() and _name(entry.raw, flags, archive) != entry.name):
-        raise damaged(archive, "its header and the archive's directory differ", entry.name)
+        raise damaged_archive(archive, "its header and the archive's directory differ", entry.name)
     if entry.offset + start + entry.packed > entry.limit:
-        raise damaged(archive, "it overlaps what follows", entry.name)
+        raise damaged_archive(archive, "it overlaps what follows", entry.name)
     data = block[start : start + wanted]
     if len(data) < wanted:
         data = exactly(file, wanted, entry.offset + start, archive)
@@ -190,7 +190,7 @@ def _inflated(data: bytes, entry: Entry, archive: str) -> bytes:
     try:
         inflated = imagecodecs.deflate_decode(data, raw=True, out=entry.size)
     except imagecodecs.DeflateError:
-        raise damaged(archive, "its compressed data are broken, or more than its header says", entry.name) from None
+        raise damaged_archive(archive, "its compressed data are broken, or more than its header says", entry.name) from None
     assert isinstance(inflated, bytes)  # noqa: S101 - the codec is untyped
     return inflated
 
@@ -207,9 +207,9 @@ def _inflating(pieces: Iterator[bytes], entry: Entry, archive: str) -> Iterator[
         while more := inflate.decompress(b"", CHUNK):
             yield more
     except zlib.error:
-        raise damaged(archive, "its compressed data are broken", entry.name) from None
+        raise damaged_archive(archive, "its compressed data are broken", entry.name) from None
     if not inflate.eof:
-        raise damaged(archive, "its compressed data are cut short", entry.name)
+        raise damaged_archive(archive, "its compressed data are cut short", entry.name)
 
 
 def _widened(extra: bytes, size: int, packed: int, offset: int, disk: int, archive: str, name: str) -> tuple[int, int, int, int]:
@@ -231,7 +231,7 @@ def _widened(extra: bytes, size: int, packed: int, offset: int, disk: int, archi
             values.append(value)
         if min(values) >= 0:
             return values[0], values[1], values[2], values[3]
-    raise damaged(archive, "its size is missing", name)
+    raise damaged_archive(archive, "its size is missing", name)
 
 
 def _refusal(name: str, size: int, flags: int, method: int, attributes: int) -> str:
@@ -257,7 +257,7 @@ def _name(raw: bytes, flags: int, archive: str) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         if flags & 0x800:
-            raise damaged(archive, "the name of a member is broken", printable(raw.decode("latin-1"))) from None
+            raise damaged_archive(archive, "the name of a member is broken", printable(raw.decode("latin-1"))) from None
         return raw.decode("cp437")
 
 

@@ -18,7 +18,7 @@ from mseg_wizard.core.log import LOG, redact
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
-from mseg_wizard.snapshot import Snapshot, in_sum
+from mseg_wizard.snapshot import Snapshot, notes_summary
 from mseg_wizard.step import Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
@@ -183,7 +183,7 @@ def say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None
     """What is complete, what is worth knowing of it, and where the report is."""
     upto = "" if steps[-1] is ctx.steps[-1] else f" up to step {steps[-1].number}, {steps[-1].title}"
     say(f"Complete{upto}: {ctx.dataset}", talk)
-    if known := in_sum(ctx.steps, ctx.store.journal, ctx.destination):
+    if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(call.task == "report" for step in steps for call in step.calls):
         say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)

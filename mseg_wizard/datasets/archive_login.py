@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from mseg_wizard.context import Context
-from mseg_wizard.http.client import Web
-from mseg_wizard.http.login import Site, Wrong, log_in, published_md5
+from mseg_wizard.http.client import HttpClient
+from mseg_wizard.http.login import LoginSite, WrongCredentials, log_in, published_md5
 from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Waiting
 from mseg_wizard.step import Archive
 
 SITES = {
-    "cityscapes": Site("Cityscapes", "https://www.cityscapes-dataset.com", "/login", sums="/md5-sum/"),
-    "wilddash": Site("WildDash", "https://wilddash.cc", "/accounts/login", token="csrfmiddlewaretoken"),  # noqa: S106 - a name
+    "cityscapes": LoginSite("Cityscapes", "https://www.cityscapes-dataset.com", "/login", sums="/md5-sum/"),
+    "wilddash": LoginSite("WildDash", "https://wilddash.cc", "/accounts/login", token="csrfmiddlewaretoken"),  # noqa: S106 - a name
 }
 
 
-class Login:
+class ArchiveLogin:
     """One archive's way through its site's login; afterwards it knows what the site itself says of the archive."""
 
     def __init__(self, ctx: Context, archive: Archive) -> None:
@@ -29,7 +29,7 @@ class Login:
     def location(self) -> Location:
         return Location(self.site.origin + self._archive.login_path, login=self)
 
-    def __call__(self, web: Web) -> None:
+    def __call__(self, web: HttpClient) -> None:
         """Log in with the stored credentials; raises Waiting for them where they are refused, and does not use them again."""
         step, ctx = self._ctx.step_of(self._archive), self._ctx
         username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
@@ -37,7 +37,7 @@ class Login:
             raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
         try:
             log_in(web, self.site, username, password)
-        except Wrong as wrong:
+        except WrongCredentials as wrong:
             # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
             ctx.refuse(step.id, wrong.what, {"password": password})
             do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mseg_wizard.labels.taxonomy import SPLITS
-from mseg_wizard.step import Archive, Call, Holding, Step
+from mseg_wizard.step import Archive, Call, ExpectedFiles, Step
 
 
 @dataclass(frozen=True)
-class Family:
+class Dataset:
     """One dataset. Everything follows from the step files: what the archives hold, and what the calls make."""
 
     title: str
@@ -20,7 +20,7 @@ class Family:
     remap: Call | None
     relabels: tuple[tuple[str, Call], ...]
     """Taxonomies that are relabelled, before relabelling."""
-    brings: tuple[tuple[Holding, Call], ...]
+    brings: tuple[tuple[ExpectedFiles, Call], ...]
     """What archives bring, and the call that unpacks it."""
 
     @property
@@ -64,7 +64,7 @@ class Family:
         return fitting[0][1] if fitting else None
 
 
-def families(steps: Sequence[Step]) -> tuple[Family, ...]:
+def datasets_in(steps: Sequence[Step]) -> tuple[Dataset, ...]:
     """The datasets, in the order in which their archives are named."""
     calls = [call for step in steps for call in step.calls]
     remaps = {str(call.args["source"]): call for call in calls if call.task == "remap"}
@@ -72,15 +72,15 @@ def families(steps: Sequence[Step]) -> tuple[Family, ...]:
     unpacks = {call.archive.file: call for call in calls if call.task == "extract" and call.archive}
     held = [(archive, holding) for step in steps for archive in step.archives for holding in archive.holds]
     raws = dict.fromkeys(holding.taxonomy for _, holding in held if holding.column == "label")
-    return tuple(_family(raw, remaps.get(raw), relabels, held, unpacks) for raw in raws)
+    return tuple(_dataset(raw, remaps.get(raw), relabels, held, unpacks) for raw in raws)
 
 
-def _family(
-    raw: str, remap: Call | None, relabels: dict[str, Call], held: Sequence[tuple[Archive, Holding]], unpacks: dict[str, Call]
-) -> Family:
+def _dataset(
+    raw: str, remap: Call | None, relabels: dict[str, Call], held: Sequence[tuple[Archive, ExpectedFiles]], unpacks: dict[str, Call]
+) -> Dataset:
     own = {raw, *(remap.args["targets"] if remap else ())}
     rows = [(archive, holding) for archive, holding in held if holding.taxonomy in own]
-    return Family(
+    return Dataset(
         rows[0][0].dataset,
         raw,
         remap,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.inventory import Folders, held_rows, missing_files
-from mseg_wizard.datasets.locations import located, own_place
+from mseg_wizard.datasets.inventory import FolderListings, expected_rows, missing_files
+from mseg_wizard.datasets.locations import local_source, own_path
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import size
 from mseg_wizard.step import Archive, Call, Step
@@ -26,7 +26,7 @@ FULL_ARCHIVES_LEFT = 32_000_000_000
 
 
 @dataclass(frozen=True)
-class Room:
+class FreeSpace:
     """What this user may still write to one file system."""
 
     bytes: int
@@ -39,7 +39,7 @@ class Room:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class DiskChange:
     """What one call will do to the disk."""
 
     step: Step
@@ -62,33 +62,33 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Need:
+class SpaceNeed:
     """What one file system has to take at once, at the moment when most is there."""
 
     place: Path
     bytes: int
     files: int
-    room: Room
+    room: FreeSpace
 
 
-def free(path: Path) -> Room:
+def free_space(path: Path) -> FreeSpace:
     """The room for something at `path`, which need not exist yet; links are followed to the disk that they lead to."""
     path = path.resolve()
     while not os.path.exists(path):  # noqa: PTH110 - a folder that we may not look into counts as absent
         path = path.parent
     found = os.statvfs(path)
     files = found.f_favail if found.f_files else None
-    return Room(found.f_bavail * found.f_frsize, files, path.stat().st_dev, found.f_frsize)
+    return FreeSpace(found.f_bavail * found.f_frsize, files, path.stat().st_dev, found.f_frsize)
 
 
-def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> list[Change]:
+def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> list[DiskChange]:
     """What every call that has not begun will write; `check` is called between two and may raise.
 
     A call that has begun is left out: how far it came can't be told cheaply (half a tar.gz has no final names), and it asks for the room
     that it needs itself, before anything else runs.
     """
-    changes: list[Change] = []
-    folders = Folders(ctx.dataset)
+    changes: list[DiskChange] = []
+    folders = FolderListings(ctx.dataset)
     journal = ctx.store.journal
     known: dict[str, tuple[float, float]] = {}
     for step in ctx.steps:
@@ -99,16 +99,16 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
     return changes
 
 
-def needs(changes: Sequence[Change]) -> list[Need]:
+def space_needs(changes: Sequence[DiskChange]) -> list[SpaceNeed]:
     """The largest need at any time, for each file system: archives and what came out of them are there together, for a while.
 
     A step's downloads may run ahead of everything else in it, as far as its last.
     """
-    rooms: dict[int, tuple[str, Room]] = {}
+    rooms: dict[int, tuple[str, FreeSpace]] = {}
     now: dict[int, tuple[int, int]] = {}
     most: dict[int, tuple[int, int]] = {}
     for change in sorted(changes, key=lambda change: (change.step.number, not change.fetched)):
-        room = free(change.place)
+        room = free_space(change.place)
         before, _ = rooms.get(room.device, (str(change.place), room))
         rooms[room.device] = os.path.commonpath((before, change.place)), room
         taken, files = now.get(room.device, (0, 0))
@@ -117,10 +117,10 @@ def needs(changes: Sequence[Change]) -> list[Need]:
         highest = most.get(room.device, (0, 0))
         most[room.device] = max(highest[0], taken + change.beside), max(highest[1], files)
         now[room.device] = taken - change.gone, files - bool(change.gone)
-    return [Need(Path(place), *most[device], room) for device, (place, room) in rooms.items()]
+    return [SpaceNeed(Path(place), *most[device], room) for device, (place, room) in rooms.items()]
 
 
-def table(changes: Sequence[Change]) -> list[str]:
+def space_table(changes: Sequence[DiskChange]) -> list[str]:
     """A line for each step that writes something, and their sum."""
     rows = []
     for step in dict.fromkeys(change.step.id for change in changes):
@@ -130,13 +130,13 @@ def table(changes: Sequence[Change]) -> list[str]:
     return [*rows, _row("All together", changes)]
 
 
-def _row(title: str, changes: Sequence[Change]) -> str:
+def _row(title: str, changes: Sequence[DiskChange]) -> str:
     kinds = (("to fetch", "fetched"), ("out of archives", "unpacked"), ("label maps", "made"))
     parts = [f"{size(total)} {words}" for words, name in kinds if (total := sum(getattr(change, name) for change in changes))]
     return f"{title}: {', '.join(parts) or 'nothing'}; {sum(change.files for change in changes):,} files"
 
 
-def _changes(ctx: Context, step: Step, call: Call, folders: Folders, known: dict[str, tuple[float, float]]) -> Iterator[Change]:
+def _changes(ctx: Context, step: Step, call: Call, folders: FolderListings, known: dict[str, tuple[float, float]]) -> Iterator[DiskChange]:
     archive = call.archive
     if archive and call.task in ("download", "extract"):
         if archive.file not in known:
@@ -144,21 +144,21 @@ def _changes(ctx: Context, step: Step, call: Call, folders: Folders, known: dict
         share, scale = known[archive.file]
         place = ctx.dataset / archive.dataset
         if share and call.task == "download":
-            yield Change(step=step, call=call, place=place, **_fetch(ctx, archive, scale))
+            yield DiskChange(step=step, call=call, place=place, **_fetch(ctx, archive, scale))
         elif share:
-            yield Change(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
+            yield DiskChange(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
     elif call.each_bytes:
         splits = call.args.get("splits", SPLITS)
         for taxonomy in (*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))):
             root = ctx.tree.root(taxonomy)
             labels = {row.label for split in splits if split in ctx.tree.splits(taxonomy) for row in ctx.tree.rows(taxonomy, split)}
             count = sum(label is not None and not folders.has(f"{root}/{label}") for label in labels)
-            yield Change(step=step, call=call, place=ctx.dataset / root, made=count * call.each_bytes, files=count)
+            yield DiskChange(step=step, call=call, place=ctx.dataset / root, made=count * call.each_bytes, files=count)
 
 
 def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:
     """How much of what the archive brings is still missing, and how much there is of it, compared with the published one."""
-    held = held_rows(ctx, archive)
+    held = expected_rows(ctx, archive)
     missing = len(missing_files(ctx, archive))
     # Places that the user named may hold an archive as small as a modified tree's lists; public ones have the published archive only.
     smaller = ctx.modified_tree and bool(ctx.options.mirror or ctx.options.routes or ctx.sources(step.id))
@@ -166,14 +166,14 @@ def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:
 
 
 def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
-    if located(ctx, archive):
+    if local_source(ctx, archive):
         return {}
-    place = own_place(ctx, archive)
+    place = own_path(ctx, archive)
     return {"fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))), "files": 1}
 
 
 def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:
-    source, record = located(ctx, archive), ctx.store.archive(archive.file)
+    source, record = local_source(ctx, archive), ctx.store.archive(archive.file)
     path = Path(record.path) if record and record.present else source.path if source else None
     packed = _bytes_of(path) if path else round(archive.size * scale)
     ours = record.origin != "brought" if record and record.present else source is None or source.kind == "own"

@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 
 from mseg_wizard.context import Context
 from mseg_wizard.labels.records import recorded_stems
-from mseg_wizard.step import Archive, Holding
+from mseg_wizard.step import Archive, ExpectedFiles
 
 
 def missing_files(ctx: Context, archive: Archive) -> list[str]:
     """Files that the archive should have brought and that aren't there, as paths below mseg_dataset/: listed ones in the lists' order."""
-    folders = Folders(ctx.dataset)
+    folders = FolderListings(ctx.dataset)
     listed = [row for holding in archive.holds for row in _missing(ctx, archive, holding, folders)]
     return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
@@ -30,7 +30,7 @@ def was_unpacked(ctx: Context, archive: Archive) -> bool:
     return f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
 
 
-class Folders:
+class FolderListings:
     """Names in folders, each folder listed once: a stat per file costs minutes on a network disk, a listing seconds."""
 
     def __init__(self, top: Path) -> None:
@@ -52,7 +52,7 @@ class Folders:
         return self._names[folder]
 
 
-def _missing(ctx: Context, archive: Archive, holding: Holding, folders: Folders) -> Iterator[str]:
+def _missing(ctx: Context, archive: Archive, holding: ExpectedFiles, folders: FolderListings) -> Iterator[str]:
     if holding.column == "records":
         yield from _missing_records(ctx, archive, holding)
         return
@@ -65,7 +65,7 @@ def _missing(ctx: Context, archive: Archive, holding: Holding, folders: Folders)
             yield f"{root}/{path}"
 
 
-def _listed(ctx: Context, holding: Holding) -> Iterator[str]:
+def _listed(ctx: Context, holding: ExpectedFiles) -> Iterator[str]:
     """The holding's column of the lists, each path once."""
     seen = set()
     for split in holding.splits:
@@ -78,7 +78,7 @@ def _listed(ctx: Context, holding: Holding) -> Iterator[str]:
                 yield path
 
 
-def _missing_records(ctx: Context, archive: Archive, holding: Holding) -> Iterator[str]:
+def _missing_records(ctx: Context, archive: Archive, holding: ExpectedFiles) -> Iterator[str]:
     """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
     top = ctx.dataset / archive.dataset / holding.folder
     found = {name for _, _, names in os.walk(top) for name in names}
@@ -88,7 +88,7 @@ def _missing_records(ctx: Context, archive: Archive, holding: Holding) -> Iterat
             yield str(PurePosixPath(archive.dataset, holding.folder, "…", name))
 
 
-def held_rows(ctx: Context, archive: Archive) -> int:
+def expected_rows(ctx: Context, archive: Archive) -> int:
     """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
     return sum(
         len(recorded_stems(ctx.tree, holding.taxonomy)) if holding.column == "records" else sum(1 for _ in _listed(ctx, holding))

@@ -13,13 +13,13 @@ from typing import Protocol, TypeVar
 from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.files import sync
-from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.progress import Meter, Problem, Progress
-from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
 
-class Makes(Protocol):
+class ItemWithOutputs(Protocol):
     """An item of the work."""
 
     @property
@@ -27,7 +27,7 @@ class Makes(Protocol):
         """Paths of the files that become of it; None where there is nothing to write."""
 
 
-Item = TypeVar("Item", bound=Makes)
+LabelItem = TypeVar("LabelItem", bound=ItemWithOutputs)
 Result = TypeVar("Result")
 
 SYNCED_AT_ONCE = 1024
@@ -37,7 +37,7 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
     """Those of `outputs`, paths below mseg_dataset/, that aren't there."""
-    folders = Folders(ctx.dataset)
+    folders = FolderListings(ctx.dataset)
     return [output for output in outputs if not folders.has(output)]
 
 
@@ -64,14 +64,14 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
     return frozenset(outputs if foreign or ctx.distrust else missing)
 
 
-def make(
-    ctx: Context, doing: str, work: Callable[[Item], Result], items: Sequence[Item], name: Callable[[Item], str]
+def make_label_maps(
+    ctx: Context, doing: str, work: Callable[[LabelItem], Result], items: Sequence[LabelItem], name: Callable[[LabelItem], str]
 ) -> Generator[Progress, None, list[Result]]:
     """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
     results: list[Result] = []
     faults: list[str] = []
     total = len(items)
-    newest: Item | None = None
+    newest: LabelItem | None = None
     meter = Meter()
     yield Progress(doing, 0, total, "images")
     for outcomes in each(ctx.pool(), work, items):
@@ -85,7 +85,7 @@ def make(
                 results.append(outcome.result)
                 newest = outcome.item
         done = len(results) + len(faults)
-        yield told(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done), made=_made(ctx, newest)))
+        yield with_wait(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done), made=_made(ctx, newest)))
     if faults:
         raise Problem(
             f"{len(faults):,} of {total:,} images could not be made into label maps; the others are done.",
@@ -95,7 +95,7 @@ def make(
     return results
 
 
-def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
+def sync_outputs(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
     with ThreadPoolExecutor(THREADS, "syncing") as threads:
         for done in range(0, len(outputs), SYNCED_AT_ONCE):
@@ -106,7 +106,7 @@ def synced(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, No
     sync(*{ctx.dataset / Path(output).parent for output in outputs})
 
 
-def _made(ctx: Context, item: Makes | None) -> str:
+def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
     """The item's last output, below mseg_dataset/; none where its name is no proper text: it can't be told then."""
     made = next((output for output in reversed(item.outputs) if output), "") if item else ""
     return made.removeprefix(f"{ctx.dataset}/") if made.isprintable() else ""
@@ -121,6 +121,6 @@ def _sync(paths: Sequence[str]) -> None:
 def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
     """Remove what killed workers left half written; none may be at work."""
     for folder in {output.rpartition("/")[0] for output in outputs}:
-        for name in Folders(ctx.dataset).names(folder):
+        for name in FolderListings(ctx.dataset).names(folder):
             if name.startswith(".") and name.endswith(".tmp"):
                 (ctx.dataset / folder / name).unlink(missing_ok=True)

@@ -29,7 +29,7 @@ class Source:
         return self.kind in ("own", "brought", "mirror")
 
 
-def own_place(ctx: Context, archive: Archive) -> Path:
+def own_path(ctx: Context, archive: Archive) -> Path:
     """Where an archive is downloaded or uploaded to."""
     return ctx.dataset / archive.dataset / archive.file
 
@@ -37,7 +37,7 @@ def own_place(ctx: Context, archive: Archive) -> Path:
 def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
     """All places to look at, in order. Local ones are only given where the file exists; links may turn out to be dead."""
     step = ctx.step_of(archive)
-    if (path := own_place(ctx, archive)).is_file():
+    if (path := own_path(ctx, archive)).is_file():
         yield Source("own", path)
     yield from _brought(ctx, archive)
     yield from _mirror(ctx, archive)
@@ -51,12 +51,12 @@ def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
         yield Source("public", url=url)
 
 
-def located(ctx: Context, archive: Archive) -> Source | None:
+def local_source(ctx: Context, archive: Archive) -> Source | None:
     """The first place on this machine where the archive is, if any."""
     return next((source for source in sources(ctx, archive) if source.path), None)
 
 
-def satisfied(ctx: Context, archive: Archive) -> bool:
+def needs_no_link(ctx: Context, archive: Archive) -> bool:
     """Does the archive need neither login nor pasted link: found before, here, brought, mirrored, or unpacked already?"""
     if (record := ctx.store.archive(archive.file)) and record.present:
         return True

@@ -28,7 +28,7 @@ MOST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TreeCheck:
     """What a tree is."""
 
     whole: bool
@@ -47,19 +47,19 @@ class Verdict:
         return f"not MSeg's as published: {', '.join(self.differs)} differ{'s' if len(self.differs) == 1 else ''} (sha256 {self.sha256})"
 
 
-def lacking(tree: Path) -> list[str]:
+def missing_parts(tree: Path) -> list[str]:
     """Parts of an mseg-api tree that `tree` does not have."""
     files = (RECORDS_FILE, mseg_config.CONFIG)
     return [*(name for name in DATA if not (tree / name).is_dir()), *(name for name in files if not (tree / name).is_file())]
 
 
-def judge(tree: Path) -> Verdict:
+def check_tree(tree: Path) -> TreeCheck:
     """Read all of it and say what it is; raises OSError where a file can't be read."""
     found = {folder: identity(tree, folder) for folder in DATA} | {RECORDS_FILE: blob_id((tree / RECORDS_FILE).read_bytes())}
     wanted = {folder: PINNED[folder][1] for folder in DATA} | {RECORDS_FILE: PINNED_RECORDS}
     differs = tuple(name for name, is_ in found.items() if is_ != wanted[name])
     whole = not differs and content(tree) == PINNED[""][1]
-    return Verdict(whole, differs, hashlib.sha256("".join(f"{name} {is_}\n" for name, is_ in found.items()).encode()).hexdigest())
+    return TreeCheck(whole, differs, hashlib.sha256("".join(f"{name} {is_}\n" for name, is_ in found.items()).encode()).hexdigest())
 
 
 def content(tree: Path) -> str:

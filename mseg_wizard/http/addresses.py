@@ -16,7 +16,7 @@ _SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-
 """Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront."""
 
 
-def address(text: str | httpx.URL) -> httpx.URL | None:
+def web_address(text: str | httpx.URL) -> httpx.URL | None:
     """A web address that can be asked; None where the text is none: httpx and sockets raise whatever they like at odd hosts and ports."""
     with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
@@ -26,11 +26,11 @@ def address(text: str | httpx.URL) -> httpx.URL | None:
     return None
 
 
-def joined(url: httpx.URL, place: str) -> httpx.URL | None:
+def joined_address(url: httpx.URL, place: str) -> httpx.URL | None:
     """Where `place`, as `url` gives it, leads; None where that is no web address."""
     with suppress(httpx.InvalidURL, ValueError):
         # Whatever a server puts before the @ is not ours to send.
-        return address(url.join(place).copy_with(userinfo=b"", fragment=None))
+        return web_address(url.join(place).copy_with(userinfo=b"", fragment=None))
     return None
 
 
@@ -104,7 +104,7 @@ class Routes:
 
 def _bare(text: str, route: str) -> httpx.URL:
     """An origin and nothing else."""
-    url = address(text)
+    url = web_address(text)
     if url is not None and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
         return url
     raise Problem(f"The route {printable(route)!r} is not ORIGIN=ORIGIN.", "An origin is a scheme, a host and perhaps a port: no path.")

@@ -20,7 +20,7 @@ import httpx
 
 from mseg_wizard import __version__
 from mseg_wizard.core.background import Job
-from mseg_wizard.http.addresses import Routes, joined, origin
+from mseg_wizard.http.addresses import Routes, joined_address, origin
 from mseg_wizard.progress import Problem, printable
 
 CONNECT = 4.5
@@ -36,7 +36,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
-class Astray(Exception):
+class RedirectRefused(Exception):
     """A redirect that is not followed, in the user's words."""
 
     def __init__(self, why: str, login: bool = False) -> None:
@@ -44,7 +44,7 @@ class Astray(Exception):
         self.login = login
 
 
-class Web:
+class HttpClient:
     """One task's connections: broken off when the task is closed; cookies live here, in memory, by origin."""
 
     def __init__(self, job: Job, routes: Routes | None = None, *, stall: float = STALL) -> None:
@@ -66,7 +66,7 @@ class Web:
         self._client.close()
 
     @contextmanager
-    def apart(self) -> Iterator[Web]:
+    def apart(self) -> Iterator[HttpClient]:
         """The same, whose own connections are broken off when this ends."""
         twin = copy(self)
         twin._sockets, twin._aborted = set(), False
@@ -138,13 +138,13 @@ class Web:
                     yield response, url
                     return
             if _LOGIN.search(onward.path):
-                raise Astray(f"it redirects to the login page of {onward.host}", login=True)
+                raise RedirectRefused(f"it redirects to the login page of {onward.host}", login=True)
             if url.scheme == "https" and onward.scheme == "http" and not downgrade:
-                raise Astray(f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file")
+                raise RedirectRefused(f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file")
             if onward in seen:
-                raise Astray("its redirects go round in a circle")
+                raise RedirectRefused("its redirects go round in a circle")
             if len(seen) > REDIRECTS:
-                raise Astray(f"it redirects more than {REDIRECTS} times")
+                raise RedirectRefused(f"it redirects more than {REDIRECTS} times")
             seen.add(onward)
             url = onward
 
@@ -152,9 +152,9 @@ class Web:
         place = response.headers.get("location")
         if response.status_code not in (301, 302, 303, 307, 308) or not place:
             return None
-        onward = joined(url, place)
+        onward = joined_address(url, place)
         if onward is None:
-            raise Astray("it redirects to something that is no web address")
+            raise RedirectRefused("it redirects to something that is no web address")
         return self.routes.back(onward, url)
 
     def _sent(self, request: httpx.Request) -> httpx.Response:

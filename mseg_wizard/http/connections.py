@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.http.byte_ranges import gaps, joined
-from mseg_wizard.http.partial_file import Partial
-from mseg_wizard.http.responses import Again, Broken, Refused
+from mseg_wizard.http.partial_file import PartialFile
+from mseg_wizard.http.responses import ConnectionBroken, SourceRefused, TryAgain
 from mseg_wizard.progress import size
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ TICK = 0.05
 
 
 @dataclass(eq=False)
-class Segment:
+class Connection:
     """What one connection fetches."""
 
     start: int = 0
@@ -55,14 +55,14 @@ class Segment:
         return 0 if self.stop is None else self.stop - self.at
 
 
-Ask = Callable[[Segment], None]
+Ask = Callable[[Connection], None]
 """Asks for a segment and gives `put` what comes, in the connection's thread. Raises Again, Refused, Problem, Stopped."""
 
 
-class Segments:
+class Connections:
     """Connections of one attempt, a thread each. One connection is one segment, which is the whole."""
 
-    def __init__(self, part: Partial, arrived: Callable[[], object], most: int = CONNECTIONS) -> None:
+    def __init__(self, part: PartialFile, arrived: Callable[[], object], most: int = CONNECTIONS) -> None:
         """`arrived` is called, in the connection's thread, after bytes were written."""
         self.begun = False
         """The first answer was good."""
@@ -72,8 +72,8 @@ class Segments:
         self._total: int | None = None
         self._lock = threading.RLock()
         self._ended = threading.Condition(self._lock)
-        self._running: list[Segment] = []
-        self._failed: list[tuple[Segment, Exception]] = []
+        self._running: list[Connection] = []
+        self._failed: list[tuple[Connection, Exception]] = []
         self._errors: list[BaseException] = []
         self._more: Ask = lambda segment: None
         self._over = False
@@ -93,7 +93,7 @@ class Segments:
         """
         self._more = more
         try:
-            self._start(Segment(), first)
+            self._start(Connection(), first)
             while not self._whole:
                 with self._ended:
                     self._ended.wait_for(lambda: not self._running or self._failed or self._errors, TICK)
@@ -108,7 +108,7 @@ class Segments:
             for thread in self._threads:
                 thread.join()
 
-    def whole(self, segment: Segment, offset: int, total: int | None, splits: bool) -> None:
+    def whole(self, segment: Connection, offset: int, total: int | None, splits: bool) -> None:
         """The first answer is good: its bytes begin at `offset`. `splits`: the server sends parts, and proves what they are of."""
         with self._lock:
             segment.start = segment.at = offset
@@ -117,7 +117,7 @@ class Segments:
             self._total, self.begun = total, True
             self._most = self._most if splits and total is not None else 1
 
-    def put(self, segment: Segment, chunk: bytes) -> bool:
+    def put(self, segment: Connection, chunk: bytes) -> bool:
         """Write what came; False: that was all that is wanted of it."""
         with self._lock:
             if self._over:
@@ -131,14 +131,14 @@ class Segments:
             self._arrived()
         return segment.stop is None or segment.at < segment.stop
 
-    def _start(self, segment: Segment, ask: Ask) -> None:
+    def _start(self, segment: Connection, ask: Ask) -> None:
         thread = threading.Thread(target=self._work, args=(segment, ask), name="background: connection", daemon=True)
         with self._lock:
             self._running.append(segment)
             self._threads = [*(before for before in self._threads if before.is_alive()), thread]
             thread.start()
 
-    def _work(self, segment: Segment | None, ask: Ask) -> None:
+    def _work(self, segment: Connection | None, ask: Ask) -> None:
         """One connection's thread: segment after segment, as long as there is one for it."""
         while segment is not None:
             segment.asked = segment.heard = time.monotonic()
@@ -146,12 +146,12 @@ class Segments:
             try:
                 ask(segment)
                 if segment.left > 0:
-                    raise Broken(f"its answer ended after {size(self._part.size)} of {size(self._total or 0)}")
+                    raise ConnectionBroken(f"its answer ended after {size(self._part.size)} of {size(self._total or 0)}")
             except BaseException as caught:
                 error = caught
             with self._ended:
                 self._running.remove(segment)
-                if isinstance(error, Again | Refused):
+                if isinstance(error, TryAgain | SourceRefused):
                     self._failed.append((segment, error))
                 elif error is not None:
                     self._errors.append(error)
@@ -163,10 +163,10 @@ class Segments:
                 self._ended.notify()
             segment, ask = following, self._more
 
-    def _live(self) -> list[Segment]:
+    def _live(self) -> list[Connection]:
         return [segment for segment in self._running if not segment.dropped]
 
-    def _next(self, now: float) -> Segment | None:
+    def _next(self, now: float) -> Connection | None:
         """What a further connection fetches: the first bytes that nobody does, else half of what the furthest behind has still to do."""
         if self._total is None or self._over:
             return None
@@ -183,12 +183,12 @@ class Segments:
                 slowest.stop = start
             else:
                 return None
-            return Segment(start, stop, start)
+            return Connection(start, stop, start)
         start, stop = free[0]
         length = stop - start if self.wanted == 1 else self._piece
-        return Segment(start, stop if stop - start < length + self._smallest else start + length, start)
+        return Connection(start, stop if stop - start < length + self._smallest else start + length, start)
 
-    def _silent(self, now: float) -> list[Segment]:
+    def _silent(self, now: float) -> list[Connection]:
         return [segment for segment in self._live() if segment.left and now - segment.heard > max(SILENT, 4 * self._pace.answer)]
 
     @property
@@ -220,7 +220,7 @@ class Segments:
                 if not self._live():
                     raise error
                 log.info("one of several connections: %s", error)
-                if not isinstance(error, Broken):
+                if not isinstance(error, ConnectionBroken):
                     self.refused, self._most = True, 1
                     self._let_go(1)
                 elif segment.at - segment.start < SMALLEST:
@@ -267,7 +267,7 @@ class _Pace:
         """Seconds from a request to its first byte."""
         self._mark: tuple[float, int] | None = None
 
-    def measure(self, now: float, size: int, running: Sequence[Segment]) -> bool:
+    def measure(self, now: float, size: int, running: Sequence[Connection]) -> bool:
         """Whether there is a new rate; `size`: bytes that are here."""
         answers = [segment.answered for segment in running if segment.answered is not None]
         if not answers or len(answers) < len(running):

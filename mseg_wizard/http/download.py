@@ -16,15 +16,15 @@ import httpx
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http.addresses import Routes, origin, signed
-from mseg_wizard.http.client import Astray, Web
-from mseg_wizard.http.connections import CONNECTIONS, Segment, Segments
+from mseg_wizard.http.client import HttpClient, RedirectRefused
+from mseg_wizard.http.connections import CONNECTIONS, Connection, Connections
 from mseg_wizard.http.hashing import Hasher
-from mseg_wizard.http.partial_file import Note, Partial, disk
-from mseg_wizard.http.remote_file import Expected, Fetched, Location, Patience, Source, source_of
-from mseg_wizard.http.responses import Again, Broken, LinkRefused, Refused
+from mseg_wizard.http.partial_file import PartialFile, PartialState, disk_problems
+from mseg_wizard.http.remote_file import Endpoint, Expected, Fetched, Location, RetryPolicy, endpoint_of
+from mseg_wizard.http.responses import ConnectionBroken, LinkRefused, SourceRefused, TryAgain
 from mseg_wizard.progress import Meter, Progress, duration, size
 
-__all__ = ["Expected", "Fetched", "LinkRefused", "Location", "Patience", "fetch"]
+__all__ = ["Expected", "Fetched", "LinkRefused", "Location", "RetryPolicy", "fetch"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def fetch(
     *,
     routes: Routes | None = None,
     notes: Path | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     connections: int = CONNECTIONS,
 ) -> Generator[Progress, None, Fetched]:
     """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
@@ -45,11 +45,11 @@ def fetch(
     """
 
     def work(job: Job) -> Fetched:
-        with disk(target.parent):
+        with disk_problems(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        patient = patience or Patience()
-        with closing(Web(job, routes, stall=patient.stall)) as web, Partial(target, notes) as part:
-            sources = [source_of(location, web) for location in locations]
+        patient = patience or RetryPolicy()
+        with closing(HttpClient(job, routes, stall=patient.stall)) as web, PartialFile(target, notes) as part:
+            sources = [endpoint_of(location, web) for location in locations]
             return _Fetch(job, web, part, target.name, expected or Expected(), patient, connections).run(sources)
 
     running = background(work, Progress(f"looking for {target.name}", unit="B"))
@@ -75,7 +75,7 @@ class _Mismatch(Exception):
 class _Fetch:
     """One file's way in: sources in order, attempts at each, the check at the end. Runs in the task's thread."""
 
-    def __init__(self, job: Job, web: Web, part: Partial, name: str, expected: Expected, patience: Patience, connections: int) -> None:
+    def __init__(self, job: Job, web: HttpClient, part: PartialFile, name: str, expected: Expected, patience: RetryPolicy, connections: int) -> None:
         self.job, self.web, self.part, self.name, self.expected, self.patience = job, web, part, name, expected, patience
         self.connections = connections
         self.alone = False
@@ -85,22 +85,22 @@ class _Fetch:
         """The server did not say where the file ends."""
         self.logged_in = False
 
-    def run(self, sources: Sequence[Source]) -> Fetched:
-        refusals: list[tuple[Source, Refused]] = []
+    def run(self, sources: Sequence[Endpoint]) -> Fetched:
+        refusals: list[tuple[Endpoint, SourceRefused]] = []
         try:
             for source in sources:
                 try:
                     return self._from(source, last=source is sources[-1])
-                except Refused as refused:
+                except SourceRefused as refused:
                     log.warning("%s: %s: %s", self.name, source.title, refused)
                     refusals.append((source, refused))
                     if refused.link and self._offset(source) and not self._decisive(source):
                         break  # the next source would have to begin again: better a fresh link than 20 GB lost
         finally:
             self._drop_hasher()
-        raise responses.failure(self.name, self.part.size, refusals)
+        raise responses.unavailable(self.name, self.part.size, refusals)
 
-    def _from(self, source: Source, last: bool) -> Fetched:
+    def _from(self, source: Endpoint, last: bool) -> Fetched:
         """The file from one source, in as many attempts as it takes; raises Refused."""
         self.alone = self.logged_in = relogged = scratch = rebuilt = False
         fruitless, best = 0, self._offset(source)
@@ -112,29 +112,29 @@ class _Fetch:
                 self._drop_hasher()
                 self.part.discard()
                 if not pieced or rebuilt:
-                    raise Refused(str(mismatch)) from None
+                    raise SourceRefused(str(mismatch)) from None
                 log.warning("%s: %s: %s; it came in pieces, so it is fetched anew", self.name, source.title, mismatch)
                 rebuilt, best, fruitless, self.alone = True, 0, 0, True
-            except Again as again:
+            except TryAgain as again:
                 gained = self.part.size > best
                 best, fruitless = max(best, self.part.size), 0 if gained else fruitless + 1
                 relogged = relogged and not gained
-                self.alone = self.alone or not (again.login or isinstance(again, Broken))
+                self.alone = self.alone or not (again.login or isinstance(again, ConnectionBroken))
                 if again.login:
                     if not source.location.login or relogged:
-                        raise Refused(str(again), link=source.pasted) from None
+                        raise SourceRefused(str(again), link=source.pasted) from None
                     self.logged_in, relogged = False, True
                     continue
                 limit = self.patience.tries if best or (last and not source.location.doubtful) else self.patience.tries_before_next
                 if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
                     asked = f", and asks to wait {duration(again.after)}" if again.after else ""
-                    raise Refused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
+                    raise SourceRefused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
                 at_once = again.scratch and not scratch
                 scratch = again.scratch
                 log.info("%s: %s: %s; trying again", self.name, source.title, again)
                 self._pause(source, again, 0 if at_once else fruitless)
 
-    def _pause(self, source: Source, again: Again, fruitless: int) -> None:
+    def _pause(self, source: Endpoint, again: TryAgain, fruitless: int) -> None:
         """Wait before the next attempt, counting down."""
         delay = self.patience.delay(fruitless)
         why = str(again)
@@ -146,11 +146,11 @@ class _Fetch:
             self._say(f"waiting to try {self.name} again: {why}", self.part.size, self._total(source), left)
             self.job.sleep(min(0.2, left))
 
-    def _attempt(self, source: Source, scratch: bool) -> list[httpx.URL]:
+    def _attempt(self, source: Endpoint, scratch: bool) -> list[httpx.URL]:
         """Ask and take what comes until all is there: the addresses that gave it. Raises Again, Refused, Problem."""
         url = source.url
         if url is None:
-            raise Refused("it is no web address", link=source.pasted)
+            raise SourceRefused("it is no web address", link=source.pasted)
         offset = 0 if scratch else self._offset(source)
         if offset and offset == self._total(source):
             return [url]  # whole already: only the check and the renaming were missing
@@ -167,14 +167,14 @@ class _Fetch:
             self._say(doing, self.part.size, self._total(source))
 
         with self.web.apart() as web:
-            segments = Segments(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
+            segments = Connections(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
 
-            def first(segment: Segment) -> None:
+            def first(segment: Connection) -> None:
                 with self._asked(web, source, url, offset, self.part.hole if offset else None) as (response, final):
                     finals.append(final)
                     self._take(source, response, final, offset, segments, segment)
 
-            def more(segment: Segment) -> None:
+            def more(segment: Connection) -> None:
                 with self._asked(web, source, url, segment.start, segment.stop) as (response, final):
                     self._joins(source, response, final, segment.start)
                     finals.append(final)
@@ -189,7 +189,7 @@ class _Fetch:
         return finals
 
     @contextmanager
-    def _asked(self, web: Web, source: Source, url: httpx.URL, start: int, stop: int | None) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+    def _asked(self, web: HttpClient, source: Endpoint, url: httpx.URL, start: int, stop: int | None) -> Iterator[tuple[httpx.Response, httpx.URL]]:
         """Ask for the bytes from `start` on: the answer, and the address that gave it."""
         headers = {}
         if start or stop:
@@ -201,44 +201,44 @@ class _Fetch:
             yield answer
 
     @contextmanager
-    def _speaking(self, source: Source) -> Iterator[None]:
+    def _speaking(self, source: Endpoint) -> Iterator[None]:
         """What goes wrong on the way to a server, in the user's words."""
         try:
             yield
-        except Astray as astray:
-            raise (Again(str(astray), login=True) if astray.login else Refused(str(astray))) from None
+        except RedirectRefused as astray:
+            raise (TryAgain(str(astray), login=True) if astray.login else SourceRefused(str(astray))) from None
         except httpx.InvalidURL:
-            raise Refused("its address can't be used", link=source.pasted) from None
+            raise SourceRefused("its address can't be used", link=source.pasted) from None
         except httpx.TransportError as error:
-            raise responses.failed(error, self.web, self.patience.stall) from None
+            raise responses.network_failure(error, self.web, self.patience.stall) from None
 
-    def _take(self, source: Source, response: httpx.Response, final: httpx.URL, offset: int, into: Segments, segment: Segment) -> None:
+    def _take(self, source: Endpoint, response: httpx.Response, final: httpx.URL, offset: int, into: Connections, segment: Connection) -> None:
         """Judge the answer, then write its body behind the first `offset` bytes, or from the beginning."""
         status, note, same = response.status_code, self.part.note, self._same(source)
         published = self.expected.bytes if self._binding(source, final) else None
         if status == 416 and offset:
-            responses.unsatisfied(response, offset)
+            responses.check_unsatisfied(response, offset)
             return
         if status == 206 and offset:
-            total = responses.continued(response, offset, note, self._total(source), same)
+            total = responses.check_continuation(response, offset, note, self._total(source), same)
         elif status == 200:
-            total, offset = responses.length(response), 0
+            total, offset = responses.announced_length(response), 0
         else:
             raise self._not_the_file(source, response, final)
         if published is not None and total is not None and total != published:
-            raise Refused(f"its file has {total:,} bytes, the published one has {published:,}")
+            raise SourceRefused(f"its file has {total:,} bytes, the published one has {published:,}")
         chunks, head = response.iter_raw(), b""
         if not offset:
             for chunk in chunks:
                 head += chunk
                 if len(head) >= html_pages.HEAD:
                     break
-            responses.recognised(head, self.name, response, self.web, pasted=source.pasted, trusted=same)
+            responses.check_first_bytes(head, self.name, response, self.web, pasted=source.pasted, trusted=same)
         end = total if total is not None else published
         self.part.room((end or 0) - self.part.size)
         # A part that was asked for with If-Range may leave out what it has thereby confirmed.
-        before = note if offset and same and note else Note(source.key, source.title)
-        here = Note(
+        before = note if offset and same and note else PartialState(source.key, source.title)
+        here = PartialState(
             source=source.key,
             title=source.title,
             etag=response.headers.get("etag", before.etag),
@@ -258,27 +258,27 @@ class _Fetch:
         for chunk in chain((head,), chunks):
             if total is None and published is not None and self.part.size + len(chunk) > published:
                 self.part.discard()
-                raise Refused(f"its file has more than the {published:,} bytes of the published one")
+                raise SourceRefused(f"its file has more than the {published:,} bytes of the published one")
             if not into.put(segment, chunk):
                 break
         if total is None and end is not None and self.part.size < end:
-            raise Broken(f"its answer ended after {size(self.part.size)} of {size(end)}")
+            raise ConnectionBroken(f"its answer ended after {size(self.part.size)} of {size(end)}")
 
-    def _joins(self, source: Source, response: httpx.Response, final: httpx.URL, start: int) -> None:
+    def _joins(self, source: Endpoint, response: httpx.Response, final: httpx.URL, start: int) -> None:
         """Return if an answer's bytes belong at `start` of what is here, beyond doubt; raises Again, Refused."""
         note = self.part.note
         if response.status_code not in (200, 206, 416):
             raise self._not_the_file(source, response, final)
         if response.status_code != 206 or note is None:
-            raise Again("it did not send the part that was asked for")
-        if responses.continued(response, start, note, note.total, self._same(source)) != note.total:
-            raise Again("it does not say how long its file is")
+            raise TryAgain("it did not send the part that was asked for")
+        if responses.check_continuation(response, start, note, note.total, self._same(source)) != note.total:
+            raise TryAgain("it does not say how long its file is")
 
-    def _not_the_file(self, source: Source, response: httpx.Response, final: httpx.URL) -> Refused | Again:
+    def _not_the_file(self, source: Endpoint, response: httpx.Response, final: httpx.URL) -> SourceRefused | TryAgain:
         resigned = not source.pasted and signed(final)
         return responses.not_the_file(response, self.web, pasted=source.pasted, resigned=resigned)
 
-    def _checked(self, source: Source, finals: Sequence[httpx.URL]) -> Fetched:
+    def _checked(self, source: Endpoint, finals: Sequence[httpx.URL]) -> Fetched:
         """Compare with what was published, then put the file in place; raises _Mismatch."""
         length = self.part.size
         hasher = self._hasher()
@@ -304,25 +304,25 @@ class _Fetch:
             length, sums["sha256"], sums.get("md5", ""), source.title, source.location, tuple(f"{source.title}: {text}" for text in wrong), doubt
         )
 
-    def _binding(self, source: Source, *finals: httpx.URL) -> bool:
+    def _binding(self, source: Endpoint, *finals: httpx.URL) -> bool:
         """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""
         routed = all(url is not None and self.web.routes.covers(url) for url in (source.url, *finals))
         return not self.expected.warn_only and not (self.expected.lenient and (source.location.named or routed))
 
-    def _decisive(self, source: Source) -> bool:
+    def _decisive(self, source: Endpoint) -> bool:
         """Whether a published hash will tell right from wrong, wherever the bytes come from."""
         return bool(self.expected.hashes) and self._binding(source)
 
-    def _same(self, source: Source) -> bool:
+    def _same(self, source: Endpoint) -> bool:
         return self.part.note is not None and self.part.note.source == source.key
 
-    def _published(self, source: Source) -> int | None:
+    def _published(self, source: Endpoint) -> int | None:
         return self.expected.bytes if self._binding(source) else None
 
-    def _total(self, source: Source) -> int | None:
+    def _total(self, source: Endpoint) -> int | None:
         return self.part.total(self._published(source))
 
-    def _offset(self, source: Source) -> int:
+    def _offset(self, source: Endpoint) -> int:
         return self.part.offset(source.key, self._decisive(source), self._published(source))
 
     def _say(self, doing: str, done: int, total: int | None, retry_in: float | None = None) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mseg_wizard.http.partial_file import BLOCK, disk
+from mseg_wizard.http.partial_file import BLOCK, disk_problems
 
 
 class Hasher:
@@ -55,7 +55,7 @@ class Hasher:
 
     def _check(self) -> None:
         if self._error:
-            with disk(self._path):
+            with disk_problems(self._path):
                 raise self._error
 
     def _follow(self) -> None:

@@ -86,7 +86,7 @@ def untagged(text: str) -> str:
     return _TAG.sub(" ", " ".join([*parts, text[at:]]))
 
 
-def misfit(name: str, head: bytes) -> str:
+def wrong_beginning(name: str, head: bytes) -> str:
     """Why a file called `name` cannot begin with these bytes, in words that follow "it"; empty where it can."""
     name = name.lower()
     if name.endswith((".tar.gz", ".tgz")):

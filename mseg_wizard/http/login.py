@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 import httpx
 
 from mseg_wizard.http import html_pages
-from mseg_wizard.http.addresses import joined, origin
-from mseg_wizard.http.client import Astray, Web
-from mseg_wizard.http.responses import Again
+from mseg_wizard.http.addresses import joined_address, origin
+from mseg_wizard.http.client import HttpClient, RedirectRefused
+from mseg_wizard.http.responses import TryAgain
 from mseg_wizard.progress import Problem
 from mseg_wizard.vault import Secret
 
@@ -31,7 +31,7 @@ _CLOSED = re.compile(
 
 
 @dataclass(frozen=True)
-class Site:
+class LoginSite:
     """One site's login: a form with `username`, `password`, `submit=Login`, and whatever hidden fields the page adds."""
 
     name: str
@@ -44,11 +44,11 @@ class Site:
     """Path of the page that tells an archive's md5; the query is that of the archive."""
 
 
-class Wrong(Problem):
+class WrongCredentials(Problem):
     """The user name or the password is not right."""
 
 
-def log_in(web: Web, site: Site, username: Secret, password: Secret) -> None:
+def log_in(web: HttpClient, site: LoginSite, username: Secret, password: Secret) -> None:
     """Leave a session's cookies in `web`; raises Wrong, Problem where the page is no longer what it was, Again, TransportError."""
     web.hide(username.reveal(), password.reveal())
     url, form = _form(web, site)
@@ -63,7 +63,7 @@ def log_in(web: Web, site: Site, username: Secret, password: Secret) -> None:
         raise _wrong(site)
 
 
-def _form(web: Web, site: Site) -> tuple[httpx.URL, dict[str, str]]:
+def _form(web: HttpClient, site: LoginSite) -> tuple[httpx.URL, dict[str, str]]:
     """The address of the login page, after redirects within its origin, and the hidden fields of its form."""
     url = httpx.URL(site.origin + site.path)
     for _ in range(HOPS):
@@ -77,7 +77,7 @@ def _form(web: Web, site: Site) -> tuple[httpx.URL, dict[str, str]]:
     raise _changed(site, "its login page redirects in a circle")
 
 
-def _fields(web: Web, site: Site, response: httpx.Response) -> dict[str, str]:
+def _fields(web: HttpClient, site: LoginSite, response: httpx.Response) -> dict[str, str]:
     text = _text(response)
     if response.status_code != 200:
         raise _refusal(web, site, response, text)
@@ -89,13 +89,13 @@ def _fields(web: Web, site: Site, response: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in (form or {}).items() if value is not None}
 
 
-def _refusal(web: Web, site: Site, response: httpx.Response, text: str | None = None) -> Problem | Again:
+def _refusal(web: HttpClient, site: LoginSite, response: httpx.Response, text: str | None = None) -> Problem | TryAgain:
     """What an answer means that is neither a login page to fill in nor a way in."""
     status = response.status_code
     text = _text(response) if text is None else text
     titled = _titled(web, response, text)
     if status in (408, 425, 429) or status >= 500:
-        return Again(f"its login answered {status}{titled}", html_pages.wait_asked(response.headers))
+        return TryAgain(f"its login answered {status}{titled}", html_pages.wait_asked(response.headers))
     said = _CLOSED.search(_visible(text))
     if said:
         return Problem(
@@ -113,42 +113,42 @@ def _refusal(web: Web, site: Site, response: httpx.Response, text: str | None = 
     return _changed(site, f"its login answered {status}{titled}")
 
 
-def _wrong(site: Site) -> Wrong:
-    return Wrong(f"{site.name} does not accept the user name and password.", f"Try them with a browser at {site.origin}{site.path}.")
+def _wrong(site: LoginSite) -> WrongCredentials:
+    return WrongCredentials(f"{site.name} does not accept the user name and password.", f"Try them with a browser at {site.origin}{site.path}.")
 
 
-def _changed(site: Site, how: str) -> Problem:
+def _changed(site: LoginSite, how: str) -> Problem:
     return Problem(
         f"The wizard can't log in at {site.name}: {how}.",
         "Download the archives with a browser and name their folder in the form, or update mseg-wizard.",
     )
 
 
-def _onward(web: Web, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+def _onward(web: HttpClient, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
     """Where a redirect leads; None where the answer is none."""
     if response.status_code not in (301, 302, 303, 307, 308):
         return None
-    place = joined(url, response.headers.get("location", ""))
+    place = joined_address(url, response.headers.get("location", ""))
     return None if place is None else web.routes.back(place, url)
 
 
-def _welcome(web: Web, url: httpx.URL) -> bool:
+def _welcome(web: HttpClient, url: httpx.URL) -> bool:
     """Does the page behind a login answer to its session? Only one that asks for the login again says no."""
     try:
         with web.follow(url) as (response, _):
             page = html_pages.page(_text(response).encode())
-    except Astray as astray:
+    except RedirectRefused as astray:
         return not astray.login
     return not (page and page.login)
 
 
-def published_md5(web: Web, site: Site, path: str, file: str) -> str:
+def published_md5(web: HttpClient, site: LoginSite, path: str, file: str) -> str:
     """The md5 that the site's own page gives for the file at `path`; empty where it can't be read: nothing depends on it."""
     query = httpx.URL(path).query
     try:
         with web.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):
             text = _visible(_text(response)) if response.status_code == 200 else ""
-    except (Astray, httpx.TransportError):
+    except (RedirectRefused, httpx.TransportError):
         return ""
     found = re.findall(r"\b([0-9a-f]{32})\b(?:\s+\*?(\S+))?", text.lower())
     named = {value for value, name in found if name == file.lower()} or {value for value, _ in found}
@@ -159,7 +159,7 @@ def _text(response: httpx.Response) -> str:
     return html_pages.text_of(html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", ""))
 
 
-def _titled(web: Web, response: httpx.Response, text: str) -> str:
+def _titled(web: HttpClient, response: httpx.Response, text: str) -> str:
     page = html_pages.page(text.encode(), response.headers.get("content-type", ""))
     return f" (“{web.clean(page.title)}”)" if page and page.title else ""
 

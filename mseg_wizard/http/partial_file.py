@@ -29,7 +29,7 @@ BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Note:
+class PartialState:
     """What is known about the bytes: saved beside them before the first one is written."""
 
     source: str
@@ -50,7 +50,7 @@ class Note:
     """
 
 
-class Partial:
+class PartialFile:
     """`<target>.part` and its note, kept in step: bytes only ever join bytes of the same file. Several threads may write at a time."""
 
     def __init__(self, target: Path, notes: Path | None = None) -> None:
@@ -58,7 +58,7 @@ class Partial:
         self.here: Ranges = ()
         self.size = 0
         """Bytes that are here; with holes, the file is longer."""
-        self.note: Note | None = None
+        self.note: PartialState | None = None
         self.pieced = False
         """Not all of it came in one answer: if its hash is wrong, the pieces may be of two files."""
         self._target = target
@@ -68,10 +68,10 @@ class Partial:
         self._lock = threading.Lock()
         self._due = 0
         """Size at which the next sync is."""
-        with disk(self.path):
+        with disk_problems(self.path):
             self._look()
 
-    def __enter__(self) -> Partial:
+    def __enter__(self) -> PartialFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -119,20 +119,20 @@ class Partial:
         """Bytes of the whole, as the source of the first ones said, else as published; None while unknown."""
         return (self.note.total if self.note else None) or published
 
-    def begin(self, note: Note) -> None:
+    def begin(self, note: PartialState) -> None:
         """Forget what is there: emptied first, so that at no time does a note describe bytes that are not its own."""
         self.close()
-        with disk(self.path):
+        with disk_problems(self.path):
             self._file = self.path.open("wb", buffering=0)
             self._have(())
             self.pieced = False
             self._save(replace(note, synced=0, spread=None))
 
-    def resume(self, note: Note) -> None:
+    def resume(self, note: PartialState) -> None:
         """Go on where something is missing."""
         self.close()
         before = self.note or note
-        with disk(self.path):
+        with disk_problems(self.path):
             self._file = self.path.open("rb+", buffering=0)
             self.pieced = True
             self._save(replace(note, synced=before.synced, spread=before.spread))
@@ -146,7 +146,7 @@ class Partial:
     def write(self, at: int, data: bytes) -> None:
         """Straight to the kernel: a killed process loses no byte."""
         rest = memoryview(data)
-        with disk(self.path, lambda: self.size):
+        with disk_problems(self.path, lambda: self.size):
             while rest and self._file:
                 written = os.pwrite(self._file.fileno(), rest, at)
                 self._wrote(at, at + written)
@@ -162,7 +162,7 @@ class Partial:
     def sync(self, spread: bool = False) -> None:
         """Make what is there survive a power cut."""
         if self._file and self.note:
-            with disk(self.path, lambda: self.size):
+            with disk_problems(self.path, lambda: self.size):
                 here = self.here
                 os.fsync(self._file.fileno())
                 with self._lock:
@@ -171,7 +171,7 @@ class Partial:
 
     def room(self, needed: int) -> None:
         """Raise Problem unless the disk takes `needed` bytes more."""
-        with disk(self.path):
+        with disk_problems(self.path):
             free = shutil.disk_usage(self.path.parent).free
         if free < needed + MARGIN:
             raise Problem(
@@ -182,7 +182,7 @@ class Partial:
     def discard(self) -> None:
         """Remove what turned out to be something else."""
         self.close()
-        with disk(self.path):
+        with disk_problems(self.path):
             self.path.unlink(missing_ok=True)
             self._notes.unlink(missing_ok=True)
         self._have(())
@@ -190,7 +190,7 @@ class Partial:
 
     def finish(self) -> None:
         """Give the whole and checked file its name, so that a power cut can't take it back."""
-        with disk(self.path, lambda: self.size):
+        with disk_problems(self.path, lambda: self.size):
             with self.path.open("rb+") as file:
                 os.fsync(file.fileno())
             self.close()
@@ -217,7 +217,7 @@ class Partial:
                 self._lines = None
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _save(self, note: Note) -> None:
+    def _save(self, note: PartialState) -> None:
         """The lines go with the note: at no time are there fewer of them than bytes."""
         self.note = replace(note, boot=host.boot_id())
         lines = b"".join(map(_line, self.here)) if note.spread is not None else b""
@@ -231,10 +231,10 @@ def _line(piece: Range) -> bytes:
     return b"%d %d\n" % piece
 
 
-def _read(text: str) -> tuple[Note, list[Range]]:
+def _read(text: str) -> tuple[PartialState, list[Range]]:
     """A note and the lines behind it; a last one without its end was cut off. Raises ValueError, TypeError."""
     table, end = json.JSONDecoder().raw_decode(text)
-    note = msgspec.convert(table, Note)
+    note = msgspec.convert(table, PartialState)
     lines = [(int(start), int(stop)) for start, stop in (line.split() for line in text[end:].split("\n")[1:-1])]
     if min(note.synced, note.total or 0) < 0 or any(not 0 <= start <= stop for start, stop in [*(note.spread or ()), *lines]):
         raise ValueError("a count below zero")
@@ -242,7 +242,7 @@ def _read(text: str) -> tuple[Note, list[Range]]:
 
 
 @contextmanager
-def disk(path: Path, kept: Callable[[], int] = lambda: 0) -> Iterator[None]:
+def disk_problems(path: Path, kept: Callable[[], int] = lambda: 0) -> Iterator[None]:
     """What the file system refuses becomes a Problem that says what to do."""
     try:
         yield

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from mseg_wizard.http.addresses import address, origin, shown, signed
-from mseg_wizard.http.client import CONNECT, STALL, Web
+from mseg_wizard.http.addresses import origin, shown, signed, web_address
+from mseg_wizard.http.client import CONNECT, STALL, HttpClient
 from mseg_wizard.vault import Secret
 
 
@@ -20,7 +20,7 @@ class Location:
 
     url: str | Secret
     """A Secret is a pasted link: where it is refused, a fresh one is asked for."""
-    login: Callable[[Web], None] | None = None
+    login: Callable[[HttpClient], None] | None = None
     """Logs in through the connection it is given, leaving cookies or headers there; called before the first request and again when the
     server asks for a login. Raises Problem where the credentials are wrong, Again where it may work later, httpx.TransportError where the
     network fails."""
@@ -74,7 +74,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a place is tried; seconds."""
 
     tries: int = 10
@@ -95,7 +95,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Source:
+class Endpoint:
     """A location, ready to be asked and to be shown."""
 
     location: Location
@@ -108,15 +108,15 @@ class Source:
     """A fresh link would be another chance."""
 
 
-def source_of(location: Location, web: Web) -> Source:
+def endpoint_of(location: Location, web: HttpClient) -> Endpoint:
     """Take an address apart: credentials to `web`, which also learns what it must never show."""
     secret = isinstance(location.url, Secret)
-    url = address(location.url.reveal() if isinstance(location.url, Secret) else location.url)
+    url = web_address(location.url.reveal() if isinstance(location.url, Secret) else location.url)
     if url is None:
-        return Source(location, None, "the pasted link" if secret else "an address that can't be read", "", secret)
+        return Endpoint(location, None, "the pasted link" if secret else "an address that can't be read", "", secret)
     url = web.authorize(url)
     if secret:
         web.hide(url.path, *url.path.split("/"))
     place = origin(url).encode() + (b"" if secret else url.raw_path.split(b"?")[0])
     title = f"{origin(url)}/…" if secret else shown(url)
-    return Source(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or signed(url))
+    return Endpoint(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or signed(url))

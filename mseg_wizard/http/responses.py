@@ -13,9 +13,9 @@ import httpx
 
 from mseg_wizard.http import html_pages
 from mseg_wizard.http.addresses import expiry
-from mseg_wizard.http.client import Web
-from mseg_wizard.http.partial_file import Note
-from mseg_wizard.http.remote_file import Location, Source
+from mseg_wizard.http.client import HttpClient
+from mseg_wizard.http.partial_file import PartialState
+from mseg_wizard.http.remote_file import Endpoint, Location
 from mseg_wizard.progress import Problem, printable, size
 
 
@@ -31,7 +31,7 @@ class LinkRefused(Unavailable):
         self.location = location
 
 
-class Refused(Exception):
+class SourceRefused(Exception):
     """This source won't give the file, however often it is asked. The words follow its name and a colon."""
 
     def __init__(self, why: str, link: bool = False) -> None:
@@ -40,7 +40,7 @@ class Refused(Exception):
         """A fresh link would help."""
 
 
-class Again(Exception):
+class TryAgain(Exception):
     """It did not work now and may later."""
 
     def __init__(self, why: str, after: float | None = None, scratch: bool = False, login: bool = False) -> None:
@@ -53,61 +53,61 @@ class Again(Exception):
         """Only after a login."""
 
 
-class Broken(Again):
+class ConnectionBroken(TryAgain):
     """The connection ended; the server itself refused nothing."""
 
 
-def continued(response: httpx.Response, offset: int, note: Note | None, known: int | None, same: bool) -> int | None:
+def check_continuation(response: httpx.Response, offset: int, note: PartialState | None, known: int | None, same: bool) -> int | None:
     """The total that a 206 gives, None where it says `*`; raises Again where its bytes do not belong behind the first `offset`.
 
     `note` describes what is there, `known` its total, `same` says whether it came from this source: else only the total can be compared.
     """
     if response.headers.get("content-type", "").lower().startswith("multipart/"):
-        raise Again("it answers with several parts where one was asked for", scratch=True)
+        raise TryAgain("it answers with several parts where one was asked for", scratch=True)
     span = re.fullmatch(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
     if not span or int(span[1]) != offset:
-        raise Again("it answers with another part than was asked for", scratch=True)
+        raise TryAgain("it answers with another part than was asked for", scratch=True)
     total = None if span[3] == "*" else int(span[3])
     if total is not None and not int(span[1]) <= int(span[2]) < total:
-        raise Again("it answers with a part that lies outside the file", scratch=True)
+        raise TryAgain("it answers with a part that lies outside the file", scratch=True)
     if known is not None and total is not None and total != known:
-        raise Again(f"the file there has changed: it had {known:,} bytes and has {total:,} now", scratch=True)
+        raise TryAgain(f"the file there has changed: it had {known:,} bytes and has {total:,} now", scratch=True)
     if same and note is not None:
         for name, before in (("etag", note.etag), ("last-modified", note.modified)):
             if before and before != response.headers.get(name, before):
-                raise Again("the file there has changed since the download began", scratch=True)
+                raise TryAgain("the file there has changed since the download began", scratch=True)
     if not (same and note is not None and note.validator) and (total is None or total != known):
-        raise Again("it can't be told whether its file is still the same", scratch=True)
+        raise TryAgain("it can't be told whether its file is still the same", scratch=True)
     return total
 
 
-def unsatisfied(response: httpx.Response, offset: int) -> None:
+def check_unsatisfied(response: httpx.Response, offset: int) -> None:
     """Return if a 416 says that the first `offset` bytes are all; raises Again where the file there is another one by now."""
     whole = re.fullmatch(r"bytes\s+\*/(\d{1,18})", response.headers.get("content-range", "").strip(), re.IGNORECASE)
     if not whole or int(whole[1]) != offset:
         has = f" has {size(int(whole[1]))} and" if whole else ""
-        raise Again(f"the file there{has} is not the one that the first {size(offset)} are from", scratch=True)
+        raise TryAgain(f"the file there{has} is not the one that the first {size(offset)} are from", scratch=True)
 
 
-def length(response: httpx.Response) -> int | None:
+def announced_length(response: httpx.Response) -> int | None:
     """The body's announced length, None where none is."""
     text = response.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def not_the_file(response: httpx.Response, web: Web, *, pasted: bool, resigned: bool) -> Refused | Again:
+def not_the_file(response: httpx.Response, web: HttpClient, *, pasted: bool, resigned: bool) -> SourceRefused | TryAgain:
     """An answer that is neither 200, 206 nor a redirect. `pasted`: a fresh link could help; `resigned`: asking again gives one."""
     status = response.status_code
     page = html_pages.page(html_pages.body(_until_broken(response), response.headers), response.headers.get("content-type", ""))
     known = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     why = f"it answered {status} {known}".rstrip() + (f" ({web.clean(page.title)})" if page and page.title else "")
     if status in (408, 425, 429) or status >= 500:
-        return Again(why, html_pages.wait_asked(response.headers))
+        return TryAgain(why, html_pages.wait_asked(response.headers))
     if resigned and status in (400, 401, 403):
-        return Again(why)
+        return TryAgain(why)
     if status in (401, 403) or (page and page.login):
-        return Again(why, login=True)
-    return Refused(why, link=pasted and status in (400, 404, 410))
+        return TryAgain(why, login=True)
+    return SourceRefused(why, link=pasted and status in (400, 404, 410))
 
 
 def _until_broken(response: httpx.Response) -> Iterator[bytes]:
@@ -115,32 +115,32 @@ def _until_broken(response: httpx.Response) -> Iterator[bytes]:
         yield from response.iter_raw()
 
 
-def recognised(head: bytes, name: str, response: httpx.Response, web: Web, *, pasted: bool, trusted: bool) -> None:
+def check_first_bytes(head: bytes, name: str, response: httpx.Response, web: HttpClient, *, pasted: bool, trusted: bool) -> None:
     """Return if these are the first bytes of a file called `name`; raises Refused, or Again where the source was good before: `trusted`."""
     kind, encoding = response.headers.get("content-type", ""), response.headers.get("content-encoding", "").strip().lower()
     if page := html_pages.page(head, kind, encoding):
         title = f" “{web.clean(page.title)}”" if page.title else ""
         if page.login:
-            raise Again(f"it answers with its login page{title}", login=True)
+            raise TryAgain(f"it answers with its login page{title}", login=True)
         why = f"it answers with a page{title} instead of the file"
-        raise Again(why) if trusted else Refused(why, link=pasted)
-    if wrong := html_pages.misfit(name, head):
-        raise Refused(f"what it sends {wrong}", link=pasted)
+        raise TryAgain(why) if trusted else SourceRefused(why, link=pasted)
+    if wrong := html_pages.wrong_beginning(name, head):
+        raise SourceRefused(f"what it sends {wrong}", link=pasted)
     if encoding not in ("", "identity") and not name.lower().endswith((".gz", ".tgz")):
-        raise Refused(f"it sends the file in another encoding ({web.clean(encoding, 20)}) though asked not to")
+        raise SourceRefused(f"it sends the file in another encoding ({web.clean(encoding, 20)}) though asked not to")
 
 
-def failed(error: httpx.TransportError, web: Web, stall: float) -> Refused | Again:
+def network_failure(error: httpx.TransportError, web: HttpClient, stall: float) -> SourceRefused | TryAgain:
     """What a network failure means, in the user's words."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     if cause is not None:
-        return Refused(f"its certificate can't be verified ({web.clean(cause.verify_message)})")
+        return SourceRefused(f"its certificate can't be verified ({web.clean(cause.verify_message)})")
     if isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error):  # httpx parses it before we do
-        return Refused("it redirects to something that is no web address")
+        return SourceRefused("it redirects to something that is no web address")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return Refused("its address can't be used")
+        return SourceRefused("its address can't be used")
     host = ""
     with suppress(RuntimeError):  # raised where there is no request to ask
         host = f" to {web.clean(error.request.url.host)}"
@@ -154,10 +154,10 @@ def failed(error: httpx.TransportError, web: Web, stall: float) -> Refused | Aga
         httpx.ProxyError: "the proxy refuses",
     }.get(type(error), f"no connection{host}")
     detail = web.clean(str(error)) if isinstance(error, httpx.ConnectError | httpx.ProxyError) else ""
-    return Broken(words + (f" ({detail})" if detail else ""))
+    return ConnectionBroken(words + (f" ({detail})" if detail else ""))
 
 
-def failure(name: str, kept: int, refusals: Sequence[tuple[Source, Refused]]) -> Problem:
+def unavailable(name: str, kept: int, refusals: Sequence[tuple[Endpoint, SourceRefused]]) -> Problem:
     """What to tell the user when no source is left; `kept`: bytes that are there."""
     keeps = f" The {size(kept)} that are here are kept, and the download goes on from there." if kept else ""
     reasons = [f"{source.title}: {refused}" for source, refused in refusals]

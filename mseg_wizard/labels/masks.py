@@ -12,8 +12,8 @@ from PIL import ImageDraw
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_ids, read_rgb
 from mseg_wizard.labels.png import Ids
-from mseg_wizard.labels.readers.panoptic import numbered
-from mseg_wizard.labels.readers.polygons import Polygon, over, read_scene
+from mseg_wizard.labels.readers.panoptic import segment_numbers
+from mseg_wizard.labels.readers.polygons import Polygon, image_over, read_scene
 from mseg_wizard.labels.records import Update
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem
@@ -38,7 +38,7 @@ def regions(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> Region
     return _KINDS[kind](mask, label, segments)
 
 
-def relabel(
+def write_updates(
     relabeled: NDArray[np.uint8], updates: Sequence[Update], found: Regions, *, strict: bool, fewest: int = 1
 ) -> list[str]:
     """Write the new class of every update into `relabeled`, (H, W), in order; returns the faults, in words, and writes those not.
@@ -112,7 +112,7 @@ def _panoptic(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     found: dict[int, Region] = {}
     for start in range(0, len(segments), GROUP):
         group = segments[start : start + GROUP]
-        found |= _by_number(numbered(rgb, [id_ if id_ < rgb_lookup.ENTRIES else 0 for id_ in group]), group)
+        found |= _by_number(segment_numbers(rgb, [id_ if id_ < rgb_lookup.ENTRIES else 0 for id_ in group]), group)
     return found
 
 
@@ -142,7 +142,7 @@ def _polygon(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     for index, item in enumerate(scene.objects):
         first.setdefault(index if item.id is None else item.id, item)
     canvas = np.zeros(label.shape, np.uint8)
-    draw = ImageDraw.Draw(over(canvas))
+    draw = ImageDraw.Draw(image_over(canvas))
     found = {}
     for segment in segments:
         if segment in first and first[segment].polygon:

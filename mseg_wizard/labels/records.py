@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, SPLITS, UNLABELED, Tree, read_bytes, read_lines, wrong
+from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, SPLITS, UNLABELED, Tree, invalid_line, read_bytes, read_lines
 from mseg_wizard.progress import Problem, printable
 
 Naming = Callable[[str, list[str]], tuple[str, str]]
@@ -46,7 +46,7 @@ class Update(NamedTuple):
     new: int
 
 
-class Place(NamedTuple):
+class ImageKey(NamedTuple):
     """What tells an image from all others of its taxonomy: frames of different sequences and splits share names."""
 
     split: str
@@ -116,14 +116,14 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
         literals = [item.value if isinstance(item, ast.Constant) else None for item in call.args] if isinstance(call, ast.Call) else []
         words = [literal for literal in literals if isinstance(literal, str)]
         if len(words) != 5 or len(literals) != 5 or words[1] not in SPLITS:
-            raise wrong(file, call.lineno, "this is no record (five texts, the second one train or val)")
+            raise invalid_line(file, call.lineno, "this is no record (five texts, the second one train or val)")
         if words[4].startswith("/") or ".." in words[4].split("/") or not words[4].isprintable():
-            raise wrong(file, call.lineno, f"{words[4]!r} leads out of the folder of the records' files")
+            raise invalid_line(file, call.lineno, f"{words[4]!r} leads out of the folder of the records' files")
         rows.append(Record(*words[1:]))
     return tuple(rows)
 
 
-def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
+def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
     `taxonomy` is the one before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a segment twice, an image
@@ -132,8 +132,8 @@ def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
     naming = relabeling_of(taxonomy).naming
     relabeled = f"{taxonomy}-relabeled"
     ids = {name: id_ for id_, name in enumerate(tree.names(relabeled))} | {UNLABELED: IGNORED}
-    listed = {place for split in SPLITS for place in places(tree, relabeled, split)}
-    found: dict[Place, dict[int, Update]] = {}
+    listed = {place for split in SPLITS for place in image_keys(tree, relabeled, split)}
+    found: dict[ImageKey, dict[int, Update]] = {}
     faults = []
     for record in records(tree, taxonomy):
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
@@ -152,9 +152,9 @@ def updates(tree: Tree, taxonomy: str) -> dict[Place, list[Update]]:
     return {place: list(by_segment.values()) for place, by_segment in found.items()}
 
 
-def places(tree: Tree, taxonomy: str, split: str) -> list[Place]:
+def image_keys(tree: Tree, taxonomy: str, split: str) -> list[ImageKey]:
     """The place of each row of a list, in order."""
-    return [Place(split, f"/{row.label}".split("/")[-2], _stem(row.image)) for row in tree.rows(taxonomy, split) if row.label is not None]
+    return [ImageKey(split, f"/{row.label}".split("/")[-2], _stem(row.image)) for row in tree.rows(taxonomy, split) if row.label is not None]
 
 
 def recorded_stems(tree: Tree, taxonomy: str) -> frozenset[str]:
@@ -163,15 +163,15 @@ def recorded_stems(tree: Tree, taxonomy: str) -> frozenset[str]:
     return frozenset(place.stem for record in records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming))
 
 
-def _segments(tree: Tree, record: Record, naming: Naming) -> list[tuple[int, Place, int]]:
+def _segments(tree: Tree, record: Record, naming: Naming) -> list[tuple[int, ImageKey, int]]:
     """Line number, image and segment of each line of the record's file."""
     file = tree.path / "mseg" / "relabeled_data" / record.file
     rows = []
     for number, line in read_lines(file):
         parts = line.rpartition(".")[0].split("_")
         if len(parts) < 2 or not re.fullmatch("[0-9]{1,10}", parts[-1]):
-            raise wrong(file, number, f"{line!r} names no segment")
-        rows.append((number, Place(record.split, *naming(record.split, parts)), int(parts[-1])))
+            raise invalid_line(file, number, f"{line!r} names no segment")
+        rows.append((number, ImageKey(record.split, *naming(record.split, parts)), int(parts[-1])))
     return rows
 
 

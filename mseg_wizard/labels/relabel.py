@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.labels.codec import read_ids, write_ids
-from mseg_wizard.labels.masks import FEWEST, regions, relabel
+from mseg_wizard.labels.masks import FEWEST, regions, write_updates
 from mseg_wizard.labels.records import Update, relabeling_of
-from mseg_wizard.labels.remap import apply
+from mseg_wizard.labels.remap import apply_table
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.progress import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class RelabelRecipe:
     """How the images of one dataset are relabelled, in one or several taxonomies at once: all that a worker needs to know."""
 
     mask: str
@@ -25,7 +25,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ImageToRelabel:
     """One image."""
 
     labels: tuple[str, ...]
@@ -38,14 +38,14 @@ class Item:
     """For each taxonomy; the same segments, with the ids of its classes."""
 
 
-def recipe(tree: Tree, taxonomies: Sequence[str]) -> Recipe:
+def relabel_recipe(tree: Tree, taxonomies: Sequence[str]) -> RelabelRecipe:
     """The recipe of taxonomies, named as before relabelling, that share images and records."""
     first = relabeling_of(taxonomies[0])
     tables = tuple(tree.table(taxonomy, f"{taxonomy}-relabeled").values.tobytes() for taxonomy in taxonomies)
-    return Recipe(first.mask, first.strict, tables)
+    return RelabelRecipe(first.mask, first.strict, tables)
 
 
-def relabel_image(recipe: Recipe, item: Item) -> int:
+def relabel_image(recipe: RelabelRecipe, item: ImageToRelabel) -> int:
     """Make an image's outputs; returns the number of segments written. Raises Problem, and writes nothing, where a segment is at fault."""
     first = read_ids(item.labels[0])
     segments = [update.segment for update in item.updates[0]]
@@ -57,8 +57,8 @@ def relabel_image(recipe: Recipe, item: Item) -> int:
         ids = first if number == 0 else read_ids(label)
         if ids.shape != first.shape:
             raise Problem(f"{label} has another size than {item.labels[0]}.", "Make both again.")
-        relabeled = apply(ids, recipe.tables[number], label).copy()
-        if faults := relabel(relabeled, updates, found, strict=recipe.strict, fewest=FEWEST.get(recipe.mask, 1)):
+        relabeled = apply_table(ids, recipe.tables[number], label).copy()
+        if faults := write_updates(relabeled, updates, found, strict=recipe.strict, fewest=FEWEST.get(recipe.mask, 1)):
             what = f"{item.mask or label}: {'; '.join(faults)}."
             raise Problem(what, "Records and data don't belong together: give the published archive.")
         results.append((output, relabeled))

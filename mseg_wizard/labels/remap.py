@@ -13,14 +13,14 @@ from mseg_wizard.labels.codec import REPAIR, read_ids, write_ids
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.colors import read_colored
 from mseg_wizard.labels.readers.mat import read_mat
-from mseg_wizard.labels.readers.panoptic import Segments, read_panoptic
+from mseg_wizard.labels.readers.panoptic import SegmentTable, read_panoptic
 from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
 from mseg_wizard.progress import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class RemapRecipe:
     """How the labels of one dataset are read and what becomes of their ids: all that a worker needs to know, 2 KB."""
 
     reader: str
@@ -33,13 +33,13 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class LabelToRemap:
     """One label to read and where the results go."""
 
     source: str
     outputs: tuple[str | None, ...]
     """One for each target; None where there is nothing to write."""
-    segments: Segments | None = None
+    segments: SegmentTable | None = None
     """COCO: the annotation of this image; None where it has none."""
 
 
@@ -53,28 +53,28 @@ class Oddities:
     """Colours that no class has."""
 
 
-def recipe(tree: Tree, reader: str, source: str, targets: Sequence[str]) -> Recipe:
+def remap_recipe(tree: Tree, reader: str, source: str, targets: Sequence[str]) -> RemapRecipe:
     """The recipe of one dataset. What the reader makes is `source` itself or, for a raw form, the first target."""
     if reader not in READERS:
         raise Problem(f"There is no reader {reader!r}.", f"Known are: {', '.join(READERS)}.")
     read = targets[0] if reader in DUMPS else source
     tables = tuple(None if target == read else tree.table(read, target).values.tobytes() for target in targets)
-    return Recipe(reader, tree.names(read), tree.colors(source).tobytes() if reader == "colors" else b"", tables)
+    return RemapRecipe(reader, tree.names(read), tree.colors(source).tobytes() if reader == "colors" else b"", tables)
 
 
-def remap(recipe: Recipe, item: Item) -> Oddities:
+def remap(recipe: RemapRecipe, item: LabelToRemap) -> Oddities:
     """Read one label, write its results; raises Problem that names the file."""
     ids, uncolored = READERS[recipe.reader](recipe, item)
     for table, output in zip(recipe.tables, item.outputs, strict=True):
         if output is not None:
             try:
-                write_ids(output, ids if table is None else apply(ids, table, item.source))
+                write_ids(output, ids if table is None else apply_table(ids, table, item.source))
             except OSError as error:
                 raise Problem(f"{output} can't be written: {error.strerror}.", "Make room or make its folder writable.") from None
     return Oddities(count_unnamed(ids, len(recipe.names)), uncolored)
 
 
-def apply(ids: Ids, table: bytes, source: str) -> NDArray[np.uint8]:
+def apply_table(ids: Ids, table: bytes, source: str) -> NDArray[np.uint8]:
     """What a table of 256 or more entries makes of the ids. An id beyond the table is a Problem with `source`."""
     if ids.dtype == np.uint8:
         if ids.size % 2:
@@ -104,30 +104,30 @@ def count_unnamed(ids: Ids, classes: int) -> int:
     return int(np.count_nonzero(np.subtract(ids, np.uint8(classes)) < np.uint8(IGNORED - classes)))
 
 
-def _ids(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+def _ids(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     return read_ids(item.source), 0
 
 
-def _colors(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+def _colors(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     return read_colored(item.source, recipe.colors)
 
 
-def _panoptic(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+def _panoptic(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     if item.segments is None:
         raise Problem(f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again.")
     return read_panoptic(item.source, item.segments), 0
 
 
-def _mat(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+def _mat(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     return read_mat(item.source), 0
 
 
-def _polygons(recipe: Recipe, item: Item) -> tuple[Ids, int]:
+def _polygons(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     ids = {name: id_ for id_, name in enumerate(recipe.names)}
     return rasterize(item.source, ids, ids[UNLABELED]), 0
 
 
-READERS: Mapping[str, Callable[[Recipe, Item], tuple[Ids, int]]] = {
+READERS: Mapping[str, Callable[[RemapRecipe, LabelToRemap], tuple[Ids, int]]] = {
     "ids": _ids,
     "colors": _colors,
     "panoptic": _panoptic,

@@ -61,7 +61,7 @@ REMEDY = "Correct it there, or take the tree from MSeg's own repository again."
 T = TypeVar("T")
 
 
-class Row(NamedTuple):
+class ListRow(NamedTuple):
     """One line of a list; both paths are relative to the taxonomy's data root. Test lists often name images only."""
 
     image: str
@@ -98,12 +98,12 @@ class Tree:
         folder = self._list_folder(taxonomy) / "list"
         return self._once(("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt")))
 
-    def rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
+    def rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list in order, repeated ones included."""
         file = self._list_folder(taxonomy) / "list" / f"{split}.txt"
         return self._once(("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in read_lines(file)))
 
-    def unique_rows(self, taxonomy: str, split: str) -> tuple[Row, ...]:
+    def unique_rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
         return tuple(dict.fromkeys(self.rows(taxonomy, split)))
 
@@ -134,7 +134,7 @@ class Tree:
         for number, line in read_lines(file):
             row = line.split()
             if len(row) != 3 or not all(re.fullmatch(r"\d{1,3}", part) and int(part) < 256 for part in row):
-                raise wrong(file, number, f"{line!r} is no colour (three numbers from 0 to 255)")
+                raise invalid_line(file, number, f"{line!r} is no colour (three numbers from 0 to 255)")
             rows.append([int(part) for part in row])
         if len(rows) != len(self.names(taxonomy)):
             raise Problem(f"{file} has {len(rows)} colours for {len(self.names(taxonomy))} classes.", REMEDY)
@@ -159,7 +159,7 @@ class Tree:
                 raise Problem(f"{file} does not say what {printable(name, 100)!r} becomes.", REMEDY)
             number, wanted = becomes[name]
             if wanted not in ids:
-                raise wrong(file, number, f"{target} has no class {wanted!r}")
+                raise invalid_line(file, number, f"{target} has no class {wanted!r}")
             values[id_] = ids[wanted]
             unnamed[id_] = False
         values.setflags(write=False)
@@ -218,7 +218,7 @@ def read_bytes(file: Path) -> bytes:
     return data
 
 
-def wrong(file: Path, number: int, what: str) -> Problem:
+def invalid_line(file: Path, number: int, what: str) -> Problem:
     """The complaint about one line of a file of the tree."""
     return Problem(f"{file}, line {number}: {printable(what, 300)}.", REMEDY)
 
@@ -228,9 +228,9 @@ def _names(file: Path) -> tuple[str, ...]:
     names: list[str] = []
     for number, name in read_lines(file):
         if number != len(names) + 1:
-            raise wrong(file, number - 1, "an empty line would move every class after it")
+            raise invalid_line(file, number - 1, "an empty line would move every class after it")
         if name in numbers and name != UNLABELED:
-            raise wrong(file, number, f"{name!r} is already named in line {numbers[name]}")
+            raise invalid_line(file, number, f"{name!r} is already named in line {numbers[name]}")
         numbers[name] = number
         names.append(name)
     if not names:
@@ -242,14 +242,14 @@ _PATHS = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))(?:[ \t]+(\S.*))?", re.IGNOR
 """An image and perhaps a label, both of which may hold blanks: the image ends where the first extension does."""
 
 
-def _row(file: Path, number: int, line: str) -> Row:
+def _row(file: Path, number: int, line: str) -> ListRow:
     found = _PATHS.fullmatch(line)
     if not found:
-        raise wrong(file, number, f"{line!r} does not start with the path of an image")
-    row = Row(found[1], found[2])
+        raise invalid_line(file, number, f"{line!r} does not start with the path of an image")
+    row = ListRow(found[1], found[2])
     for path in row:
         if path and (path.startswith(("/", "~")) or "\\" in path or "\0" in path or ".." in path.split("/")):
-            raise wrong(file, number, f"{path!r} leads out of the dataset's folder")
+            raise invalid_line(file, number, f"{path!r} leads out of the dataset's folder")
     return row
 
 
@@ -257,11 +257,11 @@ def _columns(file: Path, source: str, target: str) -> dict[str, tuple[int, str]]
     """Name in `source` → line number and name in `target`; of a repeated name the last line counts."""
     lines = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in read_lines(file)]
     if not lines or lines[0][1][:2] != [source, target]:
-        raise wrong(file, lines[0][0] if lines else 1, f"the header is not {source!r} and {target!r}")
+        raise invalid_line(file, lines[0][0] if lines else 1, f"the header is not {source!r} and {target!r}")
     becomes = {}
     for number, cells in lines[1:]:
         if len(cells) < 2 or not cells[0] or not cells[1]:
-            raise wrong(file, number, "there are not two class names")
+            raise invalid_line(file, number, "there are not two class names")
         becomes[cells[0]] = (number, cells[1])
     return becomes
 

@@ -14,7 +14,7 @@ _TYPES = {".zip": "application/zip", ".tar": "application/x-tar", ".gz": "applic
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ServedFile:
     """An open file and what its headers say. The ETag is a strong one: it changes with the content."""
 
     file: BufferedReader | BytesIO
@@ -24,7 +24,7 @@ class Item:
     content_type: str
 
 
-class Shelf:
+class ServedFiles:
     """A folder of archives, and an mseg-api tree."""
 
     def __init__(self, folder: Path, tree: Path) -> None:
@@ -33,16 +33,16 @@ class Shelf:
         self._lock = threading.Lock()
         self._trees: dict[str, bytes] = {}
 
-    def take(self, name: str) -> Item | None:
+    def take(self, name: str) -> ServedFile | None:
         """The file of that name; `mseg-api….zip` is packed from the tree where there is no such file."""
         path, kind = self._folder / name, _TYPES.get(Path(name).suffix, "application/octet-stream")
         if name and "/" not in name and path.is_file():
             stat = path.stat()
-            return Item(path.open("rb"), stat.st_size, f'"{stat.st_size:x}-{stat.st_mtime_ns:x}"', stat.st_mtime, kind)
+            return ServedFile(path.open("rb"), stat.st_size, f'"{stat.st_size:x}-{stat.st_mtime_ns:x}"', stat.st_mtime, kind)
         if name.startswith("mseg-api") and name.endswith(".zip") and self._tree.is_dir():
             with self._lock:
                 body = self._trees[name] = self._trees.get(name) or _zipped(self._tree, name.removesuffix(".zip"))
-            return Item(BytesIO(body), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', 0, kind)
+            return ServedFile(BytesIO(body), len(body), f'"{hashlib.sha256(body).hexdigest()[:32]}"', 0, kind)
         return None
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote, urlsplit
 
-from mseg_wizard.practice.files import Item, Shelf, part
+from mseg_wizard.practice.files import ServedFile, ServedFiles, part
 from mseg_wizard.practice.logins import ACCOUNTS, PACKAGES, File, Reply, Sessions, fields, page, refused
 
 _BLOCK = 1 << 16
@@ -51,7 +51,7 @@ class PracticeServer:
     def __init__(self, folder: Path, *, tree: Path | None = None, port: int = 0, limit: int | None = None, cut: int | None = None,
                  redirects: bool = False, accounts: Mapping[str, tuple[str, str]] = ACCOUNTS) -> None:
         self.log: list[Request] = []
-        shelf = Shelf(folder, tree or folder / "mseg-api")
+        shelf = ServedFiles(folder, tree or folder / "mseg-api")
         self._http = _Http(port, shelf, Sessions(accounts), self.log, limit, _Cutter(cut), redirects)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="practice server", daemon=True)
 
@@ -94,7 +94,7 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, port: int, shelf: Shelf, sessions: Sessions, log: list[Request], limit: int | None, cutter: _Cutter,
+    def __init__(self, port: int, shelf: ServedFiles, sessions: Sessions, log: list[Request], limit: int | None, cutter: _Cutter,
                  redirects: bool) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.shelf, self.sessions, self.log = shelf, sessions, log
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: seen.sent])
 
-    def _file(self, path: str, answer: File, item: Item) -> None:
+    def _file(self, path: str, answer: File, item: ServedFile) -> None:
         """Send a file or the part that was asked for."""
         dated = formatdate(item.changed, usegmt=True)
         same = self.headers.get("If-Range", item.etag) in (item.etag, dated)
@@ -248,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             item.file.seek(first)
             self._body(item, seen, length, answer)
 
-    def _body(self, item: Item, seen: Request, length: int, answer: File) -> None:
+    def _body(self, item: ServedFile, seen: Request, length: int, answer: File) -> None:
         limit, started = self.server.limit, time.monotonic()
         cut, reset = self.server.cutter.after(answer.name, length) or (None, False)
         end = length if cut is None else cut

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.locations import own_place
+from mseg_wizard.datasets.locations import own_path
 from mseg_wizard.practice.logins import LINKS, signed
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
@@ -23,7 +23,7 @@ CHUNKS = 20
 """Pieces in which the upload arrives."""
 
 
-def lay(folder: Path, world: World) -> None:
+def put_files_at_hand(folder: Path, world: World) -> None:
     """Lay out what a user has at hand: mail.txt, ScanNet's script, the right BDD archive and one of the same name with images only."""
     wrong = folder / "images-only"
     wrong.mkdir(parents=True)
@@ -53,7 +53,7 @@ def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping
     return changed | {"kitti": {"url": expired_link()}}
 
 
-class User:
+class PractisingUser:
     """Plays the user of plain practice: uploads the wrong file first, mistypes a password, and mends what the wizard complains about."""
 
     def __init__(self, ctx: Context, desk: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> None:
@@ -92,7 +92,7 @@ class User:
     def _upload(self) -> None:
         """As soon as the wizard awaits BDD: first the wrong file, then the right one, piece by piece as scp does."""
         step = self._ctx.step("bdd")
-        target = own_place(self._ctx, step.archives[0])
+        target = own_path(self._ctx, step.archives[0])
         while not target.parent.is_dir():
             if self._leaving.wait(0.2):
                 return

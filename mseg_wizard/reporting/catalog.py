@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.dataset import Family, families
-from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.datasets.dataset import Dataset, datasets_in
+from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.labels.remap import DUMPS
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, Tree
 from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitSummary:
     """One list, each row once."""
 
     name: str
@@ -46,7 +46,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Taxonomy:
+class TaxonomySummary:
     """One set of classes with its label maps."""
 
     name: str
@@ -59,7 +59,7 @@ class Taxonomy:
     """A label map, below the root."""
     names: tuple[str, ...]
     colors: Colors
-    splits: tuple[Split, ...]
+    splits: tuple[SplitSummary, ...]
     drawn: bool
     """Its label maps are shown."""
     sample: tuple[str, ...] = ()
@@ -73,23 +73,23 @@ class Taxonomy:
         rows = [(id_, name, f"#{bytes(color).hex()}") for id_, (name, color) in enumerate(zip(self.names, self.colors, strict=True))]
         return rows if len(self.names) > IGNORED else [*rows, (IGNORED, UNLABELED, f"#{bytes(NOTHING).hex()}")]
 
-    def counts(self, split: str) -> Split | None:
+    def counts(self, split: str) -> SplitSummary | None:
         return next((row for row in self.splits if row.name == split), None)
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetSummary:
     """One dataset with its sets of classes, those on the way first."""
 
     title: str
     use: str
     """"training" or "testing"."""
-    taxonomies: tuple[Taxonomy, ...]
+    taxonomies: tuple[TaxonomySummary, ...]
 
 
-def survey(ctx: Context, stop: Callable[[], None]) -> tuple[Dataset, ...]:
+def survey(ctx: Context, stop: Callable[[], None]) -> tuple[DatasetSummary, ...]:
     """Go through all lists and folders: seconds on the full data. `stop` raises where the work is to end."""
-    return tuple(_Survey(ctx, family, stop).dataset() for family in families(ctx.steps))
+    return tuple(_Survey(ctx, dataset, stop).summary() for dataset in datasets_in(ctx.steps))
 
 
 def shared_classes(tree: Tree) -> list[tuple[int, str]]:
@@ -102,21 +102,21 @@ def shared_classes(tree: Tree) -> list[tuple[int, str]]:
     return [(IGNORED if name == UNLABELED else id_, name) for id_, name in enumerate(names)]
 
 
-def meaning(family: Family, name: str) -> str:
+def meaning(dataset: Dataset, name: str) -> str:
     """What the name of a set of classes means."""
     if name.endswith("-relabeled"):
         return "with MSeg's relabelled segments"
-    if family.targets and name == family.targets[0] and family.reader in DUMPS:
+    if dataset.targets and name == dataset.targets[0] and dataset.reader in DUMPS:
         return "class numbers out of the dataset's own form"
-    if name == family.raw:
+    if name == dataset.raw:
         return "as the dataset brings it"
     return "class numbers as MSeg's code wants them"
 
 
-def chain_of(family: Family, name: str) -> list[str]:
+def chain_of(dataset: Dataset, name: str) -> list[str]:
     """The taxonomies that `name` was made from, one after the other, and itself."""
     before = name.removesuffix("-relabeled")
-    made = [family.raw, *family.targets]
+    made = [dataset.raw, *dataset.targets]
     chain = made[: made.index(before) + 1] if before in made else made
     return list(dict.fromkeys([*chain, name]))
 
@@ -124,40 +124,40 @@ def chain_of(family: Family, name: str) -> list[str]:
 class _Survey:
     """One dataset while its lists are gone through."""
 
-    def __init__(self, ctx: Context, family: Family, stop: Callable[[], None]) -> None:
-        self.ctx, self.family, self.stop = ctx, family, stop
-        self.root = ctx.tree.root(family.raw)
-        self.folders = Folders(ctx.dataset)
+    def __init__(self, ctx: Context, dataset: Dataset, stop: Callable[[], None]) -> None:
+        self.ctx, self.dataset, self.stop = ctx, dataset, stop
+        self.root = ctx.tree.root(dataset.raw)
+        self.folders = FolderListings(ctx.dataset)
         self.photos: dict[str, str] = {}
         """Image → file of its picture, which all its labels share."""
 
-    def dataset(self) -> Dataset:
-        relabeled = [taxonomy for taxonomy, _ in self.family.relabels]
+    def summary(self) -> DatasetSummary:
+        relabeled = [taxonomy for taxonomy, _ in self.dataset.relabels]
         final = [f"{taxonomy}-relabeled" for taxonomy in relabeled] or [self._usual]
         use = "training" if relabeled else "testing"
-        names = dict.fromkeys([self.family.raw, *self.family.targets, *relabeled, *final])
+        names = dict.fromkeys([self.dataset.raw, *self.dataset.targets, *relabeled, *final])
         drawn = {*relabeled, *final}
-        return Dataset(self.family.title, use, tuple(self._taxonomy(name, use if name in final else "", name in drawn) for name in names))
+        return DatasetSummary(self.dataset.title, use, tuple(self._taxonomy(name, use if name in final else "", name in drawn) for name in names))
 
     @property
     def _usual(self) -> str:
         """The taxonomy that is used where nothing is relabelled."""
-        return self.family.targets[-1] if self.family.targets else self.family.raw
+        return self.dataset.targets[-1] if self.dataset.targets else self.dataset.raw
 
-    def _taxonomy(self, name: str, use: str, drawn: bool) -> Taxonomy:
+    def _taxonomy(self, name: str, use: str, drawn: bool) -> TaxonomySummary:
         # A tree of its own: the lists are let go once they were gone through.
         tree = Tree(self.ctx.tree_folder)
-        colors, names = colors_of(tree, chain_of(self.family, name)), tree.names(name)
+        colors, names = colors_of(tree, chain_of(self.dataset, name)), tree.names(name)
         brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
         rows = [row.label for split in splits if split.name in SPLITS for row in tree.unique_rows(name, split.name) if row.label]
         there = [f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)]
-        return Taxonomy(
-            name, meaning(self.family, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
+        return TaxonomySummary(
+            name, meaning(self.dataset, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
             tuple(_spread(there, COUNTED)), len(there),
         )  # fmt: skip
 
-    def _split(self, tree: Tree, taxonomy: str, split: str, brush: Brush | None) -> Split:
+    def _split(self, tree: Tree, taxonomy: str, split: str, brush: Brush | None) -> SplitSummary:
         self.stop()
         rows = tree.unique_rows(taxonomy, split)
         images = {row.image: self._has(row.image) for row in rows}
@@ -166,7 +166,7 @@ class _Survey:
         if brush and split in SPLITS:
             whole = [(row.image, row.label) for row in rows if row.label and labels[row.label] and images[row.image]]
             shots = tuple(self._shot(f"{taxonomy}-{split}-{number}", *row, brush) for number, row in enumerate(_spread(whole, SHOWN), 1))
-        return Split(split, len(images), sum(images.values()), len(labels), sum(labels.values()), shots)
+        return SplitSummary(split, len(images), sum(images.values()), len(labels), sum(labels.values()), shots)
 
     def _has(self, path: str) -> bool:
         return self.folders.has(f"{self.root}/{path}")

@@ -24,7 +24,7 @@ ORIGINS = {
 
 
 @dataclass(frozen=True)
-class Source:
+class Provenance:
     """Where one archive came from, and how it is known to be right."""
 
     file: str
@@ -38,7 +38,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Work:
+class CallRecord:
     """One call: when it was done, how long it took, what it remarked."""
 
     title: str
@@ -53,12 +53,12 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StepRecord:
     """One step's work."""
 
     number: int
     title: str
-    works: tuple[Work, ...]
+    works: tuple[CallRecord, ...]
 
     @property
     def took(self) -> str:
@@ -90,8 +90,8 @@ class Facts:
     verdict: Verdict | None
     current: bool
     """The verdict is about what is there now."""
-    sources: tuple[Source, ...]
-    stages: tuple[Stage, ...]
+    sources: tuple[Provenance, ...]
+    stages: tuple[StepRecord, ...]
     then: Step | None
     """The step after this one."""
 
@@ -118,7 +118,7 @@ def gather(ctx: Context) -> Facts:
         own=str(ctx.own),
         tree=str(folder),
         tree_source=record.get("source", ""),
-        tree_words=mseg_api.judge(folder).words,
+        tree_words=mseg_api.check_tree(folder).words,
         modified=not ctx.tree_is_pinned,
         config=str(folder / mseg_config.CONFIG),
         configured=_configured(folder),
@@ -138,14 +138,14 @@ def _configured(folder: Path) -> str:
         return ""
 
 
-def _sources(ctx: Context) -> Iterator[Source]:
+def _sources(ctx: Context) -> Iterator[Provenance]:
     for step in ctx.steps:
         for archive in step.archives:
             record = ctx.store.archive(archive.file)
             if record is not None:
                 how = ORIGINS.get(record.origin, record.origin)
                 still = "" if record.origin == "brought" else ", still there" if record.present else ", removed after it was unpacked"
-                yield Source(
+                yield Provenance(
                     archive.file, archive.dataset, size(record.size), record.sha256, record.source, how + still,
                     _known_by(archive, record), record.as_published,
                 )  # fmt: skip
@@ -161,10 +161,10 @@ def _known_by(archive: Archive, record: ArchiveRecord) -> str:
     return "its content: no hash is published" + (f"; {record.doubt}" if record.doubt else "")
 
 
-def _stage(ctx: Context, step: Step) -> Stage:
+def _stage(ctx: Context, step: Step) -> StepRecord:
     journal = ctx.store.journal
     works = [
-        Work(
+        CallRecord(
             call.title, journal.finished.get(call.key, ""), journal.seconds.get(call.key, 0.0),
             # what verification remarks stands in its verdict
             () if call.task == "verify" else tuple(journal.notes.get(call.key, ())),
@@ -172,4 +172,4 @@ def _stage(ctx: Context, step: Step) -> Stage:
         for call in step.calls
         if call.task != "report"
     ]  # fmt: skip
-    return Stage(step.number, step.title, tuple(works))
+    return StepRecord(step.number, step.title, tuple(works))

@@ -18,7 +18,7 @@ from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import printable
-from mseg_wizard.reporting.catalog import Dataset, Taxonomy
+from mseg_wizard.reporting.catalog import DatasetSummary, TaxonomySummary
 from mseg_wizard.reporting.facts import Facts
 from mseg_wizard.reporting.pictures import Drawn
 
@@ -65,7 +65,7 @@ class Bar:
 
 
 def write(
-    folder: Path, of: str, facts: Facts, datasets: Sequence[Dataset], shared: Sequence[tuple[int, str]],
+    folder: Path, of: str, facts: Facts, datasets: Sequence[DatasetSummary], shared: Sequence[tuple[int, str]],
     drawn: Mapping[str, Drawn], tallies: Mapping[str, Tally],
 ) -> None:  # fmt: skip
     """Write page and tables into `folder`, where the pictures are. `of`: what the page is about, to be found by `subject_of`.
@@ -115,7 +115,7 @@ def moment(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-def _bars(taxonomy: Taxonomy, tally: Tally) -> list[Bar]:
+def _bars(taxonomy: TaxonomySummary, tally: Tally) -> list[Bar]:
     """The classes by frequency; ids that no class has are told, too."""
     whole = max(1, int(tally.pixels.sum()))
     known = {id_: (name, color) for id_, name, color in taxonomy.classes}
@@ -125,7 +125,7 @@ def _bars(taxonomy: Taxonomy, tally: Tally) -> list[Bar]:
     return sorted(rows, key=lambda bar: (-bar.share, bar.id))
 
 
-def _legend(taxonomy: Taxonomy, drawn: Drawn) -> Iterator[Bar]:
+def _legend(taxonomy: TaxonomySummary, drawn: Drawn) -> Iterator[Bar]:
     """The most frequent classes of one picture."""
     known = {id_: (name, color) for id_, name, color in taxonomy.classes}
     for id_, share in drawn.shares[:LEGEND]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.dataset import families
+from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.labels.codec import read_header
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, Tree
 from mseg_wizard.progress import Problem
@@ -66,8 +66,8 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
     """
     try:
         found = _find(ctx, call, made)
-        family = next((family for family in families(ctx.steps) if call in family.calls), None)
-        if found is None or family is None:
+        dataset = next((dataset for dataset in datasets_in(ctx.steps) if call in dataset.calls), None)
+        if found is None or dataset is None:
             return None
         taxonomy, image = found
         label = f"{ctx.dataset}/{made}"
@@ -77,7 +77,7 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
         ids = read_labels(label)
         width, height = _size(ids.shape[1], ids.shape[0], columns, rows)
         photo = np.asarray(read_photo(f"{ctx.dataset}/{ctx.tree.root(taxonomy)}/{image}", (width, height), MOST))
-        colors = _colors(ctx.tree, tuple(chain_of(family, taxonomy)))
+        colors = _colors(ctx.tree, tuple(chain_of(dataset, taxonomy)))
         names = ctx.tree.names(taxonomy)
     except Problem:
         return None

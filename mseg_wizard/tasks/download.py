@@ -7,11 +7,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 from mseg_wizard.archives.layout import check_layout
-from mseg_wizard.archives.member import at
+from mseg_wizard.archives.member import naming_place
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.datasets.archive_login import Login
+from mseg_wizard.datasets.archive_login import ArchiveLogin
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
-from mseg_wizard.datasets.locations import Source, located, own_place, sources
+from mseg_wizard.datasets.locations import Source, local_source, own_path, sources
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Expected, Fetched, Location
@@ -19,7 +19,7 @@ from mseg_wizard.http.responses import LinkRefused, Unavailable
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
-from mseg_wizard.tasks.expect import wanted
+from mseg_wizard.tasks.expect import upload_request
 from mseg_wizard.tasks.kind import Task
 from mseg_wizard.vault import Secret
 
@@ -35,7 +35,7 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     if not missing:
         ctx.note(f"{archive.file}: what it brings is there already, so it was not fetched")
         return
-    if source := located(ctx, archive):
+    if source := local_source(ctx, archive):
         record = yield from _examine(ctx, archive, source)
     else:
         _ask_before_again(ctx, archive, missing)
@@ -72,10 +72,10 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
 def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progress, None, ArchiveRecord]:
     """Prove that a file on this machine is the right archive; raises Problem that says what it is instead, and leaves it alone."""
     path = source.path
-    assert path is not None  # noqa: S101 - `located` gives sources with a path only
+    assert path is not None  # noqa: S101 - `local_source` gives sources with a path only
     before = path.stat()
     if problem := check_layout(path, archive.layout, archive.wrong):
-        raise at(path, problem)
+        raise naming_place(path, problem)
     kinds = {"sha256", "md5", *(["sha1"] if archive.sha1 else [])}
     sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     meter, done = Meter(), 0
@@ -87,7 +87,7 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
             yield Progress(f"checking {path.name}", done, before.st_size, "B", meter.rate(done))
     found = {kind: digest.hexdigest() for kind, digest in sums.items()}
     if problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"]):
-        raise at(path, problem)
+        raise naming_place(path, problem)
     differs = _differs(archive, before.st_size, found)
     if differs and not archive.warn_only and not (ctx.modified_tree and source.named):
         raise Problem(
@@ -113,15 +113,15 @@ def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
 
 def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
     """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
-    target = own_place(ctx, archive)
-    login = Login(ctx, archive) if archive.login else None
+    target = own_path(ctx, archive)
+    login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
     published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
     expected = Expected(*published, lenient=ctx.modified_tree, md5_too=known_by_md5)
     places = [(source, _location(archive, source, login)) for source in sources(ctx, archive) if source.path is None]
     if not places:
         nowhere = Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))
-        raise wanted(ctx, archive) if archive.browser else nowhere
+        raise upload_request(ctx, archive) if archive.browser else nowhere
     wrong: list[tuple[Source, str]] = []
     while places:
         try:
@@ -130,11 +130,11 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=routes, notes=notes)
         except Unavailable as unavailable:
             raise _without(ctx, archive, places, unavailable) from None
-        at = next(number for number, (_, place) in enumerate(places) if place is fetched.location)
+        number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)
         if problem := check_layout(target, archive.layout, archive.wrong, md5=fetched.md5, sha256=fetched.sha256):
-            wrong.append((places[at][0], f"{fetched.source}: {problem.what}"))
+            wrong.append((places[number][0], f"{fetched.source}: {problem.what}"))
             target.unlink()
-            places = places[at + 1 :]
+            places = places[number + 1 :]
             continue
         if login and login.asked and login.md5 != fetched.md5:
             says = f"says md5 {login.md5} now, the file has {fetched.md5}" if login.md5 else "gave no md5 that could be read"
@@ -160,7 +160,7 @@ def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location
         place = f"It came from the environment: {given[0]}." if given else f"It belongs into {step.form}."
         return Waiting(problem.what, f"{problem.do} {place}", step.id, (field,))
     if archive.browser:
-        return wanted(ctx, archive, problem.what)
+        return upload_request(ctx, archive, problem.what)
     return problem
 
 
@@ -174,15 +174,15 @@ def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) 
         do = f"Paste another link into {step.form}. The old one was forgotten."
         return Waiting(" ".join([what, *reasons]), do, step.id, (archive.link_field,))
     if archive.browser:
-        return wanted(ctx, archive, what, *reasons)
-    return Problem(what, _how_to_bring(archive, own_place(ctx, archive)), reasons)
+        return upload_request(ctx, archive, what, *reasons)
+    return Problem(what, _how_to_bring(archive, own_path(ctx, archive)), reasons)
 
 
 def _how_to_bring(archive: Archive, target: Path) -> str:
     return f"If you have the file, name it in the form of its step, use --mirror, or put it at {target}; then start again."
 
 
-def _location(archive: Archive, source: Source, login: Login | None) -> Location:
+def _location(archive: Archive, source: Source, login: ArchiveLogin | None) -> Location:
     if source.kind == "login" and login:
         return login.location
     return Location(source.url, named=source.named, doubtful=archive.browser and source.kind == "public")

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from mseg_wizard.archives.layout import check_layout
-from mseg_wizard.archives.member import at
+from mseg_wizard.archives.member import naming_place
 from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.inventory import missing_files
-from mseg_wizard.datasets.locations import own_place, sources
+from mseg_wizard.datasets.locations import own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.kind import Task
@@ -54,7 +54,7 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     if _known(ctx, archive):
         return
     watches = ctx.options.attended and not ctx.options.by_questions
-    target = own_place(ctx, archive)
+    target = own_path(ctx, archive)
     target.parent.mkdir(parents=True, exist_ok=True)  # so that the command works
     since: dict[Path, tuple[Upload, float]] = {}
     judged: dict[Path, tuple[Upload, Problem | None]] = {}
@@ -80,7 +80,7 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         if not target.is_file() and (_elsewhere(ctx, archive) or (not ctx.options.attended and archive.urls)):
             return
         if not watches:
-            raise wanted(ctx, archive, *(f"{what} It was left alone." for what in wrong))
+            raise upload_request(ctx, archive, *(f"{what} It was left alone." for what in wrong))
         if growing:
             rate = meters.setdefault(growing.path, Meter()).rate(growing.size)
             total = archive.bytes if archive.bytes and growing.size <= archive.bytes else None  # an estimate would promise too much
@@ -93,16 +93,16 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
 
 def expect_missing(ctx: Context, archive: Archive) -> list[str]:
     """The archive's name, while it can be had from nowhere."""
-    if own_place(ctx, archive).is_file() or _elsewhere(ctx, archive) or _known(ctx, archive):
+    if own_path(ctx, archive).is_file() or _elsewhere(ctx, archive) or _known(ctx, archive):
         return []
     return [] if archive.urls and not ctx.options.attended else [archive.file]
 
 
-def wanted(ctx: Context, archive: Archive, *why: str) -> Waiting:
+def upload_request(ctx: Context, archive: Archive, *why: str) -> Waiting:
     """What to tell a user who has to bring the archive."""
     step = ctx.step_of(archive)
     what = why or (f"{archive.file} is not here yet, and only a browser can fetch it.",)
-    command = upload_command(own_place(ctx, archive).parent, archive.file)
+    command = upload_command(own_path(ctx, archive).parent, archive.file)
     again = "then press Enter" if ctx.options.by_questions else "start again"
     return Waiting(
         " ".join([*what, *ctx.reasons(step.id)]),
@@ -160,7 +160,7 @@ def _judged(path: Path, archive: Archive) -> Generator[Progress, None, Problem |
 
 def _look(job: Job, path: Path, archive: Archive) -> Problem | None:
     problem = check_layout(path, archive.layout, archive.wrong)
-    return problem and at(path, problem)
+    return problem and naming_place(path, problem)
 
 
 def _settled(ctx: Context, path: Path, target: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from mseg_wizard.archives.member import Damaged, Refused, at
+from mseg_wizard.archives.member import Damaged, UnsafeArchive, naming_place
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files, unmounted
@@ -40,9 +40,9 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             if (opened := folder / nested.file).is_file():
                 yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)
     except Damaged as problem:
-        raise at(opened, problem, ANEW if opened != path or record.origin == "fetched" else "") from None
-    except Refused as problem:
-        raise at(opened, problem) from None
+        raise naming_place(opened, problem, ANEW if opened != path or record.origin == "fetched" else "") from None
+    except UnsafeArchive as problem:
+        raise naming_place(opened, problem) from None
     yield Progress(f"checking what {archive.file} brought")
     if missing := missing_files(ctx, archive):
         raise Problem(

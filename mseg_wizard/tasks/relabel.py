@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
+from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import label_itself, mask_files
-from mseg_wizard.labels.records import Place, Update, places, updates
-from mseg_wizard.labels.relabel import Item, recipe, relabel_image
+from mseg_wizard.labels.records import ImageKey, Update, image_keys, updates
+from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
 from mseg_wizard.labels.taxonomy import SPLITS, Tree
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tasks.kind import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RelabelRow:
     """One image of the lists; paths are below the dataset's root."""
 
-    place: Place
+    place: ImageKey
     image: str
     labels: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -35,16 +35,16 @@ def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None
     outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
     wanted = outputs_to_make(ctx, outputs)
 
-    def prepare(_: Job) -> list[Item]:
+    def prepare(_: Job) -> list[ImageToRelabel]:
         changes = [updates(ctx.tree, taxonomy) for taxonomy in taxonomies]
         todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
         return list(_items(ctx, taxonomies[0], todo, changes, wanted))
 
     items = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
-    work = functools.partial(relabel_image, recipe(ctx.tree, taxonomies))
-    segments = yield from make(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
+    work = functools.partial(relabel_image, relabel_recipe(ctx.tree, taxonomies))
+    segments = yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
     ctx.note(f"{' and '.join(taxonomies)}: {sum(segments):,} segments written in {len(items):,} images")
-    yield from synced(ctx, outputs)
+    yield from sync_outputs(ctx, outputs)
 
 
 def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
@@ -52,7 +52,7 @@ def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
     return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
 
 
-def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[Row]:
+def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
     """Each image once: line i of a taxonomy's list pairs with line i of its relabelled one and of the other taxonomies."""
     seen = set()
     for split in SPLITS:
@@ -61,23 +61,23 @@ def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[Row]:
         if len({len(rows) for rows in (*before, *after)}) > 1:
             what = f"The {split} lists of {', '.join(taxonomies)} and of what they become have different lengths."
             raise Problem(what, "Take the mseg-api tree from its source again.")
-        for number, place in enumerate(places(tree, f"{taxonomies[0]}-relabeled", split)):
+        for number, place in enumerate(image_keys(tree, f"{taxonomies[0]}-relabeled", split)):
             labels = tuple(rows[number].label or "" for rows in before)
             outputs = tuple(rows[number].label or "" for rows in after)
             if outputs not in seen:
                 seen.add(outputs)
-                yield Row(place, after[0][number].image, labels, outputs)
+                yield RelabelRow(place, after[0][number].image, labels, outputs)
 
 
 def _items(
-    ctx: Context, taxonomy: str, rows: Sequence[Row], changes: Sequence[Mapping[Place, Sequence[Update]]], wanted: frozenset[str]
-) -> Iterator[Item]:
+    ctx: Context, taxonomy: str, rows: Sequence[RelabelRow], changes: Sequence[Mapping[ImageKey, Sequence[Update]]], wanted: frozenset[str]
+) -> Iterator[ImageToRelabel]:
     root = ctx.tree.root(taxonomy)
     folder = f"{ctx.dataset}/{root}"
     mask_of = mask_files(ctx, taxonomy) if rows else label_itself
     for row in rows:
         mask = mask_of(row.image)
-        yield Item(
+        yield ImageToRelabel(
             tuple(f"{folder}/{label}" for label in row.labels),
             tuple(f"{folder}/{output}" if f"{root}/{output}" in wanted else None for output in row.outputs),
             f"{folder}/{mask}" if mask else "",

@@ -8,18 +8,18 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.label_maps import make, missing_outputs, outputs_to_make, synced
+from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import RAW, UNLISTED
-from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
-from mseg_wizard.labels.remap import Item, recipe
+from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
+from mseg_wizard.labels.remap import LabelToRemap, remap_recipe
 from mseg_wizard.labels.remap import remap as remap_image
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.kind import Task
-from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
-Plan = dict[str, tuple[str | None, ...]]
+OutputsByLabel = dict[str, tuple[str | None, ...]]
 """Raw label → outputs, one for each target; all below mseg_dataset/."""
 
 
@@ -39,27 +39,27 @@ def remap(
     segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
-        Item(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw))
+        LabelToRemap(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw))
         for raw, row in rows.items()
         if raw not in dumps
     ]
-    work = functools.partial(remap_image, recipe(ctx.tree, reader, source, targets))
-    oddities = yield from make(ctx, f"remapping {source}", work, items, _name)
+    work = functools.partial(remap_image, remap_recipe(ctx.tree, reader, source, targets))
+    oddities = yield from make_label_maps(ctx, f"remapping {source}", work, items, _name)
     if dumps:
         items = [
-            Item(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
+            LabelToRemap(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
             for raw, dump in dumps.items()
             if any(rows[raw][1:])
         ]
-        work = functools.partial(remap_image, recipe(ctx.tree, "ids", targets[0], targets[1:]))
-        oddities += yield from make(ctx, f"remapping {targets[0]}", work, items, _name)
+        work = functools.partial(remap_image, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
+        oddities += yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name)
     for what, count in (
         ("an id that no class has", sum(odd.unnamed for odd in oddities)),
         ("a colour that no class has", sum(odd.uncolored for odd in oddities)),
     ):
         if count:
             ctx.note(f"{source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
-    yield from synced(ctx, outputs)
+    yield from sync_outputs(ctx, outputs)
     if consumes and not missing_outputs(ctx, outputs):
         _consume(ctx.dataset / ctx.tree.root(source) / consumes)
 
@@ -70,10 +70,10 @@ def remap_missing(
     return missing_outputs(ctx, (output for row in _plan(ctx, source, targets, reader, splits).values() for output in row if output))
 
 
-def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> Plan:
+def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> OutputsByLabel:
     """Which raw label gives which outputs: line i of the source's list pairs with line i of each target's; repeated lines count once."""
     root = ctx.tree.root(source)
-    plan: Plan = {}
+    plan: OutputsByLabel = {}
     for split in splits:
         lists = [ctx.tree.rows(taxonomy, split) for taxonomy in (source, *targets)]
         if len({len(rows) for rows in lists}) > 1:
@@ -86,23 +86,23 @@ def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits
     return plan | {raw: outputs for raw, outputs in UNLISTED[reader](ctx, root, len(targets)) if raw not in plan}
 
 
-def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, Segments]]:
+def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, SegmentTable]]:
     """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
 
     Read in the workers: a second of decoding would stop the screen.
     """
     folders = {f"{ctx.dataset}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})}
-    segments: dict[str, Segments] = {}
+    segments: dict[str, SegmentTable] = {}
     for outcomes in each(ctx.pool(), read_annotations, folders):
         for outcome in outcomes:
             if outcome.fault:
                 raise Problem(outcome.fault, "Unpack panoptic_annotations_trainval2017.zip again.")
             segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
-        yield told(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
+        yield with_wait(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
     return segments
 
 
-def _dumps(ctx: Context, plan: Plan, rows: Mapping[str, object]) -> dict[str, str]:
+def _dumps(ctx: Context, plan: OutputsByLabel, rows: Mapping[str, object]) -> dict[str, str]:
     """Raw labels that were consumed → what they were dumped to: whatever else is to be made is made from that."""
     found = {}
     for raw in rows:
@@ -112,7 +112,7 @@ def _dumps(ctx: Context, plan: Plan, rows: Mapping[str, object]) -> dict[str, st
     return found
 
 
-def _name(item: Item) -> str:
+def _name(item: LabelToRemap) -> str:
     return printable(item.source)
 
 

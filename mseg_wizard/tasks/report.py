@@ -18,13 +18,13 @@ from mseg_wizard.core.files import swap_folder, sync
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.reporting import page
-from mseg_wizard.reporting.catalog import PICTURES, Dataset, shared_classes, survey
+from mseg_wizard.reporting.catalog import PICTURES, DatasetSummary, shared_classes, survey
 from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.page import Tally
 from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
 from mseg_wizard.tasks.kind import Task
 from mseg_wizard.verification.verdict import FILE, subject
-from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
 FOLDER = "report"
@@ -88,7 +88,7 @@ def _sweep(*folders: Path) -> None:
 
 
 def _pictures(
-    ctx: Context, folder: Path, datasets: Sequence[Dataset]
+    ctx: Context, folder: Path, datasets: Sequence[DatasetSummary]
 ) -> Generator[Progress, None, tuple[dict[str, Drawn], dict[str, Tally]]]:
     """Draw and count, in the workers; what can't be read is told in the results."""
     shown = [taxonomy for dataset in datasets for taxonomy in dataset.taxonomies if taxonomy.drawn]
@@ -102,7 +102,7 @@ def _pictures(
             drawn[picture.item.plain] = picture.result or Drawn(fault=picture.fault)
             if picture.fault:
                 faults.append(printable(f"{picture.item.image}: {picture.fault}"))
-        yield told(ctx.pool(), Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn))))
+        yield with_wait(ctx.pool(), Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn))))
     if faults:
         what = f"{len(faults)} pictures of the report could not be written."
         raise Problem(what, "Make room or mend what is named, then start again.", faults)
@@ -117,7 +117,7 @@ def _pictures(
                 tally.maps += 1
                 tally.pixels += np.frombuffer(counted.result, np.int64)
         done += len(counts)
-        yield told(ctx.pool(), Progress("counting pixels", done, total, "images", meter.rate(done)))
+        yield with_wait(ctx.pool(), Progress("counting pixels", done, total, "images", meter.rate(done)))
     return drawn, tallies
 
 

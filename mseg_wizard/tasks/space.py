@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import background
 from mseg_wizard.datasets import disk_space
-from mseg_wizard.datasets.disk_space import Need
+from mseg_wizard.datasets.disk_space import SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
 from mseg_wizard.tasks.kind import Task
 
@@ -21,8 +21,8 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
     """Compare; raises Problem with a line for each step where it does not fit."""
     doing = "working out how much space is needed"
     changes = yield from background(lambda job: disk_space.still_to_come(ctx, job.check), Progress(doing))
-    needs = disk_space.needs(changes)
-    rows = disk_space.table(changes)
+    needs = disk_space.space_needs(changes)
+    rows = disk_space.space_table(changes)
     if short := _short(needs, 1.0):
         raise Problem(
             f"There is not enough room: {'; '.join(short)}.",
@@ -41,10 +41,10 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
 
 def space_missing(ctx: Context) -> list[str]:
     """What does not fit although it is still to come. Looked at on every start: others fill disks too, and better now than at night."""
-    return _short(disk_space.needs(disk_space.still_to_come(ctx)), SURELY)
+    return _short(disk_space.space_needs(disk_space.still_to_come(ctx)), SURELY)
 
 
-def _short(needs: Sequence[Need], factor: float) -> list[str]:
+def _short(needs: Sequence[SpaceNeed], factor: float) -> list[str]:
     """In words, what is short at `factor` times the need."""
     found = []
     for need in needs:

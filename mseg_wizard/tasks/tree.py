@@ -19,7 +19,7 @@ from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import sync
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.datasets.locations import in_mirror
-from mseg_wizard.datasets.mseg_api import Verdict
+from mseg_wizard.datasets.mseg_api import TreeCheck
 from mseg_wizard.http.addresses import Routes, shown
 from mseg_wizard.http.download import Location, fetch
 from mseg_wizard.progress import Problem, Progress, Waiting
@@ -32,7 +32,7 @@ ELSEWHERE = "Name a checkout's folder or a zip in `mseg_api`, or write â€œfetchâ
 
 
 @dataclass(frozen=True)
-class Origin:
+class TreeOrigin:
     """Where the answers say that the tree comes from."""
 
     kind: str
@@ -69,7 +69,7 @@ def tree_missing(ctx: Context) -> list[str]:
     if not record or not _asked(ctx, record) or (record.get("pinned") != "yes" and not _accepted(ctx)):
         return [NAME]
     folder = Path(record["folder"])
-    if lacks := mseg_api.lacking(folder):
+    if lacks := mseg_api.missing_parts(folder):
         return lacks
     return [] if mseg_api.stamp(folder) == record.get("stamp") else [str(folder)]
 
@@ -93,19 +93,19 @@ def _in_place(ctx: Context, answer: str) -> bool:
     return bool(ctx.answer("prepare", "python")) or Path(answer).expanduser().resolve() == (ctx.destination / NAME).resolve()
 
 
-def _origin(ctx: Context) -> Origin:
+def _origin(ctx: Context) -> TreeOrigin:
     """Where to take the tree from; raises Problem where the answer names nothing."""
     answer, mirror = _answer(ctx), ctx.options.mirror
     if answer == "fetch":
         for name in (NAME, f"{NAME}.zip"):
             if mirror and not is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
-                return Origin("mirror", f"the mirror ({path})", path)
-        return Origin("fetch", shown(httpx.URL(URL)))
+                return TreeOrigin("mirror", f"the mirror ({path})", path)
+        return TreeOrigin("fetch", shown(httpx.URL(URL)))
     path = Path(answer).expanduser().absolute()
     if path.is_dir():
-        return Origin("folder", f"the folder {path}", path, _in_place(ctx, answer))
+        return TreeOrigin("folder", f"the folder {path}", path, _in_place(ctx, answer))
     if path.is_file():
-        return Origin("zip", f"the file {path}", path)
+        return TreeOrigin("zip", f"the file {path}", path)
     raise Problem(f"mseg-api is to come from {path}, and nothing is there.", ELSEWHERE)
 
 
@@ -114,9 +114,9 @@ def _stands(ctx: Context) -> Generator[Progress, None, bool]:
     record = ctx.store.journal.tree
     if not record or not _asked(ctx, record):
         return False
-    origin = Origin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
+    origin = TreeOrigin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
     for folder in dict.fromkeys([Path(record["folder"]), *([] if origin.in_place else [ctx.destination / NAME])]):
-        if not mseg_api.lacking(folder):
+        if not mseg_api.missing_parts(folder):
             verdict = yield from _judge(folder)
             if verdict.sha256 == record.get("sha256"):
                 _accept(ctx, origin, verdict)
@@ -125,14 +125,14 @@ def _stands(ctx: Context) -> Generator[Progress, None, bool]:
     return False
 
 
-def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
+def _copied(ctx: Context, origin: TreeOrigin) -> Generator[Progress, None, None]:
     """A copy at <destination>/mseg-api: made beside it, checked, accepted, and only then given its name."""
     place = ctx.destination / NAME
     beside = ctx.destination / f".{NAME}.{os.getpid()}.tmp"
     fetched = None
     try:
         if origin.path is None:
-            if not mseg_api.lacking(place) and (verdict := (yield from _judge(place))).whole:
+            if not mseg_api.missing_parts(place) and (verdict := (yield from _judge(place))).whole:
                 origin = replace(origin, words=f"{place}, which was there already")
                 _accept(ctx, origin, verdict)
                 _record(ctx, place, origin, verdict)
@@ -158,7 +158,7 @@ def _copied(ctx: Context, origin: Origin) -> Generator[Progress, None, None]:
             fetched.unlink(missing_ok=True)
 
 
-def _fetched(ctx: Context, target: Path, origin: Origin) -> Generator[Progress, None, Origin]:
+def _fetched(ctx: Context, target: Path, origin: TreeOrigin) -> Generator[Progress, None, TreeOrigin]:
     mirror = ctx.options.mirror
     locations = [Location(URL)]
     if mirror and is_link(mirror):
@@ -166,10 +166,10 @@ def _fetched(ctx: Context, target: Path, origin: Origin) -> Generator[Progress, 
     target.unlink(missing_ok=True)
     fetched = yield from fetch(target, locations, routes=Routes.parse(ctx.options.routes))
     kind = "fetch" if fetched.source == origin.words else "mirror"
-    return Origin(kind, fetched.source, target)
+    return TreeOrigin(kind, fetched.source, target)
 
 
-def _top(job: Job, archive: Path, origin: Origin) -> str:
+def _top(job: Job, archive: Path, origin: TreeOrigin) -> str:
     """The folder inside an archive that is the tree: `mseg-api-<commit>/`, or none."""
     found = []
     for member in members(archive):
@@ -182,7 +182,7 @@ def _top(job: Job, archive: Path, origin: Origin) -> str:
     return min(found, key=len)
 
 
-def _judged(ctx: Context, folder: Path, origin: Origin) -> Generator[Progress, None, Verdict]:
+def _judged(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Progress, None, TreeCheck]:
     """What the tree is; raises Problem, Waiting where it can't be used."""
     _complete(folder, origin)
     verdict = yield from _judge(folder)
@@ -196,20 +196,20 @@ def _judged(ctx: Context, folder: Path, origin: Origin) -> Generator[Progress, N
     return verdict
 
 
-def _judge(folder: Path) -> Generator[Progress, None, Verdict]:
-    return background(lambda job: mseg_api.judge(folder), Progress("checking every file of mseg-api"))
+def _judge(folder: Path) -> Generator[Progress, None, TreeCheck]:
+    return background(lambda job: mseg_api.check_tree(folder), Progress("checking every file of mseg-api"))
 
 
-def _complete(folder: Path, origin: Origin) -> None:
-    if lacks := mseg_api.lacking(folder):
+def _complete(folder: Path, origin: TreeOrigin) -> None:
+    if lacks := mseg_api.missing_parts(folder):
         raise _incomplete(origin, lacks)
 
 
-def _incomplete(origin: Origin, lacks: list[str]) -> Problem:
+def _incomplete(origin: TreeOrigin, lacks: list[str]) -> Problem:
     return Problem(f"{origin.words[0].upper()}{origin.words[1:]} is no mseg-api tree: {', '.join(lacks)} missing.", ELSEWHERE, lacks)
 
 
-def _accept(ctx: Context, origin: Origin, verdict: Verdict) -> None:
+def _accept(ctx: Context, origin: TreeOrigin, verdict: TreeCheck) -> None:
     """Note what the tree is; raises Waiting where the user has to accept it first."""
     if verdict.differs and not _accepted(ctx):
         raise Waiting(
@@ -226,7 +226,7 @@ def _settle(ctx: Context, beside: Path, place: Path) -> None:
     """Give a checked copy its name. What stands there already is kept if it is the same, and never deleted."""
     record = ctx.store.journal.tree
     if place.is_dir() and any(place.iterdir()):
-        if not mseg_api.lacking(place) and mseg_api.content(place) == mseg_api.content(beside) != "":
+        if not mseg_api.missing_parts(place) and mseg_api.content(place) == mseg_api.content(beside) != "":
             return
         if record.get("folder") != str(place) or record.get("in_place") == "yes":
             raise Problem(
@@ -240,7 +240,7 @@ def _settle(ctx: Context, beside: Path, place: Path) -> None:
     sync(ctx.destination)
 
 
-def _record(ctx: Context, folder: Path, origin: Origin, verdict: Verdict) -> None:
+def _record(ctx: Context, folder: Path, origin: TreeOrigin, verdict: TreeCheck) -> None:
     """Keep what is known of the accepted tree; what was known of its installation is forgotten where it is another one."""
     journal, before = ctx.store.journal, ctx.store.journal.tree
     journal.tree = {

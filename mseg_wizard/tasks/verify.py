@@ -10,16 +10,16 @@ from itertools import takewhile
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.dataset import Family, families
+from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.progress import Meter, Progress, Waiting
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.kind import Task
 from mseg_wizard.verification.checks import check
-from mseg_wizard.verification.plan import Checklist, checklist, count_images, rules
+from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import ASIDE
-from mseg_wizard.verification.results import Findings
+from mseg_wizard.verification.results import Results
 from mseg_wizard.verification.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
-from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
 DOING = "working out what is to be looked at"
@@ -32,18 +32,18 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     unfinished = unfinished_steps(ctx)
     if not ctx.store.journal.tree:
         raise Waiting("There is nothing to verify yet: step 1 is not complete.", "Start with `mseg-wizard`.")
-    datasets = families(ctx.steps)
+    datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
-    found, meter = Findings(), Meter()
-    for family in datasets:
-        doing = f"checking {family.title}"
-        plan = yield from background(functools.partial(_plan, ctx, family), Progress(f"{doing}: listing", found.images, total, "images"))
+    found, meter = Results(), Meter()
+    for dataset in datasets:
+        doing = f"checking {dataset.title}"
+        plan = yield from background(functools.partial(_plan, ctx, dataset), Progress(f"{doing}: listing", found.images, total, "images"))
         found.begin(plan)
-        work = functools.partial(check, rules(ctx, family))
+        work = functools.partial(check, rules_of(ctx, dataset))
         for outcomes in each(ctx.pool(), work, plan.items(ctx)):
             for outcome in outcomes:
                 found.add(plan, outcome)
-            yield told(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
+            yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
         found.end(plan)
     for note in found.notes:
         ctx.note(note)
@@ -78,16 +78,16 @@ def unfinished_steps(ctx: Context) -> list[Step]:
     return [step for step in before if any(call.key not in ctx.store.journal.finished for call in step.calls)]
 
 
-def _count(ctx: Context, datasets: Sequence[Family], stop: Callable[[], None]) -> int:
+def _count(ctx: Context, datasets: Sequence[Dataset], stop: Callable[[], None]) -> int:
     total = 0
-    for family in datasets:
+    for dataset in datasets:
         stop()
-        total += count_images(ctx, family)
+        total += count_images(ctx, dataset)
     return total
 
 
-def _plan(ctx: Context, family: Family, job: Job) -> Checklist:
-    return checklist(ctx, family, job.check)
+def _plan(ctx: Context, dataset: Dataset, job: Job) -> Plan:
+    return make_plan(ctx, dataset, job.check)
 
 
 def _tree(ctx: Context) -> str:

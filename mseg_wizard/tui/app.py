@@ -21,12 +21,12 @@ from mseg_wizard.core.invocation import to_go_on
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
-from mseg_wizard.tui.key_bindings import Main
-from mseg_wizard.tui.key_queue import InOrder
+from mseg_wizard.tui.key_bindings import MainScreen
+from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import window
-from mseg_wizard.tui.widgets.dialogs import Ask
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.workers import pool
 
 log = logging.getLogger("mseg_wizard.tui")
@@ -62,7 +62,7 @@ def guide(
     return app.code
 
 
-class Wizard(InOrder):
+class Wizard(KeyQueue):
     """The application: one screen, and the ways to leave it."""
 
     TITLE = "mseg-wizard"
@@ -77,7 +77,7 @@ class Wizard(InOrder):
             self.register_theme(theme)
         self.theme = themes.OWN if plain else themes.chosen()
         self.session = session
-        self.main = Main(session)
+        self.main = MainScreen(session)
         self.code = DONE
         self._leaving = False
         self._called = ""
@@ -122,7 +122,7 @@ class Wizard(InOrder):
         if self._leaving:
             self.leave(self.code)
             return
-        asked = isinstance(self.screen, Ask) and self.screen.quits
+        asked = isinstance(self.screen, QuestionDialog) and self.screen.quits
         while isinstance(self.screen, ModalScreen):
             await self.screen.dismiss(None)
         if not asked:
@@ -131,7 +131,7 @@ class Wizard(InOrder):
     async def _quit(self) -> None:
         if self.session.working:
             text = f"The work stops cleanly. {to_go_on(self.session.destination, chr(10) * 2 + '  ')}"
-            ask = Ask("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
+            ask = QuestionDialog("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)
             return
         await self.main.flush()
@@ -139,10 +139,10 @@ class Wizard(InOrder):
             self.leave(DONE)
         elif home := self.main.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
-            await self.push_screen(Ask("Keep your answers?", text, "Keep and quit", "Quit without", quits=True), self._drafts_answered)
+            await self.push_screen(QuestionDialog("Keep your answers?", text, "Keep and quit", "Quit without", quits=True), self._drafts_answered)
         else:
             text = "Your answers are kept only once a folder for everything is chosen, in step 1."
-            ask = Ask("Quit without your answers?", text, "Quit without", "Stay", quits=True)
+            ask = QuestionDialog("Quit without your answers?", text, "Quit without", "Stay", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(DONE) if yes else None)
 
     def _drafts_answered(self, keep: bool | None) -> None:

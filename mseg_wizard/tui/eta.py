@@ -20,17 +20,17 @@ GUESSED = 0.5
 """Part of the rest that may lie in kinds of tasks that this machine has done none of: more would be a guess."""
 
 
-def left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
+def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
     """Seconds of work left in all steps; None until enough was measured, and when all is done. Waiting for people is not in it."""
     spent: dict[str, float] = {}
     usual: dict[str, float] = {}
     for step in steps:
         for call in step.calls:
-            share, seconds = _share(call, journal, snapshot), journal.seconds.get(call.key, 0.0)
+            part, seconds = _share(call, journal, snapshot), journal.seconds.get(call.key, 0.0)
             if now := _under_way(call, snapshot):
                 seconds = now.done / (now.rate or 1.0)
-            if now or (seconds and share == 1.0):
-                usual[call.task] = usual.get(call.task, 0.0) + usually(call) * share
+            if now or (seconds and part == 1.0):
+                usual[call.task] = usual.get(call.task, 0.0) + usual_seconds(call) * part
                 spent[call.task] = spent.get(call.task, 0.0) + seconds
     if sum(spent.values()) < SURE:
         return None
@@ -42,21 +42,21 @@ def left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float |
         lanes = {True: 0.0, False: 0.0}
         for call in step.calls:
             now = _under_way(call, snapshot)
-            rest = usually(call) * (1.0 - _share(call, journal, snapshot)) * factor.get(call.task, 1.0)
+            rest = usual_seconds(call) * (1.0 - _share(call, journal, snapshot)) * factor.get(call.task, 1.0)
             guessed += rest if not now and call.task not in factor else 0.0
             lanes[call.task in TASKS and TASKS[call.task].network] += (now.eta or 0.0) if now else rest
         total += max(lanes.values())
     return total if total and guessed <= GUESSED * total else None
 
 
-def share(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float:
+def share_done(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float:
     """How much of the whole journey's work is done, 0 to 1, by what each task usually takes; 1 only when all is."""
     calls = [call for step in steps for call in step.calls]
-    whole = sum(usually(call) for call in calls)
-    return sum(usually(call) * _share(call, journal, snapshot) for call in calls) / whole if whole else 0.0
+    whole = sum(usual_seconds(call) for call in calls)
+    return sum(usual_seconds(call) * _share(call, journal, snapshot) for call in calls) / whole if whole else 0.0
 
 
-def usually(call: Call) -> float:
+def usual_seconds(call: Call) -> float:
     """Seconds that a task takes on an ordinary machine with an ordinary line."""
     archive = call.archive
     if archive is None or not archive.size:

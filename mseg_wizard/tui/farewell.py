@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import fleeting
-from mseg_wizard.datasets.dataset import families
+from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning
 from mseg_wizard.step import Step
@@ -18,7 +18,7 @@ LONGEST = 5
 """Tasks that are named for the time they took."""
 
 
-def closing(ctx: Context) -> str:
+def farewell(ctx: Context) -> str:
     """All of it, as paragraphs."""
     try:
         settings = f"It stands already in {ctx.tree_folder / 'mseg' / 'utils' / 'dataset_config.py'}."
@@ -46,9 +46,9 @@ def times(steps: Sequence[Step], journal: Journal) -> str:
 def taxonomies(ctx: Context) -> list[str]:
     """A line for each dataset: the set that MSeg trains or tests with, and what the name means."""
     rows = []
-    for family in families(ctx.steps):
-        relabeled = [f"{name}-relabeled" for name, _ in family.relabels]
-        names = relabeled or [(family.targets or (family.raw,))[-1]]
+    for dataset in datasets_in(ctx.steps):
+        relabeled = [f"{name}-relabeled" for name, _ in dataset.relabels]
+        names = relabeled or [(dataset.targets or (dataset.raw,))[-1]]
         use = "training" if relabeled else "testing"
-        rows.append(f"{family.title}, {use}: {', '.join(names)}: {meaning(family, names[-1])}")
+        rows.append(f"{dataset.title}, {use}: {', '.join(names)}: {meaning(dataset, names[-1])}")
     return rows

@@ -15,16 +15,16 @@ from mseg_wizard.context import Consent
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.tui.farewell import closing
-from mseg_wizard.tui.forms import Forms
-from mseg_wizard.tui.key_queue import InOrder
+from mseg_wizard.tui.farewell import farewell
+from mseg_wizard.tui.forms import FormsScreen
+from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.session import Session
-from mseg_wizard.tui.step_page import shown
+from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.terminal import Terminal
-from mseg_wizard.tui.widgets.dialogs import SHOWN_ITEMS, Ask, Tell
+from mseg_wizard.tui.widgets.dialogs import SHOWN_ITEMS, QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
-from mseg_wizard.tui.widgets.frame import Steps
+from mseg_wizard.tui.widgets.frame import StepList
 
 TICK = 0.2
 DRAWN = 1.0
@@ -35,7 +35,7 @@ LOOK = 10.0
 """Seconds between two looks whether what it waits for has arrived: an upload, say."""
 
 
-class Attending(Forms):
+class FollowerScreen(FormsScreen):
     """The screen with an eye on the work. It takes the keyboard only from who doesn't use it."""
 
     def __init__(self, session: Session) -> None:
@@ -73,7 +73,7 @@ class Attending(Forms):
 
     @property
     def _pressing(self) -> bool:
-        return isinstance(self.app, InOrder) and self.app.rested < REST
+        return isinstance(self.app, KeyQueue) and self.app.rested < REST
 
     def start(self) -> None:
         """Work, if the destination is open and nothing works yet."""
@@ -97,7 +97,7 @@ class Attending(Forms):
             if awaits := snapshot.awaits:
                 self._later = lambda: self._into_row_for(awaits)
         if self.session.ctx and (tidings := self.session.ctx.tidings()):
-            self.say(shown(tidings[-1]))
+            self.say(pane_text(tidings[-1]))
         if self._started and not snapshot.running:
             self._started = self.stopping = False
             self._ended(snapshot)
@@ -126,7 +126,7 @@ class Attending(Forms):
         self.yielded = row.target()
         self.yielded.focus()
 
-    async def on_field_row_given(self, event: FieldRow.Given) -> None:
+    async def on_field_row_given(self, event: FieldRow.AnswerGiven) -> None:
         awaits = self.session.snapshot.awaits
         if event.entered and event.row.new() is None and awaits and event.row.step.id == self.step_of(awaits):
             self.say("Nothing is there yet. An upload is noticed by itself.")
@@ -142,11 +142,11 @@ class Attending(Forms):
         if self._pressing:
             return
         at = self.step_of(snapshot.call) if snapshot.running else self._at
-        free = isinstance(self.focused, Steps) or (self.yielded is not None and self.focused is self.yielded and not self.in_use)
+        free = isinstance(self.focused, StepList) or (self.yielded is not None and self.focused is self.yielded and not self.in_use)
         watching = self._at in ("", self.chosen) and free and self.app.screen is self
         if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
             if at != self.chosen:
-                self.query_one(Steps).focus()
+                self.query_one(StepList).focus()
             await self.show_step(at)
         self._at = at
 
@@ -160,22 +160,22 @@ class Attending(Forms):
             self._waits = problem
             self._later = lambda: self._go_to(problem)
         elif problem:
-            self._later = lambda: self._tell_failure(shown(problem.what), shown(problem.do), problem.items)
+            self._later = lambda: self._tell_failure(pane_text(problem.what), pane_text(problem.do), problem.items)
         elif snapshot.crash:
             text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
-            where = f"The details are in {shown(str(self.session.log))}"
+            where = f"The details are in {pane_text(str(self.session.log))}"
             self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
 
     async def _show_end(self) -> None:
         pane = await self.show_step(self.session.steps[-1].id)
-        self.query_one(Steps).focus()
+        self.query_one(StepList).focus()
         if ctx := self.session.ctx:
-            pane.close_with(await asyncio.to_thread(closing, ctx))
+            pane.close_with(await asyncio.to_thread(farewell, ctx))
 
     async def _go_to(self, problem: Waiting) -> None:
         """Put the keyboard into the first field that is lacking."""
         if not problem.step:
-            await self.tell(shown(problem.what), shown(problem.do), problem.items)
+            await self.tell(pane_text(problem.what), pane_text(problem.do), problem.items)
             return
         pane = await self.show_step(problem.step)
         row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
@@ -189,8 +189,8 @@ class Attending(Forms):
             if yes or (problem.offer and yes is False):
                 self.start()
 
-        text = "\n".join((shown(problem.do), *(shown(item) for item in problem.items[:SHOWN_ITEMS])))
-        await self.app.push_screen(Ask(shown(problem.what), text, "Yes, allow it", "No"), answered)
+        text = "\n".join((pane_text(problem.do), *(pane_text(item) for item in problem.items[:SHOWN_ITEMS])))
+        await self.app.push_screen(QuestionDialog(pane_text(problem.what), text, "Yes, allow it", "No"), answered)
 
     async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
         if at := self.step_of(self.session.snapshot.call):
@@ -200,10 +200,10 @@ class Attending(Forms):
             if to:
                 self.call_later(self.run_action, to)
 
-        await self.app.push_screen(Tell(title, text, (shown(item) for item in items), again=True), led)
+        await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items), again=True), led)
 
     async def tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
-        await self.app.push_screen(Tell(title, text, (shown(item) for item in items)))
+        await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items)))
 
     def looked(self) -> None:
         """Show the last page where all is done; start again where the work waited for exactly what is there by now."""

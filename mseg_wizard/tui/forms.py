@@ -8,19 +8,19 @@ from pathlib import Path
 from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.tui.screen import View
+from mseg_wizard.tui.screen import PanesScreen
 from mseg_wizard.tui.session import HOME, Session
-from mseg_wizard.tui.step_page import shown
-from mseg_wizard.tui.widgets.dialogs import Tell
+from mseg_wizard.tui.step_page import pane_text
+from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
-from mseg_wizard.tui.widgets.source_list import Sources
+from mseg_wizard.tui.widgets.source_list import SourceList
 
 WHILE = 10.0
 """Seconds for which something is said."""
 
 
-class Forms(View):
+class FormsScreen(PanesScreen):
     """The screen with its forms at work."""
 
     def __init__(self, session: Session) -> None:
@@ -32,7 +32,7 @@ class Forms(View):
         self._saves: dict[str, int] = {}
         """Step id → answers kept so far in this sitting."""
 
-    async def on_field_row_given(self, event: FieldRow.Given) -> None:
+    async def on_field_row_given(self, event: FieldRow.AnswerGiven) -> None:
         event.stop()
         if event.row is not self.home_row:
             self.run_worker(self.keep(event.row))
@@ -50,7 +50,7 @@ class Forms(View):
                 return
             row.storing()
             try:
-                if isinstance(row.editor, Sources):
+                if isinstance(row.editor, SourceList):
                     value, wrong = await asyncio.to_thread(self.session.sifted, row.step, row.item.name, value)
                     row.refused_rows(wrong)
                     if row.editor.unchanged(value):
@@ -126,7 +126,7 @@ class Forms(View):
             row.refused(problem)
             row.target().focus()
         else:
-            self.app.push_screen(Tell(shown(problem.what), shown(problem.do)))
+            self.app.push_screen(TextDialog(pane_text(problem.what), pane_text(problem.do)))
 
     def look(self) -> None:
         """Find out anew what takes time to find out; asking while it is under way has it done once more."""

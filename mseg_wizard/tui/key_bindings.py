@@ -14,16 +14,16 @@ from mseg_wizard.core.preferences import prefer
 from mseg_wizard.progress import printable
 from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui import themes
-from mseg_wizard.tui.follower import Attending
-from mseg_wizard.tui.step_page import Links, StepPane, shown
-from mseg_wizard.tui.widgets.dialogs import Ask
+from mseg_wizard.tui.follower import FollowerScreen
+from mseg_wizard.tui.step_page import Links, StepPage, pane_text
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
-from mseg_wizard.tui.widgets.frame import HelpPane, Steps
+from mseg_wizard.tui.widgets.frame import HelpPane, StepList
 from mseg_wizard.tui.widgets.log_view import LogPane
 from mseg_wizard.tui.widgets.picture import toggle
 
 
-class Main(Attending):
+class MainScreen(FollowerScreen):
     """The screen with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,7 +46,7 @@ class Main(Attending):
     async def on_mount(self) -> None:
         self.query_one("#wipe", Button).disabled = self.session.viewer
         await self.show_step(self.session.steps[0].id)
-        self.query_one(Steps).focus()
+        self.query_one(StepList).focus()
         if self.session.viewer or self.session.known():
             self.run_worker(self.open(), exit_on_error=True)
         else:
@@ -89,7 +89,7 @@ class Main(Attending):
         """Copy the report's path, once there is one."""
         if (ctx := self.session.ctx) and (report := place_of(ctx)).is_file():
             self.app.copy_to_clipboard(str(report))
-            self.say(f"Copied, if your terminal allows that: {shown(str(report))}")
+            self.say(f"Copied, if your terminal allows that: {pane_text(str(report))}")
         else:
             self.say("There is no report yet: step 13 writes it.")
 
@@ -110,7 +110,7 @@ class Main(Attending):
     def action_wipe(self) -> None:
         text = ("This removes every password and every pasted link of this destination from the keyring and from memory. "
                 "Steps that are not done yet will ask for them again. Nothing else is removed.")
-        self.app.push_screen(Ask("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered)
+        self.app.push_screen(QuestionDialog("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered)
 
     def _wipe_answered(self, yes: bool | None) -> None:
         if yes:
@@ -123,10 +123,10 @@ class Main(Attending):
         self.say("Wiping …")
         done = await asyncio.to_thread(self.session.wipe)
         self.say("")
-        lines = [f"still there: {shown(text)}" for text in done.remains]
+        lines = [f"still there: {pane_text(text)}" for text in done.remains]
         lines += [f"removed: {name}" for name in done.removed] or ["nothing was stored"]
-        lines += [f"not the wizard's to remove: {shown(text)}" for text in done.beyond]
-        lines += [f"left by MSeg's scripts or a shell: {shown(str(left.path))} ({left.why})" for left in done.leftovers]
+        lines += [f"not the wizard's to remove: {pane_text(text)}" for text in done.beyond]
+        lines += [f"left by MSeg's scripts or a shell: {pane_text(str(left.path))} ({left.why})" for left in done.leftovers]
         self.look()
         await self.tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
 
@@ -160,7 +160,7 @@ class Main(Attending):
         if self.query_one("#panes", ContentSwitcher).current == pane:
             await self.show_step(self.chosen)
             back = self._back if self._back and self._back.is_attached and self._back in self.panes[self.chosen].walk_children() else None
-            (back or self.query_one(Steps)).focus()
+            (back or self.query_one(StepList)).focus()
             return False
         if self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
             self._back = self.focused
@@ -168,7 +168,7 @@ class Main(Attending):
         return True
 
     def action_focus_steps(self) -> None:
-        self.query_one(Steps).focus()
+        self.query_one(StepList).focus()
 
     async def action_enter_form(self) -> None:
         pane = await self.show_step(self.chosen)
@@ -179,6 +179,6 @@ class Main(Attending):
         await self.action_enter_form()
 
     def action_scroll_pane(self, pages: int) -> None:
-        for pane in (*self.query(StepPane), *self.query(HelpPane)):
+        for pane in (*self.query(StepPage), *self.query(HelpPane)):
             if pane.display and isinstance(pane, VerticalScroll):
                 pane.scroll_relative(y=pages * max(1, pane.size.height - 2), animate=False)

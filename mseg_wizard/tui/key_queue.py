@@ -16,7 +16,7 @@ PATIENCE = 1.0
 """Seconds after which the next key is looked at all the same: a widget may have gone."""
 
 
-class InOrder(App[None]):
+class KeyQueue(App[None]):
     """An app that types ahead like a terminal does.
 
     Textual sends every key at once to what has the focus then, though one still under way may move it: of a burst, as slow lines bring

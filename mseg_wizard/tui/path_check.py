@@ -10,7 +10,7 @@ from mseg_wizard.progress import printable, size
 from mseg_wizard.tui.text import masked
 
 
-def seen(text: str, *, made: bool) -> str:
+def found_words(text: str, *, made: bool) -> str:
     """In a few words: exists, is a folder, space left; of a link its host and file name. Empty for what is neither path nor link.
 
     `made`: what is not there will be made, so what matters is whether it can be.
@@ -26,7 +26,7 @@ def seen(text: str, *, made: bool) -> str:
         return f"can't be looked at: {getattr(error, 'strerror', None) or type(error).__name__}"
 
 
-def hindrance(text: str) -> str:
+def why_unusable(text: str) -> str:
     """Why a folder can't be made or used for work at a path, and what to do; empty where nothing is known to speak against it."""
     try:
         path = Path(text.strip()).expanduser().absolute()

@@ -17,11 +17,11 @@ from mseg_wizard.progress import Progress, Waiting, amount, duration, size
 from mseg_wizard.snapshot import MARKS, Snapshot, StepState
 from mseg_wizard.tui import eta
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.space_watch import Room
-from mseg_wizard.tui.step_page import StepPane, shown
+from mseg_wizard.tui.space_watch import SpaceWatch
+from mseg_wizard.tui.step_page import StepPage, pane_text
 from mseg_wizard.tui.text import bar, fit, standing
 from mseg_wizard.tui.widgets.form import FieldRow
-from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, Say, Steps
+from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, MessageLine, StepList
 from mseg_wizard.tui.widgets.log_view import LogPane
 
 ROOMY = 100
@@ -34,7 +34,7 @@ SMALLEST = (60, 20)
 """Columns and rows that everything is laid out for."""
 
 
-class View(Screen[None]):
+class PanesScreen(Screen[None]):
     """Shows where everything stands."""
 
     def __init__(self, session: Session) -> None:
@@ -42,7 +42,7 @@ class View(Screen[None]):
         self.session = session
         self.found = Survey()
         self.free: int | None = None
-        self.room = Room()
+        self.room = SpaceWatch()
         self.stopping = False
         self.untold = ""
         """What is being done, where the line for it is too short: a command to copy, say."""
@@ -51,41 +51,41 @@ class View(Screen[None]):
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
-            yield Steps(self.session.steps)
+            yield StepList(self.session.steps)
             with ContentSwitcher(id="panes"):
                 yield LogPane()
                 yield HelpPane()
-        yield Say(id="now")
+        yield MessageLine(id="now")
         with Horizontal(id="bottom"):
-            yield Say(id="overall")
+            yield MessageLine(id="overall")
             yield Button(Content("[ Wipe secrets ]"), id="wipe", compact=True)
-        yield Say(id="hint")
+        yield MessageLine(id="hint")
         yield Static(Content(f"make the window at least {SMALLEST[0]}×{SMALLEST[1]}"), id="small")
         yield Footer(show_command_palette=False, compact=True)
 
     @property
-    def panes(self) -> dict[str, StepPane]:
+    def panes(self) -> dict[str, StepPage]:
         """The panes made so far, by step id."""
-        return {pane.step.id: pane for pane in self.query(StepPane)}
+        return {pane.step.id: pane for pane in self.query(StepPage)}
 
     @property
     def chosen(self) -> str:
         """Id of the step that is shown or, behind log and help, was."""
-        at = self.query_one(Steps).highlighted
+        at = self.query_one(StepList).highlighted
         return self.session.steps[at or 0].id
 
     def step_of(self, call: str) -> str:
         """Id of the step that a call belongs to."""
         return next((step.id for step in self.session.steps if call in {each.key for each in step.calls}), "")
 
-    async def show_step(self, name: str) -> StepPane:
+    async def show_step(self, name: str) -> StepPage:
         """Show a step's pane, made at its first visit."""
         at = next(i for i, step in enumerate(self.session.steps) if step.id == name)
-        steps, switcher = self.query_one(Steps), self.query_one("#panes", ContentSwitcher)
+        steps, switcher = self.query_one(StepList), self.query_one("#panes", ContentSwitcher)
         if steps.highlighted != at:
             steps.highlighted = at
         if name not in self.panes:
-            await switcher.add_content(StepPane(self.session.steps[at], self.session))
+            await switcher.add_content(StepPage(self.session.steps[at], self.session))
             self.panes[name].survey(self.found)
         switcher.current = f"pane-{name}"
         pane = self.panes[name]
@@ -96,14 +96,14 @@ class View(Screen[None]):
         """Bring everything that is visible up to date; what did not change is not touched."""
         snapshot = self.session.snapshot
         states = self.session.states(self.found)
-        self.query_one(Steps).show(states, self.size.width < NARROW)
+        self.query_one(StepList).show(states, self.size.width < NARROW)
         for name, pane in self.panes.items():
             if pane.display:
                 pane.show(next(state for state in states if state.id == name), snapshot)
         self._draw_now(snapshot)
         self._draw_overall(states, snapshot)
         text, style = self._hint(snapshot, states)
-        self.query_one("#hint", Say).say(text, style)
+        self.query_one("#hint", MessageLine).say(text, style)
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < NARROW, "-slim")
@@ -121,7 +121,7 @@ class View(Screen[None]):
             await self.show_step(event.option_id)
 
     def _draw_now(self, snapshot: Snapshot) -> None:
-        now = self.query_one("#now", Say)
+        now = self.query_one("#now", MessageLine)
         width = max(30, self.size.width - 2)
         self.untold = ""
         lines: list[str] = []
@@ -135,10 +135,10 @@ class View(Screen[None]):
                 head = fit(head, width // 2)
                 lines.append(f"{head}  {standing(progress, width - len(head) - 2)}")
                 continue
-            head += f": {shown(progress.doing)}"
+            head += f": {pane_text(progress.doing)}"
             # A download's line is only cut; what waits for the user must be read to its end.
             if not progress.total and len(head) > width:
-                self.untold = shown(progress.doing)
+                self.untold = pane_text(progress.doing)
             lines += [fit(head, width), "    " + standing(progress, width - 4)]
         now.display = bool(lines)
         now.say("\n".join(lines))
@@ -148,8 +148,8 @@ class View(Screen[None]):
         slim = self.size.width < NARROW
         roomy = self.size.width >= ROOMY
         parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
-        remaining = eta.left(self.session.steps, self.session.journal, snapshot)
-        part = 1.0 if done == len(states) else eta.share(self.session.steps, self.session.journal, snapshot)
+        remaining = eta.seconds_left(self.session.steps, self.session.journal, snapshot)
+        part = 1.0 if done == len(states) else eta.share_done(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
             parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}")
         if self.free is not None:
@@ -160,7 +160,7 @@ class View(Screen[None]):
             parts.append(amount(workers, "workers"))
         if not slim:
             parts.insert(0, f"{bar(part, 8)} {part:.0%}")
-        self.query_one("#overall", Say).say(" · ".join(parts))
+        self.query_one("#overall", MessageLine).say(" · ".join(parts))
 
     def _hint(self, snapshot: Snapshot, states: Sequence[StepState]) -> tuple[str, str]:
         """What it waits for or what to do next, with a style."""
@@ -171,13 +171,13 @@ class View(Screen[None]):
             if session.released:
                 return "The other wizard has ended. F5 takes over here.", "bold $warning"
             if session.locked:
-                return f"{fit(shown(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
+                return f"{fit(pane_text(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
             return "This screen only shows how far the work is.", "$warning"
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
             if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
-                doing = fit(shown(snapshot.progress[snapshot.awaits].doing), FOREIGN)
+                doing = fit(pane_text(snapshot.progress[snapshot.awaits].doing), FOREIGN)
                 return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}", "bold $warning"
             if self.untold:
                 return fit(self.untold, FOREIGN), "bold"
@@ -186,15 +186,15 @@ class View(Screen[None]):
             return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
         if isinstance(snapshot.problem, Waiting):
             then = "It goes on by itself once that is there." if snapshot.problem.step else "F5 asks again."
-            return f"[?] {fit(shown(snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
+            return f"[?] {fit(pane_text(snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
         if snapshot.problem:
-            return f"[!] {fit(shown(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
+            return f"[!] {fit(pane_text(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
         if snapshot.crash:
             return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
         if snapshot.complete or all(state.state == "done" for state in states):
             if session.ctx is None:
                 return "[x] Every step is complete. F10 ends.", "bold $success"
-            where = shown(str(session.ctx.dataset))
+            where = pane_text(str(session.ctx.dataset))
             return f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}", "bold $success"
         if snapshot.call:
             return "Stopped; what is done stays. F5 goes on.", ""

@@ -17,7 +17,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import Snapshot, StepState, ahead, asks, filled, overview, published
+from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, overview, published, with_filled
 from mseg_wizard.step import Field, Step, secret_fields
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
@@ -244,7 +244,7 @@ class Session:
     def states(self, survey: Survey) -> list[StepState]:
         """Every step's state; quick, so it may be asked on the screen's own thread."""
         states = overview(self.steps, self.journal, self.snapshot, lambda step: survey.lacks.get(step.id, ()))
-        return ahead(states, survey.filled)
+        return with_filled(states, survey.filled)
 
     def watch(self) -> None:
         """For viewers: read what the working wizard wrote; a journal that is just being replaced is read next time."""

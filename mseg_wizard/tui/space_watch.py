@@ -12,7 +12,7 @@ SELDOM, OFTEN = 600.0, 30.0
 """Seconds between two looks: where nothing was finished since, and where something was."""
 
 
-class Room:
+class SpaceWatch:
     """The newest answer of one sitting; `bytes` is None while it can't be told."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class Room:
             return
         self._at, self._finished = time.monotonic(), finished
         try:
-            needs = disk_space.needs(disk_space.still_to_come(ctx))
-            device = disk_space.free(ctx.dataset).device
+            needs = disk_space.space_needs(disk_space.still_to_come(ctx))
+            device = disk_space.free_space(ctx.dataset).device
         except (Problem, OSError):  # no tree yet; the work itself will say what is wrong with one that is there
             self.bytes = None
             return

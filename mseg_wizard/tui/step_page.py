@@ -23,7 +23,7 @@ from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import STATES, STYLES, call_line, call_state
 from mseg_wizard.tui.widgets.form import FieldRow, reflowed
-from mseg_wizard.tui.widgets.frame import Steady
+from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.picture import Picture
 
 SHOWN_NOTES = 5
@@ -68,7 +68,7 @@ class Tasks(Vertical):
         super().__init__()
         self._step = step
         self._session = session
-        self._lines = {call.key: Steady(classes="task") for call in step.calls}
+        self._lines = {call.key: SteadyText(classes="task") for call in step.calls}
         self._drawn: dict[str, object] = {}
         self._snapshot: Snapshot | None = None
 
@@ -97,7 +97,7 @@ class Tasks(Vertical):
                 self._lines[call.key].put(content)
 
 
-class StepPane(VerticalScroll, can_focus=False):
+class StepPage(VerticalScroll, can_focus=False):
     """One step. Made when it is first looked at and kept, so nothing that was typed is ever lost."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.focus_steps", show=False)]
@@ -106,7 +106,7 @@ class StepPane(VerticalScroll, can_focus=False):
         super().__init__(id=f"pane-{step.id}")
         self.step = step
         self._session = session
-        self._title = Steady(classes="title")
+        self._title = SteadyText(classes="title")
         self._problem = Static(classes="problem")
         self._ending = Static(classes="problem")
         self._tasks = Tasks(step, session)
@@ -152,8 +152,8 @@ class StepPane(VerticalScroll, can_focus=False):
         self._problem.display = bool(problem or crash)
         if problem:
             mark, style = ("[?]", STYLES["waiting"]) if isinstance(problem, Waiting) else ("[!]", STYLES["failed"])
-            what = Content.styled(f"{mark} {shown(problem.what)}", style)
-            self._problem.update(what + (f"\n    {shown(problem.do)}" if problem.do else ""))
+            what = Content.styled(f"{mark} {pane_text(problem.what)}", style)
+            self._problem.update(what + (f"\n    {pane_text(problem.do)}" if problem.do else ""))
         elif crash:
             self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
 
@@ -199,7 +199,7 @@ class StepPane(VerticalScroll, can_focus=False):
         return next(iter(self.query(Links)), None)
 
 
-def shown(text: str) -> str:
+def pane_text(text: str) -> str:
     """Foreign text for the screen: no control characters, no query strings."""
     return printable(redact(text), 2000)
 

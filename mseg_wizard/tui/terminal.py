@@ -29,7 +29,7 @@ class Terminal(LinuxDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
-        self._out = Deaf(cast("IO[str]", stream))
+        self._out = ClosedTerminal(cast("IO[str]", stream))
         self._file = cast("Any", self._out)
         self._asked: float | None = None
         """When it was asked how far it is, while it owes the answer."""
@@ -92,7 +92,7 @@ class Terminal(LinuxDriver):
             return
 
 
-class Deaf:
+class ClosedTerminal:
     """A file that takes everything. Textual's writer thread ends at the first error, and its full queue then blocks the screen for good."""
 
     def __init__(self, file: IO[str]) -> None:

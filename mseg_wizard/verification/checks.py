@@ -10,13 +10,13 @@ import numpy as np
 
 from mseg_wizard.labels import remap
 from mseg_wizard.labels.codec import image_shape, read_made
-from mseg_wizard.labels.masks import FEWEST, Regions, regions, relabel
+from mseg_wizard.labels.masks import FEWEST, Regions, regions, write_updates
 from mseg_wizard.labels.png import Ids
-from mseg_wizard.labels.readers.panoptic import Segments
+from mseg_wizard.labels.readers.panoptic import SegmentTable
 from mseg_wizard.labels.records import Update
-from mseg_wizard.labels.remap import READERS, Recipe, apply, count_unnamed
+from mseg_wizard.labels.remap import READERS, RemapRecipe, apply_table, count_unnamed
 from mseg_wizard.progress import Problem
-from mseg_wizard.verification.map_faults import Made, Shape, class_of, size, wrong
+from mseg_wizard.verification.map_faults import MadeMap, Shape, class_of, faults_of, size_words
 
 IMAGE, RAW, MASK = -3, -2, -1
 """Stand for the files that are no made label map, where those are told by their position."""
@@ -29,15 +29,15 @@ Faults: TypeAlias = dict[int, list[str]]
 class Rules:
     """How the labels of one dataset are checked: all that a worker needs to know."""
 
-    recipe: Recipe | None
+    recipe: RemapRecipe | None
     """How raw labels are read; None where they are gone."""
-    made: tuple[Made, ...]
+    made: tuple[MadeMap, ...]
     of: tuple[int | None, ...]
     """For each made map the position of that which it is made from, an earlier one or RAW; None where that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pixel:
+class PixelToCheck:
     """A pixel of a made map that must show a class."""
 
     position: int
@@ -48,7 +48,7 @@ class Pixel:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ImageToCheck:
     """One image; None for each file that is not there or not asked for."""
 
     key: str
@@ -57,17 +57,17 @@ class Item:
     raw: str | None = None
     maps: tuple[str | None, ...] = ()
     """One for each of the rules' made maps."""
-    segments: Segments = b""
+    segments: SegmentTable = b""
     """COCO: the annotation of this image."""
     masks: str | None = None
     """The file that tells where segments are, where that is not the label map itself."""
     updates: Mapping[int, tuple[Update, ...]] = field(default_factory=dict)
     """Position of a relabelled map → its updates."""
-    pixels: tuple[Pixel, ...] = ()
+    pixels: tuple[PixelToCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CheckedImage:
     """What became of one image."""
 
     faults: tuple[tuple[int, str], ...] = ()
@@ -86,7 +86,7 @@ class Seen:
     """A label that stays as it came has another size than its image."""
 
 
-def check(rules: Rules, item: Item) -> Seen:
+def check(rules: Rules, item: ImageToCheck) -> CheckedImage:
     """Read every label of one image once and compare: each made map with what the raw label gives, pixel by pixel."""
     faults: Faults = {}
     shape = _image(item, faults)
@@ -108,12 +108,12 @@ def check(rules: Rules, item: Item) -> Seen:
             due[position] = wanted
         if position in stored:
             found = masks.get(made.masks, {}) if position in due else {}
-            if what := wrong(made, stored[position], due.get(position), shape, updates, found):
+            if what := faults_of(made, stored[position], due.get(position), shape, updates, found):
                 faults[position] = [what]
             segments += len(found)
     pixels = _pixels(rules, item, stored, faults)
     lines = tuple((position, "; ".join(dict.fromkeys(what))) for position, what in sorted(faults.items()))
-    return Seen(lines, seen_raw, len(stored), segments, pixels, unnamed, uncolored, odd_size and not rules.made)
+    return CheckedImage(lines, seen_raw, len(stored), segments, pixels, unnamed, uncolored, odd_size and not rules.made)
 
 
 def short(problem: Problem, path: str) -> str:
@@ -121,7 +121,7 @@ def short(problem: Problem, path: str) -> str:
     return problem.what.removeprefix(f"{path}: ").removeprefix(f"{path} ").rstrip(".")
 
 
-def _image(item: Item, faults: Faults) -> Shape | None:
+def _image(item: ImageToCheck, faults: Faults) -> Shape | None:
     if item.image is not None:
         try:
             return image_shape(item.image)
@@ -130,17 +130,17 @@ def _image(item: Item, faults: Faults) -> Shape | None:
     return None
 
 
-def _raw(rules: Rules, item: Item, faults: Faults) -> tuple[Ids | None, int]:
+def _raw(rules: Rules, item: ImageToCheck, faults: Faults) -> tuple[Ids | None, int]:
     """The raw label's ids, and how many of its pixels have a colour that no class has."""
     if rules.recipe is not None and item.raw is not None:
         try:
-            return READERS[rules.recipe.reader](rules.recipe, remap.Item(item.raw, (), item.segments))
+            return READERS[rules.recipe.reader](rules.recipe, remap.LabelToRemap(item.raw, (), item.segments))
         except Problem as problem:
             faults[RAW] = [short(problem, item.raw)]
     return None, 0
 
 
-def _maps(rules: Rules, item: Item, faults: Faults) -> dict[int, Ids]:
+def _maps(rules: Rules, item: ImageToCheck, faults: Faults) -> dict[int, Ids]:
     """The made maps that can be read, by position."""
     stored = {}
     for position, path in enumerate(item.maps):
@@ -155,18 +155,18 @@ def _maps(rules: Rules, item: Item, faults: Faults) -> dict[int, Ids]:
 def _judged(raw: Ids, shape: Shape, stored: Mapping[int, Ids], faults: Faults) -> tuple[Ids | None, Shape]:
     """A raw label and its image differ in size: of the two, that one is at fault which no made map goes with."""
     if any(ids.shape == shape for ids in stored.values()):
-        faults[RAW] = [f"is {size(raw.shape)} pixels, its image {size(shape)}"]
+        faults[RAW] = [f"is {size_words(raw.shape)} pixels, its image {size_words(shape)}"]
         return None, shape
-    faults[IMAGE] = [f"is {size(shape)} pixels, its label {size(raw.shape)}"]
+    faults[IMAGE] = [f"is {size_words(shape)} pixels, its label {size_words(raw.shape)}"]
     return raw, raw.shape
 
 
 def _due(
-    made: Made, item: Item, source: Ids, updates: tuple[Update, ...], masks: dict[str, Regions], faults: Faults
+    made: MadeMap, item: ImageToCheck, source: Ids, updates: tuple[Update, ...], masks: dict[str, Regions], faults: Faults
 ) -> Ids | None:
     """What a made map must hold; None where that can't be told. `masks`: the segments' pixels, filled here once an image."""
     try:
-        due = source if made.table is None else apply(source, made.table, "it")
+        due = source if made.table is None else apply_table(source, made.table, "it")
     except Problem as problem:
         faults.setdefault(RAW, []).append(short(problem, ""))
         return None
@@ -181,12 +181,12 @@ def _due(
         faults.setdefault(MASK, []).append(short(problem, item.masks or ""))
         return None
     relabeled = np.array(due, np.uint8)
-    if what := relabel(relabeled, updates, masks[made.masks], strict=made.strict, fewest=FEWEST.get(made.masks, 1)):
+    if what := write_updates(relabeled, updates, masks[made.masks], strict=made.strict, fewest=FEWEST.get(made.masks, 1)):
         faults.setdefault(MASK, []).extend(what)
     return relabeled
 
 
-def _pixels(rules: Rules, item: Item, stored: Mapping[int, Ids], faults: Faults) -> int:
+def _pixels(rules: Rules, item: ImageToCheck, stored: Mapping[int, Ids], faults: Faults) -> int:
     """Compare the targeted pixels; returns how many were looked at."""
     seen = 0
     for pixel in item.pixels:

@@ -22,7 +22,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeMap:
     """One label map that every image of a dataset has."""
 
     taxonomy: str
@@ -38,14 +38,14 @@ class Made:
     """Relabelled: the pixels of a segment must hold the record's old class before."""
 
 
-def wrong(made: Made, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: Regions) -> str:
+def faults_of(made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: Regions) -> str:
     """What is wrong with the ids of a made map; empty where nothing is.
 
     `due`: what they must be, `shape`: of the image, each None where it is not known. `found`: the pixels of the segments of `updates`.
     """
     for other, of in ((shape, "image"), (due.shape if due is not None else None, "label")):
         if other is not None and ids.shape != other:
-            return f"is {size(ids.shape)} pixels, its {of} {size(other)}"
+            return f"is {size_words(ids.shape)} pixels, its {of} {size_words(other)}"
     # A table only gives ids that are legal; what is written as it is read may not be.
     if due is not None and made.table is not None and np.array_equal(ids, due):
         return ""
@@ -58,47 +58,47 @@ def wrong(made: Made, ids: Ids, due: Ids | None, shape: Shape | None, updates: S
         if (differing := int(np.count_nonzero(differ))) > count:
             row, column = (int(index) for index in np.unravel_index(int(differ.argmax()), ids.shape))
             first = f"{class_of(made, int(ids[row, column]))} instead of {class_of(made, int(due[row, column]))}"
-            what.append(f"{pixels(differing)} not as its label gives them, first row {row}, column {column}: {first}")
+            what.append(f"{pixel_count(differing)} not as its label gives them, first row {row}, column {column}: {first}")
     return "; ".join(what)
 
 
-def class_of(made: Made, id_: int) -> str:
+def class_of(made: MadeMap, id_: int) -> str:
     """A class by its name; an id that has none as a number."""
     if id_ < len(made.names):
         return made.names[id_]
     return UNLABELED if id_ == IGNORED and made.ignores else f"id {id_}"
 
 
-def size(shape: Shape) -> str:
+def size_words(shape: Shape) -> str:
     """As people say it: width first."""
     height, width = shape
     return f"{width:,} × {height:,}"
 
 
-def pixels(count: int) -> str:
+def pixel_count(count: int) -> str:
     return f"{count:,} pixel{'s' if count != 1 else ''}"
 
 
-def _illegal(made: Made, ids: Ids) -> str:
+def _illegal(made: MadeMap, ids: Ids) -> str:
     """The ids that a made map must not hold, with their pixels; empty where there are none."""
     classes = len(made.names)
     if not count_unnamed(ids, classes) and (made.ignores or classes > IGNORED or not (ids == IGNORED).any()):
         return ""
     values, counts = np.unique(ids, return_counts=True)
     bad = [
-        f"{value} ({pixels(count)})"
+        f"{value} ({pixel_count(count)})"
         for value, count in zip(values.tolist(), counts.tolist(), strict=True)
         if value >= classes and not (value == IGNORED and made.ignores)
     ]
     return ", ".join(bad[:SHOWN]) + (f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else "")
 
 
-def _unshown(made: Made, ids: Ids, due: Ids, updates: Sequence[Update], found: Regions) -> tuple[list[str], int]:
+def _unshown(made: MadeMap, ids: Ids, due: Ids, updates: Sequence[Update], found: Regions) -> tuple[list[str], int]:
     """Segments whose pixels don't show their new class, as far as no later segment covers them; and how many pixels that are."""
     what, total = [], 0
     for update in updates:
         region = found.get(update.segment)
         if region is not None and (count := int(np.count_nonzero((ids[region] != update.new) & (due[region] == update.new)))):
-            what.append(f"segment {update.segment}: {count:,} of {pixels(len(region[0]))} not {class_of(made, update.new)}")
+            what.append(f"segment {update.segment}: {count:,} of {pixel_count(len(region[0]))} not {class_of(made, update.new)}")
             total += count
     return what[:SHOWN] + ([f"{len(what) - SHOWN} more segments likewise"] if len(what) > SHOWN else []), total

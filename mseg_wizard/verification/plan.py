@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.dataset import Family
-from mseg_wizard.datasets.inventory import Folders
+from mseg_wizard.datasets.dataset import Dataset
+from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.datasets.label_paths import RAW as RAW_LABEL
 from mseg_wizard.datasets.label_paths import mask_files
-from mseg_wizard.labels.readers.panoptic import Segments, read_annotations
-from mseg_wizard.labels.records import Update, places, relabeling_of, updates
-from mseg_wizard.labels.remap import DUMPS, recipe
+from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
+from mseg_wizard.labels.records import Update, image_keys, relabeling_of, updates
+from mseg_wizard.labels.remap import DUMPS, remap_recipe
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, Tree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
-from mseg_wizard.verification.checks import IMAGE, MASK, RAW, Item, Pixel, Rules, short
-from mseg_wizard.verification.map_faults import Made
+from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
+from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 
@@ -28,7 +28,7 @@ Stop = Callable[[], None]
 
 
 @dataclass(slots=True)
-class Listed:
+class ListedImage:
     """What the lists say of one image; paths are below the dataset's root."""
 
     split: str
@@ -38,17 +38,17 @@ class Listed:
 
 
 @dataclass
-class Checklist:
+class Plan:
     """One dataset's images and all that belongs to each."""
 
-    family: Family
+    dataset: Dataset
     root: str
     """Below mseg_dataset/."""
-    images: dict[str, Listed] = field(default_factory=dict)
+    images: dict[str, ListedImage] = field(default_factory=dict)
     updates: dict[str, dict[int, tuple[Update, ...]]] = field(default_factory=dict)
     """Image → position of a relabelled map → its updates."""
-    pixels: dict[str, list[Pixel]] = field(default_factory=dict)
-    segments: dict[str, Segments] = field(default_factory=dict)
+    pixels: dict[str, list[PixelToCheck]] = field(default_factory=dict)
+    segments: dict[str, SegmentTable] = field(default_factory=dict)
     """COCO: image → its annotation."""
     masks: dict[str, str] = field(default_factory=dict)
     """Image with updates → the file that tells its segments apart, where that is not the label map itself."""
@@ -59,14 +59,14 @@ class Checklist:
     absent: int = 0
     """Rows of test lists whose files no archive brings."""
 
-    def items(self, ctx: Context) -> Iterator[Item]:
+    def items(self, ctx: Context) -> Iterator[ImageToCheck]:
         """What the workers are given, image by image."""
         for image in self.images:
-            item = Item(
+            item = ImageToCheck(
                 image,
                 self._there(ctx, self.file(image, IMAGE)),
-                self._there(ctx, self.file(image, RAW)) if image in self.segments or self.family.reader != "panoptic" else None,
-                tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.family.made))),
+                self._there(ctx, self.file(image, RAW)) if image in self.segments or self.dataset.reader != "panoptic" else None,
+                tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.dataset.made))),
                 self.segments.get(image, b""),
                 self._there(ctx, self.file(image, MASK)),
                 self.updates.get(image, {}),
@@ -82,7 +82,7 @@ class Checklist:
             return f"{self.root}/{image}"
         if position == RAW:
             label = listed.labels[0]
-            return None if label is None or self.family.consumed else RAW_LABEL[self.family.reader](f"{self.root}/{label}")
+            return None if label is None or self.dataset.consumed else RAW_LABEL[self.dataset.reader](f"{self.root}/{label}")
         if position == MASK:
             return self.masks.get(image)
         label = listed.labels[1 + position]
@@ -92,11 +92,11 @@ class Checklist:
         """What brings or makes that file."""
         listed = self.images[image]
         if position >= 0:
-            return self.family.made[position][2]
+            return self.dataset.made[position][2]
         if position == IMAGE:
-            return self.family.bringer("image", image, listed.split)
-        masks = self.family.bringer("records", "", listed.split) if position == MASK else None
-        return masks or self.family.bringer("label", listed.labels[0] or "", listed.split)
+            return self.dataset.bringer("image", image, listed.split)
+        masks = self.dataset.bringer("records", "", listed.split) if position == MASK else None
+        return masks or self.dataset.bringer("label", listed.labels[0] or "", listed.split)
 
     def fault(self, image: str, position: int, what: str) -> Fault:
         """The fault of one of an image's files; masks that lie in no file of their own are the raw label's."""
@@ -108,10 +108,10 @@ class Checklist:
         return f"{ctx.dataset}/{path}" if path and path not in self.gone else None
 
 
-def checklist(ctx: Context, family: Family, stop: Stop) -> Checklist:
+def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
     """Read the lists and records, list the folders. Takes seconds for the largest dataset."""
-    made = Checklist(family, ctx.tree.root(family.raw))
-    for column, (taxonomy, before) in enumerate([(family.raw, ""), *((name, before) for name, before, _ in family.made)]):
+    made = Plan(dataset, ctx.tree.root(dataset.raw))
+    for column, (taxonomy, before) in enumerate([(dataset.raw, ""), *((name, before) for name, before, _ in dataset.made)]):
         stop()
         # A tree of its own for each: the lists are let go once they were gone through.
         tree = Tree(ctx.tree_folder)
@@ -119,7 +119,7 @@ def checklist(ctx: Context, family: Family, stop: Stop) -> Checklist:
         if before:
             _read_records(made, tree, before, column - 1)
     stop()
-    if family.reader == "panoptic":
+    if dataset.reader == "panoptic":
         _read_annotations(ctx, made, stop)
     if made.updates:
         _find_masks(ctx, made)
@@ -128,12 +128,12 @@ def checklist(ctx: Context, family: Family, stop: Stop) -> Checklist:
     return made
 
 
-def count_images(ctx: Context, family: Family) -> int:
+def count_images(ctx: Context, dataset: Dataset) -> int:
     """How many images the family's checklist will have."""
     tree = Tree(ctx.tree_folder)
     found = set()
-    for split in _splits(tree, family.raw):
-        found |= {row.image for row in tree.rows(family.raw, split) if split in family.splits or row.label is None}
+    for split in _splits(tree, dataset.raw):
+        found |= {row.image for row in tree.rows(dataset.raw, split) if split in dataset.splits or row.label is None}
     return len(found)
 
 
@@ -141,49 +141,49 @@ def _splits(tree: Tree, taxonomy: str) -> list[str]:
     return [split for split in LISTS if split in tree.splits(taxonomy)]
 
 
-def _read_lists(made: Checklist, tree: Tree, taxonomy: str, column: int) -> None:
-    columns = 1 + len(made.family.made)
+def _read_lists(made: Plan, tree: Tree, taxonomy: str, column: int) -> None:
+    columns = 1 + len(made.dataset.made)
     for split in _splits(tree, taxonomy):
-        labelled = split in made.family.splits
+        labelled = split in made.dataset.splits
         for row in tree.rows(taxonomy, split):
             if not labelled and row.label is not None:
                 made.absent += column == 0
                 continue
             listed = made.images.get(row.image)
             if listed is None:
-                listed = made.images[row.image] = Listed(split, [None] * columns)
+                listed = made.images[row.image] = ListedImage(split, [None] * columns)
             if labelled:
                 listed.labels[column] = row.label
 
 
-def _read_records(made: Checklist, tree: Tree, before: str, position: int) -> None:
+def _read_records(made: Plan, tree: Tree, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
     found, relabeled = updates(tree, before), f"{before}-relabeled"
     targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
     for split in SPLITS:
-        for row, place in zip(tree.rows(relabeled, split), places(tree, relabeled, split), strict=True):
+        for row, place in zip(tree.rows(relabeled, split), image_keys(tree, relabeled, split), strict=True):
             if place in found:
                 made.updates.setdefault(row.image, {})[position] = tuple(found[place])
             if place in known:
                 made.pixels.setdefault(row.image, []).extend(
-                    Pixel(position, pixel.segment, pixel.row, pixel.column, pixel.name) for pixel in targeted if pixel.place == place
+                    PixelToCheck(position, pixel.segment, pixel.row, pixel.column, pixel.name) for pixel in targeted if pixel.place == place
                 )
 
 
-def _find_masks(ctx: Context, made: Checklist) -> None:
-    taxonomy = made.family.relabels[0][0]
+def _find_masks(ctx: Context, made: Plan) -> None:
+    taxonomy = made.dataset.relabels[0][0]
     if relabeling_of(taxonomy).mask == "class":
         return
     mask_of = mask_files(ctx, taxonomy)
-    top = made.family.masks_folder
+    top = made.dataset.masks_folder
     for image in made.updates:
         found = mask_of(image)
         # ADE20K's is looked up at any depth; a name for one that was not found.
         made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else f"{top}/…/{PurePosixPath(image).stem}_seg.png"
 
 
-def _read_annotations(ctx: Context, made: Checklist, stop: Stop) -> None:
+def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
     """COCO's annotations; a file that can't be read is one fault, and what it describes is checked without it."""
     by_folder: dict[str, list[str]] = {}
     for image in made.images:
@@ -207,11 +207,11 @@ def _read_annotations(ctx: Context, made: Checklist, stop: Stop) -> None:
                 made.faults.append(made.fault(image, RAW, "is not described by its annotation file"))
 
 
-def _look(ctx: Context, made: Checklist, stop: Stop) -> None:
+def _look(ctx: Context, made: Plan, stop: Stop) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
-    folders = Folders(ctx.dataset)
+    folders = FolderListings(ctx.dataset)
     finished = ctx.store.journal.finished
-    positions = (IMAGE, RAW, MASK, *range(len(made.family.made)))
+    positions = (IMAGE, RAW, MASK, *range(len(made.dataset.made)))
     for number, image in enumerate(made.images):
         if number % 4096 == 0:
             stop()
@@ -225,25 +225,25 @@ def _look(ctx: Context, made: Checklist, stop: Stop) -> None:
                 made.faults.append(made.fault(image, position, "is missing"))
 
 
-def rules(ctx: Context, family: Family) -> Rules:
+def rules_of(ctx: Context, dataset: Dataset) -> Rules:
     """How the family's labels are checked."""
-    tree, reader = ctx.tree, family.reader
-    read = family.targets[0] if reader in DUMPS else family.raw
-    positions = {family.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(family.made)}
-    made: list[Made] = []
+    tree, reader = ctx.tree, dataset.reader
+    read = dataset.targets[0] if reader in DUMPS else dataset.raw
+    positions = {dataset.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(dataset.made)}
+    made: list[MadeMap] = []
     of: list[int | None] = []
-    for target in family.targets:
+    for target in dataset.targets:
         names = tree.names(target)
         if target == read:
-            made.append(Made(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
-            of.append(None if family.consumed else RAW)
+            made.append(MadeMap(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
+            of.append(None if dataset.consumed else RAW)
         else:
             table = tree.table(read, target).values
-            made.append(Made(target, names, table.tobytes(), IGNORED in table))
+            made.append(MadeMap(target, names, table.tobytes(), IGNORED in table))
             of.append(positions[read])
-    for taxonomy, _ in family.relabels:
+    for taxonomy, _ in dataset.relabels:
         relabeled, how = f"{taxonomy}-relabeled", relabeling_of(taxonomy)
         table = tree.table(taxonomy, relabeled).values
-        made.append(Made(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
+        made.append(MadeMap(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
         of.append(positions[taxonomy])
-    return Rules(None if family.consumed else recipe(tree, reader, family.raw, family.targets), tuple(made), tuple(of))
+    return Rules(None if dataset.consumed else remap_recipe(tree, reader, dataset.raw, dataset.targets), tuple(made), tuple(of))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.locations import located
+from mseg_wizard.datasets.locations import local_source
 from mseg_wizard.progress import Problem, size
 from mseg_wizard.step import Archive, Call
 from mseg_wizard.verification.verdict import Fault, Verdict, write_verdict
@@ -17,7 +17,7 @@ ASIDE = "aside"
 
 
 @dataclass(frozen=True)
-class Need:
+class Repair:
     """What mending asks of one call."""
 
     call: Call
@@ -34,13 +34,13 @@ class Need:
         return f"{self.call.title}: files to unpack again: {self.files:,}, from {self.archive.file} ({where})"
 
 
-def needs(ctx: Context, faults: Iterable[Fault]) -> list[Need]:
+def repairs(ctx: Context, faults: Iterable[Fault]) -> list[Repair]:
     """What it takes to mend them, in the order of the work."""
     files: dict[str, set[str]] = {}
     for fault in faults:
         files.setdefault(fault.call, set()).add(fault.file)
     calls = [call for step in ctx.steps for call in step.calls if call.key in files]
-    return [Need(call, len(files[call.key]), call.archive, _at_hand(ctx, call.archive)) for call in calls]
+    return [Repair(call, len(files[call.key]), call.archive, _at_hand(ctx, call.archive)) for call in calls]
 
 
 def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
@@ -67,4 +67,4 @@ def _at_hand(ctx: Context, archive: Archive | None) -> bool:
     if archive is None:
         return True
     record = ctx.store.archive(archive.file)
-    return bool(record and record.present) or located(ctx, archive) is not None
+    return bool(record and record.present) or local_source(ctx, archive) is not None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mseg_wizard.verification.checks import IMAGE, Item, Seen
-from mseg_wizard.verification.map_faults import pixels
-from mseg_wizard.verification.plan import Checklist
+from mseg_wizard.verification.checks import IMAGE, CheckedImage, ImageToCheck
+from mseg_wizard.verification.map_faults import pixel_count
+from mseg_wizard.verification.plan import Plan
 from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 from mseg_wizard.workers.batches import Outcome
@@ -14,7 +14,7 @@ from mseg_wizard.workers.batches import Outcome
 TARGETED_PIXELS = sum(map(len, TARGETED.values()))
 
 
-class Findings:
+class Results:
     """Faults come in the order of the datasets and, within one, of their files' names."""
 
     def __init__(self) -> None:
@@ -27,16 +27,16 @@ class Findings:
         self._first = 0
         self._targeted = 0
 
-    def begin(self, plan: Checklist) -> None:
+    def begin(self, plan: Plan) -> None:
         """A dataset's checklist, before its images."""
         self._first = len(self.faults)
         self._odd.clear()
         self.faults += plan.faults
         self._targeted += sum(map(len, plan.pixels.values()))
         if plan.absent:
-            self._notes.append(f"{plan.family.title}: {plan.absent:,} frames of its test list are in none of its archives")
+            self._notes.append(f"{plan.dataset.title}: {plan.absent:,} frames of its test list are in none of its archives")
 
-    def add(self, plan: Checklist, outcome: Outcome[Item, Seen]) -> None:
+    def add(self, plan: Plan, outcome: Outcome[ImageToCheck, CheckedImage]) -> None:
         """What became of one image."""
         self.images += 1
         image, seen = outcome.item.key, outcome.result
@@ -57,15 +57,15 @@ class Findings:
             self._odd[f"labels with {what}"] += bool(count)
         self._odd["size"] += seen.odd_size
 
-    def end(self, plan: Checklist) -> None:
+    def end(self, plan: Plan) -> None:
         """A dataset is through."""
         self.faults[self._first :] = sorted(self.faults[self._first :], key=lambda fault: (fault.file, fault.what))
         for what in ("an id that no class has", "a colour that no class has"):
             if count := self._odd[what]:
                 labels = _labels(self._odd[f"labels with {what}"])
-                self._notes.append(f"{plan.family.title}: {pixels(count)} in {labels} {'have' if count > 1 else 'has'} {what}")
+                self._notes.append(f"{plan.dataset.title}: {pixel_count(count)} in {labels} {'have' if count > 1 else 'has'} {what}")
         if count := self._odd["size"]:
-            self._notes.append(f"{plan.family.title}: of another size than the image: {_labels(count)}")
+            self._notes.append(f"{plan.dataset.title}: of another size than the image: {_labels(count)}")
 
     @property
     def notes(self) -> list[str]:

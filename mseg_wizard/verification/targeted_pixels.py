@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mseg_wizard.labels.records import Place
+from mseg_wizard.labels.records import ImageKey
 
 
-class Pixel(NamedTuple):
+class TargetedPixel(NamedTuple):
     """One pixel, and the class that it must show."""
 
-    place: Place
+    place: ImageKey
     segment: int
     """The relabelled segment that it lies in."""
     row: int
@@ -20,12 +20,12 @@ class Pixel(NamedTuple):
     """Of the class, in the relabelled taxonomy."""
 
 
-def _table(*rows: tuple[str, str, str, int, int, int, str]) -> tuple[Pixel, ...]:
-    return tuple(Pixel(Place(split, folder, stem), *rest) for split, folder, stem, *rest in rows)  # type: ignore[arg-type]
+def _table(*rows: tuple[str, str, str, int, int, int, str]) -> tuple[TargetedPixel, ...]:
+    return tuple(TargetedPixel(ImageKey(split, folder, stem), *rest) for split, folder, stem, *rest in rows)  # type: ignore[arg-type]
 
 
 # Source: the tests that MSeg's authors keep with their relabelling in the mseg-api repository. They looked at each of these by eye.
-TARGETED: Mapping[str, tuple[Pixel, ...]] = {
+TARGETED: Mapping[str, tuple[TargetedPixel, ...]] = {
     "cityscapes-19": _table(
         ("train", "tubingen", "tubingen_000060_000019_leftImg8bit", 57, 474, 760, "bicycle"),
         ("train", "hamburg", "hamburg_000000_068916_leftImg8bit", 223, 353, 1181, "bicyclist"),

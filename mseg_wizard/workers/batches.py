@@ -17,7 +17,7 @@ from mseg_wizard.progress import Problem, Progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Rows: TypeAlias = list[tuple[Any, str, float]]
+BatchRows: TypeAlias = list[tuple[Any, str, float]]
 """Of one batch: for each item its result, its fault, and the seconds that it took."""
 
 POLL = 0.3
@@ -58,10 +58,10 @@ class Workers(Protocol):
     def free(self, alone: bool) -> bool:
         """Can a batch be submitted now? `alone`: one that must share no worker with another, so that what kills it is known."""
 
-    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[Rows]:
+    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[BatchRows]:
         """The future ends in BrokenExecutor where the worker died. Raises that, EOFError or ConnectionError where no worker starts."""
 
-    def lose(self, hanging: Future[Rows] | None) -> None:
+    def lose(self, hanging: Future[BatchRows] | None) -> None:
         """A worker died, or this batch hangs: end what has to be ended, so that the futures of all that is lost end too."""
 
     def kill(self) -> None:
@@ -77,26 +77,26 @@ class Outcome(Generic[Item, Result]):
     fault: str = ""
 
 
-def told(workers: Workers, progress: Progress) -> Progress:
+def with_wait(workers: Workers, progress: Progress) -> Progress:
     """`progress`, or where there are no workers now, what is waited for."""
     return replace(progress, doing=workers.waits, rate=None, retry_in=workers.retry_in) if workers.waits else progress
 
 
-class Window(Generic[Item, Result]):
+class BatchWindow(Generic[Item, Result]):
     """The batches that are under way."""
 
     def __init__(self, workers: Workers, work: Callable[[Item], Result], hangs_after: float) -> None:
-        self.running: dict[Future[Rows], list[Item]] = {}
+        self.running: dict[Future[BatchRows], list[Item]] = {}
         self.suspects: deque[Item] = deque()
         """Items of batches whose worker died: they run singly, so that the one that kills is known."""
         self._workers = workers
         self._work = work
         self._hangs_after = hangs_after
-        self._alone: set[Future[Rows]] = set()
-        self._ended: SimpleQueue[Future[Rows]] = SimpleQueue()
+        self._alone: set[Future[BatchRows]] = set()
+        self._ended: SimpleQueue[Future[BatchRows]] = SimpleQueue()
         self._again: deque[Item] = deque()
         self._size = 1
-        self._since: dict[Future[Rows], float] = {}
+        self._since: dict[Future[BatchRows], float] = {}
         self._looked = 0.0
         self._tries: dict[int, int] = {}
         self._times: deque[float] = deque(maxlen=501)
@@ -120,7 +120,7 @@ class Window(Generic[Item, Result]):
         if not self.running:
             return []
         outcomes: list[Outcome[Item, Result]] = []
-        lost: list[Future[Rows]] = []
+        lost: list[Future[BatchRows]] = []
         for future in self._drain():
             self._take(future, outcomes, lost)
         hanging = None if lost else self._hanging()
@@ -166,7 +166,7 @@ class Window(Generic[Item, Result]):
         self._forget()
         self._workers.kill()
 
-    def _drain(self, *, wait: bool = True) -> list[Future[Rows]]:
+    def _drain(self, *, wait: bool = True) -> list[Future[BatchRows]]:
         """Batches that ended; waits for the first."""
         ended = []
         try:
@@ -176,7 +176,7 @@ class Window(Generic[Item, Result]):
         except Empty:
             return ended
 
-    def _take(self, future: Future[Rows], outcomes: list[Outcome[Item, Result]], lost: list[Future[Rows]]) -> None:
+    def _take(self, future: Future[BatchRows], outcomes: list[Outcome[Item, Result]], lost: list[Future[BatchRows]]) -> None:
         if future not in self.running:
             return
         try:
@@ -204,7 +204,7 @@ class Window(Generic[Item, Result]):
         self._since = {future: since for future, since in self._since.items() if future in self.running}
         self._alone &= self.running.keys()
 
-    def _hanging(self) -> Future[Rows] | None:
+    def _hanging(self) -> Future[BatchRows] | None:
         now = time.monotonic()
         if now - self._looked < POLL:
             return None
@@ -219,7 +219,7 @@ class Window(Generic[Item, Result]):
                 return future
         return None
 
-    def _lost(self, lost: list[Future[Rows]], hanging: Future[Rows] | None) -> list[Outcome[Item, Result]]:
+    def _lost(self, lost: list[Future[BatchRows]], hanging: Future[BatchRows] | None) -> list[Outcome[Item, Result]]:
         """Batches that died with their worker, and one that hangs: their items run singly from here on; who does it twice is named."""
         outcomes: list[Outcome[Item, Result]] = []
         for future in dict.fromkeys([hanging, *lost] if hanging else lost):

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from mseg_wizard.progress import Problem
 from mseg_wizard.workers import dask_worker
-from mseg_wizard.workers.batches import Postponed, Rows
+from mseg_wizard.workers.batches import BatchRows, Postponed
 from mseg_wizard.workers.dask_checks import connect, hosts_of, unfit
 
 log = logging.getLogger("mseg_wizard")
@@ -42,7 +42,7 @@ AHEAD = 2
 class _Batch:
     address: str
     remote: Any
-    future: Future[Rows]
+    future: Future[BatchRows]
     alone: bool
 
 
@@ -123,9 +123,9 @@ class Cluster:
         with self._state.lock:
             return self._place(alone) is not None
 
-    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[Rows]:
+    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[BatchRows]:
         packed = pickle.dumps((work, batch), pickle.HIGHEST_PROTOCOL)
-        future: Future[Rows] = Future()
+        future: Future[BatchRows] = Future()
         future.set_running_or_notify_cancel()
         with self._state.lock:
             address, client = self._place(alone), self._client
@@ -146,7 +146,7 @@ class Cluster:
         remote.add_done_callback(lambda _: self._ended.put(given))
         return future
 
-    def lose(self, hanging: Future[Rows] | None) -> None:
+    def lose(self, hanging: Future[BatchRows] | None) -> None:
         with self._state.lock:
             held = [given for batches in self._state.workers.values() for given in batches if given.future is hanging]
             for given in held:
@@ -328,7 +328,7 @@ class Cluster:
             elif given.remote.status == "cancelled":
                 self._resolve(given, Postponed())
 
-    def _resolve(self, given: _Batch, end: Rows | BaseException) -> None:
+    def _resolve(self, given: _Batch, end: BatchRows | BaseException) -> None:
         with self._state.lock:
             if given.future.done():
                 return

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mseg_wizard.workers.batches import Rows
+from mseg_wizard.workers.batches import BatchRows
 from mseg_wizard.workers.pool import run_batch
 from mseg_wizard.workers.process import keep_memory
 
@@ -47,7 +47,7 @@ def _answer(token: str, file: Path) -> tuple[str, str]:
     return "", answer.name
 
 
-def work_on(session: str, packed: bytes) -> Rows:
+def work_on(session: str, packed: bytes) -> BatchRows:
     """Run one batch, unless the session was stopped; then no row of what was left."""
     global _busy_with
     with _one:
@@ -55,7 +55,7 @@ def work_on(session: str, packed: bytes) -> Rows:
         try:
             _prepare()
             work, batch = pickle.loads(packed)  # noqa: S301 - what runs the cluster unpickles what it gets anyway
-            rows: Rows = []
+            rows: BatchRows = []
             for item in batch:
                 if session in _stopped:
                     break

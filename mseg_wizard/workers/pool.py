@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.workers.batches import HANGS_AFTER, POLL, Outcome, Rows, Window, Workers
+from mseg_wizard.workers.batches import HANGS_AFTER, POLL, BatchRows, BatchWindow, Outcome, Workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -62,8 +62,8 @@ class Pool:
         self.workers = workers
         self._log = log
         self._executor: ProcessPoolExecutor | None = None
-        self._under_way: set[Future[Rows]] = set()
-        self._alone: Future[Rows] | None = None
+        self._under_way: set[Future[BatchRows]] = set()
+        self._alone: Future[BatchRows] | None = None
 
     def executor(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -76,7 +76,7 @@ class Pool:
             return not self._under_way
         return len(self._under_way) < 2 * self.workers and self._alone not in self._under_way
 
-    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[Rows]:
+    def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[BatchRows]:
         future = self.executor().submit(run_batch, work, batch)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
@@ -84,7 +84,7 @@ class Pool:
             self._alone = future
         return future
 
-    def lose(self, hanging: Future[Rows] | None) -> None:
+    def lose(self, hanging: Future[BatchRows] | None) -> None:
         """All that is under way is lost together; what ran out of memory may fit into fewer workers."""
         self.kill()
         self.workers = max(1, self.workers // 2)
@@ -117,7 +117,7 @@ def each(
     `work` and the items are pickled; keep them small. An exception becomes that item's fault. The items of a batch whose worker dies or
     hangs run again, singly; one that fails so twice is named in its outcome. Closing the iterator ends the workers' work.
     """
-    window: Window[Item, Result] = Window(pool, work, hangs_after)
+    window: BatchWindow[Item, Result] = BatchWindow(pool, work, hangs_after)
     waiting = iter(items)
     try:
         while True:
@@ -134,9 +134,9 @@ def each(
             pool.kill()
 
 
-def run_batch(work: Callable[[Item], Result], batch: list[Item]) -> Rows:
+def run_batch(work: Callable[[Item], Result], batch: list[Item]) -> BatchRows:
     """In the worker: one row for each item of the batch."""
-    rows: Rows = []
+    rows: BatchRows = []
     for item in batch:
         began = time.perf_counter()
         try:

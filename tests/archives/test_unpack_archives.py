@@ -16,7 +16,7 @@ from mseg_wizard.archives.member import Damaged
 from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Wrong
+from mseg_wizard.step import Lookalike
 from tests.archives.damage import damage
 from tests.archives.hostile import FOLDER, STORED, Part, end_of, gzipped, zipped
 from tests.archives.test_unpack import AS_TAR, FILES, FORMS, each_form, saved
@@ -52,9 +52,9 @@ def test_folders_alone_do_not_make_a_layout(tmp_path: Path) -> None:
 @each_form
 def test_a_file_that_people_take_for_the_right_one_is_named_with_its_reason(form: str, tmp_path: Path) -> None:
     archive = saved(tmp_path, FORMS[form])
-    by_layout = Wrong(reason="it is version 2", layout="other/*")
+    by_layout = Lookalike(reason="it is version 2", layout="other/*")
     assert "it is version 2" in str(check_layout(archive, ["top/*"], [by_layout]))
-    by_hash = Wrong(reason="it is PASCAL-Part", md5="0" * 32)
+    by_hash = Lookalike(reason="it is PASCAL-Part", md5="0" * 32)
     assert "it is PASCAL-Part" in str(check_layout(archive, ["top/*"], [by_hash], md5="0" * 32))
     assert check_layout(archive, ["top/*"], [by_hash], md5="1" * 32) is None
     assert check_layout(archive, ["top/*"], [by_hash]) is None
@@ -72,7 +72,7 @@ def test_of_a_large_tar_gz_only_the_beginning_is_looked_at(tmp_path: Path) -> No
         file.truncate(archive.stat().st_size - 1)
     assert check_layout(archive, ["images/*", "labels/*"]) is None
     assert isinstance(check_layout(archive, ["labels/*"]), Problem)
-    assert "broken copy" in str(check_layout(archive, ["images/*"], [Wrong(reason="broken copy", layout="images/300.jpg")]))
+    assert "broken copy" in str(check_layout(archive, ["images/*"], [Lookalike(reason="broken copy", layout="images/300.jpg")]))
     with pytest.raises(Damaged):
         list(members(archive))
 

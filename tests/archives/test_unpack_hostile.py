@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.archives.member import Member, Places, unsafe
+from mseg_wizard.archives.member import Member, MemberPaths, why_unsafe
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
 from tests.archives.hostile import FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
@@ -232,19 +232,19 @@ def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path, into: Path) -> N
 def test_a_prefix_that_is_cut_off_does_not_make_a_path_absolute() -> None:
     for name, take in (("image/x", {"image": ""}), ("ax", {"a": "/"}), ("a/x", {"a/": "../"})):
         with pytest.raises(Problem):
-            Places("archive", take).place(Member(name, 1))
+            MemberPaths("archive", take).place(Member(name, 1))
 
 
 def test_ordinary_names_of_the_datasets_are_safe() -> None:
-    assert unsafe("gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png") == ""
+    assert why_unsafe("gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png") == ""
     for name in ("__MACOSX/._x", "a b (1)+[x]{y}~#&=@,;!'.jpg", "..a/b..", "Zürich/é.png", "ab:c/C:", "folder/"):
-        assert unsafe(name) == ""
+        assert why_unsafe(name) == ""
 
 
 def test_every_refused_name_is_refused_as_a_part_too() -> None:
     for name in ("..", ".", "", "\\", "\x00", "x" * 250):
         for path in (name, f"a/{name}", f"a/{name}/b", f"{name}/b"):
-            assert unsafe(path) or path in ("a/",), path
+            assert why_unsafe(path) or path in ("a/",), path
 
 
 def test_executable_and_setuid_bits_and_foreign_modes_do_not_matter(tmp_path: Path, into: Path) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import Item, Recipe, remap
+from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap
 from mseg_wizard.workers.process import keep_memory
 
 Pixels = NDArray[Any]
@@ -42,9 +42,9 @@ class Family:
     size: tuple[int, int]
     """Height and width."""
     target: float | None
-    make: Callable[[Path, int, tuple[int, int]], tuple[Recipe, Item]]
+    make: Callable[[Path, int, tuple[int, int]], tuple[RemapRecipe, LabelToRemap]]
     """Folder, number of the image, size → what ours is given; the raw file is in the folder then."""
-    plain: Callable[[Recipe, Item, Sequence[Path]], None]
+    plain: Callable[[RemapRecipe, LabelToRemap, Sequence[Path]], None]
     images: int = 12
     rounds: int = 7
 
@@ -69,7 +69,7 @@ def measure(family: Family, folder: Path) -> None:
         places = [[folder / f"plain-{number}-{target}.png" for target in range(len(item.outputs))] for number, (_, item) in enumerate(work)]
         slow += [seconds(lambda: family.plain(recipe, item, files)) for (recipe, item), files in zip(work, places, strict=True)]  # noqa: B023
         made = [tuple(str(file).replace("plain-", "ours-") for file in files) for files in places]
-        items = [Item(item.source, files, item.segments) for (_, item), files in zip(work, made, strict=True)]
+        items = [LabelToRemap(item.source, files, item.segments) for (_, item), files in zip(work, made, strict=True)]
         fast += [seconds(lambda: remap(recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]  # noqa: B023
         for place, output in zip(chain(*places), map(Path, chain(*made)), strict=True):
             assert np.array_equal(np.asarray(Image.open(place)), np.asarray(Image.open(output))), f"{family.name}: pixels differ"
@@ -135,17 +135,17 @@ def outputs(count: int) -> tuple[str, ...]:
 
 
 def make_ids(classes: int, objects: int, straight: float = 0.5, *, wide: bool = False) -> Any:
-    def make(folder: Path, number: int, size: tuple[int, int]) -> tuple[Recipe, Item]:
+    def make(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
         source = folder / f"{number}.png"
         ids = scene(number, size, classes, objects, straight)
         Image.fromarray(ids.astype(np.uint16 if wide else np.uint8)).save(source)
-        return Recipe("ids", names(classes), b"", (table(classes, max(256, classes)),)), Item(str(source), outputs(1))
+        return RemapRecipe("ids", names(classes), b"", (table(classes, max(256, classes)),)), LabelToRemap(str(source), outputs(1))
 
     return make
 
 
 def make_colors(classes: int, objects: int, palette: bool) -> Any:
-    def make(folder: Path, number: int, size: tuple[int, int]) -> tuple[Recipe, Item]:
+    def make(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
         colors = np.random.default_rng(classes).permutation(1 << 24)[:classes].astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
         ids = scene(number, size, classes, objects, 0.8).astype(np.uint8)
         source = folder / f"{number}.png"
@@ -155,12 +155,12 @@ def make_colors(classes: int, objects: int, palette: bool) -> Any:
             image.save(source)
         else:
             Image.fromarray(np.ascontiguousarray(colors)[ids]).save(source)
-        return Recipe("colors", names(classes), colors.tobytes(), (table(classes),)), Item(str(source), outputs(1))
+        return RemapRecipe("colors", names(classes), colors.tobytes(), (table(classes),)), LabelToRemap(str(source), outputs(1))
 
     return make
 
 
-def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[Recipe, Item]:
+def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
     random = np.random.default_rng(number)
     segments = scene(number, size, 12, 30)
     ids = random.permutation(1 << 24)[:13]
@@ -169,40 +169,40 @@ def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[Rec
     rows = [{"id": int(ids[part]), "category_id": int(random.integers(1, 201))} for part in np.unique(segments)]
     (folder / "annotations.json").write_text(json.dumps({"annotations": [{"file_name": "x", "segments_info": rows}]}))
     segments_of = read_annotations(folder / "annotations.json")["x"]
-    return Recipe("panoptic", names(201), b"", (None, table(201))), Item(str(folder / f"{number}.png"), outputs(2), segments_of)
+    return RemapRecipe("panoptic", names(201), b"", (None, table(201))), LabelToRemap(str(folder / f"{number}.png"), outputs(2), segments_of)
 
 
-def make_mat(folder: Path, number: int, size: tuple[int, int]) -> tuple[Recipe, Item]:
+def make_mat(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
     ids = scene(number, size, 460, 25).astype("<u2")
     parts = [(6, struct.pack("<II", 11, 0)), (5, struct.pack("<ii", *size)), (1, b"LabelMap"), (4, ids.tobytes("F"))]
     content = b"".join(struct.pack("<II", kind, len(data)) + data + b"\0" * (-len(data) % 8) for kind, data in parts)
     packed = zlib.compress(struct.pack("<II", 14, len(content)) + content)
     data = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
     (folder / f"{number}.mat").write_bytes(data)
-    return Recipe("mat", names(460), b"", (None, table(460, 460))), Item(str(folder / f"{number}.mat"), outputs(2))
+    return RemapRecipe("mat", names(460), b"", (None, table(460, 460))), LabelToRemap(str(folder / f"{number}.mat"), outputs(2))
 
 
-def make_polygons(folder: Path, number: int, size: tuple[int, int]) -> tuple[Recipe, Item]:
+def make_polygons(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
     random = np.random.default_rng(number)
     shapes = [(f"class {random.integers(34)}", outline(random, size, step / 110)) for step in range(110)]
     objects = [{"id": step, "label": label, "polygon": points, "deleted": 0} for step, (label, points) in enumerate(shapes)]
     (folder / f"{number}.json").write_text(json.dumps({"imgHeight": size[0], "imgWidth": size[1], "objects": objects}))
     classes = (*names(34), "unlabeled")
-    return Recipe("polygons", classes, b"", (None, table(35))), Item(str(folder / f"{number}.json"), outputs(2))
+    return RemapRecipe("polygons", classes, b"", (None, table(35))), LabelToRemap(str(folder / f"{number}.json"), outputs(2))
 
 
 # The plain ways
 
 
-def lut(recipe: Recipe, number: int) -> Pixels:
+def lut(recipe: RemapRecipe, number: int) -> Pixels:
     return np.frombuffer(recipe.tables[number] or b"", np.uint8)
 
 
-def plain_ids(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
+def plain_ids(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Path]) -> None:
     Image.fromarray(lut(recipe, 0)[np.asarray(Image.open(item.source))]).save(places[0])
 
 
-def plain_colors(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
+def plain_colors(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Path]) -> None:
     rgb = np.asarray(Image.open(item.source).convert("RGB"))
     ids = np.zeros(rgb.shape[:2], np.uint8)
     for id_, color in enumerate(np.frombuffer(recipe.colors, np.uint8).reshape(-1, 3)):
@@ -210,7 +210,7 @@ def plain_colors(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
     Image.fromarray(lut(recipe, 0)[ids]).save(places[0])
 
 
-def plain_panoptic(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
+def plain_panoptic(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Path]) -> None:
     rgb = np.asarray(Image.open(item.source)).astype(np.uint32)
     numbers = rgb[:, :, 0] + 256 * rgb[:, :, 1] + 65536 * rgb[:, :, 2]
     ids = np.full(numbers.shape, 255, np.uint8)
@@ -220,13 +220,13 @@ def plain_panoptic(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
     Image.fromarray(lut(recipe, 1)[ids]).save(places[1])
 
 
-def plain_mat(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
+def plain_mat(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Path]) -> None:
     ids = scipy.io.loadmat(item.source)["LabelMap"]
     Image.fromarray(ids).save(places[0])
     Image.fromarray(lut(recipe, 1)[ids]).save(places[1])
 
 
-def plain_polygons(recipe: Recipe, item: Item, places: Sequence[Path]) -> None:
+def plain_polygons(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Path]) -> None:
     scene = json.loads(Path(item.source).read_bytes())
     image = Image.new("L", (scene["imgWidth"], scene["imgHeight"]), len(recipe.names) - 1)
     for thing in scene["objects"]:

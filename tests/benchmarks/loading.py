@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.labels.records import updates
-from mseg_wizard.labels.remap import recipe
+from mseg_wizard.labels.remap import remap_recipe
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.step import load
 from tests.benchmarks.verify import full_lists
@@ -62,7 +62,7 @@ def lists(tree: Tree) -> int:
 
 def tables(tree: Tree) -> int:
     """Classes of every recipe."""
-    kept = [recipe(tree, call["reader"], call["source"], call["targets"]) for call in calls("remap")]
+    kept = [remap_recipe(tree, call["reader"], call["source"], call["targets"]) for call in calls("remap")]
     return sum(len(found.names) for found in kept)
 
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from mseg_wizard.labels import relabel
 from mseg_wizard.labels.records import Update
-from mseg_wizard.labels.remap import Item, Recipe, remap
+from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap
 from mseg_wizard.progress import Meter, Progress
-from mseg_wizard.workers.batches import told
+from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family
 
@@ -70,13 +70,13 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
     """Work and items as the tasks send them, with names of the lengths that are usual."""
     def items(count: int, segments: bytes | None = None) -> list[Any]:
         names = [f"{PLACE}{number:012}.png" for number in range(LARGEST)]
-        return [Item(name, (f"{name[:-4]}_of.png",) * count, segments and os.urandom(len(segments))) for name in names]
+        return [LabelToRemap(name, (f"{name[:-4]}_of.png",) * count, segments and os.urandom(len(segments))) for name in names]
 
     def recipe(reader: str, classes: int, tables: tuple[bytes | None, ...], colors: bytes = b"") -> Any:
-        return functools.partial(remap, Recipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables))
+        return functools.partial(remap, RemapRecipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables))
 
     updates = [tuple(Update(1_000_000 + number + part, 17, 18) for part in range(3)) for number in range(LARGEST)]
-    relabelled = [relabel.Item((item.source,), item.outputs, item.source, (more,)) for item, more in zip(items(1), updates, strict=True)]
+    relabelled = [relabel.ImageToRelabel((item.source,), item.outputs, item.source, (more,)) for item, more in zip(items(1), updates, strict=True)]
     tables = bytes(256)
     return {
         "ids": (recipe("ids", 151, (tables,)), items(1)),
@@ -84,7 +84,7 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
         "COCO, 11 segments": (recipe("panoptic", 201, (None, tables)), items(2, bytes(88))),
         "PASCAL .mat": (recipe("mat", 460, (None, bytes(460))), items(2)),
         "IDD polygons": (recipe("polygons", 41, (None, tables)), items(2)),
-        "relabel, 3 segments": (functools.partial(relabel.relabel_image, relabel.Recipe("panoptic", True, (tables,))), relabelled),
+        "relabel, 3 segments": (functools.partial(relabel.relabel_image, relabel.RelabelRecipe("panoptic", True, (tables,))), relabelled),
     }
 
 
@@ -94,7 +94,7 @@ def fed(images: int) -> None:
     pool, rates = Pool(2), []
     list(each(pool, nothing, some))
     for _ in range(ROUNDS):
-        items = [Item(f"{PLACE}{number:012}.png", some[0].outputs, some[number % LARGEST].segments) for number in range(images)]
+        items = [LabelToRemap(f"{PLACE}{number:012}.png", some[0].outputs, some[number % LARGEST].segments) for number in range(images)]
         began, used = time.perf_counter(), time.process_time()
         for _ in each(pool, nothing, items):
             pass
@@ -113,7 +113,7 @@ def progress() -> None:
     pool, meter = Pool(1), Meter()
     began = time.perf_counter()
     for number in range(10_000):
-        told(pool, Progress("remapping", number, 10_000, "images", meter.rate(number)))
+        with_wait(pool, Progress("remapping", number, 10_000, "images", meter.rate(number)))
     one = (time.perf_counter() - began) / 10_000
     share = one / pool.seconds
     print(f"progress: {one * 1e6:.1f} µs for each batch of {pool.seconds} s: {share:.4%}, with 100 workers {share * 100:.2%} of one core")
@@ -128,7 +128,7 @@ def efficiency(family: Family, folder: Path, images: int, rounds: int) -> None:
     for number in range(count):
         _, item = made[number % len(made)]
         outputs = tuple(str(folder / f"out-{number}-{target}.png") for target in range(len(item.outputs)))
-        items.append(Item(item.source, outputs, item.segments))
+        items.append(LabelToRemap(item.source, outputs, item.segments))
     work, pools = functools.partial(remap, recipe), {1: Pool(1), 2: Pool(2)}
     for pool in pools.values():
         list(each(pool, work, items[: 4 * pool.workers]))

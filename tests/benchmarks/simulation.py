@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.labels.remap import Item, remap
+from mseg_wizard.labels.remap import LabelToRemap, remap
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import BATCH, LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family
@@ -166,7 +166,7 @@ def validate(images: int, rounds: int, families: Sequence[Family]) -> None:
             made = [family.make(place, number, family.size) for number in range(min(family.images, images))]
             count = max(2, min(images, int(images * 3e5 / (family.size[0] * family.size[1]))))
             items = [
-                Item(item.source, tuple(f"{place}/out-{number}-{target}.png" for target in range(len(item.outputs))), item.segments)
+                LabelToRemap(item.source, tuple(f"{place}/out-{number}-{target}.png" for target in range(len(item.outputs))), item.segments)
                 for number in range(count)
                 for _, item in [made[number % len(made)]]
             ]

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.dataset import families
+from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.step import load
 from mseg_wizard.store import Store
 from mseg_wizard.vault import Vault
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW
-from mseg_wizard.verification.plan import Checklist, checklist
+from mseg_wizard.verification.plan import Plan, make_plan
 from tests.conftest import ROOT
 
 COCO_TRAIN = 118_287
@@ -42,9 +42,9 @@ def main(folder: Path | None) -> None:
         ctx = opened(Path(place))
         print(f"{'dataset':<24} {'images':>9} {'files':>10} {'seconds':>8} {'largest memory so far':>22}")
         began, images, files = time.perf_counter(), 0, 0
-        for family in families(ctx.steps):
+        for family in datasets_in(ctx.steps):
             start = time.perf_counter()
-            found = checklist(ctx, family, nothing)
+            found = make_plan(ctx, family, nothing)
             took = time.perf_counter() - start
             count = sum(1 for _ in paths(found))
             assert not found.faults, found.faults[:3]
@@ -98,8 +98,8 @@ def fill(place: Path, full: Path) -> None:
     full_lists(place / "mseg-api", full)
     ctx = opened(place)
     ctx.store.journal.finished.clear()  # nothing is missed yet
-    for family in families(ctx.steps):
-        found = checklist(ctx, family, nothing)
+    for family in datasets_in(ctx.steps):
+        found = make_plan(ctx, family, nothing)
         for path in paths(found):
             file = ctx.dataset / path
             try:
@@ -112,7 +112,7 @@ def fill(place: Path, full: Path) -> None:
     ctx.close()
 
 
-def annotate(ctx: Context, found: Checklist) -> None:
+def annotate(ctx: Context, found: Plan) -> None:
     box = {"area": 12345, "bbox": [123, 234, 345, 456], "iscrowd": 0}
     by_folder: dict[str, list[object]] = {}
     for image in found.images:
@@ -123,9 +123,9 @@ def annotate(ctx: Context, found: Checklist) -> None:
         (ctx.dataset / f"{folder}.json").write_text(json.dumps({"annotations": rows}))
 
 
-def paths(found: Checklist) -> set[str]:
+def paths(found: Plan) -> set[str]:
     """All files that a checklist speaks of."""
-    positions = (IMAGE, RAW, MASK, *range(len(found.family.made)))
+    positions = (IMAGE, RAW, MASK, *range(len(found.dataset.made)))
     return {path for image in found.images for position in positions if (path := found.file(image, position))}
 
 

@@ -17,10 +17,10 @@ from mseg_wizard.datasets.disk_space import (
     FULL_BYTES,
     FULL_FETCHED,
     FULL_FILES,
-    Change,
-    needs,
+    DiskChange,
+    space_needs,
+    space_table,
     still_to_come,
-    table,
 )
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.store import ArchiveRecord
@@ -67,11 +67,11 @@ def kit(golden: Path, tmp_path: Path) -> Iterator[Context]:
         yield ctx
 
 
-def of(changes: list[Change], key: str) -> Change:
+def of(changes: list[DiskChange], key: str) -> DiskChange:
     return next(change for change in changes if change.call.key == key)
 
 
-def written(changes: list[Change]) -> int:
+def written(changes: list[DiskChange]) -> int:
     return sum(change.bytes for change in changes)
 
 
@@ -80,7 +80,7 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
     assert written(changes) == pytest.approx(FULL_BYTES, rel=0.1)
     assert sum(change.files for change in changes) == pytest.approx(FULL_FILES, rel=0.1)
     assert sum(change.fetched for change in changes) == pytest.approx(FULL_FETCHED, rel=0.01)
-    (need,) = needs(changes)
+    (need,) = space_needs(changes)
     assert need.bytes == pytest.approx(FULL_AT_ONCE, rel=0.02)
     at_the_end = sum(change.bytes - change.gone + change.files * need.room.block // 2 for change in changes)
     assert at_the_end == pytest.approx(FULL_AT_ONCE, rel=0.02)
@@ -90,7 +90,7 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
 
 
 def test_each_step_has_its_line(full: Context) -> None:
-    rows = table(still_to_come(full))
+    rows = space_table(still_to_come(full))
     assert [row.partition(".")[0] for row in rows[:-1]] == ["2", "3", "5", "6", "7", "8", "9", "10", "11", "12"]
     assert "GB to fetch" in rows[0]
     assert "GB out of archives" in rows[0]
@@ -107,8 +107,8 @@ def test_finished_calls_count_nothing(full: Context) -> None:
     assert written(after) == written([change for change in before if change.step.id != "download-open"])
     for change in after:
         full.store.finish(change.call.key)
-    assert table(still_to_come(full)) == ["All together: nothing; 0 files"]
-    assert needs(still_to_come(full)) == []
+    assert space_table(still_to_come(full)) == ["All together: nothing; 0 files"]
+    assert space_needs(still_to_come(full)) == []
 
 
 def test_a_partial_download_is_taken_off(full: Context) -> None:
@@ -171,7 +171,7 @@ def test_what_is_unpacked_already_is_not_fetched(full: Context) -> None:
 
 def test_the_need_at_once_has_archives_and_what_came_out_of_them_together(full: Context) -> None:
     only = [change for change in still_to_come(full) if change.step.id == "idd"]
-    (need,) = needs(only)
+    (need,) = space_needs(only)
     archive = of(only, "idd/download/idd-segmentation.tar.gz").fetched
     unpacked = of(only, "idd/extract/idd-segmentation.tar.gz").unpacked
     assert archive + unpacked <= need.bytes < written(only)
@@ -194,15 +194,15 @@ def test_archives_of_a_modified_tree_from_a_server_are_scaled_by_its_lists(golde
 
 def test_room_is_measured_where_a_link_leads_and_above_what_does_not_exist_yet(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/shm")
-    assert disk_space.free(tmp_path / "link" / "new" / "deeper").device == Path("/dev/shm").stat().st_dev
-    assert disk_space.free(tmp_path / "a" / "b").device == tmp_path.stat().st_dev
-    assert disk_space.free(tmp_path).bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
+    assert disk_space.free_space(tmp_path / "link" / "new" / "deeper").device == Path("/dev/shm").stat().st_dev
+    assert disk_space.free_space(tmp_path / "a" / "b").device == tmp_path.stat().st_dev
+    assert disk_space.free_space(tmp_path).bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
 
 
 def test_a_file_system_without_inodes_is_not_counted() -> None:
     if os.statvfs("/proc").f_files:
         pytest.skip("/proc counts inodes here")
-    assert disk_space.free(Path("/proc")).files is None
+    assert disk_space.free_space(Path("/proc")).files is None
 
 
 def test_a_dataset_on_another_disk_is_counted_there(full: Context, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_dataset_on_another_disk_is_counted_there(full: Context, tmp_path: Pat
         pytest.skip("one file system only")
     full.dataset.mkdir()
     (full.dataset / "COCOPanoptic").symlink_to("/dev/shm")
-    one, other = needs(still_to_come(full))
+    one, other = space_needs(still_to_come(full))
     assert {one.room.device, other.room.device} == {tmp_path.stat().st_dev, Path("/dev/shm").stat().st_dev}
     assert other.place == full.dataset / "COCOPanoptic"
     assert one.files + other.files == pytest.approx(FULL_FILES, rel=0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mseg_wizard.http.partial_file import Partial
+from mseg_wizard.http.partial_file import PartialFile
 from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN, Store
 from tests.faults.counts import count
@@ -52,5 +52,5 @@ def test_what_a_kill_left_half_written_beside_notes_and_journal_is_swept(tmp_pat
     for path in stale:
         path.touch()
     Store(tmp_path).close()
-    Partial(tmp_path / "a.zip").close()
+    PartialFile(tmp_path / "a.zip").close()
     assert not [path for path in stale if path.exists()]

@@ -14,7 +14,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import Holding
+from mseg_wizard.step import ExpectedFiles
 from mseg_wizard.store import OWN
 from tests.conftest import ROOT
 from tests.faults.counts import count
@@ -79,7 +79,7 @@ def outputs(ctx: Context, key: str, tree: dict[str, str]) -> set[Path]:
     return {ctx.dataset / root / label for label in rows if label}
 
 
-def _listed(ctx: Context, holding: Holding) -> Iterator[str]:
+def _listed(ctx: Context, holding: ExpectedFiles) -> Iterator[str]:
     """The holding's files as they came: those that a later call consumed are not there."""
     for split in holding.splits:
         for row in ctx.tree.rows(holding.taxonomy, split) if split in ctx.tree.splits(holding.taxonomy) else ():

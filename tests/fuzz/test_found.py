@@ -13,14 +13,14 @@ from mseg_wizard.archives import reader
 from mseg_wizard.archives.reader import members
 from mseg_wizard.core.background import Job
 from mseg_wizard.http import html_pages, login, responses
-from mseg_wizard.http.addresses import Routes, address
-from mseg_wizard.http.client import Astray, Web
-from mseg_wizard.http.remote_file import Location, source_of
+from mseg_wizard.http.addresses import Routes, web_address
+from mseg_wizard.http.client import HttpClient, RedirectRefused
+from mseg_wizard.http.remote_file import Location, endpoint_of
 from mseg_wizard.labels.codec import read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.readers.polygons import rasterize
-from mseg_wizard.labels.records import places, updates
+from mseg_wizard.labels.records import image_keys, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
 from mseg_wizard.progress import Problem
 from tests.archives.hostile import gzipped, tarred
@@ -89,7 +89,7 @@ def test_a_segment_of_five_thousand_digits_is_none(tmp_path: Path) -> None:
 
 
 def test_a_label_may_lie_in_no_folder(tmp_path: Path) -> None:
-    assert [place.folder for place in places(tree(tmp_path, "", "", "i.jpg l.png"), "bdd-relabeled", "train")] == [""]
+    assert [place.folder for place in image_keys(tree(tmp_path, "", "", "i.jpg l.png"), "bdd-relabeled", "train")] == [""]
 
 
 def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +106,9 @@ HOSTS = ["http://xn--/", "http://xn--a/", "https://xn--ls8h.example/", "http://a
 
 @pytest.mark.parametrize("place", HOSTS)
 def test_a_host_or_port_that_cannot_be_asked_is_no_address(place: str) -> None:
-    assert address(place) is None
-    web = Web(Job())
-    assert source_of(Location(place), web).url is None
+    assert web_address(place) is None
+    web = HttpClient(Job())
+    assert endpoint_of(Location(place), web).url is None
     with pytest.raises(Problem, match="ORIGIN"):
         Routes.parse([f"{place}=https://example.org"])
     web.close()
@@ -116,19 +116,19 @@ def test_a_host_or_port_that_cannot_be_asked_is_no_address(place: str) -> None:
 
 @pytest.mark.parametrize("place", [place for place in HOSTS if place != "//"])
 def test_a_redirect_to_what_cannot_be_asked_is_told(place: str) -> None:
-    web = Web(Job(), stall=20)
-    not_followed = pytest.raises((Astray, httpx.RemoteProtocolError))
+    web = HttpClient(Job(), stall=20)
+    not_followed = pytest.raises((RedirectRefused, httpx.RemoteProtocolError))
     with serving({"/a": redirect(place)}) as server, not_followed as caught, web.follow(httpx.URL(f"{server.url}/a")):
         pass
     if isinstance(caught.value, httpx.RemoteProtocolError):
-        assert "no web address" in str(responses.failed(caught.value, web, 20))
+        assert "no web address" in str(responses.network_failure(caught.value, web, 20))
     web.close()
 
 
 def test_a_cookie_or_an_etag_that_cannot_be_sent_back_is_not(tmp_path: Path) -> None:
     assert html_pages.validator({"etag": '"é"'}) == ""
     assert html_pages.validator({"etag": '"e"'}) == '"e"'
-    web = Web(Job(), stall=20)
+    web = HttpClient(Job(), stall=20)
     web.cookies["http://127.0.0.1:9"] = {"a": '"é"'}
     with pytest.raises(httpx.ConnectError), web.open(httpx.URL("http://127.0.0.1:9/")):
         pass
@@ -143,11 +143,11 @@ def test_a_date_beyond_all_dates_is_none(header: str) -> None:
 
 def test_numbers_of_five_thousand_digits_are_no_lengths() -> None:
     digits = "9" * 5000
-    assert responses.length(httpx.Response(200, headers={"content-length": digits})) is None
+    assert responses.announced_length(httpx.Response(200, headers={"content-length": digits})) is None
     for status, span in ((206, f"bytes 0-{digits}/{digits}"), (416, f"bytes */{digits}")):
         response = httpx.Response(status, headers={"content-range": span})
-        with pytest.raises(responses.Again):
-            responses.unsatisfied(response, 5) if status == 416 else responses.continued(response, 0, None, None, same=False)
+        with pytest.raises(responses.TryAgain):
+            responses.check_unsatisfied(response, 5) if status == 416 else responses.check_continuation(response, 0, None, None, same=False)
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "hex", "nonsense", "utf-8"])

@@ -21,11 +21,11 @@ from mseg_wizard.core.background import Job
 from mseg_wizard.datasets.archive_login import SITES
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
-from mseg_wizard.http.addresses import Routes, address, expiry, origin, shown, signed
-from mseg_wizard.http.client import Astray, Web
-from mseg_wizard.http.partial_file import Note, Partial
-from mseg_wizard.http.remote_file import Location, source_of
-from mseg_wizard.http.responses import Again, Refused
+from mseg_wizard.http.addresses import Routes, expiry, origin, shown, signed, web_address
+from mseg_wizard.http.client import HttpClient, RedirectRefused
+from mseg_wizard.http.partial_file import PartialFile, PartialState
+from mseg_wizard.http.remote_file import Location, endpoint_of
+from mseg_wizard.http.responses import SourceRefused, TryAgain
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step, load
 from mseg_wizard.vault import Secret
@@ -92,13 +92,13 @@ def teller() -> Iterator[Teller]:
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    with closing(Web(Job(), stall=20)) as web:
+def web() -> Iterator[HttpClient]:
+    with closing(HttpClient(Job(), stall=20)) as web:
         yield web
 
 
-def test_any_answer_is_understood_or_told(teller: Teller, web: Web) -> None:
-    note = Note("key", "a", '"a"', DATE.decode(), '"a"', 10, 5, "")
+def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> None:
+    note = PartialState("key", "a", '"a"', DATE.decode(), '"a"', 10, 5, "")
 
     @given(st.one_of(mutated(*HEADS), free().map(lambda data: b"HTTP/1.1 200 OK\r\n\r\n" + data)), st.booleans())
     @tried(400)
@@ -112,26 +112,26 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: Web) -> None:
                     html_pages.wait_asked(response.headers)
                     validator = html_pages.validator(response.headers)
                     assert validator.isascii() and validator.isprintable()
-                    total = responses.length(response)
+                    total = responses.announced_length(response)
                     assert total is None or 0 <= total < 10**19
                     if login:
                         raise logging_in._refusal(web, SITES["wilddash"], response)
                     if response.status_code == 206:
-                        responses.continued(response, 5, note, 10, same=True)
+                        responses.check_continuation(response, 5, note, 10, same=True)
                     elif response.status_code == 416:
-                        responses.unsatisfied(response, 5)
+                        responses.check_unsatisfied(response, 5)
                     elif response.status_code != 200:
                         raise responses.not_the_file(response, web, pasted=True, resigned=False)
                     head = b"".join(response.iter_raw())[: html_pages.HEAD]
-                    responses.recognised(head, "a.zip", response, web, pasted=False, trusted=False)
+                    responses.check_first_bytes(head, "a.zip", response, web, pasted=False, trusted=False)
                 with web.open(teller.url):  # with whatever cookies it set
                     pass
-            except (Again, Refused, Astray) as said:
+            except (TryAgain, SourceRefused, RedirectRefused) as said:
                 assert printable(str(said), 1000) == str(said)
-                if isinstance(said, Again) and said.after is not None:
+                if isinstance(said, TryAgain) and said.after is not None:
                     assert said.after >= 0
             except httpx.TransportError as error:
-                why = str(responses.failed(error, web, 20))
+                why = str(responses.network_failure(error, web, 20))
                 assert printable(why, 1000) == why
 
     told()
@@ -151,8 +151,8 @@ def test_a_page_is_named_and_its_form_found_whatever_it_holds(data: bytes, kind:
         logging_in._visible(text)
         form = logging_in._Forms.with_password(text)
         assert form is None or all(isinstance(name, str) for name in form)
-        html_pages.misfit("a.tar.gz", data)
-        html_pages.misfit("a.tar", data)
+        html_pages.wrong_beginning("a.tar.gz", data)
+        html_pages.wrong_beginning("a.tar", data)
 
 
 def link_of(step: Step, text: str) -> object:
@@ -170,7 +170,7 @@ def sources_of(step: Step, text: str) -> object:
 CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (("kitti", link_of), ("scannet", base_url_of), ("idd", sources_of))
 
 
-def test_a_pasted_text_is_a_link_or_refused(web: Web) -> None:
+def test_a_pasted_text_is_a_link_or_refused(web: HttpClient) -> None:
     @given(st.one_of(mutated(*LINKS), free()), st.sampled_from(CHECKS))
     @tried(700)
     def judged(data: bytes, check: tuple[str, Callable[[Step, str], object]]) -> None:
@@ -182,10 +182,10 @@ def test_a_pasted_text_is_a_link_or_refused(web: Web) -> None:
                 Routes.parse([route])
         for location in (Location(text), Location(Secret(text))):
             with hostile():
-                source = source_of(location, web)
+                source = endpoint_of(location, web)
                 assert printable(source.title, 300) == source.title
         web.headers.clear()
-        if url := address(text):
+        if url := web_address(text):
             assert origin(url).startswith("http") and shown(url).isprintable()
             expires = expiry(url)
             assert expires is None or expires <= datetime.max.replace(tzinfo=UTC)
@@ -198,8 +198,8 @@ def test_a_pasted_text_is_a_link_or_refused(web: Web) -> None:
 def test_a_note_beside_a_half_fetched_file_is_believed_or_not(spread: bool) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         target, notes = Path(folder, "a.zip"), Path(folder, "note.json")
-        with Partial(target, notes) as partial:
-            partial.begin(Note("key", "a", '"a"', DATE.decode(), '"a"', 10))
+        with PartialFile(target, notes) as partial:
+            partial.begin(PartialState("key", "a", '"a"', DATE.decode(), '"a"', 10))
             partial.write(0, b"123")
             if spread:
                 partial.spread()
@@ -211,7 +211,7 @@ def test_a_note_beside_a_half_fetched_file_is_believed_or_not(spread: bool) -> N
         def read(data: bytes) -> None:
             notes.write_bytes(data)
             partial.path.write_bytes(half)
-            with hostile(), Partial(target, notes) as again:
+            with hostile(), PartialFile(target, notes) as again:
                 assert 0 <= again.size <= len(half) and 0 <= again.prefix <= len(half)
                 assert 0 <= again.offset("key", True, 10) <= len(half)
                 assert again.total(None) is None or isinstance(again.total(None), int)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard.datasets import mseg_config
-from mseg_wizard.labels.records import places, records, updates
+from mseg_wizard.labels.records import image_keys, records, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
@@ -35,7 +35,7 @@ def splits(tree: Tree) -> None:
     for split in ("train", "val"):
         for row in tree.unique_rows("bdd-relabeled", split):
             assert row.image and not row.image.startswith("/") and ".." not in row.image.split("/")
-        places(tree, "bdd-relabeled", split)
+        image_keys(tree, "bdd-relabeled", split)
 
 
 def table(tree: Tree) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from mseg_wizard.http.download import Expected, Fetched, Patience
+from mseg_wizard.http.download import Expected, Fetched, RetryPolicy
 from mseg_wizard.progress import Problem, Progress
 
-QUICK = Patience(first=0, stall=30, tries=4, tries_before_next=2)
+QUICK = RetryPolicy(first=0, stall=30, tries=4, tries_before_next=2)
 """No waiting between attempts; a stall long enough for a busy machine."""
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from mseg_wizard.http.addresses import Routes, expiry, origin, shown, signed
-from mseg_wizard.http.client import Web
+from mseg_wizard.http.client import HttpClient
 from mseg_wizard.http.download import LinkRefused, Location, fetch
 from mseg_wizard.progress import Problem
 from tests.http.downloading import BODY, KNOWN, QUICK, finish, leftovers, problem
@@ -129,7 +129,7 @@ def site(asked: Asked) -> Answer:
     return Answer(body=BODY, cut=200_000)
 
 
-def log_in(web: Web) -> None:
+def log_in(web: HttpClient) -> None:
     url = httpx.URL("https://site.test/login")
     with web.open(url) as response:
         response.read()
@@ -168,7 +168,7 @@ def test_a_login_that_does_not_help_is_not_repeated_for_ever(tmp_path: Path) -> 
 
 
 def test_a_wrong_password_is_told_at_once(tmp_path: Path) -> None:
-    def refused(web: Web) -> None:
+    def refused(web: HttpClient) -> None:
         raise Problem("The password is wrong.", "Correct it.")
 
     places = [Location("https://site.test/a.zip", login=refused), Location("https://other.test/a.zip")]

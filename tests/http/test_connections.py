@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from mseg_wizard.core.background import Job
 from mseg_wizard.core.host import boot_id
 from mseg_wizard.http.byte_ranges import clipped, count, gaps, joined, prefix
-from mseg_wizard.http.client import Web
+from mseg_wizard.http.client import HttpClient
 from mseg_wizard.http.download import Expected, Fetched, LinkRefused, Location, fetch
-from mseg_wizard.http.remote_file import source_of
+from mseg_wizard.http.remote_file import endpoint_of
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.http.downloading import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped
@@ -244,7 +244,7 @@ def test_a_note_that_makes_no_sense_proves_nothing(tmp_path: Path, spread: str) 
     target, note = tmp_path / "a.zip", tmp_path / "a.zip.part.json"
     part(target).write_bytes(OTHER[:500_000])
     with serving({"/a.zip": RIGHT}) as server:
-        key = source_of(place(server)[0], Web(Job())).key
+        key = endpoint_of(place(server)[0], HttpClient(Job())).key
         told = {"source": key, "title": "y", "etag": '"one"', "validator": '"one"', "total": len(BODY), "boot": boot_id()}
         note.write_text(json.dumps(told).replace("}", f', "spread": {spread}}}') + "\n")
         finish(fetch(target, place(server), patience=QUICK))
@@ -277,7 +277,7 @@ def test_a_file_that_may_grow_no_further_ends_all_connections_and_what_is_here_i
 
 
 def test_every_connection_of_a_login_carries_its_cookie_and_no_other_origin_gets_it(tmp_path: Path) -> None:
-    def login(web: Web) -> None:
+    def login(web: HttpClient) -> None:
         web.cookies.setdefault(site.url, {})["session"] = "s3ss1on"
 
     with serving({"/store.zip": SLOW}) as store, serving({"/a.zip": redirect(f"{store.url}/store.zip")}) as site:

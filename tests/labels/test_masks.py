@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.masks import Regions, opencv_rows, regions, relabel
-from mseg_wizard.labels.records import RELABELINGS, Update, places, updates
-from mseg_wizard.labels.relabel import Item, recipe, relabel_image
-from mseg_wizard.labels.remap import recipe as remap_recipe
-from mseg_wizard.labels.remap import remap
+from mseg_wizard.labels.masks import Regions, opencv_rows, regions, write_updates
+from mseg_wizard.labels.records import RELABELINGS, Update, image_keys, updates
+from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
+from mseg_wizard.labels.remap import remap, remap_recipe
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree
 from tests.labels.png_files import RGB, write_png
@@ -52,18 +51,18 @@ def remapped(golden_tree: GoldenTree) -> GoldenTree:
 @pytest.mark.parametrize("taxonomy", RELABELINGS)
 def test_every_relabelled_golden_map_is_pixel_identical(remapped: GoldenTree, taxonomy: str) -> None:
     tree, root = remapped.tree, remapped.dataset / remapped.tree.root(taxonomy)
-    how, changes = recipe(tree, [taxonomy]), updates(tree, taxonomy)
+    how, changes = relabel_recipe(tree, [taxonomy]), updates(tree, taxonomy)
     written = 0
     for split in ("train", "val"):
         after = tree.rows(f"{taxonomy}-relabeled", split)
-        for place, before, row in zip(places(tree, f"{taxonomy}-relabeled", split), tree.rows(taxonomy, split), after, strict=True):
+        for place, before, row in zip(image_keys(tree, f"{taxonomy}-relabeled", split), tree.rows(taxonomy, split), after, strict=True):
             output = root / str(row.label)
             output.parent.mkdir(parents=True, exist_ok=True)
             if how.mask == "blue":
                 mask = next((root.parent / "ADE20K_2016_07_26").rglob(f"{Path(row.image).stem}_seg.png"), root / "nowhere").as_posix()
             else:
                 mask = str(root / MASKS[how.mask](row.image))
-            written += relabel_image(how, Item((str(root / str(before.label)),), (str(output),), mask, (tuple(changes.get(place, ())),)))
+            written += relabel_image(how, ImageToRelabel((str(root / str(before.label)),), (str(output),), mask, (tuple(changes.get(place, ())),)))
     assert written == sum(map(len, changes.values())) > 0
     assert remapped.differences(remapped.listed(f"{taxonomy}-relabeled", "train", "val")) == []
 
@@ -210,24 +209,24 @@ def region(*pixels: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]
 def test_the_last_update_of_a_pixel_wins() -> None:
     pixels = np.full((1, 3), 9, np.uint8)
     found = {1: region((0, 0), (0, 1)), 2: region((0, 1), (0, 2))}
-    assert relabel(pixels, [Update(1, 9, 5), Update(2, 9, 6)], found, strict=False) == []
+    assert write_updates(pixels, [Update(1, 9, 5), Update(2, 9, 6)], found, strict=False) == []
     assert pixels.tolist() == [[5, 6, 6]]
-    assert relabel(pixels, [Update(2, 9, 6), Update(1, 9, 5)], found, strict=False) == []
+    assert write_updates(pixels, [Update(2, 9, 6), Update(1, 9, 5)], found, strict=False) == []
     assert pixels.tolist() == [[5, 5, 6]]
 
 
 def test_an_update_writes_its_class_whatever_the_pixels_held() -> None:
     pixels = np.array([[1, 255, 0]], np.uint8)
-    assert relabel(pixels, [Update(4, 3, 3)], {4: region((0, 0), (0, 1))}, strict=False) == []
+    assert write_updates(pixels, [Update(4, 3, 3)], {4: region((0, 0), (0, 1))}, strict=False) == []
     assert pixels.tolist() == [[3, 3, 0]]
 
 
 def test_strict_segments_must_hold_the_old_class_everywhere() -> None:
     pixels = np.array([[1, 1, 2]], np.uint8)
     whole = {4: region((0, 0), (0, 1)), 5: region((0, 1), (0, 2))}
-    assert relabel(pixels, [Update(4, 1, 7)], whole, strict=True) == []
+    assert write_updates(pixels, [Update(4, 1, 7)], whole, strict=True) == []
     pixels = np.array([[1, 1, 2]], np.uint8)
-    faults = relabel(pixels, [Update(5, 1, 7)], whole, strict=True)
+    faults = write_updates(pixels, [Update(5, 1, 7)], whole, strict=True)
     assert faults == ["segment 5 holds id 2 on 1 pixels, where its record says 1"]
     assert pixels.tolist() == [[1, 1, 2]]
 
@@ -235,7 +234,7 @@ def test_strict_segments_must_hold_the_old_class_everywhere() -> None:
 def test_empty_and_missing_segments_are_faults() -> None:
     pixels = np.zeros((2, 2), np.uint8)
     empty = np.array([], np.intp)
-    faults = relabel(pixels, [Update(1, 0, 7), Update(2, 0, 7)], {2: (empty, empty)}, strict=False)
+    faults = write_updates(pixels, [Update(1, 0, 7), Update(2, 0, 7)], {2: (empty, empty)}, strict=False)
     assert faults == ["segment 1 has no pixels", "segment 2 has no pixels"]
 
 
@@ -250,30 +249,30 @@ TABLES = {
 
 
 def test_a_faulty_image_is_named_and_not_written(tmp_path: Path) -> None:
-    how = recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
     label, output = write_png(tmp_path / "x_train_id.png", np.array([[0, 1, 1]])), tmp_path / "y.png"
     with pytest.raises(Problem, match=r"x_train_id\.png: segment 7 has no pixels; segment 0 holds id 0") as caught:
-        relabel_image(how, Item((str(label),), (str(output),), "", ((Update(7, 1, 2), Update(0, 1, 2)),)))
+        relabel_image(how, ImageToRelabel((str(label),), (str(output),), "", ((Update(7, 1, 2), Update(0, 1, 2)),)))
     assert caught.value.do
     assert not output.exists()
-    assert relabel_image(how, Item((str(label),), (str(output),), "", ((Update(1, 1, 2),),))) == 1
+    assert relabel_image(how, ImageToRelabel((str(label),), (str(output),), "", ((Update(1, 1, 2),),))) == 1
     assert np.asarray(Image.open(output)).tolist() == [[0, 2, 2]]
 
 
 def test_an_image_without_updates_gets_its_table(tmp_path: Path) -> None:
-    how = recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
     label, output = write_png(tmp_path / "x.png", np.array([[1, 0, 255]])), tmp_path / "y.png"
-    assert relabel_image(how, Item((str(label),), (str(output),), str(tmp_path / "no such mask"), ((),))) == 0
+    assert relabel_image(how, ImageToRelabel((str(label),), (str(output),), str(tmp_path / "no such mask"), ((),))) == 0
     assert np.asarray(Image.open(output)).tolist() == [[1, 0, 255]]
 
 
 @pytest.mark.parametrize(("pixels", "fault"), [(10, ""), (9, "segment 3 has only 9 pixels")])
 def test_ade20k_segments_have_ten_pixels_or_are_a_fault(tmp_path: Path, pixels: int, fault: str) -> None:
-    how = recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["ade20k-150"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["ade20k-150"])
     rgb = np.zeros((4, 5, 3), np.int64)
     rgb.reshape(-1, 3)[:pixels, 2] = 3
     mask, label = write_png(tmp_path / "x_seg.png", rgb, RGB), write_png(tmp_path / "x.png", np.zeros((4, 5)))
-    item = Item((str(label),), (str(tmp_path / "y.png"),), str(mask), ((Update(3, 0, 1),),))
+    item = ImageToRelabel((str(label),), (str(tmp_path / "y.png"),), str(mask), ((Update(3, 0, 1),),))
     if fault:
         with pytest.raises(Problem, match=fault):
             relabel_image(how, item)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.labels.records import RELABELINGS, Place, Update, recorded_stems, records, updates
+from mseg_wizard.labels.records import RELABELINGS, ImageKey, Update, recorded_stems, records, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
 from mseg_wizard.progress import Problem
 from tests.labels.trees import make_tree, write_lines
@@ -44,7 +44,7 @@ def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
     bomb = tmp_path / "ran"
     source = f'open({str(bomb)!r}, "w")\nbdd_update_records = [R("bdd", "val", "a", "b", "x/f.txt")]\n'
     tree = tree_with(tmp_path, "bdd", {"val": ["i/v/s.jpg l/val/s_train_id.png"]}, {"f.txt": ["s_12.jpg"]}, source)
-    assert updates(tree, "bdd") == {Place("val", "val", "s"): [Update(12, 0, 1)]}
+    assert updates(tree, "bdd") == {ImageKey("val", "val", "s"): [Update(12, 0, 1)]}
     assert not bomb.exists()
 
 
@@ -63,19 +63,19 @@ def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
 def test_a_line_finds_its_image_by_folder_and_stem(tmp_path: Path, taxonomy: str, split: str, row: str, line: str, segment: int) -> None:
     tree = tree_with(tmp_path, taxonomy, {split: [row]}, {f"{split}_1.txt": [line]})
     image, label = row.split()
-    assert updates(tree, taxonomy) == {Place(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]}
+    assert updates(tree, taxonomy) == {ImageKey(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]}
 
 
 def test_frames_of_different_sequences_with_one_name_are_two_images(tmp_path: Path) -> None:
     rows = [f"i/{sequence}/7_leftImg8bit.png l/{sequence}/7_gtFine_labelids.png" for sequence in (1, 2)]
     tree = tree_with(tmp_path, "idd-39", {"train": rows}, {"train_1.txt": ["seq2_7_leftImg8bit_3.jpg"]})
-    assert list(updates(tree, "idd-39")) == [Place("train", "2", "7_leftImg8bit")]
+    assert list(updates(tree, "idd-39")) == [ImageKey("train", "2", "7_leftImg8bit")]
 
 
 def test_updates_keep_the_order_of_records_and_lines(tmp_path: Path) -> None:
     files = {"val_2.txt": ["s_9.jpg", "s_1.jpg"], "val_1.txt": ["s_4.jpg"]}
     tree = tree_with(tmp_path, "bdd", {"val": ["i/s.jpg l/val/s_train_id.png"]}, files)
-    assert [update.segment for update in updates(tree, "bdd")[Place("val", "val", "s")]] == [9, 1, 4]
+    assert [update.segment for update in updates(tree, "bdd")[ImageKey("val", "val", "s")]] == [9, 1, 4]
 
 
 def test_a_record_file_that_names_nothing_is_no_fault(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import Item, Oddities, Recipe, apply, count_unnamed, recipe, remap
+from mseg_wizard.labels.remap import LabelToRemap, Oddities, RemapRecipe, apply_table, count_unnamed, remap, remap_recipe
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree, pixels_of
 from tests.labels.png_files import GREY, PALETTE, write_png
@@ -39,7 +39,7 @@ FAMILIES = {
 }
 
 
-def items_of(golden: GoldenTree, reader: str, source: str, targets: Sequence[str]) -> list[Item]:
+def items_of(golden: GoldenTree, reader: str, source: str, targets: Sequence[str]) -> list[LabelToRemap]:
     """The listed labels of a family, and where their results go."""
     root = golden.dataset / golden.tree.root(source)
     items = {}
@@ -52,14 +52,14 @@ def items_of(golden: GoldenTree, reader: str, source: str, targets: Sequence[str
                 "polygons": row.label.replace("_labelids.png", "_polygons.json"),
             }.get(reader, row.label)
             outputs = tuple(str(root / str(golden.tree.rows(target, split)[position].label)) for target in targets)
-            items[label] = Item(str(root / label), outputs, annotations.get(Path(label).name, b""))
+            items[label] = LabelToRemap(str(root / label), outputs, annotations.get(Path(label).name, b""))
     return list(items.values())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_golden_label_map_is_pixel_identical(golden_tree: GoldenTree, family: str) -> None:
     reader, source, targets = FAMILIES[family]
-    how = recipe(golden_tree.tree, reader, source, targets)
+    how = remap_recipe(golden_tree.tree, reader, source, targets)
     for item in items_of(golden_tree, reader, source, targets):
         for output in item.outputs:
             Path(str(output)).parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +72,11 @@ def test_every_golden_label_map_is_pixel_identical(golden_tree: GoldenTree, fami
 def test_a_worker_process_needs_nothing_but_the_recipe_and_its_items(golden_tree: GoldenTree, tmp_path: Path) -> None:
     moved = []
     for family in ("COCO", "Mapillary", "IDD"):
-        how = recipe(golden_tree.tree, *FAMILIES[family])
+        how = remap_recipe(golden_tree.tree, *FAMILIES[family])
         assert len(pickle.dumps(how)) < 6000
         for number, item in enumerate(items_of(golden_tree, *FAMILIES[family])[:2]):
             outputs = tuple(str(tmp_path / f"{how.reader}-{number}-{target}.png") for target in range(len(item.outputs)))
-            moved.append((how, Item(item.source, outputs, item.segments), item.outputs))
+            moved.append((how, LabelToRemap(item.source, outputs, item.segments), item.outputs))
     with get_context("spawn").Pool(1) as pool:
         pool.starmap(remap, [(how, item) for how, item, _ in moved])
     for _, item, places in moved:
@@ -98,13 +98,13 @@ COLORS = {"camvid-32": [(9, 9, 9), (1, 2, 3)]}
 
 
 @pytest.fixture
-def bdd(tmp_path: Path) -> Recipe:
-    return recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "ids", "bdd", ["bdd-relabeled"])
+def bdd(tmp_path: Path) -> RemapRecipe:
+    return remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "ids", "bdd", ["bdd-relabeled"])
 
 
-def made(how: Recipe, source: Path, *outputs: Path | None) -> tuple[Oddities, list[list[list[int]] | None]]:
+def made(how: RemapRecipe, source: Path, *outputs: Path | None) -> tuple[Oddities, list[list[list[int]] | None]]:
     """What remap counts and writes."""
-    oddities = remap(how, Item(str(source), tuple(str(output) if output else None for output in outputs)))
+    oddities = remap(how, LabelToRemap(str(source), tuple(str(output) if output else None for output in outputs)))
     return oddities, [np.asarray(read(output)).tolist() if output else None for output in outputs]
 
 
@@ -113,19 +113,19 @@ def read(path: Path) -> NDArray[np.generic]:
         return np.asarray(image)
 
 
-def test_ids_that_nobody_named_become_the_first_class_and_are_counted(tmp_path: Path, bdd: Recipe) -> None:
+def test_ids_that_nobody_named_become_the_first_class_and_are_counted(tmp_path: Path, bdd: RemapRecipe) -> None:
     write_png(tmp_path / "x.png", np.array([[0, 1, 2], [3, 254, 255]]))
     assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(unnamed=2), [[[1, 2, 255], [0, 0, 255]]])
 
 
 @pytest.mark.parametrize(("color", "depth"), [(GREY, 16), (PALETTE, 8), (PALETTE, 2)])
-def test_sources_of_any_depth_give_8_bit_grey_results(tmp_path: Path, bdd: Recipe, color: int, depth: int) -> None:
+def test_sources_of_any_depth_give_8_bit_grey_results(tmp_path: Path, bdd: RemapRecipe, color: int, depth: int) -> None:
     write_png(tmp_path / "x.png", np.array([[0, 1, 2]]), color, depth, palette=np.full((3, 3), 7, np.uint8) if color == PALETTE else None)
     assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(), [[[1, 2, 255]]])
     assert read(tmp_path / "y.png").dtype == np.uint8
 
 
-def test_an_id_beyond_the_table_is_a_fault_and_nothing_is_written(tmp_path: Path, bdd: Recipe) -> None:
+def test_an_id_beyond_the_table_is_a_fault_and_nothing_is_written(tmp_path: Path, bdd: RemapRecipe) -> None:
     write_png(tmp_path / "x.png", np.array([[0, 256]]), GREY, 16)
     with pytest.raises(Problem, match=r"x\.png holds the id 256"):
         made(bdd, tmp_path / "x.png", tmp_path / "y.png")
@@ -133,13 +133,13 @@ def test_an_id_beyond_the_table_is_a_fault_and_nothing_is_written(tmp_path: Path
 
 
 def test_unknown_colours_count_as_the_first_class_before_the_table(tmp_path: Path) -> None:
-    how = recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES, colors=COLORS), "colors", "camvid-32", ["camvid-11"])
+    how = remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES, colors=COLORS), "colors", "camvid-32", ["camvid-11"])
     write_png(tmp_path / "x.png", np.array([[0, 1, 2]]), PALETTE, palette=np.array([[9, 9, 9], [1, 2, 3], [3, 2, 1]], np.uint8))
     assert made(how, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(uncolored=1), [[[1, 255, 1]]])
 
 
 def test_a_raw_form_is_dumped_and_remapped_from_one_reading_and_only_what_is_asked_for_is_written(tmp_path: Path) -> None:
-    how = recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "polygons", "idd-40", ["idd-40", "idd-39"])
+    how = remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "polygons", "idd-40", ["idd-40", "idd-39"])
     scene = write_scene(tmp_path / "x.json", [shape("car", (0, 0), (9, 0), (9, 9), (0, 9))], (2, 2))
     dump, result = tmp_path / "40.png", tmp_path / "39.png"
     assert made(how, scene, dump, result)[1] == [[[2, 2], [2, 2]], [[0, 0], [0, 0]]]
@@ -149,7 +149,7 @@ def test_a_raw_form_is_dumped_and_remapped_from_one_reading_and_only_what_is_ask
     assert (dump.exists(), result.exists()) == (False, True)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bdd: Recipe) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bdd: RemapRecipe) -> None:
     write_png(tmp_path / "x.png", np.zeros((2, 2)))
     with pytest.raises(Problem, match=r"nowhere/y\.png can't be written"):
         made(bdd, tmp_path / "x.png", tmp_path / "nowhere" / "y.png")
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bdd: Recipe) -
 
 def test_an_unknown_reader_is_named(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="no reader 'guess'"):
-        recipe(make_tree(tmp_path, TREE_NAMES), "guess", "bdd", ["bdd-relabeled"])
+        remap_recipe(make_tree(tmp_path, TREE_NAMES), "guess", "bdd", ["bdd-relabeled"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,6 +168,6 @@ def test_tables_and_counts_agree_with_a_pixel_by_pixel_restatement(classes: int,
     table = random.integers(0, 256, length).astype(np.uint8)
     values = random.integers(0, length if wide else 256, (7, 8 + seed % 2))
     ids: Ids = values.astype(np.uint16) if wide else values.astype(np.uint8)
-    assert apply(ids, table.tobytes(), "x").tolist() == [[int(table[id_]) for id_ in row] for row in ids.tolist()]
+    assert apply_table(ids, table.tobytes(), "x").tolist() == [[int(table[id_]) for id_ in row] for row in ids.tolist()]
     counts = Counter(ids.ravel().tolist())
     assert count_unnamed(ids, classes) == sum(count for id_, count in counts.items() if id_ >= classes and id_ != 255)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, Row, Tree, blob_id, identity
+from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, ListRow, Tree, blob_id, identity
 from mseg_wizard.progress import Problem
 from tests.labels.trees import lists_folder, make_tree, write_lines
 
@@ -95,14 +95,14 @@ def test_paths_may_hold_blanks_and_number_signs(tmp_path: Path) -> None:
     lines = ["my images/a #1.jpg my labels/a #1.png", "b.JPG\tb.png", "only an image.png"]
     tree = make_tree(tmp_path, {"bdd": ["road"]}, lists={("bdd", "train"): lines})
     assert tree.rows("bdd", "train") == (
-        Row("my images/a #1.jpg", "my labels/a #1.png"), Row("b.JPG", "b.png"), Row("only an image.png", None)
+        ListRow("my images/a #1.jpg", "my labels/a #1.png"), ListRow("b.JPG", "b.png"), ListRow("only an image.png", None)
     )  # fmt: skip
 
 
 def test_a_list_of_one_row_is_a_list(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, {"bdd": ["road"]}, lists={("bdd", "val"): ["a.jpg a.png"]})
     assert tree.splits("bdd") == ("val",)
-    assert tree.rows("bdd", "val") == (Row("a.jpg", "a.png"),)
+    assert tree.rows("bdd", "val") == (ListRow("a.jpg", "a.png"),)
 
 
 def test_repeated_rows_are_kept_in_order_and_can_be_had_once(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.io import loadmat
 
-from mseg_wizard.labels.records import RELABELINGS, Place, updates
+from mseg_wizard.labels.records import RELABELINGS, ImageKey, updates
 from mseg_wizard.labels.taxonomy import DATA_ROOTS, Tree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.world import World, make_world, toml
@@ -277,7 +277,7 @@ def _image(content: bytes) -> Image.Image:
     return Image.open(BytesIO(content))
 
 
-def _mask(world: World, tree: Tree, taxonomy: str, place: Place, segment: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8] | None]:
+def _mask(world: World, tree: Tree, taxonomy: str, place: ImageKey, segment: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8] | None]:
     """The segment's pixels, and the label map in `taxonomy` where the segment must lie in one class."""
     placed = _placed(world)
     raw = TO_RAW.get(taxonomy, taxonomy).replace("coco-panoptic-201", "coco-panoptic-inst-201")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.answers import NotNow, check_answer
+from mseg_wizard.answers import OfNoUseNow, check_answer
 from mseg_wizard.cli.destination import give_answers
 from mseg_wizard.practice.logins import signed
 from mseg_wizard.practice.world import World
@@ -88,7 +88,7 @@ def test_another_link_is_refused_in_plain_words(step: str, link: str, words: str
 
 def test_an_expired_link_says_when_it_ended_and_one_that_still_lives_does_not() -> None:
     problem = refusal("kitti", "url", signed(KITTI, LATE, hours=1))
-    assert isinstance(problem, NotNow)
+    assert isinstance(problem, OfNoUseNow)
     assert "expired on 2020-01-01 at 01:00 UTC" in problem.what
     soon = int((datetime.now(UTC) + timedelta(minutes=1)).timestamp())
     for link in (signed(KITTI, datetime.now(UTC) - timedelta(hours=23.9)), f"{KITTI}?Expires={soon}&Signature=x"):
@@ -157,14 +157,14 @@ def test_wrong_archives_on_this_machine_are_named_for_what_they_are(practice_wor
     problem = refusal("cityscapes", "archives", [str(other)])
     assert "the name of none" in problem.what
     assert "leftImg8bit_trainvaltest.zip" in problem.do
-    assert isinstance(refusal("bdd", "archives", [str(tmp_path / "nowhere.zip")]), NotNow)
+    assert isinstance(refusal("bdd", "archives", [str(tmp_path / "nowhere.zip")]), OfNoUseNow)
 
 
 def test_links_among_the_archives_are_held_against_the_names() -> None:
     assert check("bdd", "archives", ["https://example.org/any.zip"]) == ["https://example.org/any.zip"]
     assert check("wilddash", "archives", ["https://example.org/wd_val_01.zip"]) == ["https://example.org/wd_val_01.zip"]
     assert "does not lead to any archive" in refusal("wilddash", "archives", ["https://example.org/wd_bench_01.zip?key=012345"]).what
-    assert isinstance(refusal("kitti", "archives", [signed(KITTI, LATE)]), NotNow)
+    assert isinstance(refusal("kitti", "archives", [signed(KITTI, LATE)]), OfNoUseNow)
     # a link that lost its beginning must not be taken for a path that may be shown
     text = "s3.amazonaws.com/data_semantics.zip?X-Amz-Signature=0123456789abcdef"
     assert leaks(["0123456789abcdef"], str(refusal("kitti", "archives", [text]))) == []

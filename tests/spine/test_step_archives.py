@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from mseg_wizard.archives.layout import check_layout
-from mseg_wizard.step import Archive, Call, Holding, load
+from mseg_wizard.step import Archive, Call, ExpectedFiles, load
 
 STEPS = load()
 ARCHIVES = [archive for step in STEPS for archive in step.archives]
@@ -164,7 +164,7 @@ def _made(call: Call) -> int:
     return sum(FULL[taxonomy] for taxonomy in call.args["taxonomies"]) if call.task == "relabel" else 0
 
 
-def _full(held: Holding, archive: Archive) -> int:
+def _full(held: ExpectedFiles, archive: Archive) -> int:
     if held.taxonomy == "voc2012":
         return 12_031
     if held.splits == ("test",):
@@ -210,7 +210,7 @@ def _listed(golden: Path, taxonomy: str, column: str, splits: tuple[str, ...]) -
     return {row[place] for row in rows if len(row) > place}
 
 
-def _held(holding: Holding, archive: Archive, golden: Path, came: frozenset[str]) -> set[str]:
+def _held(holding: ExpectedFiles, archive: Archive, golden: Path, came: frozenset[str]) -> set[str]:
     """Paths below mseg_dataset/ that a holding asks for; for records, the path at which the file came out."""
     if holding.column == "records":
         by_name = {PurePosixPath(path).name: path for path in came if path.startswith(f"{archive.dataset}/{holding.folder}/")}

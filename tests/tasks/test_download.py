@@ -7,7 +7,7 @@ from pathlib import Path
 from mseg_wizard.context import Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.reporting.facts import gather
-from mseg_wizard.snapshot import in_sum, listed
+from mseg_wizard.snapshot import notes_of, notes_summary
 from mseg_wizard.store import Store
 from mseg_wizard.tasks.download import download
 from tests.http.faulty_server import Answer, serving
@@ -23,8 +23,8 @@ def test_what_a_server_did_not_say_is_noted_and_stands_in_status_and_report(prac
         run(download(ctx, archive(ctx, FILE)))
     doubt = f"http://cvgl.stanford.edu/data2/{FILE} did not say how long it is: only unpacking it can show whether it is whole"
     assert ctx.notes == [f"{FILE}: {doubt}"]
-    assert f"{FILE}: {doubt}" in listed(ctx.steps, ctx.store.journal)
-    assert "1 archive that no length proves whole" in in_sum(ctx.steps, ctx.store.journal, ctx.destination)
+    assert f"{FILE}: {doubt}" in notes_of(ctx.steps, ctx.store.journal)
+    assert "1 archive that no length proves whole" in notes_summary(ctx.steps, ctx.store.journal, ctx.destination)
     assert [source.known_by for source in gather(ctx).sources] == [f"its content: no hash is published; {doubt}"]
     ctx.close()
     again = Store(tmp_path / "d")

@@ -15,7 +15,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
 from mseg_wizard.tui.app import guide
-from mseg_wizard.tui.screen import View
+from mseg_wizard.tui.screen import PanesScreen
 from tests.tui.kit import desk_at
 
 
@@ -36,15 +36,15 @@ def main(folder: Path, special: str) -> int:
         desk.behaviours["open"] = work
         destination = desk.ready() if special != "new" else None
         if special == "crash":
-            draw = View.draw
+            draw = PanesScreen.draw
 
-            def crash(self: View) -> None:
+            def crash(self: PanesScreen) -> None:
                 password = "".join(("Geheim", "nis"))
                 if "quits" in self.remark:
                     raise ValueError(password)
                 draw(self)
 
-            monkeypatch.setattr(View, "draw", crash)
+            monkeypatch.setattr(PanesScreen, "draw", crash)
         return guide(desk.steps, desk.open, destination)
 
 

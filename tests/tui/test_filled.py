@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.snapshot import STATES, Snapshot, ahead, filled, overview
+from mseg_wizard.snapshot import STATES, Snapshot, filled, overview, with_filled
 from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.widgets.editors import SecretLine
@@ -49,7 +49,7 @@ def test_status_marks_what_the_journal_knows_to_be_filled_and_scripts_get_the_st
     assert journal
     states = overview(desk.steps, journal, Snapshot(), lambda step: ())
     assert {asdict(state)["state"] for state in states} <= set(STATES)
-    told = {state.id: state.state for state in ahead(states, filled(desk.steps, journal))}
+    told = {state.id: state.state for state in with_filled(states, filled(desk.steps, journal))}
     assert told == {"prepare": "pending", "open": "pending", "city": "pending", "idd": "filled", "finish": "pending"}
 
 

@@ -14,7 +14,7 @@ from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
-from mseg_wizard.tui.widgets.dialogs import Ask
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.tui.widgets.editors import Line, SecretLine
 from mseg_wizard.tui.widgets.source_list import pasted_rows
 from tests.tui.kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
@@ -118,14 +118,14 @@ async def test_answers_given_before_a_destination_are_kept_when_it_is_chosen(des
         await says(pilot, "kept in memory until a destination is chosen")
         await pilot.press("escape")
         await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await says(pilot, "Quit without your answers?")
         await pilot.press("enter")
         await into(pilot, app, "prepare")
         await pilot.press("tab")
         await paste(pilot, str(desk.destination))
         await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await says(pilot, "Keep your answers?")
         await pilot.press("right", "enter")
         await until(pilot, lambda: not app.is_running)

@@ -20,7 +20,7 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.widgets.dialogs import Ask, Tell
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui.kit import Desk, desk_at, into, says, screen, until
 
@@ -124,7 +124,7 @@ async def test_at_work_then_waiting_for_a_form(desk: Desk, size: tuple[int, int]
             pictured(app, "working-light")
             await pilot.press("f9")
         await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await matches(app, pilot, "quit", size)
         await pilot.press("escape")
         desk.release.set()
@@ -140,7 +140,7 @@ async def test_a_failure_and_after_it(desk: Desk, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await matches(app, pilot, "failed", size)
         await pilot.press("escape")
         await says(pilot, "F5 tries again")
@@ -178,7 +178,7 @@ async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await matches(app, pilot, "consent", size)
         await pilot.press("escape", "f7")
         await says(pilot, "were not made by this")

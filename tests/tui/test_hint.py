@@ -12,8 +12,8 @@ import pytest
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot, StepState
 from mseg_wizard.tui.app import Wizard
-from mseg_wizard.tui.screen import View
-from mseg_wizard.tui.widgets.frame import Say
+from mseg_wizard.tui.screen import PanesScreen
+from mseg_wizard.tui.widgets.frame import MessageLine
 from tests.tui.kit import Desk, desk_at, screen, until
 
 LONG = "/net/storage7/projects/computer-vision/semantic-segmentation-of-everything/people/maximiliane.musterfrau" * 2
@@ -109,13 +109,13 @@ async def test_whatever_the_hint_says_can_be_read_to_its_end(desk: Desk, size: t
 
 
 def test_no_branch_of_the_hint_is_without_a_case() -> None:
-    ways = inspect.getsource(View._hint).count("return ")
+    ways = inspect.getsource(PanesScreen._hint).count("return ")
     assert ways == len({case.name for case in CASES} - SAME_WAY)
 
 
 def hint(app: Wizard) -> str:
     """What is seen in the hint's lines."""
-    region = app.main.query_one("#hint", Say).region
+    region = app.main.query_one("#hint", MessageLine).region
     return flat("".join(screen(app).splitlines()[region.y : region.bottom]))
 
 

@@ -13,7 +13,7 @@ import pytest
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.widgets import path_suggester
 from mseg_wizard.tui.widgets.editors import Line
-from mseg_wizard.tui.widgets.path_suggester import Eye, Fits, fits
+from mseg_wizard.tui.widgets.path_suggester import DiskLook, FittingPaths, fitting_paths
 from mseg_wizard.tui.widgets.source_list import ARCHIVE_ENDS, SourceLine
 from tests.tui.kit import Desk, desk_at, into, paste, said, says, type_in, until
 
@@ -36,28 +36,28 @@ def shelf(tmp_path: Path) -> Path:
 
 
 def test_what_fits_is_completed_as_far_as_all_agree(shelf: Path) -> None:
-    assert fits(f"{shelf}/da") == Fits(f"{shelf}/data", "3 fit: data/, data2/, datasets/")
-    assert fits(f"{shelf}/data") == Fits("", "3 fit: data/, data2/, datasets/")
-    assert fits(f"{shelf}/o") == Fits(f"{shelf}/other/", "Right completes it: other/")
-    assert fits(f"{shelf}/") == Fits("", "4 fit: data/, data2/, datasets/, …")
-    assert fits(f"{shelf}/x") == fits("/no/such/place/x") == Fits()
+    assert fitting_paths(f"{shelf}/da") == FittingPaths(f"{shelf}/data", "3 fit: data/, data2/, datasets/")
+    assert fitting_paths(f"{shelf}/data") == FittingPaths("", "3 fit: data/, data2/, datasets/")
+    assert fitting_paths(f"{shelf}/o") == FittingPaths(f"{shelf}/other/", "Right completes it: other/")
+    assert fitting_paths(f"{shelf}/") == FittingPaths("", "4 fit: data/, data2/, datasets/, …")
+    assert fitting_paths(f"{shelf}/x") == fitting_paths("/no/such/place/x") == FittingPaths()
 
 
 def test_folders_alone_are_suggested_or_archives_too(shelf: Path) -> None:
-    assert fits(f"{shelf}/dat.").whole == ""
-    assert fits(f"{shelf}/dat.", ARCHIVE_ENDS).whole == f"{shelf}/dat.zip"
-    assert fits(f"{shelf}/DAT", ARCHIVE_ENDS).whole == f"{shelf}/DAT.TGZ"
-    assert fits(f"{shelf}/dab", ARCHIVE_ENDS) == Fits()
-    assert fits(f"{shelf}/dab", ("",)).whole == f"{shelf}/dab.txt"
-    assert fits(f"{shelf}/dab.txt", ("",)) == Fits()
+    assert fitting_paths(f"{shelf}/dat.").whole == ""
+    assert fitting_paths(f"{shelf}/dat.", ARCHIVE_ENDS).whole == f"{shelf}/dat.zip"
+    assert fitting_paths(f"{shelf}/DAT", ARCHIVE_ENDS).whole == f"{shelf}/DAT.TGZ"
+    assert fitting_paths(f"{shelf}/dab", ARCHIVE_ENDS) == FittingPaths()
+    assert fitting_paths(f"{shelf}/dab", ("",)).whole == f"{shelf}/dab.txt"
+    assert fitting_paths(f"{shelf}/dab.txt", ("",)) == FittingPaths()
 
 
 def test_hidden_names_fit_only_behind_a_dot_and_home_stays_a_tilde(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(shelf))
-    assert "hidden" not in fits(f"{shelf}/").words
-    assert fits("~/.h").whole == "~/.hidden/"
-    assert fits("~/oth").whole == "~/other/"
-    assert fits("~") == fits("~nobody-of-this-name/x") == Fits()
+    assert "hidden" not in fitting_paths(f"{shelf}/").words
+    assert fitting_paths("~/.h").whole == "~/.hidden/"
+    assert fitting_paths("~/oth").whole == "~/other/"
+    assert fitting_paths("~") == fitting_paths("~nobody-of-this-name/x") == FittingPaths()
 
 
 def test_odd_places_suggest_nothing_and_raise_nothing(shelf: Path) -> None:
@@ -66,23 +66,23 @@ def test_odd_places_suggest_nothing_and_raise_nothing(shelf: Path) -> None:
     os.mkdir(os.fsencode(shelf) + b"/odd\xff")  # noqa: PTH102 - a name that is no text
     (shelf / "odd\nline").mkdir()
     (shelf / "closed").mkdir(mode=0)
-    assert fits(f"{shelf}/odd", ARCHIVE_ENDS) == Fits()
+    assert fitting_paths(f"{shelf}/odd", ARCHIVE_ENDS) == FittingPaths()
     for text in (f"{shelf}/closed/", f"{shelf}/dab.txt/x", "\0", "/\udcff/", "/" + "x/" * 5000, f"{shelf}/oddly/"):
-        assert fits(text) == Fits()
+        assert fitting_paths(text) == FittingPaths()
 
 
 def test_a_folder_too_large_to_read_is_read_in_part(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(path_suggester, "ENTRIES", 20)
     for number in range(40):
         (shelf / "many" / f"name{number:02}").mkdir(parents=True)
-    found = fits(f"{shelf}/many/na")
+    found = fitting_paths(f"{shelf}/many/na")
     assert found.whole == ""
     assert found.words.startswith("Some that fit: name")
     assert found.words.endswith(", …")
 
 
 async def test_a_look_that_hangs_keeps_one_thread_and_the_newest_text_is_looked_at_next() -> None:
-    eye, hangs, looked = Eye(), threading.Event(), []
+    eye, hangs, looked = DiskLook(), threading.Event(), []
     newest = 0
 
     def at(number: int) -> int:
@@ -135,9 +135,9 @@ async def test_rows_are_completed_and_links_and_secrets_are_looked_up_nowhere(
 ) -> None:
     listed: list[str] = []
 
-    def noting(text: str, endings: tuple[str, ...] = ()) -> Fits:
+    def noting(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
         listed.append(text)
-        return fits(text, endings)
+        return fitting_paths(text, endings)
 
     monkeypatch.setattr(path_suggester, "fits", noting)
     (shelf / "gtFine.zip").touch()
@@ -175,7 +175,7 @@ async def test_the_line_of_a_choice_takes_any_file(desk: Desk, shelf: Path) -> N
 
 async def test_the_screen_goes_on_and_ends_while_a_folder_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(path_suggester, "fits", lambda text, endings=(): hangs.wait() and Fits())
+    monkeypatch.setattr(path_suggester, "fits", lambda text, endings=(): hangs.wait() and FittingPaths())
     app = desk.wizard()
     async with app.run_test(size=(180, 40)) as pilot:
         await into(pilot, app, "prepare")

@@ -12,9 +12,9 @@ from textual.geometry import Size
 
 from mseg_wizard.progress import Progress
 from mseg_wizard.snapshot import Snapshot, publish
-from mseg_wizard.tui.terminal import Deaf
+from mseg_wizard.tui.terminal import ClosedTerminal
 from mseg_wizard.tui.widgets import picture
-from mseg_wizard.tui.widgets.picture import room_in
+from mseg_wizard.tui.widgets.picture import area_in
 from tests.toys import ROAD, SKY, WHITE, Toys, cells, really, toys_at
 from tests.tui.kit import into, says, screen, until
 
@@ -186,23 +186,23 @@ async def test_f3_hides_pictures_for_good_and_shows_them_again(toys: Toys) -> No
 
 
 def test_the_largest_picture_and_the_smallest() -> None:
-    assert room_in(Size(49, 7)) is None
-    assert room_in(Size(30, 40)) is None
-    smallest, largest = room_in(Size(49, 8)), room_in(Size(170, 45))
+    assert area_in(Size(49, 7)) is None
+    assert area_in(Size(30, 40)) is None
+    smallest, largest = area_in(Size(49, 8)), area_in(Size(170, 45))
     assert smallest
     assert (smallest.columns, smallest.rows, smallest.height) == (23, 6, 8)
     assert largest
     assert (largest.columns, largest.rows, largest.height) == (36, 14, 18)
     for width in range(10, 200, 7):
         for height in range(50):
-            room = room_in(Size(width, height))
+            room = area_in(Size(width, height))
             assert room is None or (room.height <= height and room.width <= width and room.rows >= 6)
 
 
 def test_a_terminal_that_takes_nothing_is_noticed() -> None:
     there, here = os.pipe()
     with os.fdopen(here, "w") as file, os.fdopen(there, "rb") as taken:
-        deaf = Deaf(file)
+        deaf = ClosedTerminal(file)
 
         def behind() -> bool:
             return deaf.writing

@@ -12,14 +12,14 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.invocation import started_with
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
-from mseg_wizard.tui.farewell import closing
+from mseg_wizard.tui.farewell import farewell
 from mseg_wizard.tui.follower import REST
-from mseg_wizard.tui.key_bindings import Main
+from mseg_wizard.tui.key_bindings import MainScreen
 from mseg_wizard.tui.session import Session
-from mseg_wizard.tui.widgets.dialogs import Ask, Tell
-from mseg_wizard.tui.widgets.editors import Check, Line, SecretLine
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
+from mseg_wizard.tui.widgets.editors import CheckBox, Line, SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow
-from mseg_wizard.tui.widgets.frame import Steps
+from mseg_wizard.tui.widgets.frame import StepList
 from mseg_wizard.workers.dask import Cluster
 from tests.tui.kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
@@ -108,15 +108,15 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await type_in(pilot, "geheim")
         await pilot.press("enter")
         await says(pilot, "[x]  3", "[x]  4", "[?]  5")
-        await until(pilot, lambda: app.main.chosen == "finish" and isinstance(app.focused, Check))
+        await until(pilot, lambda: app.main.chosen == "finish" and isinstance(app.focused, CheckBox))
         await pilot.press("space")
         app.main.room.bytes = 10**18
         await says(pilot, "5 of 5 steps", "Every step is complete.", f"The data: {desk.destination / 'mseg_dataset'}")
         assert "needed" not in screen(app)
-        assert "This was practice" not in closing(app.session.ctx)  # type: ignore[arg-type]
+        assert "This was practice" not in farewell(app.session.ctx)  # type: ignore[arg-type]
         started_with(["practice"])
         try:
-            assert "mseg-wizard practice --keep" in closing(app.session.ctx)  # type: ignore[arg-type]
+            assert "mseg-wizard practice --keep" in farewell(app.session.ctx)  # type: ignore[arg-type]
         finally:
             started_with([])
         await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
@@ -228,13 +228,13 @@ async def test_quitting_while_it_works_asks_stops_and_tells_how_to_go_on(desk: D
         await pilot.press("f5")
         await says(pilot, "[>]  2")
         await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await says(pilot, "Stop and quit?", f"mseg-wizard --dest {desk.destination}")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Main))
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
         assert app.session.snapshot.running
         await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await pilot.press("right", "enter")
         await until(pilot, lambda: not app.is_running)
     assert app.code == 130
@@ -264,7 +264,7 @@ async def test_the_key_to_quit_quits_from_a_dialog_as_well(desk: Desk) -> None:
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts", "ready: F5 begins")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await pilot.press("f10")
         await until(pilot, lambda: not app.is_running)
 
@@ -315,7 +315,7 @@ async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> N
         await pilot.press("ctrl+t")
         await says(pilot, "Wipe the stored secrets?")
         await pilot.press("right", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "removed: city.password", "removed: idd.url", "removed: city.archives")
         await says(pilot, "MSEG_WIZARD_CITY_USERNAME in this shell's environment")
         assert desk.ring.held == {}
@@ -335,13 +335,13 @@ async def test_what_needs_consent_is_asked_and_done_only_after_yes(desk: Desk) -
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await says(pilot, "2 files of x.zip are gone.", "Getting it again means fetching 18 GB.")
         await pilot.press("enter")
         await says(pilot, "[?]  2")
         assert desk.ran == ["open"]
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await pilot.press("right", "enter")
         await says(pilot, "[x]  2")
 
@@ -358,7 +358,7 @@ async def test_an_offer_that_is_declined_is_no_obstacle(desk: Desk) -> None:
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await pilot.press("enter")
         await says(pilot, "[x]  2")
 
@@ -373,7 +373,7 @@ async def test_a_second_wizard_only_views_and_says_who_works(desk: Desk) -> None
         async with viewer.run_test(size=(100, 30)) as second:
             await says(second, "[>]  2", "downloading leftImg8bit.zip", "30%", "Another wizard works on this destination: process")
             await second.press("f5", "f6", "f8")
-            assert isinstance(viewer.screen, Main)
+            assert isinstance(viewer.screen, MainScreen)
             await into(second, viewer, "finish")
             await second.press("space")
             assert viewer.main.query_one("#wipe").disabled
@@ -387,7 +387,7 @@ async def test_a_second_wizard_only_views_and_says_who_works(desk: Desk) -> None
             await second.press("f5")
             await says(second, "[?]  3")
             assert viewer.session.ctx
-            await until(second, lambda: viewer.main.chosen == "city" and not isinstance(viewer.focused, Steps))
+            await until(second, lambda: viewer.main.chosen == "city" and not isinstance(viewer.focused, StepList))
             await into(second, viewer, "prepare")
             await says(second, "[x] I have read the paper")
     viewer.session.close()

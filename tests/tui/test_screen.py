@@ -9,9 +9,9 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tui.key_bindings import Main
-from mseg_wizard.tui.widgets.dialogs import Ask, Tell
-from mseg_wizard.tui.widgets.frame import Steps
+from mseg_wizard.tui.key_bindings import MainScreen
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
+from mseg_wizard.tui.widgets.frame import StepList
 from tests.tui.kit import Desk, desk_at, says, screen, until
 
 
@@ -135,14 +135,14 @@ async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(
     async with app.run_test() as pilot:
         await says(pilot, "[ ]  2")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "The server says [/foo] [bold]·[31m·.", "Ask [red]it.", "item [/0]")
         await pilot.press("end")
         await says(pilot, "and 2,000 more, all of them in the log")
         await pilot.press("c")
         assert "item [/999]" in app.clipboard
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, Main))
+        await until(pilot, lambda: isinstance(app.screen, MainScreen))
         await says(pilot, "[!]  2 Open datasets", "F5 tries again")
         assert "\x1b" not in screen(app)
         del desk.behaviours["open"]
@@ -162,7 +162,7 @@ async def test_a_failure_leads_on_to_another_try_and_to_the_log_with_its_problem
     async with app.run_test() as pilot:
         await says(pilot, "[ ]  2")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "The server refused.", "Ask it.", "a.zip", "F5 tries again · F7 log")
         await pilot.press("f5")
         await says(pilot, "Something unexpected happened")
@@ -191,7 +191,7 @@ async def test_a_bug_is_told_without_details_and_names_the_log(desk: Desk) -> No
     async with app.run_test() as pilot:
         await says(pilot, "[ ]  2")
         await pilot.press("f5")
-        await until(pilot, lambda: isinstance(app.screen, Tell))
+        await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "Something unexpected happened", "ValueError", "log.txt")
         assert "geheim" not in screen(app)
 
@@ -216,11 +216,11 @@ async def test_the_step_list_has_the_keyboard_first_and_escape_leads_back_to_it(
     app = desk.wizard()
     async with app.run_test() as pilot:
         await says(pilot, "waits for you")
-        assert isinstance(app.focused, Steps)
+        assert isinstance(app.focused, StepList)
         await pilot.press("enter")
-        await until(pilot, lambda: not isinstance(app.focused, Steps))
+        await until(pilot, lambda: not isinstance(app.focused, StepList))
         await pilot.press("escape")
-        assert isinstance(app.focused, Steps)
+        assert isinstance(app.focused, StepList)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (40, 12)], ids=str)
@@ -231,8 +231,8 @@ async def test_what_a_dialog_can_be_answered_is_never_out_of_sight(desk: Desk, s
         await says(pilot, "F5")
         await pilot.resize_terminal(*size)
         text = "\n".join(f"line {number}" for number in range(lines))
-        await app.push_screen(Ask("May it?", text, "Yes, allow it all", "Leave it as it is"))
+        await app.push_screen(QuestionDialog("May it?", text, "Yes, allow it all", "Leave it as it is"))
         await says(pilot, "May it?", "line 0", "[ Leave it as it is ]", "[ Yes, allow it all ]")
         app.pop_screen()
-        await app.push_screen(Tell("It can't.", text, again=True))
+        await app.push_screen(TextDialog("It can't.", text, again=True))
         await says(pilot, "It can't.", "line 0", "F5 tries again · F7 log")

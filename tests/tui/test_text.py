@@ -10,8 +10,8 @@ from mseg_wizard.progress import Progress
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
-from mseg_wizard.tui.eta import left, share, usually
-from mseg_wizard.tui.path_check import seen
+from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
+from mseg_wizard.tui.path_check import found_words
 from mseg_wizard.tui.text import bar, call_line, fit, masked, standing
 
 DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)})
@@ -76,14 +76,14 @@ def test_text_that_is_cut_shows_that_it_is() -> None:
 
 
 def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:
-    assert left([STEP], Journal(), Snapshot()) is None
+    assert seconds_left([STEP], Journal(), Snapshot()) is None
 
 
 def test_what_is_left_follows_what_this_machine_took() -> None:
-    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usually(DOWNLOAD)})
-    assert left([STEP], journal, Snapshot()) == pytest.approx(2 * usually(OTHER))
+    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usual_seconds(DOWNLOAD)})
+    assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(2 * usual_seconds(OTHER))
     running = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
-    assert left([STEP], journal, running) == pytest.approx(3000)
+    assert seconds_left([STEP], journal, running) == pytest.approx(3000)
 
 
 def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machine_never_did() -> None:
@@ -91,30 +91,30 @@ def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machin
     unpack = Call("s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)})
     step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER, unpack))
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
-    assert left([step], journal, Snapshot()) is None
-    assert left([STEP], journal, Snapshot()) == pytest.approx(60.0)
+    assert seconds_left([step], journal, Snapshot()) is None
+    assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(60.0)
 
 
 def test_the_share_of_the_journey_counts_work_and_not_steps() -> None:
     journal = Journal(finished={DOWNLOAD.key: "now"})
-    assert share([STEP], Journal(), Snapshot()) == 0
-    assert share([STEP], journal, Snapshot()) == pytest.approx(1 / 3)
+    assert share_done([STEP], Journal(), Snapshot()) == 0
+    assert share_done([STEP], journal, Snapshot()) == pytest.approx(1 / 3)
     half = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B")})
-    assert share([STEP], journal, half) == pytest.approx(2 / 3)
+    assert share_done([STEP], journal, half) == pytest.approx(2 / 3)
 
 
 def test_nothing_is_left_when_all_is_done() -> None:
     journal = Journal(finished={DOWNLOAD.key: "now", OTHER.key: "now"}, seconds={DOWNLOAD.key: 400.0, OTHER.key: 800.0})
-    assert left([STEP], journal, Snapshot()) is None
+    assert seconds_left([STEP], journal, Snapshot()) is None
 
 
 def test_a_path_says_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1500)
-    assert seen(str(tmp_path / "file"), made=True) == "a file, 1.5 kB"
-    assert seen(str(tmp_path), made=True).startswith("a folder, ")
-    assert seen(str(tmp_path / "new" / "one"), made=True).startswith("not there yet; ")
-    assert seen(str(tmp_path / "new" / "one"), made=False) == "no such file or folder"
-    assert seen(str(tmp_path / "file" / "below"), made=True).startswith("not there: ")
-    assert seen("x" * 5000, made=True) == "can't be looked at: File name too long"
-    assert seen("", made=True) == ""
-    assert seen("https://host.org/a.zip?geheim=1", made=True) == "●●●● a.zip at host.org, 31 characters"
+    assert found_words(str(tmp_path / "file"), made=True) == "a file, 1.5 kB"
+    assert found_words(str(tmp_path), made=True).startswith("a folder, ")
+    assert found_words(str(tmp_path / "new" / "one"), made=True).startswith("not there yet; ")
+    assert found_words(str(tmp_path / "new" / "one"), made=False) == "no such file or folder"
+    assert found_words(str(tmp_path / "file" / "below"), made=True).startswith("not there: ")
+    assert found_words("x" * 5000, made=True) == "can't be looked at: File name too long"
+    assert found_words("", made=True) == ""
+    assert found_words("https://host.org/a.zip?geheim=1", made=True) == "●●●● a.zip at host.org, 31 characters"

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.labels.codec import image_shape
-from mseg_wizard.labels.records import RELABELINGS, places, updates
-from mseg_wizard.labels.remap import Recipe
+from mseg_wizard.labels.records import RELABELINGS, image_keys, updates
+from mseg_wizard.labels.remap import RemapRecipe
 from mseg_wizard.labels.taxonomy import Tree
 from mseg_wizard.progress import Problem
-from mseg_wizard.verification.checks import IMAGE, RAW, Item, Rules, check
-from mseg_wizard.verification.map_faults import Made
+from mseg_wizard.verification.checks import IMAGE, RAW, ImageToCheck, Rules, check
+from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.results import TARGETED_PIXELS
 from mseg_wizard.verification.targeted_pixels import TARGETED
 
@@ -53,8 +53,8 @@ def test_an_image_without_its_end_is_damaged(tmp_path: Path, name: str) -> None:
 
 
 def test_a_label_that_stays_as_it_came_may_have_another_size_than_its_image(tmp_path: Path) -> None:
-    rules = Rules(Recipe("ids", NAMES, b"", ()), (), ())
-    seen = check(rules, Item("x", photo(tmp_path / "x.jpg"), save(tmp_path / "x.png", 39, 60)))
+    rules = Rules(RemapRecipe("ids", NAMES, b"", ()), (), ())
+    seen = check(rules, ImageToCheck("x", photo(tmp_path / "x.jpg"), save(tmp_path / "x.png", 39, 60)))
     assert (seen.faults, seen.odd_size) == ((), True)
 
 
@@ -65,17 +65,17 @@ def test_of_image_label_and_made_map_that_one_is_at_fault_that_differs(
     tmp_path: Path, raw: tuple[int, int], made: tuple[int, int], at_fault: int
 ) -> None:
     table = bytes(range(256))
-    rules = Rules(Recipe("ids", NAMES, b"", (table,)), (Made("x", NAMES, table),), (RAW,))
-    item = Item("x", photo(tmp_path / "x.jpg"), save(tmp_path / "raw.png", *raw), (save(tmp_path / "made.png", *made),))
+    rules = Rules(RemapRecipe("ids", NAMES, b"", (table,)), (MadeMap("x", NAMES, table),), (RAW,))
+    item = ImageToCheck("x", photo(tmp_path / "x.jpg"), save(tmp_path / "raw.png", *raw), (save(tmp_path / "made.png", *made),))
     (fault,) = check(rules, item).faults
     assert fault[0] == at_fault
     assert "pixels, its" in fault[1]
 
 
 def test_a_made_map_is_still_looked_at_where_its_label_cannot_be_read(tmp_path: Path) -> None:
-    rules = Rules(Recipe("ids", NAMES, b"", (b"",)), (Made("three", NAMES, b""),), (RAW,))
+    rules = Rules(RemapRecipe("ids", NAMES, b"", (b"",)), (MadeMap("three", NAMES, b""),), (RAW,))
     (tmp_path / "raw.png").write_bytes(b"")
-    item = Item("x", photo(tmp_path / "x.jpg"), str(tmp_path / "raw.png"), (save(tmp_path / "made.png", 40, 60, 9),))
+    item = ImageToCheck("x", photo(tmp_path / "x.jpg"), str(tmp_path / "raw.png"), (save(tmp_path / "made.png", 40, 60, 9),))
     assert dict(check(rules, item).faults) == {RAW: "is empty", 0: "holds ids that no class of three has: 9 (2,400 pixels)"}
 
 
@@ -90,7 +90,7 @@ def test_every_targeted_pixel_lies_in_a_segment_that_msegs_records_give_its_clas
             assert {pixel.name for pixel in pixels} <= set(names)  # a tree without its largest list
             continue
         found = updates(tree, taxonomy)
-        listed = {place for split in ("train", "val") for place in places(tree, relabeled, split)}
+        listed = {place for split in ("train", "val") for place in image_keys(tree, relabeled, split)}
         for pixel in pixels:
             assert pixel.place in listed
             classes = {update.segment: update.new for update in found[pixel.place]}

@@ -17,7 +17,7 @@ import pytest
 
 from mseg_wizard.practice.world import World, toml
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.workers.batches import Outcome, told
+from mseg_wizard.workers.batches import Outcome, with_wait
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import each
 from tests.conftest import ROOT
@@ -116,9 +116,9 @@ def test_what_a_dead_worker_had_runs_again_and_who_joins_later_works_too(dask: D
             await_workers(dask, 2)
         if len({outcome.result for outcome in seen}) == 2 and pids:
             os.kill(pids.popitem()[1], signal.SIGKILL)
-    (told,) = cluster.tidings()
+    (news,) = cluster.tidings()
     cluster.close()
-    assert f"on host {socket.gethostname()} was lost; the images that it had run again." in told
+    assert f"on host {socket.gethostname()} was lost; the images that it had run again." in news
     assert sorted(outcome.item for outcome in seen) == list(range(120))
     assert not [outcome.fault for outcome in seen if outcome.fault]
     assert len({outcome.result for outcome in seen}) == 2
@@ -167,7 +167,7 @@ def test_without_a_worker_it_says_so_waits_and_goes_on_when_one_comes(dask: Dask
         if seen > 3 and first.poll() is None:
             first.kill()
             first.wait()
-        shown = told(cluster, Progress("working", seen, 100))
+        shown = with_wait(cluster, Progress("working", seen, 100))
         if first.poll() is not None and shown.retry_in is not None:
             break
     assert shown.doing == f"no worker that can be used is left at {dask.address}; waiting for one"

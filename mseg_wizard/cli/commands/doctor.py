@@ -18,7 +18,7 @@ from mseg_wizard.cli.destination import destination_of
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.cli.text import hanging
 from mseg_wizard.core import host
-from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free
+from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free_space
 from mseg_wizard.progress import Problem, amount, size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
@@ -50,7 +50,7 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
     cores = host.cores()
     yield "cores", f"{cores} for this process, {os.cpu_count()} in the machine", True
     place = (destination or Path.cwd()).expanduser().absolute()
-    space = free(place)
+    space = free_space(place)
     begun = destination is not None and (destination / OWN).is_dir()
     partly = "; what is there already counts towards that" if begun else ""
     enough = space.bytes >= FULL_AT_ONCE or (None if begun else False)

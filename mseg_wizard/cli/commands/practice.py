@@ -17,7 +17,7 @@ from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.logins import LINKS
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.user import User, first_answers, lay
+from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, load
@@ -51,7 +51,7 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     try:
         print(f"Making a miniature MSeg in {folder} …", flush=True)
         world = make_world(folder / "world", images=IMAGES, padding=PADDING)
-        lay(desk := folder / "desk", world)
+        put_files_at_hand(desk := folder / "desk", world)
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
             options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
@@ -84,7 +84,7 @@ def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) 
         print(text, flush=True)
 
     say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
-    user = User(ctx, desk, answers, say)
+    user = PractisingUser(ctx, desk, answers, say)
     try:
         user.begin()
         known: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from mseg_wizard import __version__
 from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import Exit, standing
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import MARKS, ahead, filled, listed, overview, published
+from mseg_wizard.snapshot import MARKS, filled, notes_of, overview, published, with_filled
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Journal
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"version": __version__, "destination": str(destination), "steps": rows}, indent=1))
         return Exit.DONE
     print(destination)
-    for step, state in zip(steps, ahead(states, filled(steps, journal)), strict=True):
+    for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
     for key in now.calls if now.running else ():
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"working now: {standing(step.number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")
-    for note in listed(steps, journal):
+    for note in notes_of(steps, journal):
         print(f"note: {printable(note)}")
     return Exit.DONE
 

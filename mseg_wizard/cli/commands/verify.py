@@ -16,7 +16,7 @@ from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step, load, only
-from mseg_wizard.verification.repair import ASIDE, needs, set_aside
+from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 
 
@@ -49,7 +49,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
             say(ctx, before)
         if not repair or before is None or not before.faults:
             return code
-        for need in needs(ctx, before.faults):
+        for need in repairs(ctx, before.faults):
             print(need, file=sys.stderr)
         before = set_aside(ctx, before)
     print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)

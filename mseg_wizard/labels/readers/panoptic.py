@@ -16,7 +16,7 @@ from mseg_wizard.labels.codec import read_rgb
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
 
-Segments: TypeAlias = bytes
+SegmentTable: TypeAlias = bytes
 """Pairs of segment id and category id, little-endian uint32: small to keep for 118,287 images and to hand to workers."""
 
 _AGAIN = "Extract the annotations' archive again."
@@ -41,7 +41,7 @@ class _Annotations(msgspec.Struct):
 _annotation = msgspec.json.Decoder(_Annotation)
 
 
-def read_annotations(path: Path | str) -> dict[str, Segments]:
+def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
     """Name of the panoptic PNG → its segments. Everything else in the file (360 MB for COCO's training images) is skipped.
 
     One image at a time: all segments at once as objects take 1 GB.
@@ -63,7 +63,7 @@ def read_annotations(path: Path | str) -> dict[str, Segments]:
     return segments
 
 
-def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
+def read_panoptic(path: Path | str, segments: SegmentTable) -> NDArray[np.uint8]:
     """Category ids, (H, W): 255 where no segment is. Raises Problem where a segment has no pixels."""
     rgb = read_rgb(path)
     categories = {int(id_): int(category) for id_, category in np.frombuffer(segments, "<u4").reshape(-1, 2)}
@@ -75,7 +75,7 @@ def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
     empty = []
     for start in range(0, len(ids), _GROUP):
         group = ids[start : start + _GROUP]
-        raw = numbered(rgb, group).tobytes()
+        raw = segment_numbers(rgb, group).tobytes()
         # Searching for a byte is the fastest way to learn that it occurs: most are found within the first rows.
         empty += [id_ for number, id_ in enumerate(group) if raw.find(number) < 0]
         values = raw.translate(bytes(categories[id_] for id_ in group).ljust(256, b"\xff"))
@@ -86,7 +86,7 @@ def read_panoptic(path: Path | str, segments: Segments) -> NDArray[np.uint8]:
     return found
 
 
-def numbered(rgb: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
+def segment_numbers(rgb: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
     """The position in `ids` of every pixel's id, 255 where it is none of them."""
     table = _table()
     places = [(id_, number) for number, id_ in enumerate(ids) if id_ < rgb_lookup.ENTRIES]

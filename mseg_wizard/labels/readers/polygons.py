@@ -60,7 +60,7 @@ def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDAr
     """
     scene = read_scene(path)
     pixels = np.full((scene.imgHeight, scene.imgWidth), background, np.uint8)
-    draw = ImageDraw.Draw(over(pixels))
+    draw = ImageDraw.Draw(image_over(pixels))
     for item in scene.objects:
         id_ = ids.get(item.label, ids.get(item.label.removesuffix("group")))
         if id_ is not None and not item.deleted and len(item.polygon) > 2:
@@ -68,7 +68,7 @@ def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDAr
     return pixels
 
 
-def over(pixels: NDArray[np.uint8]) -> Image.Image:
+def image_over(pixels: NDArray[np.uint8]) -> Image.Image:
     """An image that draws into the array itself: a copy of its pixels would cost more than the drawing."""
     image = Image.frombuffer("L", pixels.shape[::-1], pixels, "raw", "L", 0, 1)
     image.readonly = 0

@@ -19,7 +19,7 @@ SHOWN_ITEMS = 1000
 LEADS = " · F5 tries again · F7 log"
 
 
-class Ask(ModalScreen[bool | None]):
+class QuestionDialog(ModalScreen[bool | None]):
     """A question. True and False are its two buttons, None is Escape; the button that changes nothing has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,7 +56,7 @@ class Ask(ModalScreen[bool | None]):
         self.query_one(VerticalScroll).scroll_relative(y=pages * 5, animate=False)
 
 
-class Tell(ModalScreen[str | None]):
+class TextDialog(ModalScreen[str | None]):
     """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it.
 
     Of a failure (`again`) it also leads on: "run" tries again, "log" shows the log; None is only closing it.

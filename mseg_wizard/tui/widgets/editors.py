@@ -21,7 +21,7 @@ from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.vault import Secret
 
 
-class Given(Message):
+class AnswerGiven(Message):
     """The user has finished with an editor for now: left it, pressed Enter in it (`entered`), or switched it."""
 
     def __init__(self, *, entered: bool = False) -> None:
@@ -71,11 +71,11 @@ class Line(Input):
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
         event.stop()
-        self.post_message(Given())
+        self.post_message(AnswerGiven())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(Given(entered=True))
+        self.post_message(AnswerGiven(entered=True))
 
 
 class SecretLine(Line):
@@ -116,7 +116,7 @@ class SecretLine(Line):
         self.delete_selection()
 
 
-class Check(Widget, can_focus=True):
+class CheckBox(Widget, can_focus=True):
     """A box to tick: `[x]` is read without colour."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "tick", "Tick", show=False)]
@@ -124,7 +124,7 @@ class Check(Widget, can_focus=True):
 
     def __init__(self, label: str, value: bool) -> None:
         super().__init__()
-        self.set_reactive(Check.value, value)
+        self.set_reactive(CheckBox.value, value)
         self._label = label
         self._kept = value
 
@@ -133,7 +133,7 @@ class Check(Widget, can_focus=True):
 
     def action_tick(self) -> None:
         self.value = not self.value
-        self.post_message(Given())
+        self.post_message(AnswerGiven())
 
     def on_click(self) -> None:
         self.action_tick()
@@ -148,7 +148,7 @@ class Check(Widget, can_focus=True):
         self._kept = value
 
 
-class Picks(Widget, can_focus=True):
+class Pickable(Widget, can_focus=True):
     """One of several rows, chosen with the arrow keys; at either end they scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "step(-1)", show=False), Binding("down", "step(1)", show=False)]
@@ -158,7 +158,7 @@ class Picks(Widget, can_focus=True):
         super().__init__()
         self.labels = labels
         self._marks = marks
-        self.set_reactive(Picks.index, index)
+        self.set_reactive(Pickable.index, index)
 
     def render(self) -> Content:
         return Content("\n".join(f"{self._marks[at != self.index]} {label}" for at, label in enumerate(self.labels)))
@@ -167,12 +167,12 @@ class Picks(Widget, can_focus=True):
         if not 0 <= self.index + by < len(self.labels):
             raise SkipAction
         self.index += by
-        self.post_message(Given())
+        self.post_message(AnswerGiven())
 
     def on_click(self, event: events.Click) -> None:
         if 0 <= event.y < len(self.labels):
             self.index = event.y
-            self.post_message(Given())
+            self.post_message(AnswerGiven())
 
 
 class Choice(Vertical):
@@ -184,7 +184,7 @@ class Choice(Vertical):
         self._kept = value
         labels = tuple(printable(choice) or "leave it empty" for choice in choices) + (("something else:",) if free else ())
         known = choices.index(value) if value in choices else len(choices) if free and value else -1
-        self._picks = Picks(labels, known)
+        self._picks = Pickable(labels, known)
         self._line = Line("" if value in choices else value, paths=Paths(("",))) if free else None
 
     def compose(self) -> ComposeResult:

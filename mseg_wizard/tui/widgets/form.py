@@ -16,15 +16,15 @@ from textual.widgets import Button, Input, Static
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
-from mseg_wizard.tui.path_check import hindrance
+from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.session import HOME, Session, Survey
 from mseg_wizard.tui.text import masked
-from mseg_wizard.tui.widgets.editors import Check, Choice, Given, Line, Picks, SecretLine
+from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
-from mseg_wizard.tui.widgets.source_list import Sources
+from mseg_wizard.tui.widgets.source_list import SourceList
 from mseg_wizard.vault import Secret
 
-Editor = Line | SecretLine | Check | Choice | Sources
+Editor = Line | SecretLine | CheckBox | Choice | SourceList
 IN_USE = "in use; answers are kept in its .mseg-wizard/"
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
@@ -35,7 +35,7 @@ COMPLETED = {"path": partial(Paths, only=True), "text": partial(Paths, (".zip",)
 class FieldRow(Vertical):
     """One field of a form."""
 
-    class Given(Message):
+    class AnswerGiven(Message):
         """There is something new to keep, or Enter was pressed."""
 
         def __init__(self, row: FieldRow, *, entered: bool) -> None:
@@ -58,7 +58,7 @@ class FieldRow(Vertical):
         """What stood in the line when it was to be kept, or was refused, last."""
 
     def compose(self) -> ComposeResult:
-        if not isinstance(self.editor, Check):
+        if not isinstance(self.editor, CheckBox):
             yield Static(Content(self.item.label + _needed(self.step, self.item)), classes="label")
         yield self.editor
         if self._home:
@@ -73,9 +73,9 @@ class FieldRow(Vertical):
 
     def target(self) -> Widget:
         """The widget that takes the keyboard."""
-        if isinstance(self.editor, Sources):
+        if isinstance(self.editor, SourceList):
             return self.editor.query_one(Line)
-        return self.editor.query_one(Picks) if isinstance(self.editor, Choice) else self.editor
+        return self.editor.query_one(Pickable) if isinstance(self.editor, Choice) else self.editor
 
     def storing(self) -> None:
         """The keyring may take some seconds."""
@@ -103,12 +103,12 @@ class FieldRow(Vertical):
 
     def follow(self, session: Session) -> None:
         """Show the answer that the journal has by now; what was typed stays."""
-        if not isinstance(self.editor, SecretLine | Sources) and not self._home and self.new() is None:
+        if not isinstance(self.editor, SecretLine | SourceList) and not self._home and self.new() is None:
             self.editor.set(session.answer(self.step, self.item))
 
     def refused_rows(self, wrong: list[tuple[str | Secret, Problem]]) -> None:
         """Say of rows that can't be kept what is wrong with each of them, beside it."""
-        assert isinstance(self.editor, Sources)  # noqa: S101 - no other field has rows
+        assert isinstance(self.editor, SourceList)  # noqa: S101 - no other field has rows
         self.editor.refuse([(row, printable(redact(str(problem)), 1000)) for row, problem in wrong])
         self._say(busy="", wrong="")
 
@@ -123,7 +123,7 @@ class FieldRow(Vertical):
             self._say(kept=kept)
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
-        if isinstance(self.editor, Sources):
+        if isinstance(self.editor, SourceList):
             self.editor.show(survey.sources.get(self.step.id, ()))
 
     def on_mount(self) -> None:
@@ -151,16 +151,16 @@ class FieldRow(Vertical):
         """Of the folder for everything, which is kept only when it is opened: whether it can be."""
         text = line.value
         if line.paths and text != self._sent:
-            wrong = await line.paths.ask(lambda: hindrance(text) if text.strip() else "", lambda: line.value == text)
+            wrong = await line.paths.ask(lambda: why_unusable(text) if text.strip() else "", lambda: line.value == text)
             if wrong is not None and line.value == text:
                 self._say(wrong=wrong)
 
-    def on_given(self, event: Given) -> None:
+    def on_given(self, event: AnswerGiven) -> None:
         event.stop()
-        if isinstance(self.editor, Sources | Choice):
+        if isinstance(self.editor, SourceList | Choice):
             self._say(wrong="")
         if event.entered or self.new() is not None:
-            self.post_message(self.Given(self, entered=event.entered))
+            self.post_message(self.AnswerGiven(self, entered=event.entered))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -224,9 +224,9 @@ def editor_for(step: Step, item: Field, session: Session) -> Editor:
     """The editor for a field's kind, holding what is known of its answer."""
     value = session.answer(step, item)
     if item.kind == "acknowledge":
-        return Check(item.label, value is True)
+        return CheckBox(item.label, value is True)
     if item.kind == "sources":
-        return Sources(())
+        return SourceList(())
     if item.secret:
         return SecretLine()
     if item.kind == "choice":

@@ -68,7 +68,7 @@ universal     the 194 classes that all training sets share; loaders turn labels 
 """
 
 
-class Steps(OptionList):
+class StepList(OptionList):
     """The steps: mark first, colour second."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,7 +91,7 @@ class Steps(OptionList):
                 self.replace_option_prompt_at_index(at, Content(fit(text, width)).stylize(STYLES[state.state], 0, 3))
 
 
-class Steady(Static):
+class SteadyText(Static):
     """Text that is laid out anew only where its height changes: a layout sends the whole pane through the line again."""
 
     def put(self, content: Content) -> None:
@@ -100,7 +100,7 @@ class Steady(Static):
         self.update(content, layout=not same)
 
 
-class Say(Steady):
+class MessageLine(SteadyText):
     """A line that is redrawn only when it says something new."""
 
     def __init__(self, *, id: str) -> None:

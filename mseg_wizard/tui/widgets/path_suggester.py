@@ -18,7 +18,7 @@ from textual.suggester import Suggester
 from mseg_wizard.answers import is_link
 from mseg_wizard.core.background import in_thread
 from mseg_wizard.progress import printable
-from mseg_wizard.tui.path_check import looks_like_path, seen
+from mseg_wizard.tui.path_check import found_words, looks_like_path
 
 ENTRIES = 20_000
 """Names of one folder that are read; MSeg's own folders hold more than that."""
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Fits:
+class FittingPaths:
     """What fits a path that is being typed."""
 
     whole: str = ""
@@ -42,11 +42,11 @@ class Fits:
     """The names, for the line below."""
 
 
-def fits(text: str, endings: tuple[str, ...] = ()) -> Fits:
+def fitting_paths(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
     """Folders whose names go on like `text`, and files that end so; never raises, and reads no more than ENTRIES names for SECONDS."""
     folder, slash, begun = text.rpartition("/")
     if text.startswith("~") and not slash:
-        return Fits()
+        return FittingPaths()
     names: list[str] = []
     ends, cut = time.monotonic() + SECONDS, False
     with suppress(OSError, RuntimeError, ValueError), os.scandir(Path(folder + slash).expanduser()) as entries:
@@ -58,15 +58,15 @@ def fits(text: str, endings: tuple[str, ...] = ()) -> Fits:
                 names += _named(entry, endings)
     names.sort()
     if not names or names == [begun]:
-        return Fits()
+        return FittingPaths()
     some = ", ".join(printable(name, WIDEST) for name in names[:NAMED]) + (", …" if cut or len(names) > NAMED else "")
     if cut:
-        return Fits("", f"Some that fit: {some}")
+        return FittingPaths("", f"Some that fit: {some}")
     whole = folder + slash + os.path.commonprefix(names)  # noqa: RUF071 - the characters that they share are meant
-    return Fits(whole if whole != text else "", f"Right completes it: {some}" if len(names) == 1 else f"{len(names):,} fit: {some}")
+    return FittingPaths(whole if whole != text else "", f"Right completes it: {some}" if len(names) == 1 else f"{len(names):,} fit: {some}")
 
 
-class Eye:
+class DiskLook:
     """Looks at the disk for one line, in one thread at a time: a network folder that hangs holds up neither the screen nor the end.
 
     So the thread is no one's to wait for, and what was overtaken by newer text is not looked at any more.
@@ -93,14 +93,14 @@ class Paths(Suggester):
         super().__init__(use_cache=False, case_sensitive=True)
         self._endings = endings
         self._only = only
-        self._rest, self._around = Eye(), Eye()
+        self._rest, self._around = DiskLook(), DiskLook()
         self._newest = ""
 
     async def get_suggestion(self, value: str) -> str | None:
         self._newest = value
         if not self._listed(value):
             return None
-        found = await self._rest.look(partial(fits, value, self._endings), lambda: self._newest == value)
+        found = await self._rest.look(partial(fitting_paths, value, self._endings), lambda: self._newest == value)
         return found.whole or None if found else None
 
     async def around(self, text: str, wanted: Callable[[], bool], *, typing: bool) -> tuple[str, str] | None:
@@ -109,7 +109,7 @@ class Paths(Suggester):
             return "", ""
 
         def look() -> tuple[str, str]:
-            return seen(text, made=self._only), fits(text, self._endings).words if typing and self._listed(text) else ""
+            return found_words(text, made=self._only), fitting_paths(text, self._endings).words if typing and self._listed(text) else ""
 
         return await self._around.look(look, wanted)
 

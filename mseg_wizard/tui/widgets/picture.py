@@ -45,7 +45,7 @@ PREFERENCE, HIDDEN = "pictures", "hidden"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class PictureArea:
     """The cells that a picture may take."""
 
     columns: int
@@ -83,12 +83,12 @@ class Picture(Widget, can_focus=False):
         """None until the user's preferences were looked at."""
         self._step = step
         self._session = session
-        self._room: Room | None = None
+        self._room: PictureArea | None = None
         """What it takes now; None while it isn't shown."""
         self._strips: Sequence[Strip] = ()
-        self._asked: tuple[str, Room] | None = None
+        self._asked: tuple[str, PictureArea] | None = None
         """The label map that was drawn last, or is being drawn, and for how much room."""
-        self._ready: tuple[Room, Sequence[Strip]] | None = None
+        self._ready: tuple[PictureArea, Sequence[Strip]] | None = None
         self._asked_at = 0.0
         self._drawing = self._broken = False
 
@@ -97,7 +97,7 @@ class Picture(Widget, can_focus=False):
         at_work = self._at_work(snapshot)
         call = next((call for call in at_work if call.task in TAXONOMIES), None)
         begun = call or (at_work and (self._room or self._ready or self._drawing))
-        room = self._room if still else room_in(left) if begun else None
+        room = self._room if still else area_in(left) if begun else None
         if room is None:
             self._hide()
         elif self._ready and (self._ready[0] == self._room or (self._ready[0].fits(left) and not still)):
@@ -118,14 +118,14 @@ class Picture(Widget, can_focus=False):
             return []
         return [call for call in self._step.calls if call.key in snapshot.calls]
 
-    def _may_draw(self, made: str, room: Room) -> bool:
+    def _may_draw(self, made: str, room: PictureArea) -> bool:
         driver = self.app._driver
         if self._drawing or self._asked == (made, room) or (isinstance(driver, Terminal) and driver.behind):
             return False
         # Other room waits for the next picture as well: the lines of the tasks come and go, and a layout costs a whole pane.
         return self._asked is None or time.monotonic() - self._asked_at >= EVERY
 
-    async def _draw(self, call: Call, made: str, room: Room) -> None:
+    async def _draw(self, call: Call, made: str, room: PictureArea) -> None:
         ctx = self._session.ctx
         try:
             if self.wanted is None:
@@ -141,7 +141,7 @@ class Picture(Widget, can_focus=False):
         finally:
             self._drawing = False
 
-    def _show(self, room: Room, strips: Sequence[Strip]) -> None:
+    def _show(self, room: PictureArea, strips: Sequence[Strip]) -> None:
         self._strips = strips
         if self._room != room:
             self._room, self.styles.height, self.display = room, room.height, True
@@ -165,17 +165,17 @@ def toggle() -> bool:
     return shown
 
 
-def room_in(left: Size) -> Room | None:
+def area_in(left: Size) -> PictureArea | None:
     """What a picture takes of the cells that are left; None where they are too few."""
     columns = min(WIDEST, (left.width - GAP) // 2)
     fitting = min(HIGHEST, round(columns * USUAL / 2))
     legend = max(1, min(LEGEND, left.height - 2 - fitting))
     rows = left.height - 1 - legend
     above = int(rows > LOWEST)
-    return Room(columns, min(fitting, rows - above), legend, above) if min(fitting, rows) >= LOWEST else None
+    return PictureArea(columns, min(fitting, rows - above), legend, above) if min(fitting, rows) >= LOWEST else None
 
 
-def drawn(found: Preview, room: Room) -> list[Strip]:
+def drawn(found: Preview, room: PictureArea) -> list[Strip]:
     """The picture line by line: what it is, image and labels, the legend."""
     said = fit(f"{printable(found.image, 200)} · {printable(found.taxonomy, 100)}", room.width)
     lines = [*([Segment("")] for _ in range(room.above)), [Segment(said, Style(dim=True))]]
@@ -185,7 +185,7 @@ def drawn(found: Preview, room: Room) -> list[Strip]:
     return [Strip(line) for line in [*lines, *_legend(found.shares, room)]]
 
 
-def _strips(ctx: Context, call: Call, made: str, room: Room) -> list[Strip]:
+def _strips(ctx: Context, call: Call, made: str, room: PictureArea) -> list[Strip]:
     found = preview(ctx, call, made, room.columns, room.rows)
     return drawn(found, room) if found else []
 
@@ -202,7 +202,7 @@ def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segme
             yield Segment("▀" * (end - start), Style(color=above, bgcolor=below))
 
 
-def _legend(shares: Sequence[Share], room: Room) -> list[list[Segment]]:
+def _legend(shares: Sequence[Share], room: PictureArea) -> list[list[Segment]]:
     """The largest classes with their colours, as many as fit."""
     lines: list[list[Segment]] = []
     left = 0

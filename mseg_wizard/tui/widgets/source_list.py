@@ -15,7 +15,7 @@ from textual.style import Style
 from mseg_wizard.answers import LINK, is_link, one_line
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.text import masked
-from mseg_wizard.tui.widgets.editors import Given, Line, Picks
+from mseg_wizard.tui.widgets.editors import AnswerGiven, Line, Pickable
 from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.vault import Secret
 
@@ -38,7 +38,7 @@ def pasted_rows(text: str) -> list[str]:
     return rows
 
 
-class Rows(Picks):
+class SourceRows(Pickable):
     """The rows of a sources field: the arrows choose one, Delete removes it; what is wrong with one stands below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+d,delete,backspace", "drop", "Remove this row", show=False)]
@@ -78,13 +78,13 @@ class Rows(Picks):
     def action_drop(self) -> None:
         if not 0 <= self.index < len(self.labels):
             raise SkipAction
-        self.query_ancestor(Sources).drop(self.index)
+        self.query_ancestor(SourceList).drop(self.index)
 
 
 REMOVE = "To remove this row: Up from the line below chooses it, Delete removes it."
 
 
-class Sources(Vertical):
+class SourceList(Vertical):
     """Folders, files and links, one a row; links are bearer tokens and show only their host and file name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "into_rows", show=False), Binding("down", "into_line", show=False)]
@@ -98,7 +98,7 @@ class Sources(Vertical):
         self._line = SourceLine()
 
     def compose(self) -> ComposeResult:
-        yield Rows()
+        yield SourceRows()
         yield self._line
 
     def complaint(self, row: str | Secret) -> str:
@@ -149,24 +149,24 @@ class Sources(Vertical):
         if not self.rows:
             self._line.focus()
         self._refresh()
-        self.post_message(Given())
+        self.post_message(AnswerGiven())
 
     def action_into_rows(self) -> None:
         """From the line to the last row; further up it scrolls."""
-        rows = self.query_one(Rows)
+        rows = self.query_one(SourceRows)
         if rows.has_focus or not self.rows:
             raise SkipAction
         rows.index = len(self.rows) - 1
         rows.focus()
 
     def action_into_line(self) -> None:
-        if not self.query_one(Rows).has_focus:
+        if not self.query_one(SourceRows).has_focus:
             raise SkipAction
         self._line.focus()
 
     def _refresh(self) -> None:
         if self.is_mounted:
-            rows = self.query_one(Rows)
+            rows = self.query_one(SourceRows)
             shown = (masked(row.reveal()) if isinstance(row, Secret) else printable(row, 200) for row in self.rows)
             rows.labels = tuple(shown)
             rows.complaints = tuple(self.complaint(row) for row in self.rows)
@@ -191,8 +191,8 @@ class SourceLine(Line):
             return
         begun, self.value = self.value, ""
         rows = pasted_rows(f"{begun}\n{text}" if rows[0].startswith(ROW_STARTS) else begun + text)
-        self.query_ancestor(Sources).add(rows)
-        self.post_message(Given())
+        self.query_ancestor(SourceList).add(rows)
+        self.post_message(AnswerGiven())
 
     def on_input_changed(self) -> None:
         self.password = is_link(self.value)
