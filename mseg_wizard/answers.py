@@ -116,7 +116,7 @@ def check_of(step: Step, item: Field) -> Check | None:
 
 
 def check_link(step: Step, item: Field, value: str) -> str:
-    """The link of the one archive that the field stands for, as it came by e-mail or from the browser; raises NotNow once expired."""
+    """The link of the one archive that the field stands for, as it came by e-mail or from the browser; raises OfNoUseNow once expired."""
     archive = next((archive for archive in step.archives if archive.link_field == item.name), None)
     where = f"“{item.label}”"
     text = _unwrapped(value)
@@ -166,7 +166,7 @@ def check_tree(step: Step, item: Field, value: str) -> str:
 def check_sources(step: Step, rows: Sequence[str]) -> list[str]:
     """The rows of a step's `archives`: folders, files of the right inner layout, links that lead to one of its archives.
 
-    Paths come back absolute. Raises NotNow where one is not there or a link has expired.
+    Paths come back absolute. Raises OfNoUseNow where one is not there or a link has expired.
     """
     alone = len(step.archives) == 1 and len(rows) == 1
     return [_source_link(step, row, alone) if is_link(row) else _source_path(step, row, alone) for row in rows]

@@ -250,9 +250,9 @@ class Context:
         """Processes that work for this run so far, on this machine and in a cluster; none are started for asking."""
         return sum(pool.workers for pool in self._pools) + sum(cluster.hosts()[0] for cluster in self._clusters)
 
-    def tidings(self) -> list[str]:
+    def worker_news(self) -> list[str]:
         """What befell a cluster's workers since this was asked last, in words for the user."""
-        return [text for cluster in self._clusters for text in cluster.tidings()]
+        return [text for cluster in self._clusters for text in cluster.worker_news()]
 
     def close(self) -> None:
         """End the workers and release the lock."""

@@ -54,15 +54,15 @@ class Notifier:
     def __init__(self, command: Sequence[str], destination: Path) -> None:
         self._command = tuple(command)
         self._destination = destination
-        self._told: frozenset[object] = frozenset()
+        self._sent: frozenset[object] = frozenset()
         self._threads: list[threading.Thread] = []
 
     def follow(self, snapshot: Snapshot) -> bool:
         """Look at the newest snapshot: is there news? Then the command is on its way; whatever becomes of it, this returns at once."""
         key, text = news(snapshot)
-        if key is None or key in self._told:
+        if key is None or key in self._sent:
             return False
-        self._told = self._told | {key} if snapshot.running else frozenset({key})
+        self._sent = self._sent | {key} if snapshot.running else frozenset({key})
         if self._command:
             said = redact(printable(f"mseg-wizard on {host.name()} {text} ({self._destination})", 2000))
             self._threads = [thread for thread in self._threads if thread.is_alive()]

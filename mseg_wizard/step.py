@@ -125,7 +125,7 @@ class Archive:
     expands: float = 1.0
     """Bytes that come out, over the archive's size."""
     rows: int = 0
-    """Paths that the holdings give with the full-size lists, each holding's once: estimates are scaled by the accepted tree's over this."""
+    """Paths that the expected files give with the full-size lists, each expected files' once: estimates are scaled by the accepted tree's over this."""
     holds: tuple[ExpectedFiles, ...] = ()
     also: tuple[str, ...] = ()
     """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
@@ -257,9 +257,9 @@ def _step(name: str, content: bytes, number: int) -> Step:
             raise Problem(f"{where}: link_field is {archive.link_field!r}.", "Name a field of this step.")
         if bool(archive.login) != bool(archive.login_path):
             raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
-        for holding in archive.holds:
-            if holding.column not in COLUMNS:
-                raise Problem(f"{where}: holds: column {holding.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}.")
+        for expected in archive.holds:
+            if expected.column not in COLUMNS:
+                raise Problem(f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}.")
         for wrong in archive.wrong:
             if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
                 raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")

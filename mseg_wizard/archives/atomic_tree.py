@@ -100,7 +100,7 @@ class AtomicTree:
         if self._group.full:
             self._save()
             while len(self._saving) > WAITING:
-                self._settle()
+                self._finish_group()
         return True
 
     def touched(self, folder: str) -> None:
@@ -111,7 +111,7 @@ class AtomicTree:
         """Every file durable and, unless held, under its name; the names themselves are so after `finish`."""
         self._save()
         while self._saving:
-            self._settle()
+            self._finish_group()
 
     def finish(self) -> None:
         """Everything under its name and durable, and no temporary left in any folder that was looked at."""
@@ -144,7 +144,7 @@ class AtomicTree:
         group, self._group = self._group, _Group()
         self._saving.append((self._pool.submit(group.save), group))
 
-    def _settle(self) -> None:
+    def _finish_group(self) -> None:
         done, group = self._saving.popleft()
         done.result()
         for folder, name, _ in group.files:

@@ -73,13 +73,13 @@ def unpack(
                 plan = [(member, target) for member in reader.listed if (target := places.place(member))]
                 _believable(reader, plan, at_most)
             try:
-                with AtomicTree(into, hold=plan is None) as landing:
+                with AtomicTree(into, hold=plan is None) as tree:
                     if plan is not None:
-                        _room(name, into, *_needed(plan, places, landing, tuple(shared)))
+                        _room(name, into, *_needed(plan, places, tree, tuple(shared)))
                     else:
                         already = _already(path, into, (take or {"": ""}).values())
                         _room(name, into, max(0, int(reader.size * expands) - already))
-                    return _Writing(job, reader, plan, landing, tuple(shared)).run(places, at_most, path, into, pool)
+                    return _Writing(job, reader, plan, tree, tuple(shared)).run(places, at_most, path, into, pool)
             except OSError as error:
                 raise _failed(error, name, into) from None
 
@@ -89,44 +89,44 @@ def unpack(
 class _Writing:
     """The members on their way to their places. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
 
-    def __init__(self, job: Job, reader: OpenArchive, plan: PlacedMembers | None, landing: AtomicTree, shared: tuple[str, ...]) -> None:
-        self._job, self._reader, self._plan, self._landing, self._shared = job, reader, plan, landing, shared
+    def __init__(self, job: Job, reader: OpenArchive, plan: PlacedMembers | None, tree: AtomicTree, shared: tuple[str, ...]) -> None:
+        self._job, self._reader, self._plan, self._tree, self._shared = job, reader, plan, tree, shared
         self._total = reader.size if plan is None else sum(member.size for member, _ in plan)
         self._doing = f"unpacking {reader.name}"
-        self._meter, self._said, self._done = Meter(), 0.0, 0
+        self._meter, self._reported_at, self._done = Meter(), 0.0, 0
         self._files = self._bytes = self._written = 0
 
     def run(self, places: MemberPaths, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
         """Every member to its place, then all of it made durable."""
-        reader, landing = self._reader, self._landing
+        reader, tree = self._reader, self._tree
         targets = {member.name: target for member, target in self._plan or ()}
         rest = self._share_out(pool, path, into, targets) if pool and reader.entries is not None else None
         for member, content in reader.walk(rest):
-            self._tell()
+            self._report()
             target = places.place(member) if self._plan is None else targets.get(member.name)
             if target is None:
                 # A listed archive is at the next member at once; in a tar.gz even this has to be inflated.
                 for _ in content if self._plan is None else ():
-                    self._tell()
+                    self._report()
             elif member.folder:
-                landing.make(target)
+                tree.make(target)
             else:
                 if self._plan is None and at_most is not None and self._bytes + member.size > at_most:
                     raise _too_much(reader.name, at_most)
                 self._put(member, target, content)
         self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
-        landing.finish()
+        tree.finish()
         return Unpacked(self._files, self._bytes, self._written)
 
     def _put(self, member: Member, target: str, content: Iterator[bytes]) -> None:
         self._doing = f"unpacking {self._reader.name}: {printable(target.partition('/')[0], 60)}"
         self._files, self._bytes = self._files + 1, self._bytes + member.size
-        before, there = self._done, self._landing.size(target)
+        before, there = self._done, self._tree.size(target)
         if _stays(member.name, member.size, there, self._shared):
-            self._tell(member.size)
-        elif member.crc is None or there != member.size or checksum(self._told(self._landing.read(target))) != member.crc:
+            self._report(member.size)
+        elif member.crc is None or there != member.size or checksum(self._reporting(self._tree.read(target))) != member.crc:
             self._done = before
-            self._written += self._landing.write(target, self._told(content), member.size)
+            self._written += self._tree.write(target, self._reporting(content), member.size)
 
     def _share_out(self, pool: Pool, path: Path, into: Path, targets: Mapping[str, str]) -> Sequence[Entry]:
         """Have the workers put all but large files and those that stay; returns what is left."""
@@ -134,27 +134,27 @@ class _Writing:
         rest: list[Entry] = []
         for entry in self._reader.entries or ():
             target = targets.get(entry.name)
-            there = self._landing.size(target) if target and not entry.folder else None
+            there = self._tree.size(target) if target and not entry.folder else None
             if target is None or entry.folder or entry.size > LARGE or _stays(entry.name, entry.size, there, self._shared):
                 rest.append(entry)
             else:
                 rows.append((entry, target, there))
-        for more, written in unpack_in_workers(pool, self._landing, path, self._reader.name, into, rows):
+        for more, written in unpack_in_workers(pool, self._tree, path, self._reader.name, into, rows):
             self._written += written
-            self._tell(more)
+            self._report(more)
         self._files, self._bytes = len(rows), sum(entry.size for entry, _, _ in rows)
         return rest
 
-    def _tell(self, more: int = 0) -> None:
+    def _report(self, more: int = 0) -> None:
         self._done += more
         self._job.check()
-        if (now := time.monotonic()) - self._said >= EVERY:
-            self._said, at = now, self._done if self._plan is not None else self._reader.position
+        if (now := time.monotonic()) - self._reported_at >= EVERY:
+            self._reported_at, at = now, self._done if self._plan is not None else self._reader.position
             self._job.say(Progress(self._doing, at, self._total, "B", self._meter.rate(at)))
 
-    def _told(self, content: Iterator[bytes]) -> Iterator[bytes]:
+    def _reporting(self, content: Iterator[bytes]) -> Iterator[bytes]:
         for piece in content:
-            self._tell(len(piece))
+            self._report(len(piece))
             yield piece
 
 
@@ -170,17 +170,17 @@ def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int | None) -
         raise _too_much(reader.name, at_most)
 
 
-def _needed(plan: PlacedMembers, places: MemberPaths, landing: AtomicTree, shared: tuple[str, ...]) -> tuple[int, int]:
+def _needed(plan: PlacedMembers, places: MemberPaths, tree: AtomicTree, shared: tuple[str, ...]) -> tuple[int, int]:
     """Bytes and inodes that are still to come."""
     need = files = 0
     for member, target in plan:
         if member.folder:
             continue
-        there = landing.size(target)
+        there = tree.size(target)
         if there != member.size and not _stays(member.name, member.size, there, shared):
             need += -(-member.size // DISK_BLOCK) * DISK_BLOCK
             files += there is None
-    return need, files + sum(landing.listing(folder) is None for folder in places.folders)
+    return need, files + sum(tree.listing(folder) is None for folder in places.folders)
 
 
 def _room(name: str, into: Path, need: int, files: int = 0) -> None:

@@ -21,7 +21,7 @@ LARGE = 64 << 20
 """Members beyond this are left to the thread that shares out: one alone could seem to hang."""
 
 MemberToWrite = tuple[zip_file.Entry, str, int | None]
-"""A member, its path, and the size of the file that is there already: see Landing.size."""
+"""A member, its path, and the size of the file that is there already: see AtomicTree.size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ def unpack_share(share: Share) -> int | Failure | OSError:
     try:
         file = os.open(share.archive, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with AtomicTree(share.into, there={path: size for _, path, size in share.rows}) as landing:
-                written = sum(_put(landing, file, share.name, row) for row in share.rows)
-                landing.flush()
+            with AtomicTree(share.into, there={path: size for _, path, size in share.rows}) as tree:
+                written = sum(_put(tree, file, share.name, row) for row in share.rows)
+                tree.flush()
                 return written
         finally:
             os.close(file)
@@ -82,11 +82,11 @@ def unpack_share(share: Share) -> int | Failure | OSError:
         return error
 
 
-def unpack_in_workers(pool: Pool, landing: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]) -> Iterator[tuple[int, int]]:
+def unpack_in_workers(pool: Pool, tree: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]) -> Iterator[tuple[int, int]]:
     """Put the rows where they belong, in the workers; yields at least every 0.3 s the bytes seen to since, and the files written."""
     for folder in {path[: path.rfind("/") + 1] for _, path, _ in rows}:
-        landing.make(folder)
-        landing.touched(folder)
+        tree.make(folder)
+        tree.touched(folder)
     with closing(each(pool, unpack_share, shares(archive, name, into, rows))) as working:
         for outcomes in working:
             count = written = 0
@@ -101,9 +101,9 @@ def unpack_in_workers(pool: Pool, landing: AtomicTree, archive: Path, name: str,
             yield count, written
 
 
-def _put(landing: AtomicTree, file: int, archive: str, row: MemberToWrite) -> bool:
+def _put(tree: AtomicTree, file: int, archive: str, row: MemberToWrite) -> bool:
     """Write one member, unless a file with its very content is there: False then."""
     entry, path, there = row
-    if there == entry.size and checksum(landing.read(path)) == entry.crc:
+    if there == entry.size and checksum(tree.read(path)) == entry.crc:
         return False
-    return landing.write(path, zip_file.read(file, entry, archive), entry.size)
+    return tree.write(path, zip_file.read(file, entry, archive), entry.size)

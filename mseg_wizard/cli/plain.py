@@ -108,9 +108,9 @@ def work(
     with _signals(runner) as stopped_by:
         runner.start()
         while not runner.join(0.2):
-            lines.show(runner.snapshot, ctx.tidings())
+            lines.show(runner.snapshot, ctx.worker_news())
             notifier.follow(runner.snapshot)
-        lines.show(runner.snapshot, ctx.tidings())
+        lines.show(runner.snapshot, ctx.worker_news())
     if not stopped_by and notifier.follow(runner.snapshot):
         notifier.close()
     return runner.snapshot, stopped_by[0] if stopped_by else None
@@ -146,8 +146,8 @@ class _Lines:
         self._said: dict[str, str] = {}
         self._at = 0.0
 
-    def show(self, snapshot: Snapshot, tidings: Sequence[str] = ()) -> None:
-        for text in tidings:
+    def show(self, snapshot: Snapshot, worker_news: Sequence[str] = ()) -> None:
+        for text in worker_news:
             say(shown(text), self._talk)
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():

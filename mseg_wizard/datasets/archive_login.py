@@ -29,14 +29,14 @@ class ArchiveLogin:
     def location(self) -> Location:
         return Location(self.site.origin + self._archive.login_path, login=self)
 
-    def __call__(self, web: HttpClient) -> None:
+    def __call__(self, client: HttpClient) -> None:
         """Log in with the stored credentials; raises Waiting for them where they are refused, and does not use them again."""
         step, ctx = self._ctx.step_of(self._archive), self._ctx
         username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
         if username is None or password is None:
             raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
         try:
-            log_in(web, self.site, username, password)
+            log_in(client, self.site, username, password)
         except WrongCredentials as wrong:
             # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
             ctx.refuse(step.id, wrong.what, {"password": password})
@@ -45,4 +45,4 @@ class ArchiveLogin:
                 do += f" These came from the environment: {', '.join(where)}."
             raise Waiting(wrong.what, do, step.id, ("username", "password")) from None
         if self.site.sums and not self.asked:
-            self.asked, self.md5 = True, published_md5(web, self.site, self._archive.login_path, self._archive.file)
+            self.asked, self.md5 = True, published_md5(client, self.site, self._archive.login_path, self._archive.file)

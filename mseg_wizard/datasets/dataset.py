@@ -54,11 +54,11 @@ class Dataset:
     @property
     def masks_folder(self) -> str:
         """Below mseg_dataset/: where masks lie at any depth, for the dataset that has such."""
-        return next((f"{self.title}/{holding.folder}" for holding, _ in self.brings if holding.column == "records"), self.title)
+        return next((f"{self.title}/{expected.folder}" for expected, _ in self.brings if expected.column == "records"), self.title)
 
     def bringer(self, column: str, path: str, split: str) -> Call | None:
         """The call that unpacks a listed image or label; by its path, where several archives share a dataset."""
-        fitting = [(holding, call) for holding, call in self.brings if holding.column == column and holding.match in path]
+        fitting = [(expected, call) for expected, call in self.brings if expected.column == column and expected.match in path]
         # The images of test lists come with the others, though nothing that is made needs them.
         fitting.sort(key=lambda row: split not in row[0].splits)
         return fitting[0][1] if fitting else None
@@ -70,8 +70,8 @@ def datasets_in(steps: Sequence[Step]) -> tuple[Dataset, ...]:
     remaps = {str(call.args["source"]): call for call in calls if call.task == "remap"}
     relabels = {str(taxonomy): call for call in calls if call.task == "relabel" for taxonomy in call.args["taxonomies"]}
     unpacks = {call.archive.file: call for call in calls if call.task == "extract" and call.archive}
-    held = [(archive, holding) for step in steps for archive in step.archives for holding in archive.holds]
-    raws = dict.fromkeys(holding.taxonomy for _, holding in held if holding.column == "label")
+    held = [(archive, expected) for step in steps for archive in step.archives for expected in archive.holds]
+    raws = dict.fromkeys(expected.taxonomy for _, expected in held if expected.column == "label")
     return tuple(_dataset(raw, remaps.get(raw), relabels, held, unpacks) for raw in raws)
 
 
@@ -79,11 +79,11 @@ def _dataset(
     raw: str, remap: Call | None, relabels: dict[str, Call], held: Sequence[tuple[Archive, ExpectedFiles]], unpacks: dict[str, Call]
 ) -> Dataset:
     own = {raw, *(remap.args["targets"] if remap else ())}
-    rows = [(archive, holding) for archive, holding in held if holding.taxonomy in own]
+    rows = [(archive, expected) for archive, expected in held if expected.taxonomy in own]
     return Dataset(
         rows[0][0].dataset,
         raw,
         remap,
         tuple((taxonomy, call) for taxonomy, call in relabels.items() if taxonomy in own),
-        tuple((holding, unpacks[archive.file]) for archive, holding in rows if archive.file in unpacks),
+        tuple((expected, unpacks[archive.file]) for archive, expected in rows if archive.file in unpacks),
     )

@@ -14,7 +14,7 @@ from mseg_wizard.step import Archive, ExpectedFiles
 def missing_files(ctx: Context, archive: Archive) -> list[str]:
     """Files that the archive should have brought and that aren't there, as paths below mseg_dataset/: listed ones in the lists' order."""
     folders = FolderListings(ctx.dataset)
-    listed = [row for holding in archive.holds for row in _missing(ctx, archive, holding, folders)]
+    listed = [row for expected in archive.holds for row in _missing(ctx, archive, expected, folders)]
     return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
 
@@ -52,45 +52,45 @@ class FolderListings:
         return self._names[folder]
 
 
-def _missing(ctx: Context, archive: Archive, holding: ExpectedFiles, folders: FolderListings) -> Iterator[str]:
-    if holding.column == "records":
-        yield from _missing_records(ctx, archive, holding)
+def _missing(ctx: Context, archive: Archive, expected: ExpectedFiles, folders: FolderListings) -> Iterator[str]:
+    if expected.column == "records":
+        yield from _missing_records(ctx, archive, expected)
         return
-    root = ctx.tree.root(holding.taxonomy)
-    for listed in _listed(ctx, holding):
+    root = ctx.tree.root(expected.taxonomy)
+    for listed in _listed(ctx, expected):
         path = listed
-        for old, new in holding.replace.items():
+        for old, new in expected.replace.items():
             path = path.replace(old, new)
-        if not folders.has(f"{root}/{path}") and not (holding.or_made and folders.has(f"{root}/{listed}")):
+        if not folders.has(f"{root}/{path}") and not (expected.or_made and folders.has(f"{root}/{listed}")):
             yield f"{root}/{path}"
 
 
-def _listed(ctx: Context, holding: ExpectedFiles) -> Iterator[str]:
-    """The holding's column of the lists, each path once."""
+def _listed(ctx: Context, expected: ExpectedFiles) -> Iterator[str]:
+    """The expected files' column of the lists, each path once."""
     seen = set()
-    for split in holding.splits:
-        if split not in ctx.tree.splits(holding.taxonomy):
+    for split in expected.splits:
+        if split not in ctx.tree.splits(expected.taxonomy):
             continue
-        for row in ctx.tree.rows(holding.taxonomy, split):
-            path = row.image if holding.column == "image" else row.label
-            if path is not None and path not in seen and holding.match in path:
+        for row in ctx.tree.rows(expected.taxonomy, split):
+            path = row.image if expected.column == "image" else row.label
+            if path is not None and path not in seen and expected.match in path:
                 seen.add(path)
                 yield path
 
 
-def _missing_records(ctx: Context, archive: Archive, holding: ExpectedFiles) -> Iterator[str]:
+def _missing_records(ctx: Context, archive: Archive, expected: ExpectedFiles) -> Iterator[str]:
     """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
-    top = ctx.dataset / archive.dataset / holding.folder
+    top = ctx.dataset / archive.dataset / expected.folder
     found = {name for _, _, names in os.walk(top) for name in names}
-    for stem in sorted(recorded_stems(ctx.tree, holding.taxonomy)):
-        name = stem + holding.suffix
+    for stem in sorted(recorded_stems(ctx.tree, expected.taxonomy)):
+        name = stem + expected.suffix
         if name not in found:
-            yield str(PurePosixPath(archive.dataset, holding.folder, "…", name))
+            yield str(PurePosixPath(archive.dataset, expected.folder, "…", name))
 
 
 def expected_rows(ctx: Context, archive: Archive) -> int:
     """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
     return sum(
-        len(recorded_stems(ctx.tree, holding.taxonomy)) if holding.column == "records" else sum(1 for _ in _listed(ctx, holding))
-        for holding in archive.holds
+        len(recorded_stems(ctx.tree, expected.taxonomy)) if expected.column == "records" else sum(1 for _ in _listed(ctx, expected))
+        for expected in archive.holds
     )

@@ -160,7 +160,7 @@ def _lists(steps: Sequence[Step]) -> set[tuple[str, str]]:
     """(taxonomy, split) of every train and val list that some work goes by."""
     taxonomies: set[str] = set()
     for step in steps:
-        taxonomies |= {holding.taxonomy for archive in step.archives for holding in archive.holds if holding.column != "records"}
+        taxonomies |= {expected.taxonomy for archive in step.archives for expected in archive.holds if expected.column != "records"}
         for call in step.calls:
             taxonomies |= {*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))}
             taxonomies |= {call.args["source"]} if "source" in call.args else set()

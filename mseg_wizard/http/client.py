@@ -66,7 +66,7 @@ class HttpClient:
         self._client.close()
 
     @contextmanager
-    def apart(self) -> Iterator[HttpClient]:
+    def branch(self) -> Iterator[HttpClient]:
         """The same, whose own connections are broken off when this ends."""
         twin = copy(self)
         twin._sockets, twin._aborted = set(), False
@@ -99,7 +99,7 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         connect: float = CONNECT,
     ) -> Iterator[httpx.Response]:
-        """One request, its body still unread; a redirect is an answer like any other. Raises httpx.TransportError, Stopped."""
+        """One request, its body still unread; a redirect is a response like any other. Raises httpx.TransportError, Stopped."""
         self._job.check()
         home = origin(url)
         own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
@@ -129,7 +129,7 @@ class HttpClient:
     def follow(
         self, url: httpx.URL, *, headers: Mapping[str, str] | None = None, downgrade: bool = False, connect: float = CONNECT
     ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
-        """GET through redirects: the last answer and its address before routing. Raises Astray where one is not followed."""
+        """GET through redirects: the last response and its address before routing. Raises RedirectRefused where one is not followed."""
         seen = {url}
         while True:
             with self.open(url, headers=headers, connect=connect) as response:

@@ -1,4 +1,4 @@
-"""What a server's answer is if it is not the file: login pages, portals, error documents, requests to wait. Pure: bytes and headers in."""
+"""What a server's response is if it is not the file: login pages, portals, error documents, requests to wait. Pure: bytes and headers in."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def page(head: bytes, content_type: str = "", encoding: str = "") -> Page | None
 
 
 def body(chunks: Iterable[bytes], headers: Mapping[str, str], most: int = BODY) -> bytes:
-    """The first `most` bytes of an answer's body, uncompressed here: HTTP libraries do so without bounds."""
+    """The first `most` bytes of a response's body, uncompressed here: HTTP libraries do so without bounds."""
     data = b""
     for chunk in chunks:
         data += chunk

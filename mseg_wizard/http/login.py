@@ -48,58 +48,58 @@ class WrongCredentials(Problem):
     """The user name or the password is not right."""
 
 
-def log_in(web: HttpClient, site: LoginSite, username: Secret, password: Secret) -> None:
-    """Leave a session's cookies in `web`; raises Wrong, Problem where the page is no longer what it was, Again, TransportError."""
-    web.hide(username.reveal(), password.reveal())
-    url, form = _form(web, site)
+def log_in(client: HttpClient, site: LoginSite, username: Secret, password: Secret) -> None:
+    """Leave a session's cookies in `client`; raises WrongCredentials, Problem where the page is no longer what it was, TryAgain, TransportError."""
+    client.hide(username.reveal(), password.reveal())
+    url, form = _form(client, site)
     form |= {"username": username.reveal(), "password": password.reveal(), "submit": "Login"}
-    with web.open(url, method="POST", headers={"Referer": str(url)}, form=form) as response:
-        onward = _onward(web, url, response)
+    with client.open(url, method="POST", headers={"Referer": str(url)}, form=form) as response:
+        onward = _onward(client, url, response)
         if onward is None:
-            raise _refusal(web, site, response)
+            raise _refusal(client, site, response)
         if response.status_code in (307, 308):  # it wants the password sent again, elsewhere
             raise _changed(site, f"its login form now leads on to {onward.host}")
-    if origin(onward) == site.origin and not _welcome(web, onward):
+    if origin(onward) == site.origin and not _session_works(client, onward):
         raise _wrong(site)
 
 
-def _form(web: HttpClient, site: LoginSite) -> tuple[httpx.URL, dict[str, str]]:
+def _form(client: HttpClient, site: LoginSite) -> tuple[httpx.URL, dict[str, str]]:
     """The address of the login page, after redirects within its origin, and the hidden fields of its form."""
     url = httpx.URL(site.origin + site.path)
     for _ in range(HOPS):
-        with web.open(url) as response:
-            onward = _onward(web, url, response)
+        with client.open(url) as response:
+            onward = _onward(client, url, response)
             if onward is None:
-                return url, _fields(web, site, response)
+                return url, _fields(client, site, response)
         if origin(onward) != site.origin:
             raise _changed(site, f"its login page has moved to {onward.host}, where your password is not sent")
         url = onward
     raise _changed(site, "its login page redirects in a circle")
 
 
-def _fields(web: HttpClient, site: LoginSite, response: httpx.Response) -> dict[str, str]:
+def _fields(client: HttpClient, site: LoginSite, response: httpx.Response) -> dict[str, str]:
     text = _text(response)
     if response.status_code != 200:
-        raise _refusal(web, site, response, text)
+        raise _refusal(client, site, response, text)
     form = _Forms.with_password(text)
     if form is not None and not {"username", "password"} <= form.keys():
-        raise _changed(site, f"its login form asks for other things than before{_titled(web, response, text)}")
+        raise _changed(site, f"its login form asks for other things than before{_titled(client, response, text)}")
     if site.token and not (form or {}).get(site.token):
-        raise _changed(site, f"its login page lacks what belongs to it{_titled(web, response, text)}")
+        raise _changed(site, f"its login page lacks what belongs to it{_titled(client, response, text)}")
     return {name: value for name, value in (form or {}).items() if value is not None}
 
 
-def _refusal(web: HttpClient, site: LoginSite, response: httpx.Response, text: str | None = None) -> Problem | TryAgain:
-    """What an answer means that is neither a login page to fill in nor a way in."""
+def _refusal(client: HttpClient, site: LoginSite, response: httpx.Response, text: str | None = None) -> Problem | TryAgain:
+    """What a response means that is neither a login page to fill in nor a way in."""
     status = response.status_code
     text = _text(response) if text is None else text
-    titled = _titled(web, response, text)
+    titled = _titled(client, response, text)
     if status in (408, 425, 429) or status >= 500:
         return TryAgain(f"its login answered {status}{titled}", html_pages.wait_asked(response.headers))
     said = _CLOSED.search(_visible(text))
     if said:
         return Problem(
-            f"{site.name} does not let this account in: its page{titled} says “{web.clean(said[0])}”.",
+            f"{site.name} does not let this account in: its page{titled} says “{client.clean(said[0])}”.",
             f"Log in with a browser at {site.origin}{site.path} and do what it asks for, then start again.",
         )
     page = html_pages.page(text.encode())
@@ -124,29 +124,29 @@ def _changed(site: LoginSite, how: str) -> Problem:
     )
 
 
-def _onward(web: HttpClient, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
-    """Where a redirect leads; None where the answer is none."""
+def _onward(client: HttpClient, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+    """Where a redirect leads; None where the response is none."""
     if response.status_code not in (301, 302, 303, 307, 308):
         return None
     place = joined_address(url, response.headers.get("location", ""))
-    return None if place is None else web.routes.back(place, url)
+    return None if place is None else client.routes.back(place, url)
 
 
-def _welcome(web: HttpClient, url: httpx.URL) -> bool:
+def _session_works(client: HttpClient, url: httpx.URL) -> bool:
     """Does the page behind a login answer to its session? Only one that asks for the login again says no."""
     try:
-        with web.follow(url) as (response, _):
+        with client.follow(url) as (response, _):
             page = html_pages.page(_text(response).encode())
     except RedirectRefused as astray:
         return not astray.login
     return not (page and page.login)
 
 
-def published_md5(web: HttpClient, site: LoginSite, path: str, file: str) -> str:
+def published_md5(client: HttpClient, site: LoginSite, path: str, file: str) -> str:
     """The md5 that the site's own page gives for the file at `path`; empty where it can't be read: nothing depends on it."""
     query = httpx.URL(path).query
     try:
-        with web.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):
+        with client.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):
             text = _visible(_text(response)) if response.status_code == 200 else ""
     except (RedirectRefused, httpx.TransportError):
         return ""
@@ -159,9 +159,9 @@ def _text(response: httpx.Response) -> str:
     return html_pages.text_of(html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", ""))
 
 
-def _titled(web: HttpClient, response: httpx.Response, text: str) -> str:
+def _titled(client: HttpClient, response: httpx.Response, text: str) -> str:
     page = html_pages.page(text.encode(), response.headers.get("content-type", ""))
-    return f" (“{web.clean(page.title)}”)" if page and page.title else ""
+    return f" (“{client.clean(page.title)}”)" if page and page.title else ""
 
 
 def _visible(text: str) -> str:

@@ -53,23 +53,23 @@ class PartialState:
 class PartialFile:
     """`<target>.part` and its note, kept in step: bytes only ever join bytes of the same file. Several threads may write at a time."""
 
-    def __init__(self, target: Path, notes: Path | None = None) -> None:
+    def __init__(self, target: Path, state_path: Path | None = None) -> None:
         self.path = target.with_name(target.name + ".part")
         self.here: Ranges = ()
         self.size = 0
         """Bytes that are here; with holes, the file is longer."""
-        self.note: PartialState | None = None
+        self.state: PartialState | None = None
         self.pieced = False
-        """Not all of it came in one answer: if its hash is wrong, the pieces may be of two files."""
+        """Not all of it came in one response: if its hash is wrong, the pieces may be of two files."""
         self._target = target
-        self._notes = notes or target.with_name(target.name + ".part.json")
+        self._state_path = state_path or target.with_name(target.name + ".part.json")
         self._file: BinaryIO | None = None
         self._lines: BinaryIO | None = None
         self._lock = threading.Lock()
         self._due = 0
         """Size at which the next sync is."""
         with disk_problems(self.path):
-            self._look()
+            self._read_state()
 
     def __enter__(self) -> PartialFile:
         return self
@@ -87,59 +87,59 @@ class PartialFile:
         """Where the first hole ends; None where there is none."""
         return self.here[1][0] if len(self.here) > 1 else None
 
-    def _look(self) -> None:
-        sweep(self._notes)
+    def _read_state(self) -> None:
+        sweep(self._state_path)
         with suppress(FileNotFoundError):
             self._have(((0, self.path.stat().st_size),))
             self.pieced = True
         try:
-            self.note, written = _read(self._notes.read_text())
+            self.state, written = _read(self._state_path.read_text())
         except (FileNotFoundError, ValueError, TypeError, RecursionError):
             return  # bytes of unknown origin: only a published hash can tell what they are worth
-        survived = self.note.boot == host.boot_id()
-        if self.note.spread is not None:
-            self._have(clipped(joined([*self.note.spread, *(written if survived else ())]), self.size))
-        elif not survived and self.size > self.note.synced:
+        survived = self.state.boot == host.boot_id()
+        if self.state.spread is not None:
+            self._have(clipped(joined([*self.state.spread, *(written if survived else ())]), self.size))
+        elif not survived and self.size > self.state.synced:
             # What was not synced before the power went may be there in length only.
-            os.truncate(self.path, self.note.synced)
-            self._have(((0, self.note.synced),))
+            os.truncate(self.path, self.state.synced)
+            self._have(((0, self.state.synced),))
         if not self.size:
-            self.note = None
+            self.state = None
 
     def offset(self, source: str, decisive: bool, published: int | None) -> int:
         """From where to go on at `source`; 0: from the beginning. `decisive`: a published hash will tell whether the pieces fit."""
         total = self.total(published)
         if total is not None and self.here and self.here[-1][1] > total:
             return 0
-        same = self.note is not None and self.note.source == source
-        provable = same and self.note is not None and (bool(self.note.validator) or self.size == self.note.total)
+        same = self.state is not None and self.state.source == source
+        provable = same and self.state is not None and (bool(self.state.validator) or self.size == self.state.total)
         return self.prefix if provable or (decisive and total is not None) else 0
 
     def total(self, published: int | None) -> int | None:
         """Bytes of the whole, as the source of the first ones said, else as published; None while unknown."""
-        return (self.note.total if self.note else None) or published
+        return (self.state.total if self.state else None) or published
 
-    def begin(self, note: PartialState) -> None:
+    def begin(self, state: PartialState) -> None:
         """Forget what is there: emptied first, so that at no time does a note describe bytes that are not its own."""
         self.close()
         with disk_problems(self.path):
             self._file = self.path.open("wb", buffering=0)
             self._have(())
             self.pieced = False
-            self._save(replace(note, synced=0, spread=None))
+            self._save(replace(state, synced=0, spread=None))
 
-    def resume(self, note: PartialState) -> None:
+    def resume(self, state: PartialState) -> None:
         """Go on where something is missing."""
         self.close()
-        before = self.note or note
+        before = self.state or state
         with disk_problems(self.path):
             self._file = self.path.open("rb+", buffering=0)
             self.pieced = True
-            self._save(replace(note, synced=before.synced, spread=before.spread))
+            self._save(replace(state, synced=before.synced, spread=before.spread))
 
-    def spread(self) -> None:
+    def allow_holes(self) -> None:
         """From now on bytes may be written behind holes, and the note says which are there: the file's length would lie."""
-        if self.note and self.note.spread is None:
+        if self.state and self.state.spread is None:
             self.pieced = True
             self.sync(spread=True)
 
@@ -156,18 +156,18 @@ class PartialFile:
                 self._due = self.size + SYNC if due else self._due
             if due:
                 self.sync()
-                if self.note and self.note.total is None:
-                    self.room(0)  # an answer without an end must not fill the disk
+                if self.state and self.state.total is None:
+                    self.room(0)  # a response without an end must not fill the disk
 
     def sync(self, spread: bool = False) -> None:
         """Make what is there survive a power cut."""
-        if self._file and self.note:
+        if self._file and self.state:
             with disk_problems(self.path, lambda: self.size):
                 here = self.here
                 os.fsync(self._file.fileno())
                 with self._lock:
-                    spread = spread or self.note.spread is not None
-                    self._save(replace(self.note, synced=prefix(here), spread=here if spread else None))
+                    spread = spread or self.state.spread is not None
+                    self._save(replace(self.state, synced=prefix(here), spread=here if spread else None))
 
     def room(self, needed: int) -> None:
         """Raise Problem unless the disk takes `needed` bytes more."""
@@ -184,9 +184,9 @@ class PartialFile:
         self.close()
         with disk_problems(self.path):
             self.path.unlink(missing_ok=True)
-            self._notes.unlink(missing_ok=True)
+            self._state_path.unlink(missing_ok=True)
         self._have(())
-        self.note, self.pieced = None, False
+        self.state, self.pieced = None, False
 
     def finish(self) -> None:
         """Give the whole and checked file its name, so that a power cut can't take it back."""
@@ -196,7 +196,7 @@ class PartialFile:
             self.close()
             self.path.replace(self._target)
             sync(self._target.parent)
-            self._notes.unlink(missing_ok=True)
+            self._state_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         for file in (self._file, self._lines):
@@ -217,14 +217,14 @@ class PartialFile:
                 self._lines = None
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _save(self, note: PartialState) -> None:
+    def _save(self, state: PartialState) -> None:
         """The lines go with the note: at no time are there fewer of them than bytes."""
-        self.note = replace(note, boot=host.boot_id())
-        lines = b"".join(map(_line, self.here)) if note.spread is not None else b""
-        write_atomically(self._notes, (json.dumps(asdict(self.note), indent=1, ensure_ascii=False) + "\n").encode() + lines)
+        self.state = replace(state, boot=host.boot_id())
+        lines = b"".join(map(_line, self.here)) if state.spread is not None else b""
+        write_atomically(self._state_path, (json.dumps(asdict(self.state), indent=1, ensure_ascii=False) + "\n").encode() + lines)
         if self._lines:
             self._lines.close()
-        self._lines = self._notes.open("ab", buffering=0) if note.spread is not None else None
+        self._lines = self._state_path.open("ab", buffering=0) if state.spread is not None else None
 
 
 def _line(piece: Range) -> bytes:
@@ -234,11 +234,11 @@ def _line(piece: Range) -> bytes:
 def _read(text: str) -> tuple[PartialState, list[Range]]:
     """A note and the lines behind it; a last one without its end was cut off. Raises ValueError, TypeError."""
     table, end = json.JSONDecoder().raw_decode(text)
-    note = msgspec.convert(table, PartialState)
+    state = msgspec.convert(table, PartialState)
     lines = [(int(start), int(stop)) for start, stop in (line.split() for line in text[end:].split("\n")[1:-1])]
-    if min(note.synced, note.total or 0) < 0 or any(not 0 <= start <= stop for start, stop in [*(note.spread or ()), *lines]):
+    if min(state.synced, state.total or 0) < 0 or any(not 0 <= start <= stop for start, stop in [*(state.spread or ()), *lines]):
         raise ValueError("a count below zero")
-    return note, lines
+    return state, lines
 
 
 @contextmanager

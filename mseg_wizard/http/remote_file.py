@@ -22,7 +22,7 @@ class Location:
     """A Secret is a pasted link: where it is refused, a fresh one is asked for."""
     login: Callable[[HttpClient], None] | None = None
     """Logs in through the connection it is given, leaving cookies or headers there; called before the first request and again when the
-    server asks for a login. Raises Problem where the credentials are wrong, Again where it may work later, httpx.TransportError where the
+    server asks for a login. Raises Problem where the credentials are wrong, TryAgain where it may work later, httpx.TransportError where the
     network fails."""
     named: bool = False
     """The user named this place: where `Expected.lenient` is set, its file may differ from the published one."""
@@ -108,15 +108,15 @@ class Endpoint:
     """A fresh link would be another chance."""
 
 
-def endpoint_of(location: Location, web: HttpClient) -> Endpoint:
-    """Take an address apart: credentials to `web`, which also learns what it must never show."""
+def endpoint_of(location: Location, client: HttpClient) -> Endpoint:
+    """Take an address apart: credentials to `client`, which also learns what it must never show."""
     secret = isinstance(location.url, Secret)
     url = web_address(location.url.reveal() if isinstance(location.url, Secret) else location.url)
     if url is None:
         return Endpoint(location, None, "the pasted link" if secret else "an address that can't be read", "", secret)
-    url = web.authorize(url)
+    url = client.authorize(url)
     if secret:
-        web.hide(url.path, *url.path.split("/"))
+        client.hide(url.path, *url.path.split("/"))
     place = origin(url).encode() + (b"" if secret else url.raw_path.split(b"?")[0])
     title = f"{origin(url)}/…" if secret else shown(url)
     return Endpoint(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or signed(url))

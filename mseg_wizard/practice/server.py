@@ -51,8 +51,8 @@ class PracticeServer:
     def __init__(self, folder: Path, *, tree: Path | None = None, port: int = 0, limit: int | None = None, cut: int | None = None,
                  redirects: bool = False, accounts: Mapping[str, tuple[str, str]] = ACCOUNTS) -> None:
         self.log: list[Request] = []
-        shelf = ServedFiles(folder, tree or folder / "mseg-api")
-        self._http = _Http(port, shelf, Sessions(accounts), self.log, limit, _Cutter(cut), redirects)
+        files = ServedFiles(folder, tree or folder / "mseg-api")
+        self._http = _Http(port, files, Sessions(accounts), self.log, limit, _Cutter(cut), redirects)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="practice server", daemon=True)
 
     @property
@@ -94,10 +94,10 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, port: int, shelf: ServedFiles, sessions: Sessions, log: list[Request], limit: int | None, cutter: _Cutter,
+    def __init__(self, port: int, files: ServedFiles, sessions: Sessions, log: list[Request], limit: int | None, cutter: _Cutter,
                  redirects: bool) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.shelf, self.sessions, self.log = shelf, sessions, log
+        self.files, self.sessions, self.log = files, sessions, log
         self.limit, self.cutter, self.redirects = limit, cutter, redirects
         self.stopping = threading.Event()
         self.lock = threading.Lock()
@@ -157,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._decide(address.path, fields(address.query), fields(form))
         if isinstance(answer, Reply):
             self._reply(address.path, answer)
-        elif item := self.server.shelf.take(answer.name):
+        elif item := self.server.files.take(answer.name):
             with item.file:
                 self._file(address.path, answer, item)
         else:
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             return {}
 
     def _md5(self, name: str) -> Reply:
-        item = self.server.shelf.take(name)
+        item = self.server.files.take(name)
         if item is None:
             return Reply(404, page("Not found", ""))
         with item.file as file:

@@ -56,9 +56,9 @@ def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping
 class PractisingUser:
     """Plays the user of plain practice: uploads the wrong file first, mistypes a password, and mends what the wizard complains about."""
 
-    def __init__(self, ctx: Context, desk: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> None:
+    def __init__(self, ctx: Context, folder: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> None:
         self._ctx = ctx
-        self._desk = desk
+        self._folder = folder
         self._answers = answers
         self._say = say
         self._leaving = threading.Event()
@@ -97,12 +97,12 @@ class PractisingUser:
             if self._leaving.wait(0.2):
                 return
         self._say("[you]    upload a file of the right name that holds images only")
-        shutil.copy(self._desk / "images-only" / BDD, target)
+        shutil.copy(self._folder / "images-only" / BDD, target)
         if self._leaving.wait(6):
             return
         target.unlink()
         self._say("[you]    upload the right one")
-        content = (self._desk / BDD).read_bytes()
+        content = (self._folder / BDD).read_bytes()
         with target.open("wb") as file:
             for start in range(0, len(content), len(content) // CHUNKS + 1):
                 file.write(content[start : start + len(content) // CHUNKS + 1])

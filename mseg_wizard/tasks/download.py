@@ -125,9 +125,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     wrong: list[tuple[Source, str]] = []
     while places:
         try:
-            notes = ctx.own / f"{archive.file}.part.json"
+            state_path = ctx.own / f"{archive.file}.part.json"
             routes = Routes.parse(ctx.options.routes)
-            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=routes, notes=notes)
+            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=routes, state_path=state_path)
         except Unavailable as unavailable:
             raise _without(ctx, archive, places, unavailable) from None
         number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)

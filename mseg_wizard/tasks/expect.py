@@ -57,7 +57,7 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     target = own_path(ctx, archive)
     target.parent.mkdir(parents=True, exist_ok=True)  # so that the command works
     since: dict[Path, tuple[Upload, float]] = {}
-    judged: dict[Path, tuple[Upload, Problem | None]] = {}
+    problems: dict[Path, tuple[Upload, Problem | None]] = {}
     meters: dict[Path, Meter] = {}
     while True:
         growing: Upload | None = None
@@ -72,11 +72,11 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
                 continue
             if not upload.whole:
                 continue
-            if judged.get(upload.path, (None,))[0] != upload:
-                judged[upload.path] = upload, (yield from _judged(upload.path, archive))
-            if judged[upload.path][1] is None and _settled(ctx, upload.path, target):
+            if problems.get(upload.path, (None,))[0] != upload:
+                problems[upload.path] = upload, (yield from _layout_problem(upload.path, archive))
+            if problems[upload.path][1] is None and _moved_to_its_place(ctx, upload.path, target):
                 return
-        wrong = [problem.what for upload in found if (problem := judged.get(upload.path, (None, None))[1])]
+        wrong = [problem.what for upload in found if (problem := problems.get(upload.path, (None, None))[1])]
         if not target.is_file() and (_elsewhere(ctx, archive) or (not ctx.options.attended and archive.urls)):
             return
         if not watches:
@@ -152,7 +152,7 @@ def _elsewhere(ctx: Context, archive: Archive) -> bool:
     return any(source.kind in ("brought", "mirror") for source in sources(ctx, archive))
 
 
-def _judged(path: Path, archive: Archive) -> Generator[Progress, None, Problem | None]:
+def _layout_problem(path: Path, archive: Archive) -> Generator[Progress, None, Problem | None]:
     """Why the file is not the archive; None if nothing speaks against it."""
     look = partial(_look, path=path, archive=archive)
     return (yield from background(look, Progress(f"looking into {printable(path.name, 100)}")))
@@ -163,7 +163,7 @@ def _look(job: Job, path: Path, archive: Archive) -> Problem | None:
     return problem and naming_place(path, problem)
 
 
-def _settled(ctx: Context, path: Path, target: Path) -> bool:
+def _moved_to_its_place(ctx: Context, path: Path, target: Path) -> bool:
     """Have the right file at its place; False where a wrong one is there."""
     if path == target:
         return True

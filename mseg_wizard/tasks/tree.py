@@ -51,11 +51,11 @@ def tree(ctx: Context) -> Generator[Progress, None, None]:
     for stale in ctx.destination.glob(f".{NAME}.*.tmp"):
         shutil.rmtree(stale, ignore_errors=True)
     try:
-        if (yield from _stands(ctx)):
+        if (yield from _still_there(ctx)):
             return
         origin = _origin(ctx)
         if origin.in_place and origin.path:
-            verdict = yield from _judged(ctx, origin.path, origin)
+            verdict = yield from _usable_tree(ctx, origin.path, origin)
             _record(ctx, origin.path, origin, verdict)
         else:
             yield from _copied(ctx, origin)
@@ -109,7 +109,7 @@ def _origin(ctx: Context) -> TreeOrigin:
     raise Problem(f"mseg-api is to come from {path}, and nothing is there.", ELSEWHERE)
 
 
-def _stands(ctx: Context) -> Generator[Progress, None, bool]:
+def _still_there(ctx: Context) -> Generator[Progress, None, bool]:
     """Is the tree of an earlier run there and as it was, if perhaps moved with the destination or touched?"""
     record = ctx.store.journal.tree
     if not record or not _asked(ctx, record):
@@ -117,7 +117,7 @@ def _stands(ctx: Context) -> Generator[Progress, None, bool]:
     origin = TreeOrigin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
     for folder in dict.fromkeys([Path(record["folder"]), *([] if origin.in_place else [ctx.destination / NAME])]):
         if not mseg_api.missing_parts(folder):
-            verdict = yield from _judge(folder)
+            verdict = yield from _examined(folder)
             if verdict.sha256 == record.get("sha256"):
                 _accept(ctx, origin, verdict)
                 _record(ctx, folder, origin, verdict)
@@ -132,7 +132,7 @@ def _copied(ctx: Context, origin: TreeOrigin) -> Generator[Progress, None, None]
     fetched = None
     try:
         if origin.path is None:
-            if not mseg_api.missing_parts(place) and (verdict := (yield from _judge(place))).whole:
+            if not mseg_api.missing_parts(place) and (verdict := (yield from _examined(place))).whole:
                 origin = replace(origin, words=f"{place}, which was there already")
                 _accept(ctx, origin, verdict)
                 _record(ctx, place, origin, verdict)
@@ -149,8 +149,8 @@ def _copied(ctx: Context, origin: TreeOrigin) -> Generator[Progress, None, None]
             top = yield from background(lambda job: _top(job, source, origin), Progress(f"looking into {source.name}"))
             yield from unpack(source, beside, take={top: ""}, at_most=mseg_api.MOST_BYTES)
             mseg_api.clean(beside)
-        verdict = yield from _judged(ctx, beside, origin)
-        _settle(ctx, beside, place)
+        verdict = yield from _usable_tree(ctx, beside, origin)
+        _put_in_place(ctx, beside, place)
         _record(ctx, place, origin, verdict)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -182,10 +182,10 @@ def _top(job: Job, archive: Path, origin: TreeOrigin) -> str:
     return min(found, key=len)
 
 
-def _judged(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Progress, None, TreeCheck]:
+def _usable_tree(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Progress, None, TreeCheck]:
     """What the tree is; raises Problem, Waiting where it can't be used."""
     _complete(folder, origin)
-    verdict = yield from _judge(folder)
+    verdict = yield from _examined(folder)
     if origin.kind == "fetch" and not verdict.whole and not Routes.parse(ctx.options.routes).covers(httpx.URL(URL)):
         raise Problem(f"What came from {origin.words} is {verdict.words}.", f"It was thrown away. Start again. Or: {ELSEWHERE}")
     _accept(ctx, origin, verdict)
@@ -196,7 +196,7 @@ def _judged(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Progres
     return verdict
 
 
-def _judge(folder: Path) -> Generator[Progress, None, TreeCheck]:
+def _examined(folder: Path) -> Generator[Progress, None, TreeCheck]:
     return background(lambda job: mseg_api.check_tree(folder), Progress("checking every file of mseg-api"))
 
 
@@ -222,7 +222,7 @@ def _accept(ctx: Context, origin: TreeOrigin, verdict: TreeCheck) -> None:
     ctx.note(f"The mseg-api tree from {origin.words} is {verdict.words}")
 
 
-def _settle(ctx: Context, beside: Path, place: Path) -> None:
+def _put_in_place(ctx: Context, beside: Path, place: Path) -> None:
     """Give a checked copy its name. What stands there already is kept if it is the same, and never deleted."""
     record = ctx.store.journal.tree
     if place.is_dir() and any(place.iterdir()):

@@ -96,8 +96,8 @@ class FollowerScreen(FormsScreen):
             self.app.bell()
             if awaits := snapshot.awaits:
                 self._later = lambda: self._into_row_for(awaits)
-        if self.session.ctx and (tidings := self.session.ctx.tidings()):
-            self.say(pane_text(tidings[-1]))
+        if self.session.ctx and (worker_news := self.session.ctx.worker_news()):
+            self.say(pane_text(worker_news[-1]))
         if self._started and not snapshot.running:
             self._started = self.stopping = False
             self._ended(snapshot)
@@ -152,7 +152,7 @@ class FollowerScreen(FormsScreen):
 
     def _ended(self, snapshot: Snapshot) -> None:
         self.refresh_bindings()
-        self.look()
+        self.survey_soon()
         problem = snapshot.problem
         if isinstance(problem, Consent):
             self._later = lambda: self._ask_consent(problem)
@@ -205,7 +205,7 @@ class FollowerScreen(FormsScreen):
     async def tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
         await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items)))
 
-    def looked(self) -> None:
+    def survey_done(self) -> None:
         """Show the last page where all is done; start again where the work waited for exactly what is there by now."""
         if not self._end_shown and self.session.ctx and all(state.state == "done" for state in self.session.states(self.found)):
             self._end_shown, self._later = True, self._show_end
@@ -219,7 +219,7 @@ class FollowerScreen(FormsScreen):
 
     async def _look_for_arrivals(self) -> None:
         if self._waits and not self.session.working:
-            self.look()
+            self.survey_soon()
 
     def _watch(self) -> None:
         """Not awaited here: a network disk that hangs would hold up the keys."""
@@ -235,6 +235,6 @@ class FollowerScreen(FormsScreen):
                 if self.session.released != released:
                     self.refresh_bindings()
             self.free = await asyncio.to_thread(self.session.free)
-            await asyncio.to_thread(self.room.look, self.session.ctx)
+            await asyncio.to_thread(self.room.update, self.session.ctx)
         finally:
             self._watching = False

@@ -40,7 +40,7 @@ class FormsScreen(PanesScreen):
             self.run_worker(self.open())
         else:
             self.session.typed = self.home()
-            self.look()
+            self.survey_soon()
 
     async def keep(self, row: FieldRow) -> None:
         """Keep what is new in one field, in a thread: a keyring may take seconds."""
@@ -61,7 +61,7 @@ class FormsScreen(PanesScreen):
                 return
             row.stored(value, where)
             self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
-        self.look()
+        self.survey_soon()
 
     async def flush(self) -> None:
         """Keep everything that was typed."""
@@ -118,7 +118,7 @@ class FormsScreen(PanesScreen):
                 row.follow(self.session)
         self.query_one("#wipe", Button).disabled = self.session.viewer
         self.refresh_bindings()
-        self.look()
+        self.survey_soon()
 
     async def _refuse_home(self, problem: Problem) -> None:
         await self.show_step(HOME[0])
@@ -128,15 +128,15 @@ class FormsScreen(PanesScreen):
         else:
             self.app.push_screen(TextDialog(pane_text(problem.what), pane_text(problem.do)))
 
-    def look(self) -> None:
+    def survey_soon(self) -> None:
         """Find out anew what takes time to find out; asking while it is under way has it done once more."""
         if self._looking:
             self._look_again = True
             return
         self._looking = True
-        self.run_worker(self._look())
+        self.run_worker(self._survey())
 
-    async def _look(self) -> None:
+    async def _survey(self) -> None:
         try:
             while True:
                 self._look_again = False
@@ -148,9 +148,9 @@ class FormsScreen(PanesScreen):
         for pane in self.panes.values():
             pane.survey(self.found)
         self.draw()
-        self.looked()
+        self.survey_done()
 
-    def looked(self) -> None:
+    def survey_done(self) -> None:
         """What follows a look."""
 
     def say(self, text: str) -> None:

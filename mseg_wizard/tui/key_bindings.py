@@ -50,7 +50,7 @@ class MainScreen(FollowerScreen):
         if self.session.viewer or self.session.known():
             self.run_worker(self.open(), exit_on_error=True)
         else:
-            self.look()
+            self.survey_soon()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         running, viewer = self.session.working, self.session.viewer
@@ -127,7 +127,7 @@ class MainScreen(FollowerScreen):
         lines += [f"removed: {name}" for name in done.removed] or ["nothing was stored"]
         lines += [f"not the wizard's to remove: {pane_text(text)}" for text in done.beyond]
         lines += [f"left by MSeg's scripts or a shell: {pane_text(str(left.path))} ({left.why})" for left in done.leftovers]
-        self.look()
+        self.survey_soon()
         await self.tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
 
     async def action_log(self) -> None:

@@ -20,7 +20,7 @@ class SpaceWatch:
         self._at = -SELDOM
         self._finished = -1
 
-    def look(self, ctx: Context | None) -> None:
+    def update(self, ctx: Context | None) -> None:
         """Work it out again if it is time."""
         finished = len(ctx.store.journal.finished) if ctx else 0
         if ctx is None or time.monotonic() - self._at < (OFTEN if finished != self._finished else SELDOM):

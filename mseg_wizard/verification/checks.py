@@ -96,7 +96,7 @@ def check(rules: Rules, item: ImageToCheck) -> CheckedImage:
     stored = _maps(rules, item, faults)
     odd_size = raw is not None and shape is not None and raw.shape != shape
     if raw is not None and shape is not None and odd_size and rules.made:
-        raw, shape = _judged(raw, shape, stored, faults)
+        raw, shape = _size_mismatch(raw, shape, stored, faults)
     due: dict[int, Ids] = {}
     masks: dict[str, Regions] = {}
     segments = 0
@@ -152,7 +152,7 @@ def _maps(rules: Rules, item: ImageToCheck, faults: Faults) -> dict[int, Ids]:
     return stored
 
 
-def _judged(raw: Ids, shape: Shape, stored: Mapping[int, Ids], faults: Faults) -> tuple[Ids | None, Shape]:
+def _size_mismatch(raw: Ids, shape: Shape, stored: Mapping[int, Ids], faults: Faults) -> tuple[Ids | None, Shape]:
     """A raw label and its image differ in size: of the two, that one is at fault which no made map goes with."""
     if any(ids.shape == shape for ids in stored.values()):
         faults[RAW] = [f"is {size_words(raw.shape)} pixels, its image {size_words(shape)}"]

@@ -34,7 +34,7 @@ class ListedImage:
     split: str
     """The first list that names it."""
     labels: list[str | None]
-    """The raw label, then the made maps in the family's order."""
+    """The raw label, then the made maps in the dataset's order."""
 
 
 @dataclass
@@ -124,12 +124,12 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
     if made.updates:
         _find_masks(ctx, made)
     stop()
-    _look(ctx, made, stop)
+    _find_missing(ctx, made, stop)
     return made
 
 
 def count_images(ctx: Context, dataset: Dataset) -> int:
-    """How many images the family's checklist will have."""
+    """How many images the dataset's plan will have."""
     tree = Tree(ctx.tree_folder)
     found = set()
     for split in _splits(tree, dataset.raw):
@@ -207,7 +207,7 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
                 made.faults.append(made.fault(image, RAW, "is not described by its annotation file"))
 
 
-def _look(ctx: Context, made: Plan, stop: Stop) -> None:
+def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
     folders = FolderListings(ctx.dataset)
     finished = ctx.store.journal.finished
@@ -226,7 +226,7 @@ def _look(ctx: Context, made: Plan, stop: Stop) -> None:
 
 
 def rules_of(ctx: Context, dataset: Dataset) -> Rules:
-    """How the family's labels are checked."""
+    """How the dataset's labels are checked."""
     tree, reader = ctx.tree, dataset.reader
     read = dataset.targets[0] if reader in DUMPS else dataset.raw
     positions = {dataset.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(dataset.made)}

@@ -45,7 +45,7 @@ def repairs(ctx: Context, faults: Iterable[Fault]) -> list[Repair]:
 
 def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
     """Move every faulty file away and have its call not finished; returns the verdict, now on record as being mended."""
-    verdict = replace(verdict, mending=tuple(dict.fromkeys(fault.step for fault in verdict.faults if fault.call)))
+    verdict = replace(verdict, repairing=tuple(dict.fromkeys(fault.step for fault in verdict.faults if fault.call)))
     # On record first: a kill in the middle leaves files that are missing, and whoever goes on knows why.
     write_verdict(ctx, verdict)
     for fault in verdict.faults:

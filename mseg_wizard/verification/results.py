@@ -28,7 +28,7 @@ class Results:
         self._targeted = 0
 
     def begin(self, plan: Plan) -> None:
-        """A dataset's checklist, before its images."""
+        """A dataset's plan, before its images."""
         self._first = len(self.faults)
         self._odd.clear()
         self.faults += plan.faults

@@ -60,7 +60,7 @@ class Verdict:
     """What was looked at, in words → how many."""
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
-    mending: tuple[str, ...] = ()
+    repairing: tuple[str, ...] = ()
     """Steps that make again what was set aside; the faults are those of before."""
 
     @property
@@ -85,6 +85,7 @@ def read_verdict(ctx: Context) -> Verdict | None:
     """The verdict on record, whatever it is about; None where there is none or it can't be understood: then verification runs anew."""
     try:
         table = json.loads((ctx.own / FILE).read_bytes())
+        table.setdefault("repairing", table.get("mending", []))  # as it was called at first
         return msgspec.convert({key: value for key, value in table.items() if key != "version"}, Verdict)
     except (OSError, ValueError, AttributeError, RecursionError):
         return None

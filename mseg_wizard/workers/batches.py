@@ -24,7 +24,7 @@ POLL = 0.3
 """Seconds between two looks at the workers."""
 HANGS_AFTER = 120.0
 HANGS_TIMES = 10
-"""An item hangs when it takes over 120 s and over 10 times its family's median."""
+"""An item hangs when it takes over 120 s and over 10 times its dataset's median."""
 TRIES = 2
 STARTS = 5
 """Failures to start a worker, in a row, after which it is not tried again."""
@@ -41,7 +41,7 @@ class Workers(Protocol):
     """Of work in one batch."""
     largest: int
     """Items in one batch, at most."""
-    apart: bool
+    isolated: bool
     """Whether the batches of other workers go on when a worker dies."""
 
     @property
@@ -97,7 +97,7 @@ class BatchWindow(Generic[Item, Result]):
         self._again: deque[Item] = deque()
         self._size = 1
         self._since: dict[Future[BatchRows], float] = {}
-        self._looked = 0.0
+        self._last_look = 0.0
         self._tries: dict[int, int] = {}
         self._times: deque[float] = deque(maxlen=501)
         self._failed_starts = 0
@@ -106,7 +106,7 @@ class BatchWindow(Generic[Item, Result]):
         """Give the workers as much as they can take; returns whether nothing is left to give."""
         while self.suspects and self._workers.free(alone=True):
             self._submit([self.suspects.popleft()], alone=True)
-        while not self.suspects or self._workers.apart:
+        while not self.suspects or self._workers.isolated:
             if not self._workers.free(alone=False):
                 return False
             batch = self._next(waiting)
@@ -206,9 +206,9 @@ class BatchWindow(Generic[Item, Result]):
 
     def _hanging(self) -> Future[BatchRows] | None:
         now = time.monotonic()
-        if now - self._looked < POLL:
+        if now - self._last_look < POLL:
             return None
-        self._looked = now
+        self._last_look = now
         usual = statistics.median(self._times) if self._times else 0.0
         for future, batch in self.running.items():
             if not future.running():

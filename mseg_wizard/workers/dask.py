@@ -67,7 +67,7 @@ class Cluster:
     seconds = 0.6
     """A scheduler in Python handles about a thousand batches a second, for all workers together."""
     largest = 512
-    apart = True
+    isolated = True
 
     def __init__(self, address: str, folders: Callable[[], Sequence[Path]]) -> None:
         """`folders`: those that every worker must be able to read and write, asked for at each look."""
@@ -83,7 +83,7 @@ class Cluster:
         """What the scheduler may forget."""
         self._names: dict[str, str] = {}
         """Address of each worker that was ever asked → name of its host."""
-        self._tidings: SimpleQueue[str] = SimpleQueue()
+        self._news: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._first = threading.Event()
@@ -151,7 +151,7 @@ class Cluster:
             held = [given for batches in self._state.workers.values() for given in batches if given.future is hanging]
             for given in held:
                 self._doomed.put(given.address)
-                self._bury(given.address, "hangs and is ended")
+                self._worker_lost(given.address, "hangs and is ended")
                 self._state.refused[given.address] = Problem(f"the worker at {given.address} hangs", "It is being ended.")
 
     def kill(self) -> None:
@@ -189,9 +189,9 @@ class Cluster:
         """How many workers there are, on how many hosts."""
         return len(self._state.workers), len({address.rpartition(":")[0] for address in self._state.workers})
 
-    def tidings(self) -> list[str]:
+    def worker_news(self) -> list[str]:
         """What befell the workers since this was asked last, in words for the user."""
-        return _all(self._tidings)
+        return _all(self._news)
 
     # Under the lock
 
@@ -202,13 +202,13 @@ class Cluster:
         count, address = min(held, default=(most, ""))
         return address if count < most else None
 
-    def _bury(self, address: str, how: str) -> None:
+    def _worker_lost(self, address: str, how: str) -> None:
         """A worker is gone, and what it was given is lost with it."""
         lost = self._state.workers.pop(address, set())
         again = "; the images that it had run again" if lost else ""
         text = f"Worker {address} on host {self._names.get(address, address)} {how}{again}."
         log.warning("the cluster: %s", text)
-        self._tidings.put(text)
+        self._news.put(text)
         for given in lost:
             given.future.set_exception(BrokenExecutor("the worker is gone"))
             self._dropped.put(given.remote)
@@ -233,7 +233,7 @@ class Cluster:
                     self._client = connect(self._address, CONNECT)
                     self._next_look = 0.0
                 if time.monotonic() >= self._next_look:
-                    self._look()
+                    self._update_workers()
                     self._first.set()
                 self._deliver()
                 self._tidy()
@@ -268,7 +268,7 @@ class Cluster:
             with suppress(Exception):
                 client.close(timeout=1)
 
-    def _look(self) -> None:
+    def _update_workers(self) -> None:
         """Which workers came and went. Raises Problem at the first look where there is none, or one that is not fit."""
         threads = self._client.sync(self._client.nthreads, callback_timeout=REACH)
         known = self._state.workers.keys() | self._state.refused.keys()
@@ -291,7 +291,7 @@ class Cluster:
             log.warning("a worker gets nothing to do: %s", problem)
         with self._state.lock:
             for address in [address for address in self._state.workers if address not in threads]:
-                self._bury(address, "was lost")
+                self._worker_lost(address, "was lost")
             self._state.refused = {address: why for address, why in (self._state.refused | bad).items() if address in threads}
             self._state.workers |= {address: set() for address in new if address not in bad}
         self._next_look = time.monotonic() + (LOOK if self._state.workers else RETRY)

@@ -52,7 +52,7 @@ class Pool:
 
     seconds = BATCH
     largest = LARGEST
-    apart = False
+    isolated = False
     waits = ""
     retry_in = None
 

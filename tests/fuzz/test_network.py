@@ -202,7 +202,7 @@ def test_a_note_beside_a_half_fetched_file_is_believed_or_not(spread: bool) -> N
             partial.begin(PartialState("key", "a", '"a"', DATE.decode(), '"a"', 10))
             partial.write(0, b"123")
             if spread:
-                partial.spread()
+                partial.allow_holes()
                 partial.write(5, b"67")
         valid, half = notes.read_bytes(), partial.path.read_bytes()
 
@@ -215,8 +215,8 @@ def test_a_note_beside_a_half_fetched_file_is_believed_or_not(spread: bool) -> N
                 assert 0 <= again.size <= len(half) and 0 <= again.prefix <= len(half)
                 assert 0 <= again.offset("key", True, 10) <= len(half)
                 assert again.total(None) is None or isinstance(again.total(None), int)
-                if again.note is not None:
-                    again.resume(replace(again.note, boot=""))
+                if again.state is not None:
+                    again.resume(replace(again.state, boot=""))
                     again.write(again.prefix, b"90")
                     again.sync()
 

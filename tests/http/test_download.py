@@ -90,10 +90,10 @@ def test_the_note_may_lie_elsewhere(tmp_path: Path) -> None:
     target, notes = tmp_path / "a.zip", tmp_path / "notes" / "a.json"
     notes.parent.mkdir()
     with serving({"/a.zip": with_body(BODY, Answer(stall=300_000), Answer())}) as server:
-        stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/a.zip")], notes=notes, patience=QUICK))
+        stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/a.zip")], state_path=notes, patience=QUICK))
         assert json.loads(notes.read_text())["total"] == len(BODY)
         assert leftovers(target) == ["a.zip.part", "notes"]
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], notes=notes, patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], state_path=notes, patience=QUICK))
     assert leftovers(target) == ["notes"]
     assert not notes.exists()
 

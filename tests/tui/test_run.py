@@ -50,7 +50,7 @@ async def test_it_works_until_a_form_is_lacking_then_goes_there_and_says_what_fo
 async def test_what_befalls_a_clusters_workers_is_told_while_the_work_goes_on(desk: Desk) -> None:
     def lose(ctx: Context) -> Generator[Progress, None, None]:
         cluster = Cluster("tcp://127.0.0.1:1", list)
-        cluster._bury("tcp://10.0.0.7:4242", "was lost")
+        cluster._worker_lost("tcp://10.0.0.7:4242", "was lost")
         ctx._clusters.append(cluster)
         yield from desk.until_released(ctx)
 

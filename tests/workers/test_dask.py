@@ -116,7 +116,7 @@ def test_what_a_dead_worker_had_runs_again_and_who_joins_later_works_too(dask: D
             await_workers(dask, 2)
         if len({outcome.result for outcome in seen}) == 2 and pids:
             os.kill(pids.popitem()[1], signal.SIGKILL)
-    (news,) = cluster.tidings()
+    (news,) = cluster.worker_news()
     cluster.close()
     assert f"on host {socket.gethostname()} was lost; the images that it had run again." in news
     assert sorted(outcome.item for outcome in seen) == list(range(120))

@@ -51,7 +51,7 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     try:
         print(f"Making a miniature MSeg in {folder} …", flush=True)
         world = make_world(folder / "world", images=IMAGES, padding=PADDING)
-        put_files_at_hand(desk := folder / "desk", world)
+        put_files_at_hand(user_folder := folder / "desk", world)
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
             options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
@@ -61,8 +61,8 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
                 return open_context(steps, place, options, vault=vault, remember=False)
 
             if plain:
-                return _plain(steps, opener(destination), desk, answers)
-            return _screen(steps, opener, desk, destination, answers)
+                return _plain(steps, opener(destination), user_folder, answers)
+            return _screen(steps, opener, user_folder, destination, answers)
     finally:
         if keep:
             print(f"The practice folder was kept: {folder}")
@@ -77,14 +77,14 @@ def origins(steps: Iterable[Step]) -> list[str]:
     return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
 
 
-def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) -> int:
+def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: Answers) -> int:
     """A played user and the wizard take turns, until all is complete or the user knows no answer."""
 
     def say(text: str) -> None:
         print(text, flush=True)
 
     say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
-    user = PractisingUser(ctx, desk, answers, say)
+    user = PractisingUser(ctx, user_folder, answers, say)
     try:
         user.begin()
         known: frozenset[str] = frozenset()
@@ -105,7 +105,7 @@ def _plain(steps: tuple[Step, ...], ctx: Context, desk: Path, answers: Answers) 
         ctx.close()
 
 
-def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], desk: Path, destination: Path, answers: Answers) -> int:
+def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], user_folder: Path, destination: Path, answers: Answers) -> int:
     from mseg_wizard.tui.app import guide
 
     print(
@@ -115,11 +115,11 @@ This machine plays every web site: no network, no account, no licence.
 Most forms are filled in for you. Two things are left, as in real life.
 BDD100K comes by browser; when the wizard waits for it, give
 
-  {desk / "bdd100k_seg.zip"}
+  {user_folder / "bdd100k_seg.zip"}
 
 KITTI's link has expired; paste the fresh one from
 
-  {desk / "mail.txt"}
+  {user_folder / "mail.txt"}
 """
     )
     with suppress(EOFError):

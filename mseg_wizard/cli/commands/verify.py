@@ -40,7 +40,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
     """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
     say = _show_json if as_json else _show
     before = read_verdict(ctx)
-    if not (repair and before and before.mending):
+    if not (repair and before and before.repairing):
         ctx.store.journal.finished.pop(_call(ctx.steps), None)
         ctx.store.save()
         code = unattended(ctx, [only(ctx.steps, "verify")], explain=_explain, talk=sys.stderr, closing=False)
@@ -56,7 +56,7 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
     due = [*_complete(ctx.steps, before), only(ctx.steps, "verify")]
     code = by_questions(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
     after = read_verdict(ctx)
-    if after and after.mending:
+    if after and after.repairing:
         waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
         print(waits, file=sys.stderr, flush=True)
     elif after:
