@@ -88,9 +88,14 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
         fields = {item.name: item for item in by_id[name].fields}
         for key, value in answers.items():
             if key not in fields:
-                raise Usage(f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}.")
+                raise Usage(
+                    f"{path}: step {name} has no field {key!r}.", f"Its fields are: {', '.join(fields) or 'none'}."
+                )
             if fields[key].secret and mode & 0o077:
-                raise Usage(f"{path} holds a secret ({name}.{key}) and others may read it.", f"Make it yours alone: chmod 600 {path}")
+                raise Usage(
+                    f"{path} holds a secret ({name}.{key}) and others may read it.",
+                    f"Make it yours alone: chmod 600 {path}",
+                )
             try:
                 check_answer(by_id[name], fields[key], value)
             except OfNoUseNow:
@@ -139,7 +144,10 @@ def check_base_url(step: Step, item: Field, value: str) -> str:
     if not found and not _unwrapped(text).startswith(LINK):
         found = _base_url(_script(text, where))
         if not found:
-            raise Problem(f"{where}: there is no line BASE_URL = '…' in that script.", "Give download-scannet.py as it came by e-mail.")
+            raise Problem(
+                f"{where}: there is no line BASE_URL = '…' in that script.",
+                "Give download-scannet.py as it came by e-mail.",
+            )
     base = _unwrapped(found or text)
     if archive and base.rstrip("/").endswith("/" + archive.link_path):
         base = base.rstrip("/").removesuffix(archive.link_path)
@@ -151,7 +159,9 @@ def check_email(step: Step, item: Field, value: str) -> str:
     """An e-mail address."""
     text = one_line(value)
     if not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text):
-        raise Problem(f"“{item.label}” is no e-mail address.", "The address that you registered with is the user name there.")
+        raise Problem(
+            f"“{item.label}” is no e-mail address.", "The address that you registered with is the user name there."
+        )
     return text
 
 
@@ -172,7 +182,11 @@ def check_sources(step: Step, rows: Sequence[str]) -> list[str]:
     return [_source_link(step, row, alone) if is_link(row) else _source_path(step, row, alone) for row in rows]
 
 
-FIELD_CHECKS: dict[str, Check] = {"scannet.base_url": check_base_url, "wilddash.username": check_email, "prepare.mseg_api": check_tree}
+FIELD_CHECKS: dict[str, Check] = {
+    "scannet.base_url": check_base_url,
+    "wilddash.username": check_email,
+    "prepare.mseg_api": check_tree,
+}
 """`step.field` → its own check; fields of kind `url` have check_link."""
 
 
@@ -199,7 +213,9 @@ def _source_path(step: Step, row: str, alone: bool) -> str:
         return str(path)
     if not file:
         raise OfNoUseNow(f"{where} is not there, or you may not read it.", WANTED)
-    archive = next((archive for archive in step.archives if archive.file == path.name), step.archives[0] if alone else None)
+    archive = next(
+        (archive for archive in step.archives if archive.file == path.name), step.archives[0] if alone else None
+    )
     if archive is None:
         raise Problem(f"{where} has the name of none of this step's archives.", f"They are: {_names(step)}.")
     if problem := check_layout(path, archive.layout, archive.wrong):
@@ -225,7 +241,9 @@ def _url(text: str, where: str) -> httpx.URL:
 
 def _leads_to(url: httpx.URL, archive: Archive) -> bool:
     """By the last part of the path, or by the name that the link asks the server to give the file."""
-    asked = re.search(r"filename\*?=\s*(?:UTF-8'')?\"?([^\";]+)", url.params.get("response-content-disposition", ""), re.IGNORECASE)
+    asked = re.search(
+        r"filename\*?=\s*(?:UTF-8'')?\"?([^\";]+)", url.params.get("response-content-disposition", ""), re.IGNORECASE
+    )
     names = {unquote(url.path.rstrip("/").rsplit("/", 1)[-1]), unquote(asked[1]).strip() if asked else ""}
     return bool(names & {archive.file, *OTHER_NAMES.get(archive.file, ())})
 
@@ -233,7 +251,10 @@ def _leads_to(url: httpx.URL, archive: Archive) -> bool:
 def _not_expired(url: httpx.URL, where: str) -> None:
     ends = expiry(url)
     if ends and ends <= datetime.now(UTC):
-        raise OfNoUseNow(f"{where} is a link that expired on {ends:%Y-%m-%d at %H:%M} UTC.", "Get a fresh one, the way you got this one.")
+        raise OfNoUseNow(
+            f"{where} is a link that expired on {ends:%Y-%m-%d at %H:%M} UTC.",
+            "Get a fresh one, the way you got this one.",
+        )
 
 
 def _base_url(text: str) -> str:
@@ -249,7 +270,9 @@ def _script(text: str, where: str) -> str:
     try:
         path = Path(one_line(text).strip("'\"")).expanduser()
         if not path.is_file():
-            raise OfNoUseNow(f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted)
+            raise OfNoUseNow(
+                f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted
+            )
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(SCRIPT)
     except (OSError, RuntimeError, ValueError) as error:

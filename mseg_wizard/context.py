@@ -133,7 +133,9 @@ class Context:
         if item.kind == "sources":
             return bool(self.sources(step))
         value = self.answer(step, name)
-        return value is True if item.kind == "acknowledge" else value is not None and (value != "" or "" in item.choices)
+        return (
+            value is True if item.kind == "acknowledge" else value is not None and (value != "" or "" in item.choices)
+        )
 
     def sources(self, step: str) -> tuple[str | Secret, ...]:
         """What the step's `archives` field names: paths as text, links as secrets (they are bearer tokens)."""
@@ -141,7 +143,10 @@ class Context:
             return ()
         kept = self.vault.get(step, "archives")
         rows = [Secret(row) for row in kept.reveal().splitlines()] if kept else []
-        return (*(self.answer(step, "archives") or ()), *(row for row in rows if not self._refused(step, "archives", row)))
+        return (
+            *(self.answer(step, "archives") or ()),
+            *(row for row in rows if not self._refused(step, "archives", row)),
+        )
 
     def remember(self, step: Step, table: Mapping[str, Any]) -> dict[str, str]:
         """Check and keep answers for one step: secrets and links in the vault, the rest in the journal.
@@ -151,7 +156,9 @@ class Context:
         known = {item.name: item for item in step.fields}
         for name in table:
             if name not in known:
-                raise Problem(f"{step.id}: there is no field {name!r}.", f"Its fields are: {', '.join(known) or 'none'}.")
+                raise Problem(
+                    f"{step.id}: there is no field {name!r}.", f"Its fields are: {', '.join(known) or 'none'}."
+                )
         checked = {name: check_answer(step, known[name], value) for name, value in table.items()}
         where = {}
         for name, value in checked.items():
@@ -166,7 +173,9 @@ class Context:
                 self.store.answer(step.id, name, [row for row in value if row not in urls])
             else:
                 self.store.answer(step.id, name, value)
-        self.refusals[:] = [refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()]
+        self.refusals[:] = [
+            refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()
+        ]
         return where
 
     def refuse(self, step: str, why: str, values: Mapping[str, Secret | None]) -> None:
@@ -200,7 +209,9 @@ class Context:
     @property
     def modified_tree(self) -> bool:
         """Did the user accept a tree that is not MSeg's at the pinned commit, and is it one?"""
-        return bool(self.store.journal.answers.get("prepare", {}).get("accept_modified_tree")) and not self.tree_is_pinned
+        return (
+            bool(self.store.journal.answers.get("prepare", {}).get("accept_modified_tree")) and not self.tree_is_pinned
+        )
 
     @property
     def tree_folder(self) -> Path:
@@ -236,7 +247,9 @@ class Context:
         if not self._clusters:
             from mseg_wizard.workers.dask import Cluster  # few need it, and it loads what workers load
 
-            self._clusters.append(Cluster(self.options.scheduler, lambda: [path for path in (self.own, self.dataset) if path.is_dir()]))
+            self._clusters.append(
+                Cluster(self.options.scheduler, lambda: [path for path in (self.own, self.dataset) if path.is_dir()])
+            )
         return self._clusters[0]
 
     def processes(self) -> Pool:
@@ -281,7 +294,9 @@ def open_context(
     `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
     """
     destination = destination.expanduser().absolute()
-    if not str(destination).isprintable():  # surrogates stand for bytes that are no UTF-8, which JSON and MSeg's code can't hold
+    if not str(
+        destination
+    ).isprintable():  # surrogates stand for bytes that are no UTF-8, which JSON and MSeg's code can't hold
         raise Problem("The destination's name has characters that can't be printed.", "Choose another folder.")
     store = Store(destination, take_over=take_over)
     try:

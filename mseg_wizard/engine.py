@@ -32,7 +32,10 @@ def waiting(step: Step, ctx: Context) -> list[str]:
         for item in step.fields
         if item.required
         and not ctx.given(step.id, item.name)
-        and not (item.only_for and all(needs_no_link(ctx, archive) for archive in step.archives if archive.file in item.only_for))
+        and not (
+            item.only_for
+            and all(needs_no_link(ctx, archive) for archive in step.archives if archive.file in item.only_for)
+        )
     ]
 
 
@@ -50,7 +53,11 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
             for step, call in due(steps, checked, lanes):
                 work = _work(ctx, step, call)
                 newest[call.key] = Progress(call.title, call=call.key)
-                lanes[call.key] = work if len({_network(other) for other in step.calls}) == 1 else in_own_thread(work, newest[call.key])
+                lanes[call.key] = (
+                    work
+                    if len({_network(other) for other in step.calls}) == 1
+                    else in_own_thread(work, newest[call.key])
+                )
                 ends.callback(lanes[call.key].close)
             if not lanes:
                 return
@@ -82,7 +89,9 @@ def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -
         if call.key in checked or network in taken:
             continue
         taken.add(network)
-        before = [other for other in step.calls[:number] if other.archive == call.archive or not (network or call.archive)]
+        before = [
+            other for other in step.calls[:number] if other.archive == call.archive or not (network or call.archive)
+        ]
         if call.key not in begun and all(other.key in checked for other in before):
             yield step, call
 
@@ -136,7 +145,9 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     except OSError as error:
         # Disks fill up, turn read-only and vanish at any moment of any task: not a bug, and the log has its place all the same.
         log.exception("%s: the disk or a folder", call.key)
-        what = f"{call.title}: {error.strerror or error}" + (f": {printable(str(error.filename))}." if error.filename else ".")
+        what = f"{call.title}: {error.strerror or error}" + (
+            f": {printable(str(error.filename))}." if error.filename else "."
+        )
         raise Problem(what, "Look after that disk or folder, then start again: what is done stays.") from None
     finally:
         try:

@@ -31,7 +31,9 @@ def command_of(text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text))
     except ValueError:
-        raise Problem("The command for messages can't be read: its quotes don't close.", "Write it as in a shell.") from None
+        raise Problem(
+            "The command for messages can't be read: its quotes don't close.", "Write it as in a shell."
+        ) from None
 
 
 def news(snapshot: Snapshot) -> tuple[object, str]:
@@ -96,7 +98,9 @@ def tell(command: Sequence[str], said: str) -> None:
         log.warning("the command for messages did not end within %.0f s", LIMIT)
         return
     if process.returncode:
-        log.warning("the command for messages ended with code %d: %s", process.returncode, printable(printed.strip(), 300))
+        log.warning(
+            "the command for messages ended with code %d: %s", process.returncode, printable(printed.strip(), 300)
+        )
 
 
 def _unredacted(environment: Mapping[str, str]) -> dict[str, str]:

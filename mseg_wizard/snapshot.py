@@ -48,7 +48,9 @@ class Snapshot:
     @property
     def awaits(self) -> str:
         """Key of the call that waits for the user while it runs, if one does."""
-        return next((key for key in self.calls if self.running and key in self.progress and self.progress[key].waiting), "")
+        return next(
+            (key for key in self.calls if self.running and key in self.progress and self.progress[key].waiting), ""
+        )
 
 
 def publish(snapshot: Snapshot, own: Path) -> None:
@@ -74,7 +76,12 @@ def published(destination: Path) -> Snapshot:
         progress = {row.call: row for row in msgspec.convert(table["calls"], list[Progress])}
         problem = Problem(**msgspec.convert(table["problem"], dict[str, str])) if "problem" in table else None
         if problem and "waits" in table:
-            problem = Waiting(problem.what, problem.do, str(table["waits"]["step"]), msgspec.convert(table["waits"]["lacks"], list[str]))
+            problem = Waiting(
+                problem.what,
+                problem.do,
+                str(table["waits"]["step"]),
+                msgspec.convert(table["waits"]["lacks"], list[str]),
+            )
         running = bool(table["running"]) and working(destination)
         return Snapshot(running, tuple(progress), progress, problem, complete=bool(table["complete"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -95,7 +102,9 @@ class StepState:
     """Of the running task while it runs, else the step's finished tasks."""
 
 
-def overview(steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Callable[[Step], Sequence[str]]) -> list[StepState]:
+def overview(
+    steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Callable[[Step], Sequence[str]]
+) -> list[StepState]:
     """The state of each step; `now` is where the run stands, or stood last, and `lacks` tells the missing answers."""
     states = []
     first_open = True
@@ -104,7 +113,9 @@ def overview(steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Call
         finished = sum(call.key in journal.finished for call in step.calls)
         here = now.call in {call.key for call in step.calls}
         missing = tuple(lacks(step)) if finished < len(step.calls) else ()
-        if here and isinstance(now.problem, Waiting):  # for what only showed while it worked: a link that was refused, a file to upload
+        if here and isinstance(
+            now.problem, Waiting
+        ):  # for what only showed while it worked: a link that was refused, a file to upload
             missing = missing or (now.problem.lacks if now.problem.step else ())
         if finished == len(step.calls):
             state = "done"
@@ -129,7 +140,9 @@ def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[Ste
     """The states as people are told them: `filled` where a pending step, not the next one, has its form complete by now."""
     first = next((state.id for state in states if state.state != "done"), "")
     untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
-    return [replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states]
+    return [
+        replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states
+    ]
 
 
 def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
@@ -139,9 +152,15 @@ def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
         answer = journal.answers.get(step.id, {}).get(item.name, item.default)
         if item.secret:
             return f"{step.id}.{item.name}" in journal.kept
-        return answer is True if item.kind == "acknowledge" else answer is not None and (answer != "" or "" in item.choices)
+        return (
+            answer is True
+            if item.kind == "acknowledge"
+            else answer is not None and (answer != "" or "" in item.choices)
+        )
 
-    return frozenset(step.id for step in steps if asks(step) and all(given(step, item) for item in step.fields if item.required))
+    return frozenset(
+        step.id for step in steps if asks(step) and all(given(step, item) for item in step.fields if item.required)
+    )
 
 
 def asks(step: Step) -> bool:
@@ -167,7 +186,13 @@ def doubtful(journal: Journal) -> list[str]:
 def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
     """What verification remarked on the data; before it ran, what remapping did."""
     found = {
-        task: [note for step in steps for call in step.calls if call.task == task for note in journal.notes.get(call.key, ())]
+        task: [
+            note
+            for step in steps
+            for call in step.calls
+            if call.task == task
+            for note in journal.notes.get(call.key, ())
+        ]
         for task in ("verify", "remap")
     }
     return found["verify"] or found["remap"]
@@ -175,7 +200,9 @@ def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
 
 def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
     """A line for each."""
-    tree = ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
+    tree = (
+        ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
+    )
     archives = [f"{file} is not the published archive" for file in unpublished(journal)]
     return [*tree, *archives, *doubtful(journal), *oddities(steps, journal)]
 

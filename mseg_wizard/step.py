@@ -244,7 +244,9 @@ def _step(name: str, content: bytes, number: int) -> Step:
         if item.kind == "choice" and not item.choices:
             raise Problem(f"{where}: a choice without choices.", "Add choices = [ … ].")
     _unique(name, "field", [item.name for item in fields_])
-    archives = tuple(_typed(Archive, row, f"{name}: archives[{i}]") for i, row in enumerate(_rows(name, table, "archives")))
+    archives = tuple(
+        _typed(Archive, row, f"{name}: archives[{i}]") for i, row in enumerate(_rows(name, table, "archives"))
+    )
     _unique(name, "archive", [archive.file for archive in archives])
     by_file = {archive.file: archive for archive in archives}
     for item in fields_:
@@ -259,7 +261,9 @@ def _step(name: str, content: bytes, number: int) -> Step:
             raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
         for expected in archive.holds:
             if expected.column not in COLUMNS:
-                raise Problem(f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}.")
+                raise Problem(
+                    f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}."
+                )
         for wrong in archive.wrong:
             if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
                 raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")
@@ -293,7 +297,9 @@ def _call(name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, A
     if "archive" in args:
         archive = next((item for file, item in archives.items() if file == args["archive"]), None)
         if archive is None:
-            raise Problem(f"{name}: task {task}: archive {args['archive']!r} is unknown.", "Name an archive of this step.")
+            raise Problem(
+                f"{name}: task {task}: archive {args['archive']!r} is unknown.", "Name an archive of this step."
+            )
         args["archive"] = archive
     return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, args, each)
 
@@ -323,7 +329,9 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise Problem(f"{where} is not a list.", "Write [ … ].")
         inner = args[0]
         tables = isinstance(inner, type) and is_dataclass(inner)
-        return tuple(_typed(inner, v, where) if tables and isinstance(v, dict) else _value(inner, v, where) for v in value)
+        return tuple(
+            _typed(inner, v, where) if tables and isinstance(v, dict) else _value(inner, v, where) for v in value
+        )
     if origin is Mapping:
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise Problem(f"{where} is not a table of texts.", 'Write { "from" = "to" }.')

@@ -149,7 +149,9 @@ class Store:
             self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
             try:
                 self.save()
-            except Problem:  # what is not on the disk is not finished: else this sitting would go on without ever writing it
+            except (
+                Problem
+            ):  # what is not on the disk is not finished: else this sitting would go on without ever writing it
                 del self.journal.finished[key]
                 raise
 
@@ -215,7 +217,9 @@ def own_folder(destination: Path) -> Path:
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         own.chmod(0o700)
     except OSError as error:
-        raise Problem(f"{destination} can't be used: {error.strerror or error}.", "Choose a folder that you may write to.") from None
+        raise Problem(
+            f"{destination} can't be used: {error.strerror or error}.", "Choose a folder that you may write to."
+        ) from None
     return own
 
 
@@ -226,7 +230,9 @@ def read_journal(destination: Path) -> Journal | None:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         if (previous := path.with_name("journal.previous.json")).exists():
-            raise Problem(f"{path} is gone.", f"Nothing is lost: rename {previous} to journal.json and start again.") from None
+            raise Problem(
+                f"{path} is gone.", f"Nothing is lost: rename {previous} to journal.json and start again."
+            ) from None
         return None
     except NotADirectoryError:
         raise Problem(f"{destination} is a file, not a folder.", "Name the folder that the wizard works in.") from None
@@ -237,7 +243,10 @@ def read_journal(destination: Path) -> Journal | None:
         if not isinstance(table, dict) or not isinstance(table.get("version"), int):
             raise TypeError("not a journal")
         if table["version"] > VERSION:
-            raise Problem(f"{path} was written by a newer mseg-wizard (journal version {table['version']}).", "Update mseg-wizard.")
+            raise Problem(
+                f"{path} was written by a newer mseg-wizard (journal version {table['version']}).",
+                "Update mseg-wizard.",
+            )
         journal = msgspec.convert(asdict(Journal(**table)), Journal)
         for record in journal.archives.values():
             msgspec.convert(asdict(ArchiveRecord(**record)), ArchiveRecord)
@@ -253,8 +262,14 @@ def unopened(destination: Path) -> tuple[str, str]:
     if destination.name == "mseg_dataset" and (destination.parent / OWN).is_dir():
         return f"{destination} is the dataset itself.", f"Name the folder above it: --dest {destination.parent}"
     if not destination.exists():
-        return f"No wizard has worked in {destination} yet: there is no such folder.", "Name the one that the wizard works in, with --dest."
-    return f"No wizard has worked in {destination} yet.", "Name the folder that it works in, with --dest, or start one there."
+        return (
+            f"No wizard has worked in {destination} yet: there is no such folder.",
+            "Name the one that the wizard works in, with --dest.",
+        )
+    return (
+        f"No wizard has worked in {destination} yet.",
+        "Name the folder that it works in, with --dest, or start one there.",
+    )
 
 
 def _way_out(path: Path) -> str:
@@ -288,7 +303,12 @@ def _lock(own: Path, *, take_over: bool) -> int:
                 f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign {since} ago.",
                 f"Look whether it still runs on {printable(str(owner.get('host')), 80)}. If it doesn't, start again with --take-over.",
             )
-        me = {"host": host.name(), "pid": os.getpid(), "boot": host.boot_id(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        me = {
+            "host": host.name(),
+            "pid": os.getpid(),
+            "boot": host.boot_id(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(me).encode(), 0)
         os.fsync(descriptor)

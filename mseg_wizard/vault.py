@@ -109,8 +109,14 @@ class Vault:
     Only what was entered in this session goes before the environment: else nobody could correct a password that is wrong there.
     """
 
-    def __init__(self, destination_id: str, *, backend: Backend | None = keyring, service: str = SERVICE,
-                 environment: Mapping[str, str] = ChainMap(_taken, os.environ)) -> None:
+    def __init__(
+        self,
+        destination_id: str,
+        *,
+        backend: Backend | None = keyring,
+        service: str = SERVICE,
+        environment: Mapping[str, str] = ChainMap(_taken, os.environ),
+    ) -> None:
         self._id = destination_id
         self._backend = backend
         self._service = service
@@ -143,7 +149,9 @@ class Vault:
         _hide(name, value)
         self._forget(name)
         self._entered.add(name)
-        self._stored(name)  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
+        self._stored(
+            name
+        )  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
         self._ask(lambda backend: backend.set_password(self._service, self._entry(name), value))
         kept = self._stored(name) == value
         self._forget(name)
@@ -164,7 +172,11 @@ class Vault:
 
     def kept(self, names: Iterable[tuple[str, str]]) -> list[str]:
         """Names, as `step.field`, of the secrets that the keyring or this session's memory holds."""
-        return [name for name in (f"{step}.{field}" for step, field in names) if name in self._memory or self._remembered(name)]
+        return [
+            name
+            for name in (f"{step}.{field}" for step, field in names)
+            if name in self._memory or self._remembered(name)
+        ]
 
     def variables(self, step: str, fields: Iterable[str]) -> list[str]:
         """The environment's variables that the secrets of these fields come from."""
@@ -203,7 +215,9 @@ class Vault:
         stored = self._stored(name)
         if self._trouble:
             return None
-        if before == self._changes:  # else another thread stored or wiped something meanwhile, and this may be old by now
+        if (
+            before == self._changes
+        ):  # else another thread stored or wiped something meanwhile, and this may be old by now
             self._read[name] = stored
         return stored
 

@@ -74,7 +74,9 @@ def unpack(golden: Path, dataset: Path) -> GoldenTree:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
     with (golden / "expected.tsv").open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["kind"] == "label" and row["origin"] == "made"]
+        rows = [
+            row for row in csv.DictReader(lines, delimiter="\t") if row["kind"] == "label" and row["origin"] == "made"
+        ]
     expected = {row["path"]: (row["dtype"], row["shape"], row["pixel_sha256"]) for row in rows}
     return GoldenTree(dataset, Tree(golden / "mirror" / "mseg-api"), expected)
 
@@ -84,7 +86,11 @@ def pixels_of(path: Path) -> tuple[str, str, str]:
     with Image.open(path) as image:
         assert image.mode in ("L", "I;16"), f"{path} is stored as {image.mode}"
         ids: NDArray[np.generic] = np.asarray(image)
-    return str(ids.dtype), "x".join(map(str, ids.shape)), hashlib.sha256(np.ascontiguousarray(ids).tobytes()).hexdigest()
+    return (
+        str(ids.dtype),
+        "x".join(map(str, ids.shape)),
+        hashlib.sha256(np.ascontiguousarray(ids).tobytes()).hexdigest(),
+    )
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:

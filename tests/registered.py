@@ -15,7 +15,12 @@ from mseg_wizard.store import Store
 from mseg_wizard.tasks.download import download
 from mseg_wizard.vault import Vault
 
-SITES = ("https://www.cityscapes-dataset.com", "https://wilddash.cc", "https://links.practice.example", "http://dl.yf.io")
+SITES = (
+    "https://www.cityscapes-dataset.com",
+    "https://wilddash.cc",
+    "https://links.practice.example",
+    "http://dl.yf.io",
+)
 
 
 def opened(
@@ -59,7 +64,10 @@ def run(task: Generator[Progress, None, None]) -> list[Progress]:
 
 def forms(secret: str) -> list[bytes]:
     """A secret as it is, and as it stands in forms, queries and JSON."""
-    return [text.encode() for text in {secret, quote(secret), quote(secret, ""), quote_plus(secret), json.dumps(secret)[1:-1]}]
+    return [
+        text.encode()
+        for text in {secret, quote(secret), quote(secret, ""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    ]
 
 
 def leaks(secrets: Iterable[str], *places: Path | str) -> list[str]:

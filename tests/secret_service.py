@@ -22,7 +22,9 @@ SILENT = '/bin/sh -c "exec sleep 20 >/dev/null 2>&1"'
 COLLECTION = "/org/freedesktop/secrets/collection/login"
 
 
-def in_session(state: str, home: Path, *command: str | Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def in_session(
+    state: str, home: Path, *command: str | Path, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command where a Secret Service is, in the given state."""
     if lacking := [name for name in NEEDED if not shutil.which(name)]:
         pytest.skip(f"no Secret Service to test with: {', '.join(lacking)} is not installed")
@@ -41,7 +43,12 @@ def alone(home: Path, *command: str | Path, more: Mapping[str, str] | None = Non
     run = home / "run"
     run.mkdir(parents=True, exist_ok=True)
     run.chmod(0o700)
-    places = {"XDG_RUNTIME_DIR": run, "XDG_DATA_HOME": home / "data", "XDG_CONFIG_HOME": home / "config", "XDG_CACHE_HOME": home / "cache"}
+    places = {
+        "XDG_RUNTIME_DIR": run,
+        "XDG_DATA_HOME": home / "data",
+        "XDG_CONFIG_HOME": home / "config",
+        "XDG_CACHE_HOME": home / "cache",
+    }
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home), "PYTHONPATH": str(ROOT)}
     environment |= {key: str(path) for key, path in places.items()} | dict(more or {})
     return subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -51,19 +58,40 @@ def main() -> int:
     """Inside the bus: start the service, bring it into its state, run the command."""
     state, command = sys.argv[1], sys.argv[2:]
     subprocess.run(
-        ["gnome-keyring-daemon", "--unlock", "--components=secrets"], input="a password", text=True, stdout=subprocess.DEVNULL, check=True
+        ["gnome-keyring-daemon", "--unlock", "--components=secrets"],
+        input="a password",
+        text=True,
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
     while subprocess.run(
-        ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", COLLECTION,
-         "org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked"],
-        capture_output=True, check=False,
+        [
+            "dbus-send",
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.secrets",
+            COLLECTION,
+            "org.freedesktop.DBus.Properties.Get",
+            "string:org.freedesktop.Secret.Collection",
+            "string:Locked",
+        ],
+        capture_output=True,
+        check=False,
     ).returncode:
         time.sleep(0.05)
     if state != "unlocked":
         subprocess.run(
-            ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets",
-             "org.freedesktop.Secret.Service.Lock", f"array:objpath:{COLLECTION}"],
-            capture_output=True, check=True,
+            [
+                "dbus-send",
+                "--session",
+                "--print-reply",
+                "--dest=org.freedesktop.secrets",
+                "/org/freedesktop/secrets",
+                "org.freedesktop.Secret.Service.Lock",
+                f"array:objpath:{COLLECTION}",
+            ],
+            capture_output=True,
+            check=True,
         )
     return subprocess.run(command, check=False).returncode
 

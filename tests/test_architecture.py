@@ -20,14 +20,35 @@ LAYERS = (
     ("step", "log", "preferences"),
     ("background", "store", "vault", "labels"),
     (
-        "window", "pool", "worker", "cluster", "cluster_checks", "cluster_worker",
-        "tasks.archives", "tasks.members", "tasks.reading", "tasks.tars", "tasks.web", "tasks.zips",
+        "window",
+        "pool",
+        "worker",
+        "cluster",
+        "cluster_checks",
+        "cluster_worker",
+        "tasks.archives",
+        "tasks.members",
+        "tasks.reading",
+        "tasks.tars",
+        "tasks.web",
+        "tasks.zips",
     ),
     ("links", "snapshot"),
     ("context",),
     ("tasks", "estimate", "wiping", "reporting"),
     ("engine", "status", "remarks", "opening", "notify"),
-    ("plain", "questions", "tui", "doctor", "practice", "arguments", "steps_command", "wipe_command", "verify_command", "report_command"),
+    (
+        "plain",
+        "questions",
+        "tui",
+        "doctor",
+        "practice",
+        "arguments",
+        "steps_command",
+        "wipe_command",
+        "verify_command",
+        "report_command",
+    ),
     ("cli", "__main__"),
 )
 """Each may import itself, its neighbours and what stands above it here, never what stands below."""
@@ -61,7 +82,9 @@ def imported(node: ast.AST) -> list[str]:
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
-@pytest.mark.parametrize("module", ["mseg_wizard.engine", "mseg_wizard.cli.plain", "mseg_wizard.workers.process", "mseg_wizard.cli.main"])
+@pytest.mark.parametrize(
+    "module", ["mseg_wizard.engine", "mseg_wizard.cli.plain", "mseg_wizard.workers.process", "mseg_wizard.cli.main"]
+)
 def test_nothing_below_the_screen_loads_textual(module: str) -> None:
     code = f"import sys, {module}; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -79,7 +102,9 @@ def test_steps_and_tasks_name_each_other() -> None:
 
 def test_the_project_speaks_of_itself_alone() -> None:
     words = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "deb.debian" + ".org", "/work" + "/")
-    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if tracked.returncode:
         pytest.skip("not a git checkout")
     for name in tracked.stdout.splitlines():

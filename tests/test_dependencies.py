@@ -44,7 +44,11 @@ def test_every_import_of_another_project_is_declared_and_every_declaration_is_us
         providers = {canonical(name) for name in known.get(module, [module])}
         used |= providers & declared
         if not providers & declared:
-            extras = [extra for extra, requirements in PROJECT["optional-dependencies"].items() if providers & names(requirements)]
+            extras = [
+                extra
+                for extra, requirements in PROJECT["optional-dependencies"].items()
+                if providers & names(requirements)
+            ]
             beginnings = tuple(start for extra in extras for start in OPTIONAL.get(extra, ()))
             undeclared = {file for file in files if not (beginnings and file.startswith(beginnings))}
             assert not undeclared, f"{module} is imported by {sorted(undeclared)} and declared nowhere"

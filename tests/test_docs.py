@@ -65,7 +65,9 @@ def test_the_pages_tell_of_space_what_the_program_knows() -> None:
     left = FULL_AT_ONCE - FULL_ARCHIVES_LEFT
     for count in (FULL_FETCHED, FULL_AT_ONCE, FULL_BYTES, left):
         assert f"{count // 10**9} GB" in text
-    prepare, finish = (" ".join((step.why + "".join(field.help for field in step.fields)).split()) for step in (load()[0], load()[-1]))
+    prepare, finish = (
+        " ".join((step.why + "".join(field.help for field in step.fields)).split()) for step in (load()[0], load()[-1])
+    )
     assert prepare.count(f"{FULL_AT_ONCE // 10**9} GB and {FULL_FILES / 1e6} million files") == 2
     assert f"{FULL_FETCHED // 10**9} GB have to be downloaded" in prepare
     assert f"To save {FULL_ARCHIVES_LEFT // 10**9} GB you may delete" in finish

@@ -92,7 +92,9 @@ def toys_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
     with desk_at(folder, monkeypatch) as desk:
         toys = Toys(desk, destination=desk.ready())
         monkeypatch.setitem(TASKS, "remap", Task(toys.run, toys.missing))
-        lists = {(name, "train"): [f"image/{stem}.jpg {name}/{stem}.png" for stem in STEMS] for name in ("toy-3", "toy-2")}
+        lists = {
+            (name, "train"): [f"image/{stem}.jpg {name}/{stem}.png" for stem in STEMS] for name in ("toy-3", "toy-2")
+        }
         lists |= {(name, "val"): lists[name, "train"][:1] for name in ("toy-3", "toy-2")}
         tree = make_tree(
             folder / "tree", {"toy-3": ["sky", "lane", "road"], "toy-2": ["sky", "road"]},

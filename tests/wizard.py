@@ -47,8 +47,14 @@ class Wizard:
         """Start it; `talk`: with an input to write to, else its input is empty."""
         command = [sys.executable, "-m", self.program, *map(str, args)]
         return subprocess.Popen(
-            command, env=self.environment(), stdin=subprocess.PIPE if talk else subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self.home,
+            command,
+            env=self.environment(),
+            stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=self.home,
         )
 
     def run(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
@@ -67,7 +73,10 @@ class Wizard:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if self.mark.encode() in (process / "environ").read_bytes() and (process / "stat").read_text().split()[2] != "Z":
+                if (
+                    self.mark.encode() in (process / "environ").read_bytes()
+                    and (process / "stat").read_text().split()[2] != "Z"
+                ):
                     found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue

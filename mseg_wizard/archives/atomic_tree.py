@@ -84,7 +84,9 @@ class AtomicTree:
         at = self._made(folder)
         there = self.size(path)
         if there == -1:
-            raise Problem(f"{self._shown(path)} is in the way: it is a link or a folder.", "Move it away, then start again.")
+            raise Problem(
+                f"{self._shown(path)} is in the way: it is a link or a folder.", "Move it away, then start again."
+            )
         what: int | bytes
         with self._existing(path) if there == size else nullcontext() as old:
             if size <= SMALL:
@@ -129,7 +131,9 @@ class AtomicTree:
     def __enter__(self) -> AtomicTree:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with suppress(OSError):
             self.flush()
         if self._hold and isinstance(error, Problem):
@@ -166,7 +170,11 @@ class AtomicTree:
         sizes = {}
         with os.scandir(at) as entries:
             for entry in entries:
-                if entry.name.startswith(".") and entry.name.endswith(TEMPORARY) and not entry.is_dir(follow_symlinks=False):
+                if (
+                    entry.name.startswith(".")
+                    and entry.name.endswith(TEMPORARY)
+                    and not entry.is_dir(follow_symlinks=False)
+                ):
                     self._stale.add((folder, entry.name))
                 elif not entry.is_file(follow_symlinks=False):
                     sizes[entry.name] = -1
@@ -206,7 +214,9 @@ class AtomicTree:
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise
-            raise Problem(f"{self._shown(folder)} is in the way: it is a link or a file.", "Move it away, then start again.") from None
+            raise Problem(
+                f"{self._shown(folder)} is in the way: it is a link or a file.", "Move it away, then start again."
+            ) from None
         self._open[folder] = at
         if len(self._open) > FOLDERS:
             os.close(self._open.pop(next(key for key in self._open if key)))

@@ -16,7 +16,9 @@ GLANCE = 500
 LARGE = 64 << 20
 
 
-def check_layout(path: Path, layout: Sequence[str], wrong: Sequence[Lookalike] = (), *, md5: str = "", sha256: str = "") -> Problem | None:
+def check_layout(
+    path: Path, layout: Sequence[str], wrong: Sequence[Lookalike] = (), *, md5: str = "", sha256: str = ""
+) -> Problem | None:
     """What tells that this is not the archive it should be; None if nothing does. `md5` and `sha256` are the file's, where known.
 
     Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first members are looked

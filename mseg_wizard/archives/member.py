@@ -71,7 +71,10 @@ def unsafe_archive(archive: str, member: str, why: str) -> UnsafeArchive:
 
 def too_many(archive: str) -> Problem:
     """The archive has more members than MOST_MEMBERS: to be said before they fill the memory."""
-    return Problem(f"{archive} has more than {MOST_MEMBERS:,} members.", "No dataset's archive has so many: take it from its publisher.")
+    return Problem(
+        f"{archive} has more than {MOST_MEMBERS:,} members.",
+        "No dataset's archive has so many: take it from its publisher.",
+    )
 
 
 def why_unsafe(path: str) -> str:
@@ -152,7 +155,9 @@ class MemberPaths:
             raise unsafe_archive(self._archive, member, "comes twice")
         if other.removesuffix("/") == bare:
             raise unsafe_archive(self._archive, member, "is both a file and a folder")
-        raise unsafe_archive(self._archive, member, f"differs from {printable(other, 200)} in upper and lower case only")
+        raise unsafe_archive(
+            self._archive, member, f"differs from {printable(other, 200)} in upper and lower case only"
+        )
 
 
 def _key(path: str) -> str:

@@ -159,7 +159,9 @@ class Gzipped:
             try:
                 self._block = self._inflate.decompress(packed, CHUNK)
             except zlib.error:
-                raise damaged_archive(self._archive, "its compressed data are broken or their checksum differs") from None
+                raise damaged_archive(
+                    self._archive, "its compressed data are broken or their checksum differs"
+                ) from None
             self._packed = self._inflate.unconsumed_tail
             if not packed and not self._block and not self._inflate.eof:
                 raise damaged_archive(self._archive, "it is cut short")

@@ -89,7 +89,9 @@ def unpack(
 class _Writing:
     """The members on their way to their places. Progress is in bytes: unpacked ones, or packed ones of a tar.gz."""
 
-    def __init__(self, job: Job, reader: OpenArchive, plan: PlacedMembers | None, tree: AtomicTree, shared: tuple[str, ...]) -> None:
+    def __init__(
+        self, job: Job, reader: OpenArchive, plan: PlacedMembers | None, tree: AtomicTree, shared: tuple[str, ...]
+    ) -> None:
         self._job, self._reader, self._plan, self._tree, self._shared = job, reader, plan, tree, shared
         self._total = reader.size if plan is None else sum(member.size for member, _ in plan)
         self._doing = f"unpacking {reader.name}"
@@ -124,7 +126,11 @@ class _Writing:
         before, there = self._done, self._tree.size(target)
         if _stays(member.name, member.size, there, self._shared):
             self._report(member.size)
-        elif member.crc is None or there != member.size or checksum(self._reporting(self._tree.read(target))) != member.crc:
+        elif (
+            member.crc is None
+            or there != member.size
+            or checksum(self._reporting(self._tree.read(target))) != member.crc
+        ):
             self._done = before
             self._written += self._tree.write(target, self._reporting(content), member.size)
 
@@ -135,7 +141,12 @@ class _Writing:
         for entry in self._reader.entries or ():
             target = targets.get(entry.name)
             there = self._tree.size(target) if target and not entry.folder else None
-            if target is None or entry.folder or entry.size > LARGE or _stays(entry.name, entry.size, there, self._shared):
+            if (
+                target is None
+                or entry.folder
+                or entry.size > LARGE
+                or _stays(entry.name, entry.size, there, self._shared)
+            ):
                 rest.append(entry)
             else:
                 rows.append((entry, target, there))

@@ -82,7 +82,9 @@ def unpack_share(share: Share) -> int | Failure | OSError:
         return error
 
 
-def unpack_in_workers(pool: Pool, tree: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]) -> Iterator[tuple[int, int]]:
+def unpack_in_workers(
+    pool: Pool, tree: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]
+) -> Iterator[tuple[int, int]]:
     """Put the rows where they belong, in the workers; yields at least every 0.3 s the bytes seen to since, and the files written."""
     for folder in {path[: path.rfind("/") + 1] for _, path, _ in rows}:
         tree.make(folder)
@@ -92,7 +94,10 @@ def unpack_in_workers(pool: Pool, tree: AtomicTree, archive: Path, name: str, in
             count = written = 0
             for outcome in outcomes:
                 if outcome.fault:
-                    raise Problem(f"{name} can't be unpacked: {outcome.fault}.", "Look into .mseg-wizard/workers.log, then start again.")
+                    raise Problem(
+                        f"{name} can't be unpacked: {outcome.fault}.",
+                        "Look into .mseg-wizard/workers.log, then start again.",
+                    )
                 if isinstance(outcome.result, Failure):
                     raise outcome.result.problem()
                 if isinstance(outcome.result, OSError):

@@ -21,7 +21,17 @@ LARGEST_DIRECTORY = 1 << 27
 """Bytes: some million members, far beyond any dataset."""
 
 STORED, DEFLATED = 0, 8
-METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES"}
+METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "xz",
+    98: "PPMd",
+    99: "AES",
+}
 
 _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
@@ -30,7 +40,15 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _EXTRA = 256
 """Bytes read on top of a local header and its data, so that one read suffices whatever the extra field holds."""
-_MODES = {0: "", 0o04: "", 0o10: "", 0o12: "is a symbolic link", 0o01: "is a pipe", 0o02: "is a device", 0o06: "is a device"}
+_MODES = {
+    0: "",
+    0o04: "",
+    0o10: "",
+    0o12: "is a symbolic link",
+    0o01: "is a pipe",
+    0o02: "is a device",
+    0o06: "is a device",
+}
 """The kind of file that a Unix program noted; nothing, folder and file are fine."""
 
 
@@ -51,7 +69,10 @@ def entries(file: int, archive: str) -> list[Entry]:
     """All members in the order in which they lie in the file; `file` is a descriptor. Raises Problem."""
     start, end, count, wide = _directory(file, archive)
     if end - start > LARGEST_DIRECTORY:
-        raise Problem(f"{archive} has a directory of {end - start} bytes.", "No dataset's archive has: take it from its publisher.")
+        raise Problem(
+            f"{archive} has a directory of {end - start} bytes.",
+            "No dataset's archive has: take it from its publisher.",
+        )
     data = exactly(file, end - start, start, archive)
     found: list[tuple[int, str, int, str, int, bytes, int, int]] = []
     at = 0
@@ -59,7 +80,9 @@ def entries(file: int, archive: str) -> list[Entry]:
     while at < len(data):
         if at + _CENTRAL.size > len(data):
             raise damaged_archive(archive, "its directory is cut short")
-        signature, _, _, flags, method, _, _, crc, packed, size, n, m, k, disk, _, attributes, offset = _CENTRAL.unpack_from(data, at)
+        signature, _, _, flags, method, _, _, crc, packed, size, n, m, k, disk, _, attributes, offset = (
+            _CENTRAL.unpack_from(data, at)
+        )
         following = at + _CENTRAL.size + n + m + k
         if signature != b"PK\1\2" or following > len(data):
             raise damaged_archive(archive, "its directory does not hold together", found[-1][1] if found else "")
@@ -190,7 +213,9 @@ def _inflated(data: bytes, entry: Entry, archive: str) -> bytes:
     try:
         inflated = imagecodecs.deflate_decode(data, raw=True, out=entry.size)
     except imagecodecs.DeflateError:
-        raise damaged_archive(archive, "its compressed data are broken, or more than its header says", entry.name) from None
+        raise damaged_archive(
+            archive, "its compressed data are broken, or more than its header says", entry.name
+        ) from None
     assert isinstance(inflated, bytes)  # noqa: S101 - the codec is untyped
     return inflated
 
@@ -212,7 +237,9 @@ def _inflating(pieces: Iterator[bytes], entry: Entry, archive: str) -> Iterator[
         raise damaged_archive(archive, "its compressed data are cut short", entry.name)
 
 
-def _widened(extra: bytes, size: int, packed: int, offset: int, disk: int, archive: str, name: str) -> tuple[int, int, int, int]:
+def _widened(
+    extra: bytes, size: int, packed: int, offset: int, disk: int, archive: str, name: str
+) -> tuple[int, int, int, int]:
     """The fields that the zip64 extra field replaces: those that are all ones, in this order."""
     wanted = [(size, 0xFFFFFFFF, 8), (packed, 0xFFFFFFFF, 8), (offset, 0xFFFFFFFF, 8), (disk, 0xFFFF, 4)]
     if all(value != full for value, full, _ in wanted):

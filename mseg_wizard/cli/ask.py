@@ -17,7 +17,9 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.vault import Secret
 
 
-def by_questions(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True) -> Exit:
+def by_questions(
+    ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True
+) -> Exit:
     """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on.
 
     `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.
@@ -44,7 +46,10 @@ def by_questions(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] 
                 step = ctx.step(end.problem.step)
                 _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
                 explained.add(step.id)
-                if any(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in end.problem.lacks):
+                if any(
+                    step.field(name).kind == "acknowledge" and not ctx.given(step.id, name)
+                    for name in end.problem.lacks
+                ):
                     say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
                     return Exit.WAITING
             elif failure := end.problem or end.crash:
@@ -65,7 +70,13 @@ def by_questions(ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] 
 
 
 def _ask_for(
-    ctx: Context, step: Step, lacks: Sequence[str], ask: Callable[[str], str], *, explain: bool = True, ahead: bool = False
+    ctx: Context,
+    step: Step,
+    lacks: Sequence[str],
+    ask: Callable[[str], str],
+    *,
+    explain: bool = True,
+    ahead: bool = False,
 ) -> None:
     say(f"\nStep {step.number}: {step.title}")
     if explain:
@@ -91,7 +102,9 @@ def _ask_for(
                 _take_back(ctx, step, item)
                 break
             try:
-                where = ctx.remember(step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text})
+                where = ctx.remember(
+                    step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text}
+                )
             except Problem as problem:
                 complain(problem)
                 continue

@@ -37,7 +37,13 @@ class Command:
 
 def script(shell: str, parser: argparse.ArgumentParser, steps: Sequence[str]) -> str:
     """The script for a shell; `steps`: ids that stand for STEP."""
-    values: dict[str, str | tuple[str, ...]] = {"DIR": FOLDERS, "DIR_OR_URL": FOLDERS, "FILE": FILES, "STEP": tuple(steps), "SHELL": SHELLS}
+    values: dict[str, str | tuple[str, ...]] = {
+        "DIR": FOLDERS,
+        "DIR_OR_URL": FOLDERS,
+        "FILE": FILES,
+        "STEP": tuple(steps),
+        "SHELL": SHELLS,
+    }
     return _WRITERS[shell](grammar(parser, values))
 
 
@@ -57,7 +63,10 @@ def _words(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, .
         if not isinstance(action, argparse._SubParsersAction):
             takes, metavar = action.nargs != 0, str(action.metavar or "")
             value = values.get(metavar, ()) if takes else ()
-            words += [Word(name, (action.help or "").partition(";")[0], takes, value, metavar) for name in action.option_strings or [""]]
+            words += [
+                Word(name, (action.help or "").partition(";")[0], takes, value, metavar)
+                for name in action.option_strings or [""]
+            ]
     return tuple(words)
 
 
@@ -67,7 +76,9 @@ def _bash(commands: list[Command]) -> str:
     cases = []
     for command in commands:
         words = " ".join(word.name for word in command.words if word.name)
-        places = " ".join(" ".join(word.value) for word in command.words if not word.name and not isinstance(word.value, str))
+        places = " ".join(
+            " ".join(word.value) for word in command.words if not word.name and not isinstance(word.value, str)
+        )
         cases.append(f'        "{command.name}") options="{words}" words="{places if command.name else names}" ;;')
     values = {word.name: word.value for command in commands for word in command.words if word.name and word.takes}
     fills = "\n".join(f"        {name}) {_bash_fill(value)}; return ;;" for name, value in sorted(values.items()))
@@ -143,12 +154,18 @@ fi
 def _zsh_specs(command: Command) -> str:
     specs = []
     for word in command.words:
-        fill = {FILES: "_files", FOLDERS: "_files -/"}.get(word.value, "") if isinstance(word.value, str) else f"({' '.join(word.value)})"
+        fill = (
+            {FILES: "_files", FOLDERS: "_files -/"}.get(word.value, "")
+            if isinstance(word.value, str)
+            else f"({' '.join(word.value)})"
+        )
         if fill == "()":
             fill = " "
         value = f":{_zsh_quoted(word.metavar)}:{fill}" if word.takes else ""
         # `*`: again and again; `=`: its value may follow after a blank or after `=`
-        specs.append(f"*{word.name}{'=' if word.takes else ''}[{_zsh_quoted(word.help)}]{value}" if word.name else f"1{value}")
+        specs.append(
+            f"*{word.name}{'=' if word.takes else ''}[{_zsh_quoted(word.help)}]{value}" if word.name else f"1{value}"
+        )
     return " ".join(shlex.quote(spec) for spec in specs)
 
 
@@ -163,18 +180,30 @@ def _fish(commands: list[Command]) -> str:
     none = f"not __fish_seen_subcommand_from {names}"
     lines += [f"complete -c mseg-wizard -n {_fish_quoted(none)} {_fish_word(word)}" for word in top.words]
     for command in others:
-        lines.append(f"complete -c mseg-wizard -n {_fish_quoted(none)} -a {command.name} -d {_fish_quoted(command.help)}")
+        lines.append(
+            f"complete -c mseg-wizard -n {_fish_quoted(none)} -a {command.name} -d {_fish_quoted(command.help)}"
+        )
         here = _fish_quoted(f"__fish_seen_subcommand_from {command.name}")
         lines += [f"complete -c mseg-wizard -n {here} {_fish_word(word)}" for word in command.words]
     return "\n".join(lines) + "\n"
 
 
 def _fish_word(word: Word) -> str:
-    name = f"-l {word.name[2:]}" if word.name.startswith("--") else f"-o {word.name[1:]}" if len(word.name) > 2 else f"-s {word.name[1:]}"
+    name = (
+        f"-l {word.name[2:]}"
+        if word.name.startswith("--")
+        else f"-o {word.name[1:]}"
+        if len(word.name) > 2
+        else f"-s {word.name[1:]}"
+    )
     if not word.name:
         name = ""
     fills = {FILES: "-r -F", FOLDERS: '-x -a "(__fish_complete_directories (commandline -ct))"'}
-    fill = fills[word.value] if isinstance(word.value, str) else f"{'-x ' if word.name else ''}-a {_fish_quoted(' '.join(word.value))}"
+    fill = (
+        fills[word.value]
+        if isinstance(word.value, str)
+        else f"{'-x ' if word.name else ''}-a {_fish_quoted(' '.join(word.value))}"
+    )
     return f"{name} {fill if word.takes else ''} -d {_fish_quoted(word.help)}".strip()
 
 

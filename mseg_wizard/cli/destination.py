@@ -71,7 +71,10 @@ def options_of(args: argparse.Namespace) -> Options:
         if name.partition(":")[0] not in CONSENTS:
             raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
     if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
-        raise Usage(f"The mirror {args.mirror} is no folder.", "Name a folder that holds archives, or an http(s) address of one.")
+        raise Usage(
+            f"The mirror {args.mirror} is no folder.",
+            "Name a folder that holds archives, or an http(s) address of one.",
+        )
     try:
         check_preferences()
         notify = args.notify if args.notify is not None else preferences().get("notify", "")
@@ -99,7 +102,9 @@ def open_destination(steps: tuple[Step, ...], destination: Path, options: Option
 class opened:
     """A context for the length of a `with`, its answers given, its workers ended and its lock released at the end."""
 
-    def __init__(self, steps: tuple[Step, ...], destination: Path, options: Options, answers: Answers, *, take_over: bool) -> None:
+    def __init__(
+        self, steps: tuple[Step, ...], destination: Path, options: Options, answers: Answers, *, take_over: bool
+    ) -> None:
         prepare_start()
         self._ctx = open_destination(steps, destination, options, take_over=take_over)
         try:

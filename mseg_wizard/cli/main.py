@@ -21,7 +21,10 @@ from mseg_wizard.vault import take_environment
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `mseg-wizard` command; returns its exit code."""
-    for name in ("TEXTUAL_LOG", "TEXTUAL"):  # they would record every key, passwords included, or send it to a development console
+    for name in (
+        "TEXTUAL_LOG",
+        "TEXTUAL",
+    ):  # they would record every key, passwords included, or send it to a development console
         os.environ.pop(name, None)
     no_core_dumps()
     for stream in (sys.stdout, sys.stderr):
@@ -37,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as bug:  # Python would print its message, which may quote what was typed
         if isinstance(bug, OSError) and bug.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             sys.stdout = None  # Python would complain once more at its end
-            complain(Problem(f"Something can't be written: {bug.strerror}.", "Look where stdout leads, and for room on the disk."))
+            complain(
+                Problem(
+                    f"Something can't be written: {bug.strerror}.", "Look where stdout leads, and for room on the disk."
+                )
+            )
         else:
             complain(bug, log_crash())
         return Exit.FAILED

@@ -51,12 +51,25 @@ WIZARD = Words(
     (
         ("mseg-wizard practice", "the whole journey in miniature: no network, no account, two minutes"),
         ("mseg-wizard --dest /data/mseg", "the guided journey, on the screen; best inside tmux"),
-        ("mseg-wizard --dest /data/mseg --plain", "the same by questions in plain lines, for screen readers and simple terminals"),
-        ("mseg-wizard --dest /data/mseg --plain --form kitti", "and change what you answered in one step, or answer it ahead"),
+        (
+            "mseg-wizard --dest /data/mseg --plain",
+            "the same by questions in plain lines, for screen readers and simple terminals",
+        ),
+        (
+            "mseg-wizard --dest /data/mseg --plain --form kitti",
+            "and change what you answered in one step, or answer it ahead",
+        ),
         ("mseg-wizard run --dest /data/mseg --answers answers.toml", "the same unattended"),
         ("mseg-wizard status --dest /data/mseg", "where it stands, also while it works"),
     ),
-    {0: "done", 1: "something failed; stderr says what, why and what to do", 2: USAGE, 3: WAITING, 4: LOCKED, **STOPPED},
+    {
+        0: "done",
+        1: "something failed; stderr says what, why and what to do",
+        2: USAGE,
+        3: WAITING,
+        4: LOCKED,
+        **STOPPED,
+    },
 )
 
 COMMANDS = {
@@ -67,13 +80,28 @@ COMMANDS = {
         "Progress is what it has to say, so it goes to stdout: a line for each change, and one every few seconds. What went wrong, and "
         "what to do about it, goes to stderr.",
         (
-            ("mseg-wizard run --dest /data/mseg --answers answers.toml --until remap-open", "as far as the six open datasets"),
-            ("mseg-wizard run --dest /data/mseg --mirror /nfs/archives --answers answers.toml",
-             "with the archives that your lab has already"),
-            ("mseg-wizard run --dest /data/mseg --workers 0 > mseg.log", "on every core; complaints still reach the terminal"),
+            (
+                "mseg-wizard run --dest /data/mseg --answers answers.toml --until remap-open",
+                "as far as the six open datasets",
+            ),
+            (
+                "mseg-wizard run --dest /data/mseg --mirror /nfs/archives --answers answers.toml",
+                "with the archives that your lab has already",
+            ),
+            (
+                "mseg-wizard run --dest /data/mseg --workers 0 > mseg.log",
+                "on every core; complaints still reach the terminal",
+            ),
             ("mseg-wizard run --dest /shared/mseg --scheduler tcp://node1:8786", "with the workers of a Dask cluster"),
         ),
-        {0: "complete, as far as --until", 1: "something failed; what is done stays", 2: USAGE, 3: WAITING, 4: LOCKED, **STOPPED},
+        {
+            0: "complete, as far as --until",
+            1: "something failed; what is done stays",
+            2: USAGE,
+            3: WAITING,
+            4: LOCKED,
+            **STOPPED,
+        },
     ),
     "status": Words(
         "where every step stands",
@@ -104,8 +132,10 @@ COMMANDS = {
         "that you are in.",
         (
             ("mseg-wizard doctor --dest /data/mseg", "is there room, and may you write there?"),
-            ("mseg-wizard doctor --dest /data/mseg --json",
-             "the same for scripts: what, how and fine of each row; fine is true, false, or null for [-]"),
+            (
+                "mseg-wizard doctor --dest /data/mseg --json",
+                "the same for scripts: what, how and fine of each row; fine is true, false, or null for [-]",
+            ),
         ),
         {0: "it is told, whatever was found", 2: "the command line is wrong"},
     ),
@@ -119,8 +149,14 @@ COMMANDS = {
             ("mseg-wizard verify --dest /data/mseg --json > verdict.json", "the verdict for scripts"),
             ("mseg-wizard verify --dest /data/mseg --repair", "have what is faulty made again, then look once more"),
         ),
-        {0: "no fault was found", 1: "faults, or something failed, or no wizard has worked there yet", 2: USAGE,
-         3: "steps are not complete, or it waits for you", 4: LOCKED, **STOPPED},
+        {
+            0: "no fault was found",
+            1: "faults, or something failed, or no wizard has worked there yet",
+            2: USAGE,
+            3: "steps are not complete, or it waits for you",
+            4: LOCKED,
+            **STOPPED,
+        },
     ),
     "report": Words(
         "write the report again, with pictures to judge by eye",
@@ -171,9 +207,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "allow_abbrev": False, "formatter_class": _Help})
 
-
     def error(self, message: str) -> NoReturn:
-        if unknown := re.fullmatch(r"argument (\w+): invalid choice: ['\"](.*)['\"] \(choose from (.*)\)", message, re.DOTALL):
+        if unknown := re.fullmatch(
+            r"argument (\w+): invalid choice: ['\"](.*)['\"] \(choose from (.*)\)", message, re.DOTALL
+        ):
             import difflib  # here, because no other start needs it
 
             what, given, choices = unknown[1].lower(), unknown[2], re.findall(r"[\w-]+", unknown[3])
@@ -197,8 +234,12 @@ class _Help(argparse.HelpFormatter):
 def parser() -> Parser:
     """The whole grammar; the namespace's `command` is the name of the command, "" for the guided journey."""
     usage = "mseg-wizard [OPTIONS] [COMMAND]"
-    top = Parser(prog="mseg-wizard", usage=usage, parents=[_work_options()], description=WIZARD.tells, epilog=WIZARD.epilog())
-    top.add_argument("--version", action="version", version=f"mseg-wizard {__version__}", help="say the version and end")
+    top = Parser(
+        prog="mseg-wizard", usage=usage, parents=[_work_options()], description=WIZARD.tells, epilog=WIZARD.epilog()
+    )
+    top.add_argument(
+        "--version", action="version", version=f"mseg-wizard {__version__}", help="say the version and end"
+    )
     top.add_argument("--plain", action="store_true", help="questions and plain lines instead of the screen")
     text = "with --plain: ask for all answers of this step first, also those that were given before"
     top.add_argument("--form", metavar="STEP", help=text)
@@ -208,7 +249,9 @@ def parser() -> Parser:
     def add(name: str, *parents: Parser, takes: str = "[OPTIONS]") -> Parser:
         words = COMMANDS[name]
         usage = f"mseg-wizard {name} {takes}"  # the options are listed below it, with what they do
-        sub = commands.add_parser(name, usage=usage, parents=parents, help=words.brief, description=words.tells, epilog=words.epilog())
+        sub = commands.add_parser(
+            name, usage=usage, parents=parents, help=words.brief, description=words.tells, epilog=words.epilog()
+        )
         for action in sub._actions:  # an option that is absent after the command must not hide the one before it
             action.default = argparse.SUPPRESS
         sub.set_defaults(command=name)
@@ -226,7 +269,9 @@ def parser() -> Parser:
     sub.add_argument("--scheduler", type=_scheduler, default=argparse.SUPPRESS, metavar=SCHEDULER, help=text)
     sub.add_argument("--json", action="store_true", help="for scripts")
     sub = add("verify", _work_options())
-    sub.add_argument("--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's")
+    sub.add_argument(
+        "--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's"
+    )
     sub.add_argument("--json", action="store_true", help="the verdict for scripts")
     add("report", _work_options())
     sub = add("wipe", _destination_option())
@@ -234,7 +279,9 @@ def parser() -> Parser:
     sub = add("practice")
     sub.add_argument("--plain", action="store_true", default=argparse.SUPPRESS, help="by itself, in plain lines")
     sub.add_argument("--keep", action="store_true", help="keep its folder")
-    sub.add_argument("--keyring", action="store_true", help=f"keep its secrets in the system keyring, under {PRACTICE_SERVICE}")
+    sub.add_argument(
+        "--keyring", action="store_true", help=f"keep its secrets in the system keyring, under {PRACTICE_SERVICE}"
+    )
     sub = add("completion", takes="SHELL")
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"{', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
     return top
@@ -242,7 +289,9 @@ def parser() -> Parser:
 
 def _destination_option() -> Parser:
     options = Parser(add_help=False)
-    options.add_argument("--dest", type=Path, metavar="DIR", help="MSEG_DST_DIR: the folder that will hold mseg_dataset/")
+    options.add_argument(
+        "--dest", type=Path, metavar="DIR", help="MSEG_DST_DIR: the folder that will hold mseg_dataset/"
+    )
     return options
 
 
@@ -250,12 +299,32 @@ def _work_options() -> Parser:
     options = Parser(add_help=False, parents=[_destination_option()])
     add = options.add_argument
     add("--answers", type=Path, metavar="FILE", help="TOML with one table per step and one key per field")
-    add("--mirror", metavar="DIR_OR_URL", help="take archives by file name from here, and mseg-api/ or mseg-api.zip; it is never changed")
+    add(
+        "--mirror",
+        metavar="DIR_OR_URL",
+        help="take archives by file name from here, and mseg-api/ or mseg-api.zip; it is never changed",
+    )
     add("--route", action="append", default=[], metavar="ORIGIN=ORIGIN", help="send requests for one origin to another")
-    add("--workers", type=_workers, metavar="N", help="worker processes, whatever the form says; 0: every core that this process may use")
-    add("--scheduler", type=_scheduler, metavar=SCHEDULER, help="use the workers of this Dask scheduler, who share the disk")
+    add(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="worker processes, whatever the form says; 0: every core that this process may use",
+    )
+    add(
+        "--scheduler",
+        type=_scheduler,
+        metavar=SCHEDULER,
+        help="use the workers of this Dask scheduler, who share the disk",
+    )
     add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
-    add("--allow", action="append", default=[], metavar="WHAT", help="allow what a waiting run asked for, by the name it gave")
+    add(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="allow what a waiting run asked for, by the name it gave",
+    )
     add("--notify", metavar="COMMAND", help=_notify_help())
     add("--take-over", action="store_true", help="go on although another host's wizard left its lock")
     return options
@@ -265,7 +334,9 @@ def _notify_help() -> str:
     file = str(preferences_file())
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
     short = f"~{file.removeprefix(home)}" if file.startswith(f"{home}/") else file
-    always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace("%", "%%")  # argparse would fill in what follows a %
+    always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace(
+        "%", "%%"
+    )  # argparse would fill in what follows a %
     return f"run this when it waits for you, fails or is complete, with what it says on standard input; {always}"
 
 

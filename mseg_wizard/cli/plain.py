@@ -51,7 +51,10 @@ def exit_code(problem: Problem) -> Exit:
 def complain(problem: BaseException, log: Path | None = None) -> None:
     """Say what happened and what to do, on stderr; `log` is where a bug's details are."""
     if not isinstance(problem, Problem):
-        print(f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}.", file=sys.stderr)
+        print(
+            f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}.",
+            file=sys.stderr,
+        )
         return
     print(f"mseg-wizard: {shown(problem.what)}", file=sys.stderr)
     for item in problem.items[:SHOWN_ITEMS]:
@@ -164,10 +167,14 @@ class _Lines:
 
 def standing(number: int, title: str, progress: Progress) -> str:
     """One line: which call of which step, what it is doing, how far it is."""
-    doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")  # its name is said already
+    doing = (
+        "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
+    )  # its name is said already
     parts = [f"{number:2} {title}: {shown(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
-        parts.append(f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}")
+        parts.append(
+            f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}"
+        )
     elif progress.done:
         parts.append(amount(progress.done, progress.unit))
     if progress.rate:

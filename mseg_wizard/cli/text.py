@@ -42,7 +42,9 @@ def agrees(question: str) -> bool:
 
 def wrapped(text: str, indent: str = "", first: str | None = None) -> str:
     """Paragraphs of prose, folded. Lines that would not survive that stand as they are: commands, and what is longer than a line."""
-    return "\n".join(_folded(line, indent, indent if first is None or number else first) for number, line in enumerate(_joined(text)))
+    return "\n".join(
+        _folded(line, indent, indent if first is None or number else first) for number, line in enumerate(_joined(text))
+    )
 
 
 def hanging(head: str, text: str) -> str:
@@ -62,7 +64,14 @@ def _joined(text: str) -> list[str]:
     """One line for each paragraph and each command, an empty one between paragraphs."""
     lines: list[str] = []
     for line in text.strip().splitlines():
-        if lines and lines[-1] and line.strip() and not command(line) and not command(lines[-1]) and not line.startswith(" "):
+        if (
+            lines
+            and lines[-1]
+            and line.strip()
+            and not command(line)
+            and not command(lines[-1])
+            and not line.startswith(" ")
+        ):
             lines[-1] += f" {line.strip()}"
         else:
             lines.append(line.rstrip())

@@ -22,7 +22,9 @@ def boot_id() -> str:
     if kernel.exists():
         return kernel.read_text().strip()
     if sys.platform == "darwin":
-        return subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False
+        ).stdout.strip()
     return "unknown"
 
 

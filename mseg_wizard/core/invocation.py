@@ -41,4 +41,8 @@ def to_go_on(destination: Path | None, before: str = " ") -> str:
 
 def _without_form(words: Sequence[str]) -> list[str]:
     """What was asked first is answered by now."""
-    return [word for before, word in zip(["", *words], words, strict=False) if before != "--form" and word.partition("=")[0] != "--form"]
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before != "--form" and word.partition("=")[0] != "--form"
+    ]

@@ -44,7 +44,9 @@ def redact(text: str) -> str:
 @lru_cache(maxsize=1)
 def _known(values: frozenset[str]) -> re.Pattern[str] | None:
     longest_first = sorted(values, key=len, reverse=True)
-    return re.compile("|".join("".join(map(_spelt, value)) for value in longest_first), re.IGNORECASE) if values else None
+    return (
+        re.compile("|".join("".join(map(_spelt, value)) for value in longest_first), re.IGNORECASE) if values else None
+    )
 
 
 def _spelt(letter: str) -> str:
@@ -73,7 +75,9 @@ def log_to(folder: Path | None) -> Path:
     path.touch(mode=0o600)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.raiseExceptions = False  # a line that a full disk doesn't take is lost: its traceback must not get onto the screen
+    logging.raiseExceptions = (
+        False  # a line that a full disk doesn't take is lost: its traceback must not get onto the screen
+    )
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, Redacted)]:
         root.removeHandler(old)

@@ -43,8 +43,15 @@ class Ended:
     """The last of what it printed, safe to show."""
 
 
-def run(job: Job, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str], limit: float | None = None,
-        say: Callable[[str], object] = len) -> Ended:
+def run(
+    job: Job,
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    limit: float | None = None,
+    say: Callable[[str], object] = len,
+) -> Ended:
     """Run a program to its end, giving each line that it prints to `say`; raises OSError where it can't be started, Stopped, TimeoutError.
 
     Whatever it started ends with it, also when the task is closed or `limit` seconds are over.
@@ -101,7 +108,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
-def without_secrets(environment: Mapping[str, str], names: Iterable[str], secrets: Iterable[str] = ()) -> dict[str, str]:
+def without_secrets(
+    environment: Mapping[str, str], names: Iterable[str], secrets: Iterable[str] = ()
+) -> dict[str, str]:
     """The variables that another program may see: none that sounds like a secret, is one of `names`, or holds one of `secrets`."""
     known, values = set(names), [secret for secret in secrets if secret]
     return {

@@ -34,7 +34,9 @@ class ArchiveLogin:
         step, ctx = self._ctx.step_of(self._archive), self._ctx
         username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
         if username is None or password is None:
-            raise Waiting(f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password"))
+            raise Waiting(
+                f"{self.site.name} asks for a login.", f"Fill in {step.form}.", step.id, ("username", "password")
+            )
         try:
             log_in(client, self.site, username, password)
         except WrongCredentials as wrong:

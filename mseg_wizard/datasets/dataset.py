@@ -54,11 +54,16 @@ class Dataset:
     @property
     def masks_folder(self) -> str:
         """Below mseg_dataset/: where masks lie at any depth, for the dataset that has such."""
-        return next((f"{self.title}/{expected.folder}" for expected, _ in self.brings if expected.column == "records"), self.title)
+        return next(
+            (f"{self.title}/{expected.folder}" for expected, _ in self.brings if expected.column == "records"),
+            self.title,
+        )
 
     def bringer(self, column: str, path: str, split: str) -> Call | None:
         """The call that unpacks a listed image or label; by its path, where several archives share a dataset."""
-        fitting = [(expected, call) for expected, call in self.brings if expected.column == column and expected.match in path]
+        fitting = [
+            (expected, call) for expected, call in self.brings if expected.column == column and expected.match in path
+        ]
         # The images of test lists come with the others, though nothing that is made needs them.
         fitting.sort(key=lambda row: split not in row[0].splits)
         return fitting[0][1] if fitting else None
@@ -76,7 +81,11 @@ def datasets_in(steps: Sequence[Step]) -> tuple[Dataset, ...]:
 
 
 def _dataset(
-    raw: str, remap: Call | None, relabels: dict[str, Call], held: Sequence[tuple[Archive, ExpectedFiles]], unpacks: dict[str, Call]
+    raw: str,
+    remap: Call | None,
+    relabels: dict[str, Call],
+    held: Sequence[tuple[Archive, ExpectedFiles]],
+    unpacks: dict[str, Call],
 ) -> Dataset:
     own = {raw, *(remap.args["targets"] if remap else ())}
     rows = [(archive, expected) for archive, expected in held if expected.taxonomy in own]

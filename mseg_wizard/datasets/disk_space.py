@@ -132,11 +132,15 @@ def space_table(changes: Sequence[DiskChange]) -> list[str]:
 
 def _row(title: str, changes: Sequence[DiskChange]) -> str:
     kinds = (("to fetch", "fetched"), ("out of archives", "unpacked"), ("label maps", "made"))
-    parts = [f"{size(total)} {words}" for words, name in kinds if (total := sum(getattr(change, name) for change in changes))]
+    parts = [
+        f"{size(total)} {words}" for words, name in kinds if (total := sum(getattr(change, name) for change in changes))
+    ]
     return f"{title}: {', '.join(parts) or 'nothing'}; {sum(change.files for change in changes):,} files"
 
 
-def _changes(ctx: Context, step: Step, call: Call, folders: FolderListings, known: dict[str, tuple[float, float]]) -> Iterator[DiskChange]:
+def _changes(
+    ctx: Context, step: Step, call: Call, folders: FolderListings, known: dict[str, tuple[float, float]]
+) -> Iterator[DiskChange]:
     archive = call.archive
     if archive and call.task in ("download", "extract"):
         if archive.file not in known:
@@ -149,9 +153,17 @@ def _changes(ctx: Context, step: Step, call: Call, folders: FolderListings, know
             yield DiskChange(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
     elif call.each_bytes:
         splits = call.args.get("splits", SPLITS)
-        for taxonomy in (*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))):
+        for taxonomy in (
+            *call.args.get("targets", ()),
+            *(f"{name}-relabeled" for name in call.args.get("taxonomies", ())),
+        ):
             root = ctx.tree.root(taxonomy)
-            labels = {row.label for split in splits if split in ctx.tree.splits(taxonomy) for row in ctx.tree.rows(taxonomy, split)}
+            labels = {
+                row.label
+                for split in splits
+                if split in ctx.tree.splits(taxonomy)
+                for row in ctx.tree.rows(taxonomy, split)
+            }
             count = sum(label is not None and not folders.has(f"{root}/{label}") for label in labels)
             yield DiskChange(step=step, call=call, place=ctx.dataset / root, made=count * call.each_bytes, files=count)
 
@@ -169,7 +181,10 @@ def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
     if local_source(ctx, archive):
         return {}
     place = own_path(ctx, archive)
-    return {"fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))), "files": 1}
+    return {
+        "fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))),
+        "files": 1,
+    }
 
 
 def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:

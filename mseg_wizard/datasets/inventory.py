@@ -91,6 +91,8 @@ def _missing_records(ctx: Context, archive: Archive, expected: ExpectedFiles) ->
 def expected_rows(ctx: Context, archive: Archive) -> int:
     """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
     return sum(
-        len(recorded_stems(ctx.tree, expected.taxonomy)) if expected.column == "records" else sum(1 for _ in _listed(ctx, expected))
+        len(recorded_stems(ctx.tree, expected.taxonomy))
+        if expected.column == "records"
+        else sum(1 for _ in _listed(ctx, expected))
         for expected in archive.holds
     )

@@ -65,7 +65,11 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
 
 
 def make_label_maps(
-    ctx: Context, doing: str, work: Callable[[LabelItem], Result], items: Sequence[LabelItem], name: Callable[[LabelItem], str]
+    ctx: Context,
+    doing: str,
+    work: Callable[[LabelItem], Result],
+    items: Sequence[LabelItem],
+    name: Callable[[LabelItem], str],
 ) -> Generator[Progress, None, list[Result]]:
     """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
     results: list[Result] = []
@@ -77,7 +81,9 @@ def make_label_maps(
     for outcomes in each(ctx.pool(), work, items):
         for outcome in outcomes:
             if any(words in outcome.fault for words in FULL):
-                raise Problem(f"The disk of {ctx.dataset} is full.", "Make room, then start again: only what is missing is made.")
+                raise Problem(
+                    f"The disk of {ctx.dataset} is full.", "Make room, then start again: only what is missing is made."
+                )
             if outcome.fault:
                 subject = name(outcome.item)
                 faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")

@@ -38,7 +38,10 @@ def _raw_mat(label: str) -> str:
 def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
     """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
     for path in sorted((ctx.dataset / root / "trainval").glob("*.mat")):
-        yield f"{root}/trainval/{path.name}", (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1))
+        yield (
+            f"{root}/trainval/{path.name}",
+            (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1)),
+        )
 
 
 def _raw_polygons(label: str) -> str:
@@ -69,7 +72,10 @@ UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_m
 
 
 def _polygons_of(image: str) -> str:
-    return image.replace("leftImg8bit/", "gtFine/", 1).replace("_leftImg8bit", "_gtFine").rpartition(".")[0] + "_polygons.json"
+    return (
+        image.replace("leftImg8bit/", "gtFine/", 1).replace("_leftImg8bit", "_gtFine").rpartition(".")[0]
+        + "_polygons.json"
+    )
 
 
 def _panoptic_of(image: str) -> str:

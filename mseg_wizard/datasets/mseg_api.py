@@ -50,16 +50,23 @@ class TreeCheck:
 def missing_parts(tree: Path) -> list[str]:
     """Parts of an mseg-api tree that `tree` does not have."""
     files = (RECORDS_FILE, mseg_config.CONFIG)
-    return [*(name for name in DATA if not (tree / name).is_dir()), *(name for name in files if not (tree / name).is_file())]
+    return [
+        *(name for name in DATA if not (tree / name).is_dir()),
+        *(name for name in files if not (tree / name).is_file()),
+    ]
 
 
 def check_tree(tree: Path) -> TreeCheck:
     """Read all of it and say what it is; raises OSError where a file can't be read."""
-    found = {folder: identity(tree, folder) for folder in DATA} | {RECORDS_FILE: blob_id((tree / RECORDS_FILE).read_bytes())}
+    found = {folder: identity(tree, folder) for folder in DATA} | {
+        RECORDS_FILE: blob_id((tree / RECORDS_FILE).read_bytes())
+    }
     wanted = {folder: PINNED[folder][1] for folder in DATA} | {RECORDS_FILE: PINNED_RECORDS}
     differs = tuple(name for name, is_ in found.items() if is_ != wanted[name])
     whole = not differs and content(tree) == PINNED[""][1]
-    return TreeCheck(whole, differs, hashlib.sha256("".join(f"{name} {is_}\n" for name, is_ in found.items()).encode()).hexdigest())
+    return TreeCheck(
+        whole, differs, hashlib.sha256("".join(f"{name} {is_}\n" for name, is_ in found.items()).encode()).hexdigest()
+    )
 
 
 def content(tree: Path) -> str:
@@ -160,8 +167,13 @@ def _lists(steps: Sequence[Step]) -> set[tuple[str, str]]:
     """(taxonomy, split) of every train and val list that some work goes by."""
     taxonomies: set[str] = set()
     for step in steps:
-        taxonomies |= {expected.taxonomy for archive in step.archives for expected in archive.holds if expected.column != "records"}
+        taxonomies |= {
+            expected.taxonomy for archive in step.archives for expected in archive.holds if expected.column != "records"
+        }
         for call in step.calls:
-            taxonomies |= {*call.args.get("targets", ()), *(f"{name}-relabeled" for name in call.args.get("taxonomies", ()))}
+            taxonomies |= {
+                *call.args.get("targets", ()),
+                *(f"{name}-relabeled" for name in call.args.get("taxonomies", ())),
+            }
             taxonomies |= {call.args["source"]} if "source" in call.args else set()
     return {(taxonomy, split) for taxonomy in taxonomies for split in SPLITS}

@@ -30,7 +30,10 @@ def with_value(source: bytes, folder: str) -> bytes:
     text, encoding = _decoded(source)
     node = _node(text)
     lines = _LINES.findall(text)
-    start, end = (_at(lines, line, column) for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)))
+    start, end = (
+        _at(lines, line, column)
+        for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
+    )
     # JSON's escapes are Python's too. What the file's encoding cannot hold (another alphabet, a file name that is no UTF-8) is escaped
     # as Python writes it.
     quoted = json.dumps(folder, ensure_ascii=False).encode(encoding, "backslashreplace").decode(encoding)

@@ -21,7 +21,12 @@ def web_address(text: str | httpx.URL) -> httpx.URL | None:
     with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
         url.raw_host.decode().encode("idna")  # as the socket does
-        if url.scheme in ("http", "https") and url.host and "%" not in url.host and (url.port is None or 0 < url.port < 1 << 16):
+        if (
+            url.scheme in ("http", "https")
+            and url.host
+            and "%" not in url.host
+            and (url.port is None or 0 < url.port < 1 << 16)
+        ):
             return url
     return None
 
@@ -78,11 +83,15 @@ class Routes:
             asked, equals, instead = (part.strip() for part in text.partition("="))
             if not equals:
                 raise Problem(
-                    f"The route {printable(text)!r} is not ORIGIN=ORIGIN.", "Write it like https://example.org=https://cache.lab."
+                    f"The route {printable(text)!r} is not ORIGIN=ORIGIN.",
+                    "Write it like https://example.org=https://cache.lab.",
                 )
             source, target = _bare(asked, text), _bare(instead, text)
             if target.scheme == "http" and not _loopback(target.host):
-                raise Problem(f"The route to {origin(target)} would send requests unencrypted over the network.", "Route to https.")
+                raise Problem(
+                    f"The route to {origin(target)} would send requests unencrypted over the network.",
+                    "Route to https.",
+                )
             if origin(source) in table:
                 raise Problem(f"{origin(source)} is routed twice.", "Give each origin one route.")
             table[origin(source)] = origin(target)
@@ -107,7 +116,10 @@ def _bare(text: str, route: str) -> httpx.URL:
     url = web_address(text)
     if url is not None and url.path in ("", "/") and not (url.query or url.userinfo or url.fragment):
         return url
-    raise Problem(f"The route {printable(route)!r} is not ORIGIN=ORIGIN.", "An origin is a scheme, a host and perhaps a port: no path.")
+    raise Problem(
+        f"The route {printable(route)!r} is not ORIGIN=ORIGIN.",
+        "An origin is a scheme, a host and perhaps a port: no path.",
+    )
 
 
 def _loopback(host: str) -> bool:

@@ -106,12 +106,21 @@ class HttpClient:
         with self._lock:
             if jar := self.cookies.get(home):
                 own["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items() if value.isascii())
-        self.hide(*url.params.values(), url.query.decode("ascii", "replace"), *re.split("[&=]", url.query.decode("ascii", "replace")))
+        self.hide(
+            *url.params.values(),
+            url.query.decode("ascii", "replace"),
+            *re.split("[&=]", url.query.decode("ascii", "replace")),
+        )
         timeout = httpx.Timeout(self._stall, connect=min(connect, self._stall))
         sockets: set[socket.socket] = set()
         try:
             request = self._client.build_request(
-                method, self.routes.there(url), headers=own, data=form, timeout=timeout, extensions={"trace": partial(self._watch, sockets)}
+                method,
+                self.routes.there(url),
+                headers=own,
+                data=form,
+                timeout=timeout,
+                extensions={"trace": partial(self._watch, sockets)},
             )
             response = self._sent(request)
             try:
@@ -127,7 +136,12 @@ class HttpClient:
 
     @contextmanager
     def follow(
-        self, url: httpx.URL, *, headers: Mapping[str, str] | None = None, downgrade: bool = False, connect: float = CONNECT
+        self,
+        url: httpx.URL,
+        *,
+        headers: Mapping[str, str] | None = None,
+        downgrade: bool = False,
+        connect: float = CONNECT,
     ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
         """GET through redirects: the last response and its address before routing. Raises RedirectRefused where one is not followed."""
         seen = {url}
@@ -140,7 +154,9 @@ class HttpClient:
             if _LOGIN.search(onward.path):
                 raise RedirectRefused(f"it redirects to the login page of {onward.host}", login=True)
             if url.scheme == "https" and onward.scheme == "http" and not downgrade:
-                raise RedirectRefused(f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file")
+                raise RedirectRefused(
+                    f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file"
+                )
             if onward in seen:
                 raise RedirectRefused("its redirects go round in a circle")
             if len(seen) > REDIRECTS:
@@ -160,7 +176,10 @@ class HttpClient:
     def _sent(self, request: httpx.Request) -> httpx.Response:
         try:
             return self._client.send(request, stream=True)
-        except (httpx.InvalidURL, UnicodeError):  # httpx looks at where a redirect leads, whether it is to follow or not
+        except (
+            httpx.InvalidURL,
+            UnicodeError,
+        ):  # httpx looks at where a redirect leads, whether it is to follow or not
             raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
 
     def authorize(self, url: httpx.URL) -> httpx.URL:

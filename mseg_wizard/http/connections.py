@@ -146,7 +146,9 @@ class Connections:
             try:
                 ask(connection)
                 if connection.left > 0:
-                    raise ConnectionBroken(f"its answer ended after {size(self._part.size)} of {size(self._total or 0)}")
+                    raise ConnectionBroken(
+                        f"its answer ended after {size(self._part.size)} of {size(self._total or 0)}"
+                    )
             except BaseException as caught:
                 error = caught
             with self._ended:
@@ -171,7 +173,10 @@ class Connections:
         if self._total is None or self._over:
             return None
         live = self._live()
-        owned = [(connection.start, self._total if connection.stop is None else connection.stop) for connection in self._running]
+        owned = [
+            (connection.start, self._total if connection.stop is None else connection.stop)
+            for connection in self._running
+        ]
         free = gaps(joined([*self._part.here, *owned]), self._total)
         if not free:
             slowest = max(live, key=lambda connection: connection.left, default=None)
@@ -189,7 +194,11 @@ class Connections:
         return Connection(start, stop if stop - start < length + self._smallest else start + length, start)
 
     def _silent(self, now: float) -> list[Connection]:
-        return [connection for connection in self._live() if connection.left and now - connection.heard > max(SILENT, 4 * self._pace.answer)]
+        return [
+            connection
+            for connection in self._live()
+            if connection.left and now - connection.heard > max(SILENT, 4 * self._pace.answer)
+        ]
 
     @property
     def _whole(self) -> bool:
@@ -244,7 +253,12 @@ class Connections:
             if new and self._trial and self._pace.rate < self._trial[1]:
                 self._let_go(self._trial[0])
                 new = False
-        if new and self.target < self._most and now >= self._later and missing > max(2 * SMALLEST, WORTH * self._pace.rate):
+        if (
+            new
+            and self.target < self._most
+            and now >= self._later
+            and missing > max(2 * SMALLEST, WORTH * self._pace.rate)
+        ):
             self._part.allow_holes()
             with self._lock:
                 target = min(2 * self.target, self._most)

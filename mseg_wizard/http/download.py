@@ -75,8 +75,24 @@ class _Mismatch(Exception):
 class _Fetch:
     """One file's way in: sources in order, attempts at each, the check at the end. Runs in the task's thread."""
 
-    def __init__(self, job: Job, client: HttpClient, part: PartialFile, name: str, expected: Expected, patience: RetryPolicy, connections: int) -> None:
-        self.job, self.client, self.part, self.name, self.expected, self.patience = job, client, part, name, expected, patience
+    def __init__(
+        self,
+        job: Job,
+        client: HttpClient,
+        part: PartialFile,
+        name: str,
+        expected: Expected,
+        patience: RetryPolicy,
+        connections: int,
+    ) -> None:
+        self.job, self.client, self.part, self.name, self.expected, self.patience = (
+            job,
+            client,
+            part,
+            name,
+            expected,
+            patience,
+        )
         self.connections = connections
         self.alone = False
         """This source gets one connection at a time."""
@@ -125,10 +141,16 @@ class _Fetch:
                         raise SourceRefused(str(again), link=endpoint.pasted) from None
                     self.logged_in, relogged = False, True
                     continue
-                limit = self.patience.tries if best or (last and not endpoint.location.doubtful) else self.patience.tries_before_next
+                limit = (
+                    self.patience.tries
+                    if best or (last and not endpoint.location.doubtful)
+                    else self.patience.tries_before_next
+                )
                 if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
                     asked = f", and asks to wait {duration(again.after)}" if again.after else ""
-                    raise SourceRefused(f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")) from None
+                    raise SourceRefused(
+                        f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")
+                    ) from None
                 at_once = again.scratch and not scratch
                 scratch = again.scratch
                 log.info("%s: %s: %s; trying again", self.name, endpoint.title, again)
@@ -167,10 +189,15 @@ class _Fetch:
             self._say(doing, self.part.size, self._total(endpoint))
 
         with self.client.branch() as client:
-            parallel = Connections(self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections)
+            parallel = Connections(
+                self.part, lambda: self._hasher().grow(self.part.prefix), 1 if self.alone else self.connections
+            )
 
             def first(connection: Connection) -> None:
-                with self._asked(client, endpoint, url, offset, self.part.hole if offset else None) as (response, final):
+                with self._asked(client, endpoint, url, offset, self.part.hole if offset else None) as (
+                    response,
+                    final,
+                ):
                     finals.append(final)
                     self._take(endpoint, response, final, offset, parallel, connection)
 
@@ -189,7 +216,9 @@ class _Fetch:
         return finals
 
     @contextmanager
-    def _asked(self, client: HttpClient, endpoint: Endpoint, url: httpx.URL, start: int, stop: int | None) -> Iterator[tuple[httpx.Response, httpx.URL]]:
+    def _asked(
+        self, client: HttpClient, endpoint: Endpoint, url: httpx.URL, start: int, stop: int | None
+    ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
         """Ask for the bytes from `start` on: the response, and the address that gave it."""
         headers = {}
         if start or stop:
@@ -197,7 +226,10 @@ class _Fetch:
             if self._same(endpoint) and self.part.state and self.part.state.validator:
                 headers["If-Range"] = self.part.state.validator
         decisive = self._decisive(endpoint)
-        with self._speaking(endpoint), client.follow(url, headers=headers, downgrade=decisive, connect=self.patience.connect) as answer:
+        with (
+            self._speaking(endpoint),
+            client.follow(url, headers=headers, downgrade=decisive, connect=self.patience.connect) as answer,
+        ):
             yield answer
 
     @contextmanager
@@ -212,7 +244,15 @@ class _Fetch:
         except httpx.TransportError as error:
             raise responses.network_failure(error, self.client, self.patience.stall) from None
 
-    def _take(self, endpoint: Endpoint, response: httpx.Response, final: httpx.URL, offset: int, into: Connections, connection: Connection) -> None:
+    def _take(
+        self,
+        endpoint: Endpoint,
+        response: httpx.Response,
+        final: httpx.URL,
+        offset: int,
+        into: Connections,
+        connection: Connection,
+    ) -> None:
         """Judge the response, then write its body behind the first `offset` bytes, or from the beginning."""
         status, state, same = response.status_code, self.part.state, self._same(endpoint)
         published = self.expected.bytes if self._binding(endpoint, final) else None
@@ -297,11 +337,21 @@ class _Fetch:
         if not self._decisive(endpoint) and self.name.lower().endswith(".zip") and not is_zipfile(self.part.path):
             raise _Mismatch(f"its file ends before the zip archive does, after {length:,} bytes")
         unproven = self.unproven and not self.expected.hashes and self.expected.bytes is None
-        doubt = f"{endpoint.title} did not say how long it is: only unpacking it can show whether it is whole" if unproven else ""
+        doubt = (
+            f"{endpoint.title} did not say how long it is: only unpacking it can show whether it is whole"
+            if unproven
+            else ""
+        )
         self.job.check()
         self.part.finish()
         return Fetched(
-            length, sums["sha256"], sums.get("md5", ""), endpoint.title, endpoint.location, tuple(f"{endpoint.title}: {text}" for text in wrong), doubt
+            length,
+            sums["sha256"],
+            sums.get("md5", ""),
+            endpoint.title,
+            endpoint.location,
+            tuple(f"{endpoint.title}: {text}" for text in wrong),
+            doubt,
         )
 
     def _binding(self, endpoint: Endpoint, *finals: httpx.URL) -> bool:

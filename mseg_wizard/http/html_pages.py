@@ -92,7 +92,11 @@ def wrong_beginning(name: str, head: bytes) -> str:
     if name.endswith((".tar.gz", ".tgz")):
         # Looking inside too: some servers compress what is compressed already.
         inner = _inflated(head)
-        return "" if head.startswith(b"\x1f\x8b") and (len(inner) < HEAD or _tar(inner)) else "is not a gzipped tar archive"
+        return (
+            ""
+            if head.startswith(b"\x1f\x8b") and (len(inner) < HEAD or _tar(inner))
+            else "is not a gzipped tar archive"
+        )
     if name.endswith(".gz"):
         return "" if head.startswith(b"\x1f\x8b") else "is not a gzip file"
     if name.endswith(".tar"):

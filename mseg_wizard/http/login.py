@@ -89,7 +89,9 @@ def _fields(client: HttpClient, site: LoginSite, response: httpx.Response) -> di
     return {name: value for name, value in (form or {}).items() if value is not None}
 
 
-def _refusal(client: HttpClient, site: LoginSite, response: httpx.Response, text: str | None = None) -> Problem | TryAgain:
+def _refusal(
+    client: HttpClient, site: LoginSite, response: httpx.Response, text: str | None = None
+) -> Problem | TryAgain:
     """What a response means that is neither a login page to fill in nor a way in."""
     status = response.status_code
     text = _text(response) if text is None else text
@@ -114,7 +116,10 @@ def _refusal(client: HttpClient, site: LoginSite, response: httpx.Response, text
 
 
 def _wrong(site: LoginSite) -> WrongCredentials:
-    return WrongCredentials(f"{site.name} does not accept the user name and password.", f"Try them with a browser at {site.origin}{site.path}.")
+    return WrongCredentials(
+        f"{site.name} does not accept the user name and password.",
+        f"Try them with a browser at {site.origin}{site.path}.",
+    )
 
 
 def _changed(site: LoginSite, how: str) -> Problem:
@@ -156,7 +161,9 @@ def published_md5(client: HttpClient, site: LoginSite, path: str, file: str) -> 
 
 
 def _text(response: httpx.Response) -> str:
-    return html_pages.text_of(html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", ""))
+    return html_pages.text_of(
+        html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", "")
+    )
 
 
 def _titled(client: HttpClient, response: httpx.Response, text: str) -> str:
@@ -181,7 +188,9 @@ class _Forms(HTMLParser):
     def with_password(cls, text: str) -> dict[str, str | None] | None:
         """The fields of the form that asks for a password; None where no form does."""
         parser = cls()
-        with suppress(AssertionError, ValueError):  # of marked sections that Python does not know; of characters of some thousand digits
+        with suppress(
+            AssertionError, ValueError
+        ):  # of marked sections that Python does not know; of characters of some thousand digits
             parser.feed(text)
         return next((form for form, asks in zip(parser.forms, parser.passwords, strict=True) if asks), None)
 

@@ -74,7 +74,9 @@ class PartialFile:
     def __enter__(self) -> PartialFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -176,7 +178,8 @@ class PartialFile:
         if free < needed + MARGIN:
             raise Problem(
                 f"{self._target.name} needs {size(needed + MARGIN)} more on {self.path.parent}, and {size(free)} are free.",
-                "Make room there and start again" + (f": the {size(self.size)} that are here are kept." if self.size else "."),
+                "Make room there and start again"
+                + (f": the {size(self.size)} that are here are kept." if self.size else "."),
             )
 
     def discard(self) -> None:
@@ -221,7 +224,9 @@ class PartialFile:
         """The lines go with the note: at no time are there fewer of them than bytes."""
         self.state = replace(state, boot=host.boot_id())
         lines = b"".join(map(_line, self.here)) if state.spread is not None else b""
-        write_atomically(self._state_path, (json.dumps(asdict(self.state), indent=1, ensure_ascii=False) + "\n").encode() + lines)
+        write_atomically(
+            self._state_path, (json.dumps(asdict(self.state), indent=1, ensure_ascii=False) + "\n").encode() + lines
+        )
         if self._lines:
             self._lines.close()
         self._lines = self._state_path.open("ab", buffering=0) if state.spread is not None else None
@@ -236,7 +241,9 @@ def _read(text: str) -> tuple[PartialState, list[Range]]:
     table, end = json.JSONDecoder().raw_decode(text)
     state = msgspec.convert(table, PartialState)
     lines = [(int(start), int(stop)) for start, stop in (line.split() for line in text[end:].split("\n")[1:-1])]
-    if min(state.synced, state.total or 0) < 0 or any(not 0 <= start <= stop for start, stop in [*(state.spread or ()), *lines]):
+    if min(state.synced, state.total or 0) < 0 or any(
+        not 0 <= start <= stop for start, stop in [*(state.spread or ()), *lines]
+    ):
         raise ValueError("a count below zero")
     return state, lines
 
@@ -250,9 +257,17 @@ def disk_problems(path: Path, kept: Callable[[], int] = lambda: 0) -> Iterator[N
         keeps = f" The {size(kept())} that are here are kept." if kept() else ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             full = "The disk is full" if error.errno == errno.ENOSPC else "Your quota is used up"
-            raise Problem(f"{full}: {path} can't grow.", f"Make room on {path.parent} and start again.{keeps}") from None
+            raise Problem(
+                f"{full}: {path} can't grow.", f"Make room on {path.parent} and start again.{keeps}"
+            ) from None
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            what, do = f"{path} can't be written: {error.strerror}.", f"Make {path.parent} writable for you and start again."
+            what, do = (
+                f"{path} can't be written: {error.strerror}.",
+                f"Make {path.parent} writable for you and start again.",
+            )
         else:
-            what, do = f"{path} can't be read or written: {error.strerror or error}.", "Look after that disk, then start again."
+            what, do = (
+                f"{path} can't be read or written: {error.strerror or error}.",
+                "Look after that disk, then start again.",
+            )
         raise Problem(what, do + keeps) from None

@@ -57,14 +57,18 @@ class ConnectionBroken(TryAgain):
     """The connection ended; the server itself refused nothing."""
 
 
-def check_continuation(response: httpx.Response, offset: int, state: PartialState | None, known: int | None, same: bool) -> int | None:
+def check_continuation(
+    response: httpx.Response, offset: int, state: PartialState | None, known: int | None, same: bool
+) -> int | None:
     """The total that a 206 gives, None where it says `*`; raises TryAgain where its bytes do not belong behind the first `offset`.
 
     `state` describes what is there, `known` its total, `same` says whether it came from this source: else only the total can be compared.
     """
     if response.headers.get("content-type", "").lower().startswith("multipart/"):
         raise TryAgain("it answers with several parts where one was asked for", scratch=True)
-    span = re.fullmatch(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("content-range", "").strip(), re.IGNORECASE)
+    span = re.fullmatch(
+        r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("content-range", "").strip(), re.IGNORECASE
+    )
     if not span or int(span[1]) != offset:
         raise TryAgain("it answers with another part than was asked for", scratch=True)
     total = None if span[3] == "*" else int(span[3])
@@ -95,10 +99,14 @@ def announced_length(response: httpx.Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def not_the_file(response: httpx.Response, client: HttpClient, *, pasted: bool, resigned: bool) -> SourceRefused | TryAgain:
+def not_the_file(
+    response: httpx.Response, client: HttpClient, *, pasted: bool, resigned: bool
+) -> SourceRefused | TryAgain:
     """A response that is neither 200, 206 nor a redirect. `pasted`: a fresh link could help; `resigned`: asking again gives one."""
     status = response.status_code
-    page = html_pages.page(html_pages.body(_until_broken(response), response.headers), response.headers.get("content-type", ""))
+    page = html_pages.page(
+        html_pages.body(_until_broken(response), response.headers), response.headers.get("content-type", "")
+    )
     known = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     why = f"it answered {status} {known}".rstrip() + (f" ({client.clean(page.title)})" if page and page.title else "")
     if status in (408, 425, 429) or status >= 500:
@@ -115,9 +123,14 @@ def _until_broken(response: httpx.Response) -> Iterator[bytes]:
         yield from response.iter_raw()
 
 
-def check_first_bytes(head: bytes, name: str, response: httpx.Response, client: HttpClient, *, pasted: bool, trusted: bool) -> None:
+def check_first_bytes(
+    head: bytes, name: str, response: httpx.Response, client: HttpClient, *, pasted: bool, trusted: bool
+) -> None:
     """Return if these are the first bytes of a file called `name`; raises SourceRefused, or TryAgain where the source was good before: `trusted`."""
-    kind, encoding = response.headers.get("content-type", ""), response.headers.get("content-encoding", "").strip().lower()
+    kind, encoding = (
+        response.headers.get("content-type", ""),
+        response.headers.get("content-encoding", "").strip().lower(),
+    )
     if page := html_pages.page(head, kind, encoding):
         title = f" “{client.clean(page.title)}”" if page.title else ""
         if page.login:
@@ -173,4 +186,6 @@ def unavailable(name: str, kept: int, refusals: Sequence[tuple[Endpoint, SourceR
                 endpoint.location,
             )
     what = f"{name} could not be downloaded. {printable('; '.join(reasons) or 'No source for it is known', 2000)}."
-    return Unavailable(what, f"Start again later, or name another source for it: a file, a folder or a link.{keeps}", reasons)
+    return Unavailable(
+        what, f"Start again later, or name another source for it: a file, a folder or a link.{keeps}", reasons
+    )

@@ -46,7 +46,9 @@ def write_updates(
     Strict: every pixel of a segment must hold the record's old class before any update.
     """
     faults = []
-    olds = [relabeled[found[update.segment]] if update.segment in found else None for update in updates] if strict else []
+    olds = (
+        [relabeled[found[update.segment]] if update.segment in found else None for update in updates] if strict else []
+    )
     for number, update in enumerate(updates):
         region = found.get(update.segment)
         count = 0 if region is None else len(region[0])
@@ -55,7 +57,9 @@ def write_updates(
         elif count < fewest:
             faults.append(f"segment {update.segment} has only {count} pixels")
         elif strict and (other := _other(olds[number], update.old)):
-            faults.append(f"segment {update.segment} holds id {other[0]} on {other[1]:,} pixels, where its record says {update.old}")
+            faults.append(
+                f"segment {update.segment} holds id {other[0]} on {other[1]:,} pixels, where its record says {update.old}"
+            )
         else:
             relabeled[region] = update.new
     return faults
@@ -120,7 +124,9 @@ def _blue(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     """ADE20K: the blue channel of a PNG of another size, resized to the label's by nearest neighbour."""
     blue = read_rgb(mask)[:, :, 2]
     height, width = label.shape
-    return _looked_up(blue[opencv_rows(height, blue.shape[0])[:, None], opencv_rows(width, blue.shape[1])], segments, 256)
+    return _looked_up(
+        blue[opencv_rows(height, blue.shape[0])[:, None], opencv_rows(width, blue.shape[1])], segments, 256
+    )
 
 
 def opencv_rows(target: int, source: int) -> NDArray[np.intp]:
@@ -178,7 +184,9 @@ def _sized(mask: str, pixels: NDArray[np.uint8] | Ids, label: Ids) -> NDArray[np
 
 def _misfit(mask: str, size: tuple[int, ...], label: Ids) -> Problem:
     there, here = (f"{width:,} × {height:,}" for height, width in (size, label.shape))
-    return Problem(f"{mask} is {there} pixels, its label map {here}.", "Remove both and start again: they are brought back.")
+    return Problem(
+        f"{mask} is {there} pixels, its label map {here}.", "Remove both and start again: they are brought back."
+    )
 
 
 _KINDS: Mapping[str, Callable[[str, Ids, Sequence[int]], Regions]] = {

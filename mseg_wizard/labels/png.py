@@ -115,7 +115,9 @@ def samples(png: Png) -> NDArray[Any]:
         return _decode(header, _stored(rows))
     stored = np.dtype(f">u{header.depth // 8}")
     if not rows[:, 0].any():
-        return _shaped(np.ascontiguousarray(rows[:, 1:]).view(stored).astype(stored.newbyteorder("="), copy=False), header)
+        return _shaped(
+            np.ascontiguousarray(rows[:, 1:]).view(stored).astype(stored.newbyteorder("="), copy=False), header
+        )
     found = np.empty((header.height, width // stored.itemsize), stored.newbyteorder("="))
     step = max(1, BAND // width)
     for top in range(0, header.height, step):
@@ -137,7 +139,10 @@ def encode(ids: Ids) -> bytes:
     filtered[0, 1:] = rows[0]
     # Label maps are flat: what is left of a row without the one above is mostly zeros.
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    return _container(Header(width, height, ids.itemsize * 8, GREY, 0, 0, 0), imagecodecs.zlibng_encode(filtered.tobytes(), level=LEVEL))
+    return _container(
+        Header(width, height, ids.itemsize * 8, GREY, 0, 0, 0),
+        imagecodecs.zlibng_encode(filtered.tobytes(), level=LEVEL),
+    )
 
 
 def _inflate(pixels: bytes, size: int) -> bytes | bytearray:
@@ -172,7 +177,9 @@ def _shaped(found: NDArray[Any], header: Header) -> NDArray[Any]:
 
 
 def _container(header: Header, pixels: bytes | bytearray) -> bytes:
-    return b"".join([_SIGNATURE, *_part(b"IHDR", struct.pack(">IIBBBBB", *header)), *_part(b"IDAT", pixels), *_part(b"IEND", b"")])
+    return b"".join(
+        [_SIGNATURE, *_part(b"IHDR", struct.pack(">IIBBBBB", *header)), *_part(b"IDAT", pixels), *_part(b"IEND", b"")]
+    )
 
 
 def _part(kind: bytes, content: bytes | bytearray) -> tuple[bytes | bytearray, ...]:

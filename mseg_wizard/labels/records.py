@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, RECORDS_FILE, SPLITS, UNLABELED, Tree, invalid_line, read_bytes, read_lines
+from mseg_wizard.labels.taxonomy import (
+    AGAIN,
+    IGNORED,
+    RECORDS_FILE,
+    SPLITS,
+    UNLABELED,
+    Tree,
+    invalid_line,
+    read_bytes,
+    read_lines,
+)
 from mseg_wizard.progress import Problem, printable
 
 Naming = Callable[[str, list[str]], tuple[str, str]]
@@ -94,7 +104,9 @@ def relabeling_of(taxonomy: str) -> Relabeling:
     try:
         return RELABELINGS[taxonomy.removesuffix("-relabeled")]
     except KeyError:
-        raise Problem(f"{printable(taxonomy)} is not relabelled.", f"Relabelled are: {', '.join(RELABELINGS)}.") from None
+        raise Problem(
+            f"{printable(taxonomy)} is not relabelled.", f"Relabelled are: {', '.join(RELABELINGS)}."
+        ) from None
 
 
 def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
@@ -102,18 +114,31 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
     file = tree.path / RECORDS_FILE
     try:
         module = ast.parse(read_bytes(file), str(file))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # Python's parser says so of what is nested too deeply
-        raise Problem(f"{file} is not Python: {printable(str(error), 200) or 'it is nested too deeply'}.", AGAIN) from None
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # Python's parser says so of what is nested too deeply
+        raise Problem(
+            f"{file} is not Python: {printable(str(error), 200) or 'it is nested too deeply'}.", AGAIN
+        ) from None
     variable = relabeling_of(taxonomy).variable
     found = None
     for statement in module.body:
-        if isinstance(statement, ast.Assign) and any(isinstance(name, ast.Name) and name.id == variable for name in statement.targets):
+        if isinstance(statement, ast.Assign) and any(
+            isinstance(name, ast.Name) and name.id == variable for name in statement.targets
+        ):
             found = statement.value
     if not isinstance(found, ast.List):
         raise Problem(f"{file} has no list {variable}.", AGAIN)
     rows = []
     for call in found.elts:
-        literals = [item.value if isinstance(item, ast.Constant) else None for item in call.args] if isinstance(call, ast.Call) else []
+        literals = (
+            [item.value if isinstance(item, ast.Constant) else None for item in call.args]
+            if isinstance(call, ast.Call)
+            else []
+        )
         words = [literal for literal in literals if isinstance(literal, str)]
         if len(words) != 5 or len(literals) != 5 or words[1] not in SPLITS:
             raise invalid_line(file, call.lineno, "this is no record (five texts, the second one train or val)")
@@ -154,13 +179,19 @@ def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
 
 def image_keys(tree: Tree, taxonomy: str, split: str) -> list[ImageKey]:
     """The place of each row of a list, in order."""
-    return [ImageKey(split, f"/{row.label}".split("/")[-2], _stem(row.image)) for row in tree.rows(taxonomy, split) if row.label is not None]
+    return [
+        ImageKey(split, f"/{row.label}".split("/")[-2], _stem(row.image))
+        for row in tree.rows(taxonomy, split)
+        if row.label is not None
+    ]
 
 
 def recorded_stems(tree: Tree, taxonomy: str) -> frozenset[str]:
     """Stems of all images that a record of the taxonomy names."""
     naming = relabeling_of(taxonomy).naming
-    return frozenset(place.stem for record in records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming))
+    return frozenset(
+        place.stem for record in records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming)
+    )
 
 
 def _segments(tree: Tree, record: Record, naming: Naming) -> list[tuple[int, ImageKey, int]]:

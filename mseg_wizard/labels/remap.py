@@ -70,7 +70,9 @@ def remap(recipe: RemapRecipe, item: LabelToRemap) -> Oddities:
             try:
                 write_ids(output, ids if table is None else apply_table(ids, table, item.source))
             except OSError as error:
-                raise Problem(f"{output} can't be written: {error.strerror}.", "Make room or make its folder writable.") from None
+                raise Problem(
+                    f"{output} can't be written: {error.strerror}.", "Make room or make its folder writable."
+                ) from None
     return Oddities(count_unnamed(ids, len(recipe.names)), uncolored)
 
 
@@ -114,7 +116,9 @@ def _colors(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
 
 def _panoptic(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     if item.segments is None:
-        raise Problem(f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again.")
+        raise Problem(
+            f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again."
+        )
     return read_panoptic(item.source, item.segments), 0
 
 

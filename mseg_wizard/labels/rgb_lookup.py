@@ -17,7 +17,11 @@ def lookup(rgb: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8
     count = flat.size // 3
     found = np.empty(count, np.uint8)
     # Four bytes from each pixel on, the fourth masked away. The last pixel has no fourth byte.
-    words = as_strided(flat[: flat.size // 4 * 4].view("<u4"), (count - 1,), (3,), writeable=False) if count > 1 else flat[:0].view("<u4")
+    words = (
+        as_strided(flat[: flat.size // 4 * 4].view("<u4"), (count - 1,), (3,), writeable=False)
+        if count > 1
+        else flat[:0].view("<u4")
+    )
     numbers = np.empty(min(BLOCK, count), np.intp)
     for start in range(0, count - 1, BLOCK):
         block = words[start : start + BLOCK]

@@ -96,12 +96,16 @@ class Tree:
     def splits(self, taxonomy: str) -> tuple[str, ...]:
         """The names of the taxonomy's lists: train, val, and where there are such, test, trainval, val_small …"""
         folder = self._list_folder(taxonomy) / "list"
-        return self._once(("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt")))
+        return self._once(
+            ("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt"))
+        )
 
     def rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list in order, repeated ones included."""
         file = self._list_folder(taxonomy) / "list" / f"{split}.txt"
-        return self._once(("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in read_lines(file)))
+        return self._once(
+            ("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in read_lines(file))
+        )
 
     def unique_rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
@@ -149,7 +153,9 @@ class Tree:
         ids = {name: id_ for id_, name in enumerate(self.names(target))}
         if len(ids) > IGNORED:
             raise Problem(f"{target} has {len(ids)} classes; 8-bit label maps hold {IGNORED}.", REMEDY)
-        if len(keys) <= IGNORED:  # with more classes 255 is one of them: PASCAL Context's, which leaves no pixel unlabeled
+        if (
+            len(keys) <= IGNORED
+        ):  # with more classes 255 is one of them: PASCAL Context's, which leaves no pixel unlabeled
             keys[IGNORED], ids[UNLABELED] = UNLABELED, IGNORED
             becomes.setdefault(UNLABELED, (0, UNLABELED))
         length = max(keys) + 1
@@ -167,7 +173,9 @@ class Tree:
         return Table(values, unnamed)
 
 
-def identity(tree: Path, folder: str = "", *, instead: Mapping[str, bytes] | None = None, without: Sequence[str] = ()) -> str:
+def identity(
+    tree: Path, folder: str = "", *, instead: Mapping[str, bytes] | None = None, without: Sequence[str] = ()
+) -> str:
     """What the files below `tree/folder` are, whatever their modes: sha256 over the lines "<git blob id> <path below tree>", in byte order.
 
     `.git` is left out, and folders whose names match `without` (fnmatch). `instead`: other content for some paths, as if the files held it.

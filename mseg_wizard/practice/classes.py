@@ -14,11 +14,66 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 """Nouns that relabelling tells apart: the table sends each to `<noun>_other`, records move single segments on to these."""
 
 NOUNS = (
-    *SPLITS, "meadow", "harbour", "cloud", "cobbles", "orchard", "barn", "chimney", "dune", "ferry", "fountain", "gate", "haystack",
-    "hedge", "hill", "ladder", "lake", "lighthouse", "loft", "marble", "mill", "moss", "oven", "pebble", "pier", "pillar", "pond",
-    "quarry", "quilt", "raft", "reed", "ribbon", "rope", "saddle", "sail", "sand", "scarf", "shed", "shutter", "silo", "sled",
-    "spade", "stable", "stile", "stream", "tent", "thatch", "tiles", "tower", "trellis", "trough", "turf", "valley", "veranda", "vine",
-    "wagon", "well", "willow", "wool", "yarn",
+    *SPLITS,
+    "meadow",
+    "harbour",
+    "cloud",
+    "cobbles",
+    "orchard",
+    "barn",
+    "chimney",
+    "dune",
+    "ferry",
+    "fountain",
+    "gate",
+    "haystack",
+    "hedge",
+    "hill",
+    "ladder",
+    "lake",
+    "lighthouse",
+    "loft",
+    "marble",
+    "mill",
+    "moss",
+    "oven",
+    "pebble",
+    "pier",
+    "pillar",
+    "pond",
+    "quarry",
+    "quilt",
+    "raft",
+    "reed",
+    "ribbon",
+    "rope",
+    "saddle",
+    "sail",
+    "sand",
+    "scarf",
+    "shed",
+    "shutter",
+    "silo",
+    "sled",
+    "spade",
+    "stable",
+    "stile",
+    "stream",
+    "tent",
+    "thatch",
+    "tiles",
+    "tower",
+    "trellis",
+    "trough",
+    "turf",
+    "valley",
+    "veranda",
+    "vine",
+    "wagon",
+    "well",
+    "willow",
+    "wool",
+    "yarn",
 )
 ADJECTIVES = ("", "amber", "broad", "copper", "damp", "early", "faded", "gilded", "hollow")
 
@@ -37,13 +92,33 @@ TO_RAW: Mapping[str, str] = {
 }
 """Taxonomy → the raw one that it is remapped from."""
 
-RELABELED = ("ade20k-150", "bdd", "cityscapes-19", "cityscapes-34", "coco-panoptic-133", "idd-39", "mapillary-public65", "sunrgbd-37")
+RELABELED = (
+    "ade20k-150",
+    "bdd",
+    "cityscapes-19",
+    "cityscapes-34",
+    "coco-panoptic-133",
+    "idd-39",
+    "mapillary-public65",
+    "sunrgbd-37",
+)
 
-CLASS_SEGMENTS: Mapping[str, Mapping[str, int]] = {"bdd": {"cart": 11, "lantern": 12}, "sunrgbd-37": {"cart": 4, "lantern": 11, "kite": 34}}
+CLASS_SEGMENTS: Mapping[str, Mapping[str, int]] = {
+    "bdd": {"cart": 11, "lantern": 12},
+    "sunrgbd-37": {"cart": 4, "lantern": 11, "kite": 34},
+}
 """Taxonomies in which a class as a whole is a segment: its id is the one that MSeg's rules name, so the class has to stand there."""
 _RAW_SIZE: Mapping[str, int] = {
-    "ade20k-151": 151, "camvid-32": 32, "cityscapes-34": 34, "idd-40": 40, "kitti-34": 34, "mapillary-public66": 66,
-    "pascal-context-460": 460, "scannet-41": 41, "sunrgbd-38": 38, "wilddash-34": 34,
+    "ade20k-151": 151,
+    "camvid-32": 32,
+    "cityscapes-34": 34,
+    "idd-40": 40,
+    "kitti-34": 34,
+    "mapillary-public66": 66,
+    "pascal-context-460": 460,
+    "scannet-41": 41,
+    "sunrgbd-38": 38,
+    "wilddash-34": 34,
 }
 _RAW_UNLABELED: Mapping[str, int | None] = {"camvid-32": None, "idd-40": 35, "mapillary-public66": 65}
 """Index of `unlabeled` in a raw taxonomy, where it is not 0."""
@@ -61,7 +136,10 @@ def taxonomies() -> dict[str, list[str]]:
     names["coco-panoptic-inst-201"] = names["coco-panoptic-201"]
     for name in RELABELED:
         made = dict.fromkeys(relabeled(word) for word in names[name])
-        names[f"{name}-relabeled"] = [*(word for word in made if word != UNLABELED), *(new for group in SPLITS.values() for new in group)]
+        names[f"{name}-relabeled"] = [
+            *(word for word in made if word != UNLABELED),
+            *(new for group in SPLITS.values() for new in group),
+        ]
     return names
 
 
@@ -77,7 +155,9 @@ def tables(names: Mapping[str, list[str]]) -> dict[tuple[str, str], list[tuple[s
     for target, raw in TO_RAW.items():
         other = "background" if target == "pascal-context-60" else UNLABELED
         kept = set(names[target])
-        rows[raw, target] = [(word, word if word in kept else other) for word in dict.fromkeys([*names[raw], UNLABELED])]
+        rows[raw, target] = [
+            (word, word if word in kept else other) for word in dict.fromkeys([*names[raw], UNLABELED])
+        ]
     for name in RELABELED:
         rows[name, f"{name}-relabeled"] = [(word, relabeled(word)) for word in dict.fromkeys([*names[name], UNLABELED])]
     return rows
@@ -108,7 +188,7 @@ def _words(count: int, turn: int = 0) -> list[str]:
     def endless() -> Iterator[str]:
         split = len(SPLITS)
         others = NOUNS[split:]
-        turned = others[turn % len(others):] + others[:turn % len(others)]
+        turned = others[turn % len(others) :] + others[: turn % len(others)]
         for adjective in ADJECTIVES:
             for noun in (*NOUNS[:split], *turned):
                 yield f"{adjective} {noun}".strip()

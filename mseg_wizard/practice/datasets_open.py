@@ -27,7 +27,9 @@ def ade20k(make: Maker) -> Part:
             scene = make.scene("ade20k-151", split, number)
             random = make.random("ade20k", stem)
             ids = make.ids("ade20k-151", scene.things)
-            challenge[f"ADEChallengeData2016/images/{folder}/{stem}.jpg"] = jpeg(photo(random, scene), grey=number % 4 == 2)
+            challenge[f"ADEChallengeData2016/images/{folder}/{stem}.jpg"] = jpeg(
+                photo(random, scene), grey=number % 4 == 2
+            )
             challenge[f"ADEChallengeData2016/annotations/{folder}/{stem}.png"] = png(draw(scene, ids).astype(np.uint8))
             part.rows["ade20k-151", split].append(f"images/{folder}/{stem}.jpg annotations/{folder}/{stem}.png")
 
@@ -67,8 +69,15 @@ def coco(make: Maker) -> Part:
     part = Part()
     names = make.names["coco-panoptic-201"]
     categories = [
-        {"id": place, "name": word, "supercategory": word.split()[-1], "isthing": int(place < 92), "color": colour(word)}
-        for place, word in enumerate(names) if word != "unlabeled"
+        {
+            "id": place,
+            "name": word,
+            "supercategory": word.split()[-1],
+            "isthing": int(place < 92),
+            "color": colour(word),
+        }
+        for place, word in enumerate(names)
+        if word != "unlabeled"
     ]
     annotations = part.archives["panoptic_annotations_trainval2017.zip"]
     for split, first in (("train", 1000), ("val", 500)):
@@ -78,21 +87,37 @@ def coco(make: Maker) -> Part:
             stem = f"{image_id:012}"
             scene = make.scene("coco-panoptic-201", split, number)
             random = make.random("coco", stem)
-            segment_ids = random.sample(range(1, 256), 2) + random.sample(range(1 << 16, 1 << 24), len(scene.things) - 2)
+            segment_ids = random.sample(range(1, 256), 2) + random.sample(
+                range(1 << 16, 1 << 24), len(scene.things) - 2
+            )
             packed = draw(scene, segment_ids)
-            part.archives[f"{split}2017.zip"][f"{split}2017/{stem}.jpg"] = jpeg(photo(random, scene), grey=number % 4 == 3)
+            part.archives[f"{split}2017.zip"][f"{split}2017/{stem}.jpg"] = jpeg(
+                photo(random, scene), grey=number % 4 == 3
+            )
             maps[f"panoptic_{split}2017/{stem}.png"] = png(as_bytes(packed))
-            images.append({"id": image_id, "file_name": f"{stem}.jpg", "width": scene.width, "height": scene.height, "license": 1})
-            described.append({
-                "image_id": image_id, "file_name": f"{stem}.png",
-                "segments_info": _segments_info(packed, segment_ids, make.ids("coco-panoptic-201", scene.things)),
-            })
-            part.rows["coco-panoptic-inst-201", split].append(f"images/{split}2017/{stem}.jpg annotations/panoptic_{split}2017/{stem}.png")
+            images.append(
+                {"id": image_id, "file_name": f"{stem}.jpg", "width": scene.width, "height": scene.height, "license": 1}
+            )
+            described.append(
+                {
+                    "image_id": image_id,
+                    "file_name": f"{stem}.png",
+                    "segments_info": _segments_info(packed, segment_ids, make.ids("coco-panoptic-201", scene.things)),
+                }
+            )
+            part.rows["coco-panoptic-inst-201", split].append(
+                f"images/{split}2017/{stem}.jpg annotations/panoptic_{split}2017/{stem}.png"
+            )
             part.segments += [
                 Segment("cocop", split, f"{stem}_{segment_ids[index]}.png", old)
                 for index, old in make.to_relabel("coco-panoptic-133", scene).items()
             ]
-        document = {"info": {"description": "practice"}, "images": images, "annotations": described, "categories": categories}
+        document = {
+            "info": {"description": "practice"},
+            "images": images,
+            "annotations": described,
+            "categories": categories,
+        }
         annotations[f"annotations/panoptic_{split}2017.json"] = json.dumps(document).encode()
         annotations[f"annotations/panoptic_{split}2017.zip"] = pack(".zip", maps)
     return part
@@ -109,9 +134,13 @@ def pascal_context(make: Maker) -> Part:
             scene = make.scene("pascal-context-460", split, number)
             photos[f"VOCdevkit/VOC2010/JPEGImages/{stem}.jpg"] = jpeg(photo(make.random("pascal-context", stem), scene))
             photos[f"VOCdevkit/VOC2010/Annotations/{stem}.xml"] = b"<annotation/>\n"
-            labels[f"trainval/{stem}.mat"] = mat(draw(scene, make.ids("pascal-context-460", scene.things)).astype(np.uint16))
+            labels[f"trainval/{stem}.mat"] = mat(
+                draw(scene, make.ids("pascal-context-460", scene.things)).astype(np.uint16)
+            )
             if split != "test":
-                part.rows["pascal-context-460", split].append(f"JPEGImages/{stem}.jpg Segmentation_GT_460cls/{stem}.png")
+                part.rows["pascal-context-460", split].append(
+                    f"JPEGImages/{stem}.jpg Segmentation_GT_460cls/{stem}.png"
+                )
     train, val = part.rows["pascal-context-460", "train"], part.rows["pascal-context-460", "val"]
     part.rows["pascal-context-460", "trainval"] = train + val
     train.append(train[0])  # MSeg's list ends with its first row again
@@ -150,9 +179,15 @@ def sun_rgbd(make: Maker) -> Part:
             scene = make.scene("sunrgbd-38", split, number)
             random = make.random("sunrgbd", folder, number)
             members[f"image/{folder}/img-{number:06}.jpg"] = jpeg(photo(random, scene), grey=number % 5 == 4)
-            members[f"label37/{folder}/{number:08}.png"] = png(draw(scene, make.ids("sunrgbd-38", scene.things)).astype(np.uint8))
-            members[f"depth/{folder}/{number:08}.png"] = png(draw(scene, range(1000, 1000 + len(scene.things))).astype(np.uint16))
-            part.rows["sunrgbd-38", split].append(f"image/{folder}/img-{number:06}.jpg label38/{folder}/{number:08}.png")
+            members[f"label37/{folder}/{number:08}.png"] = png(
+                draw(scene, make.ids("sunrgbd-38", scene.things)).astype(np.uint8)
+            )
+            members[f"depth/{folder}/{number:08}.png"] = png(
+                draw(scene, range(1000, 1000 + len(scene.things))).astype(np.uint16)
+            )
+            part.rows["sunrgbd-38", split].append(
+                f"image/{folder}/img-{number:06}.jpg label38/{folder}/{number:08}.png"
+            )
             part.segments += make.class_segments("sunrgbd", "sunrgbd-37", split, f"img-{number:06}", scene)
     return part
 
@@ -164,5 +199,13 @@ def _segments_info(packed: NDArray[np.int32], ids: list[int], classes: list[int]
         if rows.size:
             left, top = int(columns.min()), int(rows.min())
             box = [left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1]
-            info.append({"id": segment, "category_id": category, "iscrowd": int(order == 5), "area": int(rows.size), "bbox": box})
+            info.append(
+                {
+                    "id": segment,
+                    "category_id": category,
+                    "iscrowd": int(order == 5),
+                    "area": int(rows.size),
+                    "bbox": box,
+                }
+            )
     return info

@@ -48,7 +48,9 @@ def cityscapes(make: Maker) -> Part:
             stem = f"{city}_{number:06}_000019"
             scene = make.scene("cityscapes-34", split, number)
             ids = make.ids("cityscapes-34", scene.things)
-            objects = [{"label": thing.word, "polygon": [[int(x), int(y)] for x, y in thing.polygon]} for thing in scene.things]
+            objects = [
+                {"label": thing.word, "polygon": [[int(x), int(y)] for x, y in thing.polygon]} for thing in scene.things
+            ]
             document = {"imgHeight": scene.height, "imgWidth": scene.width, "objects": objects}
             place = f"{split}/{city}/{stem}"
             images[f"leftImg8bit/{place}_leftImg8bit.png"] = png(photo(make.random("cityscapes", stem, split), scene))
@@ -57,7 +59,9 @@ def cityscapes(make: Maker) -> Part:
             labels[f"gtFine/{place}_gtFine_instanceIds.png"] = png(_instances(scene, ids, 1000))
             labels[f"gtFine/{place}_gtFine_color.png"] = png(_coloured(scene, alpha=True))
             if split != "test":
-                part.rows["cityscapes-34", split].append(f"leftImg8bit/{place}_leftImg8bit.png gtFine/{place}_gtFine_labelIds.png")
+                part.rows["cityscapes-34", split].append(
+                    f"leftImg8bit/{place}_leftImg8bit.png gtFine/{place}_gtFine_labelIds.png"
+                )
                 part.segments += [
                     Segment("cityscapes", split, f"seq{city}_{stem}_leftImg8bit_{index}.jpg", old)
                     for index, old in make.to_relabel("cityscapes-19", scene).items()
@@ -81,7 +85,9 @@ def idd(make: Maker) -> Part:
                 part.rows["idd-40", split].append(listed)
                 continue
             label = f"gtFine/{split}/{sequence}/{frame}_gtFine"
-            members[f"IDD_Segmentation/{label}_polygons.json"] = json.dumps(_idd_polygons(make, scene), indent=1).encode()
+            members[f"IDD_Segmentation/{label}_polygons.json"] = json.dumps(
+                _idd_polygons(make, scene), indent=1
+            ).encode()
             part.rows["idd-40", split].append(f"{listed} {label}_labelids.png")
             part.segments += [
                 Segment("idd", split, f"seq{sequence}_{frame}_leftImg8bit_{_idd_id(index)}.jpg", old)
@@ -120,9 +126,14 @@ def mapillary(make: Maker) -> Part:
     colours = palette(words)
     members["README"] = members["LICENSE"] = _NOTE
     members["demo.py"] = b"# practice\n"
-    members["config.json"] = json.dumps({
-        "labels": [{"name": f"practice--{word}", "readable": word, "color": triple} for word, triple in zip(words, colours, strict=True)],
-    }).encode()
+    members["config.json"] = json.dumps(
+        {
+            "labels": [
+                {"name": f"practice--{word}", "readable": word, "color": triple}
+                for word, triple in zip(words, colours, strict=True)
+            ],
+        }
+    ).encode()
     for split, folder in (("train", "training"), ("val", "validation"), ("test", "testing")):
         described = []
         for number in make.numbers(split):
@@ -136,7 +147,9 @@ def mapillary(make: Maker) -> Part:
             order = random.sample(range(len(colours)), len(colours))
             shuffled = draw(scene, [order.index(class_id) for class_id in ids]).astype(np.uint8)
             as_rgb = np.array(colours, np.uint8)[draw(scene, ids)]
-            members[f"{folder}/labels/{stem}.png"] = png(as_rgb) if number % 3 == 0 else png(shuffled, [colours[index] for index in order])
+            members[f"{folder}/labels/{stem}.png"] = (
+                png(as_rgb) if number % 3 == 0 else png(shuffled, [colours[index] for index in order])
+            )
             members[f"{folder}/instances/{stem}.png"] = png(_instances(scene, ids, 256))
             members[f"{folder}/panoptic/{stem}.png"] = png(_coloured(scene))
             described.append({"image_id": stem, "file_name": f"{stem}.png", "segments_info": []})
@@ -222,7 +235,15 @@ def _idd_id(index: int) -> int:
 
 def _idd_polygons(make: Maker, scene: Scene) -> dict[str, object]:
     def thing(object_id: int, label: str, polygon: object, deleted: int = 0) -> dict[str, object]:
-        return {"id": object_id, "label": label, "polygon": polygon, "deleted": deleted, "draw": True, "user": "practice", "verified": 0}
+        return {
+            "id": object_id,
+            "label": label,
+            "polygon": polygon,
+            "deleted": deleted,
+            "draw": True,
+            "user": "practice",
+            "verified": 0,
+        }
 
     objects = [
         thing(_idd_id(index), item.word, [[round(x, 1), round(y, 1)] for x, y in item.polygon])

@@ -38,7 +38,9 @@ class ServedFiles:
         path, kind = self._folder / name, _TYPES.get(Path(name).suffix, "application/octet-stream")
         if name and "/" not in name and path.is_file():
             stat = path.stat()
-            return ServedFile(path.open("rb"), stat.st_size, f'"{stat.st_size:x}-{stat.st_mtime_ns:x}"', stat.st_mtime, kind)
+            return ServedFile(
+                path.open("rb"), stat.st_size, f'"{stat.st_size:x}-{stat.st_mtime_ns:x}"', stat.st_mtime, kind
+            )
         if name.startswith("mseg-api") and name.endswith(".zip") and self._tree.is_dir():
             with self._lock:
                 body = self._trees[name] = self._trees.get(name) or _zipped(self._tree, name.removesuffix(".zip"))

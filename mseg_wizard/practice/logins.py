@@ -73,7 +73,9 @@ def refused(method: str, path: str, query: Mapping[str, str], now: datetime | No
         return _denied("AccessDenied", "Access Denied")
     # a link is signed for one method: HEAD with a link for GET is refused by the real service too
     if method != "GET" or not hmac.compare_digest(signature, _signature(path, start, seconds)):
-        return _denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+        return _denied(
+            "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."
+        )
     end = datetime.strptime(start, _TIME).replace(tzinfo=UTC) + timedelta(seconds=int(seconds))
     if (now or datetime.now(UTC)) > end:
         times = f"<X-Amz-Expires>{seconds}</X-Amz-Expires><Expires>{end:%Y-%m-%dT%H:%M:%SZ}</Expires>"
@@ -109,7 +111,9 @@ class Sessions:
         name = PACKAGES.get(query.get("packageID", ""))
         return File(name, named=True) if name else Reply(404, page("Not found", ""))
 
-    def wilddash_login(self, method: str, form: Mapping[str, str], cookies: Mapping[str, str], referer: str, path: str) -> Reply:
+    def wilddash_login(
+        self, method: str, form: Mapping[str, str], cookies: Mapping[str, str], referer: str, path: str
+    ) -> Reply:
         """Django's form: 403 without cookie, token or Referer; 302 when the password is right, the form again (200) when it is not."""
         cookie = cookies.get("csrftoken", "")
         if method == "POST":
@@ -119,7 +123,10 @@ class Sessions:
                 session, fresh = secrets.token_hex(16), secrets.token_urlsafe(24)
                 self._wilddash.add(session)
                 self._tokens[fresh] = set()
-                headers = (f"sessionid={session}; HttpOnly; Path=/; SameSite=Lax", f"csrftoken={fresh}; Path=/; SameSite=Lax")
+                headers = (
+                    f"sessionid={session}; HttpOnly; Path=/; SameSite=Lax",
+                    f"csrftoken={fresh}; Path=/; SameSite=Lax",
+                )
                 return Reply(302, headers=(*(("Set-Cookie", value) for value in headers), ("Location", "/downloads/")))
         if cookie not in self._tokens:
             cookie = secrets.token_urlsafe(24)
@@ -127,8 +134,14 @@ class Sessions:
         self._tokens.setdefault(cookie, set()).add(token)
         self._forms += 1
         mark = "'" if self._forms % 2 else '"'  # templates differ in their quotes, and both have been met
-        said = "<ul class='errorlist'><li>Please enter a correct username and password.</li></ul>" if method == "POST" else ""
-        fields = f"<input type={mark}hidden{mark} name={mark}csrfmiddlewaretoken{mark} value={mark}{token}{mark}>" + _FIELDS
+        said = (
+            "<ul class='errorlist'><li>Please enter a correct username and password.</li></ul>"
+            if method == "POST"
+            else ""
+        )
+        fields = (
+            f"<input type={mark}hidden{mark} name={mark}csrfmiddlewaretoken{mark} value={mark}{token}{mark}>" + _FIELDS
+        )
         body = page("Log in", f'{said}<form method="post" action="{quote(path)}">{fields}</form>')
         return Reply(200, body, (("Set-Cookie", f"csrftoken={cookie}; Path=/; SameSite=Lax"),))
 
@@ -148,7 +161,9 @@ def fields(text: str) -> dict[str, str]:
     return {key: values[-1] for key, values in parse_qs(text, keep_blank_values=True).items()}
 
 
-_FIELDS = '<input name="username"><input name="password" type="password"><input type="submit" name="submit" value="Login">'
+_FIELDS = (
+    '<input name="username"><input name="password" type="password"><input type="submit" name="submit" value="Login">'
+)
 
 
 def _cityscapes_form(said: str) -> str:

@@ -73,4 +73,6 @@ class Maker:
         """Segments where a class as a whole is one: each class of an image counts once."""
         places = CLASS_SEGMENTS[taxonomy]
         words = {seen.things[index].word: old for index, old in self.to_relabel(taxonomy, seen).items()}
-        return [Segment(table, split, f"{stem}_{places[word]}.jpg", old) for word, old in words.items() if word in places]
+        return [
+            Segment(table, split, f"{stem}_{places[word]}.jpg", old) for word, old in words.items() if word in places
+        ]

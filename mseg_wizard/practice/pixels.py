@@ -129,7 +129,12 @@ def _blob(random: Random, x: float, y: float, rx: float, ry: float, width: int, 
     for corner in range(corners):
         angle = 2 * math.pi * (corner + random.uniform(-0.2, 0.2)) / corners
         reach = random.uniform(0.8, 1.1)
-        points.append((min(max(x + rx * reach * math.cos(angle), 0), width - 1), min(max(y + ry * reach * math.sin(angle), 0), height - 1)))
+        points.append(
+            (
+                min(max(x + rx * reach * math.cos(angle), 0), width - 1),
+                min(max(y + ry * reach * math.sin(angle), 0), height - 1),
+            )
+        )
     return tuple(points)
 
 

@@ -20,7 +20,9 @@ def records(segments: Iterable[Segment]) -> tuple[str, dict[str, str]]:
     for turn, segment in enumerate(segments):
         noun = segment.old.removesuffix("_other")
         choices = (segment.old, *SPLITS[noun], UNLABELED)
-        groups.setdefault((segment.table, segment.split, segment.old, choices[turn % len(choices)]), []).append(segment.line)
+        groups.setdefault((segment.table, segment.split, segment.old, choices[turn % len(choices)]), []).append(
+            segment.line
+        )
 
     files = {"unused/practice_train_of_old.txt": "named_by_no_record_1.png"}
     code = ["from mseg.label_preparation import DatasetClassUpdateRecord"]

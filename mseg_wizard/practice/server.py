@@ -48,12 +48,23 @@ class PracticeServer:
     are first sent to another address of the same origin.
     """
 
-    def __init__(self, folder: Path, *, tree: Path | None = None, port: int = 0, limit: int | None = None, cut: int | None = None,
-                 redirects: bool = False, accounts: Mapping[str, tuple[str, str]] = ACCOUNTS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tree: Path | None = None,
+        port: int = 0,
+        limit: int | None = None,
+        cut: int | None = None,
+        redirects: bool = False,
+        accounts: Mapping[str, tuple[str, str]] = ACCOUNTS,
+    ) -> None:
         self.log: list[Request] = []
         files = ServedFiles(folder, tree or folder / "mseg-api")
         self._http = _Http(port, files, Sessions(accounts), self.log, limit, _Cutter(cut), redirects)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="practice server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.05,), name="practice server", daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -94,8 +105,16 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, port: int, files: ServedFiles, sessions: Sessions, log: list[Request], limit: int | None, cutter: _Cutter,
-                 redirects: bool) -> None:
+    def __init__(
+        self,
+        port: int,
+        files: ServedFiles,
+        sessions: Sessions,
+        log: list[Request],
+        limit: int | None,
+        cutter: _Cutter,
+        redirects: bool,
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.files, self.sessions, self.log = files, sessions, log
         self.limit, self.cutter, self.redirects = limit, cutter, redirects
@@ -237,7 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.named:
             self.send_header("Content-Disposition", f'attachment; filename="{answer.name}"')
         if status != 200:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{item.size}" if status == 206 else f"bytes */{item.size}")
+            self.send_header(
+                "Content-Range", f"bytes {first}-{last}/{item.size}" if status == 206 else f"bytes */{item.size}"
+            )
         if answer.ranges:
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(length))
@@ -275,13 +296,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve a folder until interrupted; prints its address first."""
-    parser = argparse.ArgumentParser(prog="python -m mseg_wizard.practice.server", description="Serve archives as their web sites do.")
+    parser = argparse.ArgumentParser(
+        prog="python -m mseg_wizard.practice.server", description="Serve archives as their web sites do."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--limit", type=int, metavar="BYTES/S", help="on each connection")
     parser.add_argument("--cut", type=int, metavar="SEED", help="break the first downloads of each file off")
     given = parser.parse_args()
-    with PracticeServer(given.folder, port=given.port, limit=given.limit, cut=given.cut) as server, suppress(KeyboardInterrupt):
+    with (
+        PracticeServer(given.folder, port=given.port, limit=given.limit, cut=given.cut) as server,
+        suppress(KeyboardInterrupt),
+    ):
         print(server.url, flush=True)
         threading.Event().wait()
 

@@ -33,7 +33,15 @@ _MADE: tuple[tuple[str, str, str, str], ...] = (
 )
 """(taxonomy, one made from it, text in its label paths, what takes that text's place)."""
 
-_WITH_COLOURS = ("ade20k-150", "bdd", "camvid-32", "cityscapes-19", "coco-panoptic-133", "kitti-19", "mapillary-public66")
+_WITH_COLOURS = (
+    "ade20k-150",
+    "bdd",
+    "camvid-32",
+    "cityscapes-19",
+    "coco-panoptic-133",
+    "kitti-19",
+    "mapillary-public66",
+)
 
 _CONFIG = '''"""Where the datasets are."""
 
@@ -113,7 +121,9 @@ def tree(parts: Iterable[Part], names: Mapping[str, list[str]]) -> dict[str, str
         files[f"mseg/dataset_lists/{taxonomy}/{taxonomy}_names.txt"] = ending.join(words) + last
     for taxonomy in _WITH_COLOURS:
         gap, ending = ("\t", "\r\n") if taxonomy == "camvid-32" else (" ", "\n")
-        rows = [gap.join(f"{part:3}" if gap == " " else str(part) for part in colour) for colour in palette(names[taxonomy])]
+        rows = [
+            gap.join(f"{part:3}" if gap == " " else str(part) for part in colour) for colour in palette(names[taxonomy])
+        ]
         files[f"mseg/dataset_lists/{taxonomy}/{taxonomy}_colors.txt"] = ending.join(rows) + ending
     for (source, target), table in tables(names).items():
         files[f"mseg/class_remapping_files/{source}_to_{target}.tsv"] = _tsv([[source, target], *map(list, table)])
@@ -141,4 +151,3 @@ def _with_label(row: str, before: str, after: str) -> str:
 
 def _tsv(rows: Iterable[Iterable[str]]) -> str:
     return "\r\n".join("\t".join(row) for row in rows)
-

@@ -56,7 +56,9 @@ def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping
 class PractisingUser:
     """Plays the user of plain practice: uploads the wrong file first, mistypes a password, and mends what the wizard complains about."""
 
-    def __init__(self, ctx: Context, folder: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, ctx: Context, folder: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]
+    ) -> None:
         self._ctx = ctx
         self._folder = folder
         self._answers = answers
@@ -68,7 +70,9 @@ class PractisingUser:
         """Give the first answers, mistakes included, and stand by with the upload."""
         for step, table in first_answers(self._answers).items():
             try:
-                self._ctx.remember(self._ctx.step(step), {key: value for key, value in table.items() if key != "destination"})
+                self._ctx.remember(
+                    self._ctx.step(step), {key: value for key, value in table.items() if key != "destination"}
+                )
             except Problem as problem:
                 self._say(f"[you]    give {step}'s answers; the wizard says: {problem.what}")
         self._ctx.remember(self._ctx.step("cityscapes"), {"password": "not-my-password"})

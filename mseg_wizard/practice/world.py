@@ -19,8 +19,19 @@ from mseg_wizard.practice.parts import Maker, Part
 from mseg_wizard.practice.tree import tree
 
 _DATASETS: tuple[Callable[[Maker], Part], ...] = (
-    datasets_open.ade20k, datasets_open.camvid, datasets_open.coco, datasets_open.pascal_context, datasets_open.voc2012, datasets_open.sun_rgbd,
-    datasets_registered.bdd, datasets_registered.cityscapes, datasets_registered.idd, datasets_registered.kitti, datasets_registered.mapillary, datasets_registered.scannet, datasets_registered.wilddash,
+    datasets_open.ade20k,
+    datasets_open.camvid,
+    datasets_open.coco,
+    datasets_open.pascal_context,
+    datasets_open.voc2012,
+    datasets_open.sun_rgbd,
+    datasets_registered.bdd,
+    datasets_registered.cityscapes,
+    datasets_registered.idd,
+    datasets_registered.kitti,
+    datasets_registered.mapillary,
+    datasets_registered.scannet,
+    datasets_registered.wilddash,
 )
 
 _PADDING: Mapping[str, tuple[str, float]] = {
@@ -66,7 +77,12 @@ class World:
         users: Answers = {step: {"username": user, "password": password} for step, (user, password) in ACCOUNTS.items()}
         return {
             "prepare": {
-                "read": True, "terms": True, "workers": 2, "mseg_api": "fetch", "accept_modified_tree": True, "python": "",
+                "read": True,
+                "terms": True,
+                "workers": 2,
+                "mseg_api": "fetch",
+                "accept_modified_tree": True,
+                "python": "",
             },
             "bdd": {"archives": str(self.mirror / "bdd100k_seg.zip")},
             "cityscapes": users["cityscapes"],

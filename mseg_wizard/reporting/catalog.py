@@ -70,7 +70,10 @@ class TaxonomySummary:
     @property
     def classes(self) -> list[tuple[int, str, str]]:
         """(id, name, colour as #rrggbb); 255, where it stands for no class, comes last."""
-        rows = [(id_, name, f"#{bytes(color).hex()}") for id_, (name, color) in enumerate(zip(self.names, self.colors, strict=True))]
+        rows = [
+            (id_, name, f"#{bytes(color).hex()}")
+            for id_, (name, color) in enumerate(zip(self.names, self.colors, strict=True))
+        ]
         return rows if len(self.names) > IGNORED else [*rows, (IGNORED, UNLABELED, f"#{bytes(NOTHING).hex()}")]
 
     def counts(self, split: str) -> SplitSummary | None:
@@ -137,7 +140,11 @@ class _Survey:
         use = "training" if relabeled else "testing"
         names = dict.fromkeys([self.dataset.raw, *self.dataset.targets, *relabeled, *final])
         drawn = {*relabeled, *final}
-        return DatasetSummary(self.dataset.title, use, tuple(self._taxonomy(name, use if name in final else "", name in drawn) for name in names))
+        return DatasetSummary(
+            self.dataset.title,
+            use,
+            tuple(self._taxonomy(name, use if name in final else "", name in drawn) for name in names),
+        )
 
     @property
     def _usual(self) -> str:
@@ -150,8 +157,16 @@ class _Survey:
         colors, names = colors_of(tree, chain_of(self.dataset, name)), tree.names(name)
         brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
-        rows = [row.label for split in splits if split.name in SPLITS for row in tree.unique_rows(name, split.name) if row.label]
-        there = [f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)]
+        rows = [
+            row.label
+            for split in splits
+            if split.name in SPLITS
+            for row in tree.unique_rows(name, split.name)
+            if row.label
+        ]
+        there = [
+            f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)
+        ]
         return TaxonomySummary(
             name, meaning(self.dataset, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
             tuple(_spread(there, COUNTED)), len(there),
@@ -165,7 +180,10 @@ class _Survey:
         shots: tuple[Shot, ...] = ()
         if brush and split in SPLITS:
             whole = [(row.image, row.label) for row in rows if row.label and labels[row.label] and images[row.image]]
-            shots = tuple(self._shot(f"{taxonomy}-{split}-{number}", *row, brush) for number, row in enumerate(_spread(whole, SHOWN), 1))
+            shots = tuple(
+                self._shot(f"{taxonomy}-{split}-{number}", *row, brush)
+                for number, row in enumerate(_spread(whole, SHOWN), 1)
+            )
         return SplitSummary(split, len(images), sum(images.values()), len(labels), sum(labels.values()), shots)
 
     def _has(self, path: str) -> bool:
@@ -175,7 +193,9 @@ class _Survey:
         first = image not in self.photos
         photo = self.photos.setdefault(image, f"{PICTURES}/{stem}-image.jpg")
         top, beside = f"{self.ctx.dataset}/{self.root}", f"{PICTURES}/{stem}"
-        return Shot(f"{top}/{image}", f"{top}/{label}", brush, photo, f"{beside}-overlay.jpg", f"{beside}-labels.png", first)
+        return Shot(
+            f"{top}/{image}", f"{top}/{label}", brush, photo, f"{beside}-overlay.jpg", f"{beside}-labels.png", first
+        )
 
 
 def _spread(rows: Sequence[T], count: int) -> list[T]:

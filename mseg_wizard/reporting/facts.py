@@ -108,7 +108,10 @@ class Facts:
 def gather(ctx: Context) -> Facts:
     """Read it all from the journal, the verdict and the tree; raises Problem where there is no tree yet."""
     folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx)
-    at = next((number for number, step in enumerate(ctx.steps) if any(call.task == "report" for call in step.calls)), len(ctx.steps))
+    at = next(
+        (number for number, step in enumerate(ctx.steps) if any(call.task == "report" for call in step.calls)),
+        len(ctx.steps),
+    )
     finished = ctx.store.journal.finished
     return Facts(
         version=__version__,
@@ -126,7 +129,9 @@ def gather(ctx: Context) -> Facts:
         verdict=verdict,
         current=verdict is not None and verdict.of == subject(ctx),
         sources=tuple(_sources(ctx)),
-        stages=tuple(_stage(ctx, step) for step in ctx.steps[: at + 1] if any(call.key in finished for call in step.calls)),
+        stages=tuple(
+            _stage(ctx, step) for step in ctx.steps[: at + 1] if any(call.key in finished for call in step.calls)
+        ),
         then=next(iter(ctx.steps[at + 1 :]), None),
     )
 
@@ -144,7 +149,13 @@ def _sources(ctx: Context) -> Iterator[Provenance]:
             record = ctx.store.archive(archive.file)
             if record is not None:
                 how = ORIGINS.get(record.origin, record.origin)
-                still = "" if record.origin == "brought" else ", still there" if record.present else ", removed after it was unpacked"
+                still = (
+                    ""
+                    if record.origin == "brought"
+                    else ", still there"
+                    if record.present
+                    else ", removed after it was unpacked"
+                )
                 yield Provenance(
                     archive.file, archive.dataset, size(record.size), record.sha256, record.source, how + still,
                     _known_by(archive, record), record.as_published,
@@ -155,7 +166,11 @@ def _known_by(archive: Archive, record: ArchiveRecord) -> str:
     if not record.as_published:
         return "not the published archive"
     if archive.warn_only:
-        return "has the hash that others found" if record.sha256 == archive.sha256 else "its content (another hash than others found)"
+        return (
+            "has the hash that others found"
+            if record.sha256 == archive.sha256
+            else "its content (another hash than others found)"
+        )
     if archive.sha256 or archive.md5 or archive.sha1:
         return "its published hash"
     return "its content: no hash is published" + (f"; {record.doubt}" if record.doubt else "")

@@ -80,7 +80,9 @@ def write(
         _write_table(tables / f"{taxonomy.name}.csv", ("id", "name", "color"), taxonomy.classes)
     if shared:
         _write_table(tables / f"{SHARED}.csv", ("id", "name"), shared)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"percent": percent, "count": lambda number: f"{number:,}", "moment": moment}
     template = environment.from_string(_text("page.html"))
     html = template.render(

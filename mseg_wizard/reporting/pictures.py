@@ -139,7 +139,9 @@ def _central_rows(source: int, target: int) -> NDArray[np.intp]:
     return np.minimum(((np.arange(target) + 0.5) * (source / target)).astype(np.intp), source - 1)
 
 
-def _overlay(photo: Image.Image, ids: NDArray[np.uint8], palette: NDArray[np.uint8], names: tuple[str, ...]) -> Image.Image:
+def _overlay(
+    photo: Image.Image, ids: NDArray[np.uint8], palette: NDArray[np.uint8], names: tuple[str, ...]
+) -> Image.Image:
     """The labels' colours over the image, dark lines where they meet, and names on the largest regions."""
     pixels = np.asarray(photo).astype(np.float32)
     labelled = ids != IGNORED
@@ -191,7 +193,7 @@ def _deepest(region: NDArray[np.bool_]) -> tuple[int, int]:
     """The place that is farthest from the region's border."""
     from scipy import ndimage
 
-    (rows, columns), = ndimage.find_objects(region.astype(np.uint8))
+    ((rows, columns),) = ndimage.find_objects(region.astype(np.uint8))
     depth = ndimage.distance_transform_edt(np.pad(region[rows, columns], 1))[1:-1, 1:-1]
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(row) + rows.start, int(column) + columns.start

@@ -82,7 +82,9 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
     except Problem:
         return None
     palette = palette_of(colors)
-    return Preview(image.rpartition("/")[2], taxonomy, photo, palette[scaled(ids, width, height)], _shares(ids, names, palette))
+    return Preview(
+        image.rpartition("/")[2], taxonomy, photo, palette[scaled(ids, width, height)], _shares(ids, names, palette)
+    )
 
 
 def _find(ctx: Context, call: Call, made: str) -> tuple[str, str] | None:
@@ -113,4 +115,7 @@ def _shares(ids: NDArray[np.uint8], names: tuple[str, ...], palette: Colors) -> 
     counts = np.bincount(seen.ravel(), minlength=IGNORED + 1)
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda id_: (-counts[id_], id_))[:NAMED]
     named = dict(enumerate(names)) | {IGNORED: UNLABELED}
-    return tuple(Share(named.get(id_, f"id {id_}"), tuple(palette[id_].tolist()), float(counts[id_] / seen.size)) for id_ in order)
+    return tuple(
+        Share(named.get(id_, f"id {id_}"), tuple(palette[id_].tolist()), float(counts[id_] / seen.size))
+        for id_ in order
+    )

@@ -25,9 +25,13 @@ def configure(ctx: Context) -> Generator[Progress, None, None]:
             write_atomically(file, after, mode=mode)
             file.chmod(mode)  # the umask has taken from it
     except mseg_config.Unset as unset:
-        raise Problem(f"{file} can't be configured: {unset}.", f'Give it one line {mseg_config.NAME} = "", as MSeg has it.') from None
+        raise Problem(
+            f"{file} can't be configured: {unset}.", f'Give it one line {mseg_config.NAME} = "", as MSeg has it.'
+        ) from None
     except OSError as error:
-        raise Problem(f"{file} can't be written: {error.strerror or error}.", "Make it and its folder writable for you.") from None
+        raise Problem(
+            f"{file} can't be written: {error.strerror or error}.", "Make it and its folder writable for you."
+        ) from None
 
 
 def configure_missing(ctx: Context) -> list[str]:

@@ -127,7 +127,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
         try:
             state_path = ctx.own / f"{archive.file}.part.json"
             routes = Routes.parse(ctx.options.routes)
-            fetched: Fetched = yield from fetch(target, [place for _, place in places], expected, routes=routes, state_path=state_path)
+            fetched: Fetched = yield from fetch(
+                target, [place for _, place in places], expected, routes=routes, state_path=state_path
+            )
         except Unavailable as unavailable:
             raise _without(ctx, archive, places, unavailable) from None
         number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)
@@ -137,12 +139,23 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             places = places[number + 1 :]
             continue
         if login and login.asked and login.md5 != fetched.md5:
-            says = f"says md5 {login.md5} now, the file has {fetched.md5}" if login.md5 else "gave no md5 that could be read"
+            says = (
+                f"says md5 {login.md5} now, the file has {fetched.md5}"
+                if login.md5
+                else "gave no md5 that could be read"
+            )
             ctx.note(f"{archive.file}: {login.site.name}'s own page {says}")
         found = target.stat()
         differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
         return ArchiveRecord(
-            str(target), found.st_size, found.st_mtime_ns, fetched.sha256, "fetched", fetched.source, not differs, fetched.doubt
+            str(target),
+            found.st_size,
+            found.st_mtime_ns,
+            fetched.sha256,
+            "fetched",
+            fetched.source,
+            not differs,
+            fetched.doubt,
         )
     raise _all_wrong(ctx, archive, wrong)
 
@@ -150,7 +163,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
 def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location]], problem: Unavailable) -> Problem:
     """What to tell where no place gave the archive: a refused link is asked for anew, a browser's archive has to be brought."""
     step = ctx.step_of(archive)
-    refused = next((source for source, place in places if isinstance(problem, LinkRefused) and place is problem.location), None)
+    refused = next(
+        (source for source, place in places if isinstance(problem, LinkRefused) and place is problem.location), None
+    )
     if refused and isinstance(refused.url, Secret):
         field = archive.link_field if refused.kind == "link" else "archives"
         # Of a base URL the field holds the beginning only.
@@ -179,7 +194,9 @@ def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) 
 
 
 def _how_to_bring(archive: Archive, target: Path) -> str:
-    return f"If you have the file, name it in the form of its step, use --mirror, or put it at {target}; then start again."
+    return (
+        f"If you have the file, name it in the form of its step, use --mirror, or put it at {target}; then start again."
+    )
 
 
 def _location(archive: Archive, source: Source, login: ArchiveLogin | None) -> Location:

@@ -23,19 +23,35 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     missing = missing_files(ctx, archive)
     if record is None or not record.present:
         if missing:
-            raise Problem(f"{archive.file} is gone before it was unpacked.", "Start again: it is fetched again, or bring it back.", missing)
+            raise Problem(
+                f"{archive.file} is gone before it was unpacked.",
+                "Start again: it is fetched again, or bring it back.",
+                missing,
+            )
         ctx.note(f"{archive.file}: what it brings was there already")
         return
     key = f"again:{archive.file}"
     if (why := unmounted(ctx, archive)) and key not in ctx.consents:
         what = f"Files that {archive.file} brought are gone ({len(missing):,}). {why}"
-        raise Consent(what, f"Unpacking it again would write them all anew. Allow that (--allow {key}), or bring the files back.", key)
+        raise Consent(
+            what,
+            f"Unpacking it again would write them all anew. Allow that (--allow {key}), or bring the files back.",
+            key,
+        )
     path, folder = Path(record.path), ctx.dataset / archive.dataset
     # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
     pool = ctx.processes()
     opened = path
     try:
-        yield from unpack(path, folder, take=archive.take, skip=archive.skip, shared=archive.shared, expands=archive.expands, pool=pool)
+        yield from unpack(
+            path,
+            folder,
+            take=archive.take,
+            skip=archive.skip,
+            shared=archive.shared,
+            expands=archive.expands,
+            pool=pool,
+        )
         for nested in archive.nested:
             if (opened := folder / nested.file).is_file():
                 yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)

@@ -16,7 +16,9 @@ def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, N
         try:
             (ctx.dataset / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Problem(f"{ctx.dataset / name} can't be made: {error.strerror}.", "Make it possible, then start again.") from None
+            raise Problem(
+                f"{ctx.dataset / name} can't be made: {error.strerror}.", "Make it possible, then start again."
+            ) from None
     yield Progress("made", len(folders), len(folders), "folders")
 
 

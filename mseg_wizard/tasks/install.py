@@ -63,7 +63,9 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
         ctx.note(f"mseg-api was configured but not installed: {tree} has no setup.py")
     else:
         python = interpreter(answer)
-        note = yield from background(lambda job: _installed(job, ctx, python, tree), Progress(f"asking {python} for its version"))
+        note = yield from background(
+            lambda job: _installed(job, ctx, python, tree), Progress(f"asking {python} for its version")
+        )
         ctx.note(note)
     record["installed"] = answer
     ctx.store.save()
@@ -77,7 +79,11 @@ def install_missing(ctx: Context) -> list[str]:
 
 def install_end(ctx: Context) -> str:
     """How it ended, in words."""
-    return "complete" if ctx.answer("prepare", "python") else "skipped: mseg-api is only configured, because no Python is named"
+    return (
+        "complete"
+        if ctx.answer("prepare", "python")
+        else "skipped: mseg-api is only configured, because no Python is named"
+    )
 
 
 def interpreter(answer: str) -> Path:
@@ -88,7 +94,9 @@ def interpreter(answer: str) -> Path:
     elif found := shutil.which(str(path)):
         path = Path(found)
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise Problem(f"{path} is no program that can be run.", "Name a Python, such as ~/venv/bin/python, in the form of step 1.")
+        raise Problem(
+            f"{path} is no program that can be run.", "Name a Python, such as ~/venv/bin/python, in the form of step 1."
+        )
     return path.absolute()
 
 
@@ -101,7 +109,16 @@ def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
     if known and place == tree:
         return f"{python} (Python {version}) imports mseg from {place}, as it did before"
     _may_run(ctx, tree)
-    command: list[str | Path] = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-e", tree]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "-e",
+        tree,
+    ]
     ended = _run(job, ctx, command, environment, f"pip installs mseg-api into {python}")
     if ended.code:
         raise _failed(f"pip could not install mseg-api into {python}", python, ended)
@@ -125,7 +142,9 @@ def _version(job: Job, ctx: Context, python: Path, environment: dict[str, str]) 
     except (OSError, ValueError):
         version = None
     if not isinstance(version, list) or len(version) != 3 or not all(isinstance(part, int) for part in version):
-        raise Problem(f"{python} is no Python interpreter.", "Name one, such as ~/venv/bin/python, in the form of step 1.")
+        raise Problem(
+            f"{python} is no Python interpreter.", "Name one, such as ~/venv/bin/python, in the form of step 1."
+        )
     text = ".".join(map(str, version))
     if version[0] < 3:
         raise Problem(f"{python} is Python {text}; MSeg needs Python 3.", "Name another one in the form of step 1.")
@@ -164,20 +183,31 @@ def _run(job: Job, ctx: Context, command: list[str | Path], environment: dict[st
     try:
         return run(job, command, cwd=ctx.own, environment=environment, say=say)
     except OSError as error:
-        raise Problem(f"{command[0]} can't be run: {error.strerror or error}.", "Name another Python in the form of step 1.") from None
+        raise Problem(
+            f"{command[0]} can't be run: {error.strerror or error}.", "Name another Python in the form of step 1."
+        ) from None
 
 
 def _failed(what: str, python: Path, ended: Ended) -> Problem:
     text = "\n".join(ended.lines)
-    remedy = next((remedy for sign, remedy in REMEDIES if sign in text), "Its last lines say more; the log has all. Then start again.")
+    remedy = next(
+        (remedy for sign, remedy in REMEDIES if sign in text),
+        "Its last lines say more; the log has all. Then start again.",
+    )
     said = [line for line in ended.lines if "error" in line.lower()] or list(ended.lines) or ["it said nothing"]
-    return Problem(f"{what}: {printable(said[-1], 300)}", f"{remedy.replace('PYTHON', str(python))} {ANYWAY}", ended.lines)
+    return Problem(
+        f"{what}: {printable(said[-1], 300)}", f"{remedy.replace('PYTHON', str(python))} {ANYWAY}", ended.lines
+    )
 
 
 def _secrets(ctx: Context) -> list[str]:
     """Every secret that is stored, refused ones too; user names are in half of all paths and open nothing."""
     fields = [(step.id, item) for step in ctx.steps for item in step.fields]
-    known = [ctx.vault.get(step, item.name) for step, item in fields if (item.secret or item.kind == "sources") and item.name != "username"]
+    known = [
+        ctx.vault.get(step, item.name)
+        for step, item in fields
+        if (item.secret or item.kind == "sources") and item.name != "username"
+    ]
     return [line for secret in known if secret for line in secret.reveal().splitlines()]
 
 

@@ -42,7 +42,9 @@ def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None
 
     items = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
     work = functools.partial(relabel_image, relabel_recipe(ctx.tree, taxonomies))
-    segments = yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
+    segments = yield from make_label_maps(
+        ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0]
+    )
     ctx.note(f"{' and '.join(taxonomies)}: {sum(segments):,} segments written in {len(items):,} images")
     yield from sync_outputs(ctx, outputs)
 
@@ -70,7 +72,11 @@ def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
 
 
 def _items(
-    ctx: Context, taxonomy: str, rows: Sequence[RelabelRow], changes: Sequence[Mapping[ImageKey, Sequence[Update]]], wanted: frozenset[str]
+    ctx: Context,
+    taxonomy: str,
+    rows: Sequence[RelabelRow],
+    changes: Sequence[Mapping[ImageKey, Sequence[Update]]],
+    wanted: frozenset[str],
 ) -> Iterator[ImageToRelabel]:
     root = ctx.tree.root(taxonomy)
     folder = f"{ctx.dataset}/{root}"

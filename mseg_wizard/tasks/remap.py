@@ -39,7 +39,9 @@ def remap(
     segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
-        LabelToRemap(str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw))
+        LabelToRemap(
+            str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw)
+        )
         for raw, row in rows.items()
         if raw not in dumps
     ]
@@ -47,7 +49,9 @@ def remap(
     oddities = yield from make_label_maps(ctx, f"remapping {source}", work, items, _name)
     if dumps:
         items = [
-            LabelToRemap(str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:]))
+            LabelToRemap(
+                str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:])
+            )
             for raw, dump in dumps.items()
             if any(rows[raw][1:])
         ]
@@ -67,7 +71,9 @@ def remap(
 def remap_missing(
     ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str] = SPLITS, consumes: str = ""
 ) -> list[str]:
-    return missing_outputs(ctx, (output for row in _plan(ctx, source, targets, reader, splits).values() for output in row if output))
+    return missing_outputs(
+        ctx, (output for row in _plan(ctx, source, targets, reader, splits).values() for output in row if output)
+    )
 
 
 def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> OutputsByLabel:
@@ -78,7 +84,9 @@ def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits
         lists = [ctx.tree.rows(taxonomy, split) for taxonomy in (source, *targets)]
         if len({len(rows) for rows in lists}) > 1:
             lengths = ", ".join(f"{name} {len(rows)}" for name, rows in zip((source, *targets), lists, strict=True))
-            raise Problem(f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again.")
+            raise Problem(
+                f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again."
+            )
         for first, *others in zip(*lists, strict=True):
             if first.label is not None:
                 outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)

@@ -34,7 +34,9 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
         ctx.note(row)
     for need in needs:
         room = size(need.room.bytes) + ("" if need.room.files is None else f" and {need.room.files:,} files")
-        ctx.note(f"In {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for {room}")
+        ctx.note(
+            f"In {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for {room}"
+        )
     if tight := _short(needs, TIGHT):
         ctx.note(f"That is tight, and some sizes are estimates: {'; '.join(tight)}")
 
@@ -49,9 +51,13 @@ def _short(needs: Sequence[SpaceNeed], factor: float) -> list[str]:
     found = []
     for need in needs:
         if need.bytes * factor > need.room.bytes:
-            found.append(f"{size(need.bytes)} are needed at once in {need.place}, {size(need.room.bytes)} are free there")
+            found.append(
+                f"{size(need.bytes)} are needed at once in {need.place}, {size(need.room.bytes)} are free there"
+            )
         if need.room.files is not None and need.files * factor > need.room.files:
-            found.append(f"{need.files:,} files (inodes) are needed in {need.place}, {need.room.files:,} are free there")
+            found.append(
+                f"{need.files:,} files (inodes) are needed in {need.place}, {need.room.files:,} are free there"
+            )
     return found
 
 

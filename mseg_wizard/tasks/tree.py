@@ -60,7 +60,9 @@ def tree(ctx: Context) -> Generator[Progress, None, None]:
         else:
             yield from _copied(ctx, origin)
     except OSError as error:
-        raise Problem(f"The mseg-api tree can't be read or written: {error}.", "Make that possible, then start again.") from None
+        raise Problem(
+            f"The mseg-api tree can't be read or written: {error}.", "Make that possible, then start again."
+        ) from None
 
 
 def tree_missing(ctx: Context) -> list[str]:
@@ -85,12 +87,17 @@ def _accepted(ctx: Context) -> bool:
 def _asked(ctx: Context, record: dict[str, str]) -> bool:
     """Is the recorded tree the one that the answers ask for? Whether its source is still there does not matter: it was copied."""
     answer = _answer(ctx)
-    return record.get("asked") == answer and (record.get("kind") != "folder" or (record.get("in_place") == "yes") == _in_place(ctx, answer))
+    return record.get("asked") == answer and (
+        record.get("kind") != "folder" or (record.get("in_place") == "yes") == _in_place(ctx, answer)
+    )
 
 
 def _in_place(ctx: Context, answer: str) -> bool:
     """Is a folder that the user named used where it is? Only if a Python will import it there, or if it is where a copy would go."""
-    return bool(ctx.answer("prepare", "python")) or Path(answer).expanduser().resolve() == (ctx.destination / NAME).resolve()
+    return (
+        bool(ctx.answer("prepare", "python"))
+        or Path(answer).expanduser().resolve() == (ctx.destination / NAME).resolve()
+    )
 
 
 def _origin(ctx: Context) -> TreeOrigin:
@@ -144,7 +151,9 @@ def _copied(ctx: Context, origin: TreeOrigin) -> Generator[Progress, None, None]
         beside.mkdir()
         if source.is_dir():
             _complete(source, origin)
-            yield from background(lambda job: mseg_api.copy(job, source, beside, ctx.destination), Progress(f"copying {source}"))
+            yield from background(
+                lambda job: mseg_api.copy(job, source, beside, ctx.destination), Progress(f"copying {source}")
+            )
         else:
             top = yield from background(lambda job: _top(job, source, origin), Progress(f"looking into {source.name}"))
             yield from unpack(source, beside, take={top: ""}, at_most=mseg_api.MOST_BYTES)
@@ -187,12 +196,20 @@ def _usable_tree(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Pr
     _complete(folder, origin)
     verdict = yield from _examined(folder)
     if origin.kind == "fetch" and not verdict.whole and not Routes.parse(ctx.options.routes).covers(httpx.URL(URL)):
-        raise Problem(f"What came from {origin.words} is {verdict.words}.", f"It was thrown away. Start again. Or: {ELSEWHERE}")
+        raise Problem(
+            f"What came from {origin.words} is {verdict.words}.", f"It was thrown away. Start again. Or: {ELSEWHERE}"
+        )
     _accept(ctx, origin, verdict)
     if verdict.differs:
-        wrong = yield from background(lambda job: mseg_api.unreadable(folder, ctx.steps), Progress("reading MSeg's lists"))
+        wrong = yield from background(
+            lambda job: mseg_api.unreadable(folder, ctx.steps), Progress("reading MSeg's lists")
+        )
         if wrong:
-            raise Problem(f"The mseg-api tree from {origin.words} has lists that can't be used, such as: {wrong[0]}", ELSEWHERE, wrong)
+            raise Problem(
+                f"The mseg-api tree from {origin.words} has lists that can't be used, such as: {wrong[0]}",
+                ELSEWHERE,
+                wrong,
+            )
     return verdict
 
 
@@ -206,7 +223,11 @@ def _complete(folder: Path, origin: TreeOrigin) -> None:
 
 
 def _incomplete(origin: TreeOrigin, lacks: list[str]) -> Problem:
-    return Problem(f"{origin.words[0].upper()}{origin.words[1:]} is no mseg-api tree: {', '.join(lacks)} missing.", ELSEWHERE, lacks)
+    return Problem(
+        f"{origin.words[0].upper()}{origin.words[1:]} is no mseg-api tree: {', '.join(lacks)} missing.",
+        ELSEWHERE,
+        lacks,
+    )
 
 
 def _accept(ctx: Context, origin: TreeOrigin, verdict: TreeCheck) -> None:
@@ -233,7 +254,9 @@ def _put_in_place(ctx: Context, beside: Path, place: Path) -> None:
                 f"{place} is there already and is another tree.",
                 "Move it away, or name it in `mseg_api` to have it used as it is.",
             )
-        aside = next(path for count in range(1, 1000) if not (path := place.with_name(f"{NAME}.replaced-{count}")).exists())
+        aside = next(
+            path for count in range(1, 1000) if not (path := place.with_name(f"{NAME}.replaced-{count}")).exists()
+        )
         place.rename(aside)
         ctx.note(f"The mseg-api tree that was here before is now {aside.name}: delete it when nothing in it is yours")
     beside.rename(place)

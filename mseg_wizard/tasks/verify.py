@@ -18,7 +18,15 @@ from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import ASIDE
 from mseg_wizard.verification.results import Results
-from mseg_wizard.verification.verdict import Faulty, Verdict, by_step, forget_verdict, read_verdict, subject, write_verdict
+from mseg_wizard.verification.verdict import (
+    Faulty,
+    Verdict,
+    by_step,
+    forget_verdict,
+    read_verdict,
+    subject,
+    write_verdict,
+)
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -37,7 +45,9 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     found, meter = Results(), Meter()
     for dataset in datasets:
         doing = f"checking {dataset.title}"
-        plan = yield from background(functools.partial(_plan, ctx, dataset), Progress(f"{doing}: listing", found.images, total, "images"))
+        plan = yield from background(
+            functools.partial(_plan, ctx, dataset), Progress(f"{doing}: listing", found.images, total, "images")
+        )
         found.begin(plan)
         work = functools.partial(check, rules_of(ctx, dataset))
         for outcomes in each(ctx.pool(), work, plan.items(ctx)):
@@ -51,7 +61,9 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         subject(ctx), datetime.now(UTC).isoformat(timespec="seconds"), _tree(ctx), tuple(step.id for step in unfinished),
         dict(found.counts), tuple(found.faults), tuple(found.notes),
     )  # fmt: skip
-    place = yield from background(lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images"))
+    place = yield from background(
+        lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images")
+    )
     if verdict.faults:
         raise Faulty(
             f"Not everything is as it must be. Faults: {len(verdict.faults):,} ({by_step(verdict.faults)}).",
@@ -60,7 +72,10 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         )
     if unfinished:
         titles = ", ".join(f"{step.number} ({step.title})" for step in unfinished)
-        raise Waiting(f"What is there is as it must be, but these steps are not complete: {titles}.", "Go on with `mseg-wizard run`.")
+        raise Waiting(
+            f"What is there is as it must be, but these steps are not complete: {titles}.",
+            "Go on with `mseg-wizard run`.",
+        )
     shutil.rmtree(ctx.own / ASIDE, ignore_errors=True)
 
 

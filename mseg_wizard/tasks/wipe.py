@@ -70,7 +70,11 @@ def wipe(ctx: Context) -> Generator[Progress, None, None]:
     for text in done.beyond:
         ctx.note(text)
     if done.remains:
-        raise Problem("Not all stored passwords and links could be wiped.", "Do what each line says, then start again.", done.remains)
+        raise Problem(
+            "Not all stored passwords and links could be wiped.",
+            "Do what each line says, then start again.",
+            done.remains,
+        )
     ctx.store.forget_kept()
     _tidy(ctx, done.leftovers)
 
@@ -91,10 +95,16 @@ def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, 
     wiped = vault.wipe(names)
     remains = list(wiped.remains)
     if wiped.unreached and (lost := sorted(set(kept) - set(wiped.removed))):
-        remains.append(f"{', '.join(lost)} in the system keyring: {wiped.unreached}. Unlock it or log in where it works, then wipe again")
+        remains.append(
+            f"{', '.join(lost)} in the system keyring: {wiped.unreached}. Unlock it or log in where it works, then wipe again"
+        )
     own = _files(destination / OWN, lambda _: True, deep=True) if destination else ()
     remains += [f"{path} holds a secret: delete it" for path in own if _holds(path, needles)]
-    beyond = [f"{name} in this shell's environment: unset it there" for step, field in names for name in vault.variables(step, (field,))]
+    beyond = [
+        f"{name} in this shell's environment: unset it there"
+        for step, field in names
+        for name in vault.variables(step, (field,))
+    ]
     beyond += [f"{path} holds one of them: remove that line there" for path in _histories() if _holds(path, needles)]
     return Wiping(wiped.removed, tuple(remains), tuple(beyond), leftovers)
 
@@ -149,9 +159,17 @@ def _needles(vault: Vault, names: Iterable[tuple[str, str]]) -> list[bytes]:
         secret = vault.get(step, field)
         for value in secret.reveal().splitlines() if secret and field != "username" else ():
             query = urlsplit(value).query if value.startswith("http") else ""
-            if query or field == "base_url" or (field == "password" and (len(value) >= 10 or (len(value) >= 6 and not value.isalpha()))):
+            if (
+                query
+                or field == "base_url"
+                or (field == "password" and (len(value) >= 10 or (len(value) >= 6 and not value.isalpha())))
+            ):
                 values |= {value, query} if len(query) > 20 else {value}
-    forms = {form for text in values for form in (text, quote(text), quote(text, ""), quote_plus(text), json.dumps(text)[1:-1])}
+    forms = {
+        form
+        for text in values
+        for form in (text, quote(text), quote(text, ""), quote_plus(text), json.dumps(text)[1:-1])
+    }
     return [form.encode("utf-8", "surrogatepass") for form in forms]
 
 

@@ -139,7 +139,10 @@ class Wizard(KeyQueue):
             self.leave(DONE)
         elif home := self.main.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
-            await self.push_screen(QuestionDialog("Keep your answers?", text, "Keep and quit", "Quit without", quits=True), self._drafts_answered)
+            await self.push_screen(
+                QuestionDialog("Keep your answers?", text, "Keep and quit", "Quit without", quits=True),
+                self._drafts_answered,
+            )
         else:
             text = "Your answers are kept only once a folder for everything is chosen, in step 1."
             ask = QuestionDialog("Quit without your answers?", text, "Quit without", "Stay", quits=True)

@@ -38,7 +38,9 @@ def farewell(ctx: Context) -> str:
 def times(steps: Sequence[Step], journal: Journal) -> str:
     """How long it worked in all, and what took longest; the time that people took is not in it."""
     spent = {call.title: journal.seconds.get(call.key, 0.0) for step in steps for call in step.calls}
-    most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[:LONGEST]
+    most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[
+        :LONGEST
+    ]
     rows = [f"{duration(seconds):>12}  {title}" for seconds, title in most]
     return "\n".join([f"Work: {duration(sum(spent.values()))}" + (", most of it in" if rows else ""), *rows])
 

@@ -142,9 +142,16 @@ class FollowerScreen(FormsScreen):
         if self._pressing:
             return
         at = self.step_of(snapshot.call) if snapshot.running else self._at
-        free = isinstance(self.focused, StepList) or (self.yielded is not None and self.focused is self.yielded and not self.in_use)
+        free = isinstance(self.focused, StepList) or (
+            self.yielded is not None and self.focused is self.yielded and not self.in_use
+        )
         watching = self._at in ("", self.chosen) and free and self.app.screen is self
-        if at and at != self._at and watching and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+        if (
+            at
+            and at != self._at
+            and watching
+            and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}"
+        ):
             if at != self.chosen:
                 self.query_one(StepList).focus()
             await self.show_step(at)
@@ -207,7 +214,11 @@ class FollowerScreen(FormsScreen):
 
     def survey_done(self) -> None:
         """Show the last page where all is done; start again where the work waited for exactly what is there by now."""
-        if not self._end_shown and self.session.ctx and all(state.state == "done" for state in self.session.states(self.found)):
+        if (
+            not self._end_shown
+            and self.session.ctx
+            and all(state.state == "done" for state in self.session.states(self.found))
+        ):
             self._end_shown, self._later = True, self._show_end
         waits = self._waits
         if waits is None or not waits.step or self.session.working or self.session.viewer:

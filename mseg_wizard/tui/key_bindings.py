@@ -71,7 +71,11 @@ class MainScreen(FollowerScreen):
             return
         at = next((state.id for state in self.session.states(self.found) if state.state != "done"), "")
         pane = self.panes.get(at)
-        wrong = next((row for row in pane.rows.values() if row is not self.home_row and row.new() is not None), None) if pane else None
+        wrong = (
+            next((row for row in pane.rows.values() if row is not self.home_row and row.new() is not None), None)
+            if pane
+            else None
+        )
         if wrong is None:
             self.start()
             return
@@ -108,9 +112,13 @@ class MainScreen(FollowerScreen):
             self.run_worker(self.open())
 
     def action_wipe(self) -> None:
-        text = ("This removes every password and every pasted link of this destination from the keyring and from memory. "
-                "Steps that are not done yet will ask for them again. Nothing else is removed.")
-        self.app.push_screen(QuestionDialog("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered)
+        text = (
+            "This removes every password and every pasted link of this destination from the keyring and from memory. "
+            "Steps that are not done yet will ask for them again. Nothing else is removed."
+        )
+        self.app.push_screen(
+            QuestionDialog("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered
+        )
 
     def _wipe_answered(self, yes: bool | None) -> None:
         if yes:
@@ -126,7 +134,9 @@ class MainScreen(FollowerScreen):
         lines = [f"still there: {pane_text(text)}" for text in done.remains]
         lines += [f"removed: {name}" for name in done.removed] or ["nothing was stored"]
         lines += [f"not the wizard's to remove: {pane_text(text)}" for text in done.beyond]
-        lines += [f"left by MSeg's scripts or a shell: {pane_text(str(left.path))} ({left.why})" for left in done.leftovers]
+        lines += [
+            f"left by MSeg's scripts or a shell: {pane_text(str(left.path))} ({left.why})" for left in done.leftovers
+        ]
         self.survey_soon()
         await self.tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
 
@@ -141,7 +151,11 @@ class MainScreen(FollowerScreen):
         wanted = await asyncio.to_thread(toggle)
         for pane in self.panes.values():
             pane.picture.wanted = wanted
-        self.say("Label maps are shown as they are made, where there is room." if wanted else "No pictures any more. F3 shows them again.")
+        self.say(
+            "Label maps are shown as they are made, where there is room."
+            if wanted
+            else "No pictures any more. F3 shows them again."
+        )
 
     async def action_theme(self) -> None:
         """Light instead of dark, or back; remembered."""
@@ -159,7 +173,11 @@ class MainScreen(FollowerScreen):
         """Show log or help, or go back to the step; True when it is shown now."""
         if self.query_one("#panes", ContentSwitcher).current == pane:
             await self.show_step(self.chosen)
-            back = self._back if self._back and self._back.is_attached and self._back in self.panes[self.chosen].walk_children() else None
+            back = (
+                self._back
+                if self._back and self._back.is_attached and self._back in self.panes[self.chosen].walk_children()
+                else None
+            )
             (back or self.query_one(StepList)).focus()
             return False
         if self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":

@@ -110,7 +110,11 @@ class PanesScreen(Screen[None]):
         self.set_class(event.size.height < LOW, "-low")
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.draw)
-        if row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None) if self.focused else None:
+        if (
+            row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None)
+            if self.focused
+            else None
+        ):
             self.call_after_refresh(row.come_into_sight)
 
     def on_picture_drawn(self) -> None:
@@ -151,11 +155,15 @@ class PanesScreen(Screen[None]):
         remaining = eta.seconds_left(self.session.steps, self.session.journal, snapshot)
         part = 1.0 if done == len(states) else eta.share_done(self.session.steps, self.session.journal, snapshot)
         if remaining is not None:
-            parts.append(f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}")
+            parts.append(
+                f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}"
+            )
         if self.free is not None:
             need = (self.room.bytes or 0) if done < len(states) else 0
             short = "[!] " if need > self.free else ""
-            parts.append(f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
+            parts.append(
+                f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else "")
+            )
         if roomy and (workers := self.session.workers):
             parts.append(amount(workers, "workers"))
         if not slim:
@@ -178,7 +186,10 @@ class PanesScreen(Screen[None]):
         if snapshot.running:
             if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
                 doing = fit(pane_text(snapshot.progress[snapshot.awaits].doing), FOREIGN)
-                return f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}", "bold $warning"
+                return (
+                    f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}",
+                    "bold $warning",
+                )
             if self.untold:
                 return fit(self.untold, FOREIGN), "bold"
             again = f"start again to go on: {resume_command(session.destination)}"
@@ -190,12 +201,18 @@ class PanesScreen(Screen[None]):
         if snapshot.problem:
             return f"[!] {fit(pane_text(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
         if snapshot.crash:
-            return "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.", "bold $error"
+            return (
+                "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.",
+                "bold $error",
+            )
         if snapshot.complete or all(state.state == "done" for state in states):
             if session.ctx is None:
                 return "[x] Every step is complete. F10 ends.", "bold $success"
             where = pane_text(str(session.ctx.dataset))
-            return f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}", "bold $success"
+            return (
+                f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}",
+                "bold $success",
+            )
         if snapshot.call:
             return "Stopped; what is done stays. F5 goes on.", ""
         if session.ctx is None:

@@ -128,7 +128,9 @@ class Session:
 
     def remember(self, step: Step, name: str, value: Any) -> str:
         """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
-        with self._turn:  # an answer on its way while the destination is opened must not become a draft that nobody keeps
+        with (
+            self._turn
+        ):  # an answer on its way while the destination is opened must not become a draft that nobody keeps
             return self._remember(step, name, value)
 
     def _open(self, destination: Path) -> None:
@@ -169,8 +171,14 @@ class Session:
     def _remember(self, step: Step, name: str, value: Any) -> str:
         item = step.field(name)
         try:
-            if (step.id, name) == TREE and value.strip() not in ("", "fetch") and not Path(value.strip()).expanduser().exists():
-                raise Problem("There is no such folder or zip on this machine.", "Name one that is there, or write fetch.")
+            if (
+                (step.id, name) == TREE
+                and value.strip() not in ("", "fetch")
+                and not Path(value.strip()).expanduser().exists()
+            ):
+                raise Problem(
+                    "There is no such folder or zip on this machine.", "Name one that is there, or write fetch."
+                )
             if (step.id, name) == PYTHON and value not in item.choices:
                 interpreter(value)
             if self.ctx:
@@ -185,7 +193,9 @@ class Session:
         self.drafted = True
         return DRAFTED
 
-    def sifted(self, step: Step, name: str, rows: Sequence[str | Secret]) -> tuple[list[str | Secret], list[tuple[str | Secret, Problem]]]:
+    def sifted(
+        self, step: Step, name: str, rows: Sequence[str | Secret]
+    ) -> tuple[list[str | Secret], list[tuple[str | Secret, Problem]]]:
         """The rows of a sources field that can be kept, and the others, each with what is wrong with it."""
         right: list[str | Secret] = []
         wrong = []
@@ -222,7 +232,9 @@ class Session:
         if self.viewer:
             complete = filled(self.steps, self.journal)
         else:
-            complete = frozenset(step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step))
+            complete = frozenset(
+                step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step)
+            )
         return Survey(lacks, kept, sources, dict(self.refused), complete)
 
     def lacks(self, step: Step) -> tuple[str, ...]:
@@ -237,7 +249,9 @@ class Session:
         if self.viewer:  # another wizard's secrets are not ours to ask for
             given = self.journal.answers.get(step.id, {})
             return tuple(
-                item.name for item in step.fields if item.required and not item.secret and item.name not in given and item.default is None
+                item.name
+                for item in step.fields
+                if item.required and not item.secret and item.name not in given and item.default is None
             )
         return tuple(item.name for item in step.fields if item.required and not self._drafted(step, item))
 
@@ -321,7 +335,9 @@ class Session:
     def _kept_rows(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
         if not rows or self.ctx is None:
             return DRAFTED if rows and not self.viewer else ""
-        links = f"links: {self.ctx.vault.where(step.id, item.name)}" if any(isinstance(row, Secret) for row in rows) else ""
+        links = (
+            f"links: {self.ctx.vault.where(step.id, item.name)}" if any(isinstance(row, Secret) for row in rows) else ""
+        )
         return "; ".join(part for part in (NOTED if any(isinstance(row, str) for row in rows) else "", links) if part)
 
     def _outdated(self, step: Step) -> bool:

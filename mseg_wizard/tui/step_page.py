@@ -138,7 +138,10 @@ class StepPage(VerticalScroll, can_focus=False):
     def show(self, state: StepState, snapshot: Snapshot) -> None:
         """Bring title, problem and tasks up to date."""
         self._tasks.show(snapshot)
-        ours = snapshot.call in {call.key for call in self.step.calls} or getattr(snapshot.problem, "step", "") == self.step.id
+        ours = (
+            snapshot.call in {call.key for call in self.step.calls}
+            or getattr(snapshot.problem, "step", "") == self.step.id
+        )
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
         self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
@@ -155,7 +158,9 @@ class StepPage(VerticalScroll, can_focus=False):
             what = Content.styled(f"{mark} {pane_text(problem.what)}", style)
             self._problem.update(what + (f"\n    {pane_text(problem.do)}" if problem.do else ""))
         elif crash:
-            self._problem.update(Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"]))
+            self._problem.update(
+                Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"])
+            )
 
     def close_with(self, text: str) -> None:
         """Begin with these words: the journey is at its end."""
@@ -169,8 +174,14 @@ class StepPage(VerticalScroll, can_focus=False):
         if state.done or snapshot.call in {call.key for call in self.step.calls}:
             return "stopped"
         finished = self._session.journal.finished
-        first = next((step for step in self._session.steps if any(call.key not in finished for call in step.calls)), None)
-        return f"ready: F5 {'goes on' if finished else 'begins'}" if first is self.step and not state.waits_for else STATES["pending"]
+        first = next(
+            (step for step in self._session.steps if any(call.key not in finished for call in step.calls)), None
+        )
+        return (
+            f"ready: F5 {'goes on' if finished else 'begins'}"
+            if first is self.step and not state.waits_for
+            else STATES["pending"]
+        )
 
     def _put_tasks(self, *, first: bool) -> None:
         """Where work has begun it is what people come to see; before that, the form is."""

@@ -106,7 +106,9 @@ def call_line(call: Call, state: str, progress: Progress | None, width: int) -> 
     if progress and state in ("running", "waiting", "failed"):
         doing = printable(progress.doing, 1000)
         if doing and doing != call.title:
-            lines.append(f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing)  # what is wrapped is easier copied flush
+            lines.append(
+                f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing
+            )  # what is wrapped is easier copied flush
         if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
             lines.append(INDENT + standing(progress, width - len(INDENT)))
     return "\n".join(lines)
@@ -126,7 +128,11 @@ def masked(text: str) -> str:
         return f"●●●● {length}; this is no link that can be used"
     name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
-    until = f", {'expired on' if ends <= datetime.now(UTC) else 'valid until'} {ends.astimezone():%Y-%m-%d %H:%M}" if ends else ""
+    until = (
+        f", {'expired on' if ends <= datetime.now(UTC) else 'valid until'} {ends.astimezone():%Y-%m-%d %H:%M}"
+        if ends
+        else ""
+    )
     return f"●●●● {name or 'link'} at {where}, {length}{until}"
 
 

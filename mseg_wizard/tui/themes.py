@@ -11,13 +11,33 @@ from textual.theme import Theme
 from mseg_wizard.core.preferences import preferences
 
 DARK = Theme(
-    name="mseg", primary="#5b8def", secondary="#6fb3b8", accent="#7fb4ff", success="#7bc47f", warning="#e5b567", error="#ef6b73",
-    foreground="#d8dee9", background="#11151c", surface="#171c25", panel="#1e2530", dark=True,
+    name="mseg",
+    primary="#5b8def",
+    secondary="#6fb3b8",
+    accent="#7fb4ff",
+    success="#7bc47f",
+    warning="#e5b567",
+    error="#ef6b73",
+    foreground="#d8dee9",
+    background="#11151c",
+    surface="#171c25",
+    panel="#1e2530",
+    dark=True,
     variables={"footer-key-foreground": "#7fb4ff"},
 )
 LIGHT = Theme(
-    name="mseg-light", primary="#2c5bbd", secondary="#17686d", accent="#1a56b0", success="#1f6b25", warning="#7a4d00", error="#a51d28",
-    foreground="#1d2530", background="#fbfbf8", surface="#f1f3f5", panel="#e4e8ed", dark=False,
+    name="mseg-light",
+    primary="#2c5bbd",
+    secondary="#17686d",
+    accent="#1a56b0",
+    success="#1f6b25",
+    warning="#7a4d00",
+    error="#a51d28",
+    foreground="#1d2530",
+    background="#fbfbf8",
+    surface="#f1f3f5",
+    panel="#e4e8ed",
+    dark=False,
     variables={"footer-key-foreground": "#1a56b0"},
 )
 THEMES = (DARK, LIGHT)

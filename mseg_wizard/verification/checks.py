@@ -162,7 +162,12 @@ def _size_mismatch(raw: Ids, shape: Shape, stored: Mapping[int, Ids], faults: Fa
 
 
 def _due(
-    made: MadeMap, item: ImageToCheck, source: Ids, updates: tuple[Update, ...], masks: dict[str, Regions], faults: Faults
+    made: MadeMap,
+    item: ImageToCheck,
+    source: Ids,
+    updates: tuple[Update, ...],
+    masks: dict[str, Regions],
+    faults: Faults,
 ) -> Ids | None:
     """What a made map must hold; None where that can't be told. `masks`: the segments' pixels, filled here once an image."""
     try:
@@ -181,7 +186,9 @@ def _due(
         faults.setdefault(MASK, []).append(short(problem, item.masks or ""))
         return None
     relabeled = np.array(due, np.uint8)
-    if what := write_updates(relabeled, updates, masks[made.masks], strict=made.strict, fewest=FEWEST.get(made.masks, 1)):
+    if what := write_updates(
+        relabeled, updates, masks[made.masks], strict=made.strict, fewest=FEWEST.get(made.masks, 1)
+    ):
         faults.setdefault(MASK, []).extend(what)
     return relabeled
 

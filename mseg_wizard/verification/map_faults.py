@@ -38,7 +38,9 @@ class MadeMap:
     """Relabelled: the pixels of a segment must hold the record's old class before."""
 
 
-def faults_of(made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: Regions) -> str:
+def faults_of(
+    made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: Regions
+) -> str:
     """What is wrong with the ids of a made map; empty where nothing is.
 
     `due`: what they must be, `shape`: of the image, each None where it is not known. `found`: the pixels of the segments of `updates`.
@@ -58,7 +60,9 @@ def faults_of(made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, upd
         if (differing := int(np.count_nonzero(differ))) > count:
             row, column = (int(index) for index in np.unravel_index(int(differ.argmax()), ids.shape))
             first = f"{class_of(made, int(ids[row, column]))} instead of {class_of(made, int(due[row, column]))}"
-            what.append(f"{pixel_count(differing)} not as its label gives them, first row {row}, column {column}: {first}")
+            what.append(
+                f"{pixel_count(differing)} not as its label gives them, first row {row}, column {column}: {first}"
+            )
     return "; ".join(what)
 
 
@@ -98,7 +102,11 @@ def _unshown(made: MadeMap, ids: Ids, due: Ids, updates: Sequence[Update], found
     what, total = [], 0
     for update in updates:
         region = found.get(update.segment)
-        if region is not None and (count := int(np.count_nonzero((ids[region] != update.new) & (due[region] == update.new)))):
-            what.append(f"segment {update.segment}: {count:,} of {pixel_count(len(region[0]))} not {class_of(made, update.new)}")
+        if region is not None and (
+            count := int(np.count_nonzero((ids[region] != update.new) & (due[region] == update.new)))
+        ):
+            what.append(
+                f"segment {update.segment}: {count:,} of {pixel_count(len(region[0]))} not {class_of(made, update.new)}"
+            )
             total += count
     return what[:SHOWN] + ([f"{len(what) - SHOWN} more segments likewise"] if len(what) > SHOWN else []), total

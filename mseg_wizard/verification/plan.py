@@ -65,7 +65,9 @@ class Plan:
             item = ImageToCheck(
                 image,
                 self._there(ctx, self.file(image, IMAGE)),
-                self._there(ctx, self.file(image, RAW)) if image in self.segments or self.dataset.reader != "panoptic" else None,
+                self._there(ctx, self.file(image, RAW))
+                if image in self.segments or self.dataset.reader != "panoptic"
+                else None,
                 tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.dataset.made))),
                 self.segments.get(image, b""),
                 self._there(ctx, self.file(image, MASK)),
@@ -82,7 +84,11 @@ class Plan:
             return f"{self.root}/{image}"
         if position == RAW:
             label = listed.labels[0]
-            return None if label is None or self.dataset.consumed else RAW_LABEL[self.dataset.reader](f"{self.root}/{label}")
+            return (
+                None
+                if label is None or self.dataset.consumed
+                else RAW_LABEL[self.dataset.reader](f"{self.root}/{label}")
+            )
         if position == MASK:
             return self.masks.get(image)
         label = listed.labels[1 + position]
@@ -111,7 +117,9 @@ class Plan:
 def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
     """Read the lists and records, list the folders. Takes seconds for the largest dataset."""
     made = Plan(dataset, ctx.tree.root(dataset.raw))
-    for column, (taxonomy, before) in enumerate([(dataset.raw, ""), *((name, before) for name, before, _ in dataset.made)]):
+    for column, (taxonomy, before) in enumerate(
+        [(dataset.raw, ""), *((name, before) for name, before, _ in dataset.made)]
+    ):
         stop()
         # A tree of its own for each: the lists are let go once they were gone through.
         tree = Tree(ctx.tree_folder)
@@ -167,7 +175,9 @@ def _read_records(made: Plan, tree: Tree, before: str, position: int) -> None:
                 made.updates.setdefault(row.image, {})[position] = tuple(found[place])
             if place in known:
                 made.pixels.setdefault(row.image, []).extend(
-                    PixelToCheck(position, pixel.segment, pixel.row, pixel.column, pixel.name) for pixel in targeted if pixel.place == place
+                    PixelToCheck(position, pixel.segment, pixel.row, pixel.column, pixel.name)
+                    for pixel in targeted
+                    if pixel.place == place
                 )
 
 
@@ -180,7 +190,9 @@ def _find_masks(ctx: Context, made: Plan) -> None:
     for image in made.updates:
         found = mask_of(image)
         # ADE20K's is looked up at any depth; a name for one that was not found.
-        made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else f"{top}/…/{PurePosixPath(image).stem}_seg.png"
+        made.masks[image] = (
+            posixpath.normpath(f"{made.root}/{found}") if found else f"{top}/…/{PurePosixPath(image).stem}_seg.png"
+        )
 
 
 def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
@@ -197,7 +209,9 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
             found = read_annotations(ctx.dataset / f"{folder}.json")
         except Problem as problem:
             if call is None or call.key in ctx.store.journal.finished:
-                made.faults.append(Fault(f"{folder}.json", short(problem, f"{ctx.dataset}/{folder}.json"), call.key if call else ""))
+                made.faults.append(
+                    Fault(f"{folder}.json", short(problem, f"{ctx.dataset}/{folder}.json"), call.key if call else "")
+                )
             found = {}
         for image in images:
             raw = made.file(image, RAW) or ""
@@ -246,4 +260,6 @@ def rules_of(ctx: Context, dataset: Dataset) -> Rules:
         table = tree.table(taxonomy, relabeled).values
         made.append(MadeMap(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
         of.append(positions[taxonomy])
-    return Rules(None if dataset.consumed else remap_recipe(tree, reader, dataset.raw, dataset.targets), tuple(made), tuple(of))
+    return Rules(
+        None if dataset.consumed else remap_recipe(tree, reader, dataset.raw, dataset.targets), tuple(made), tuple(of)
+    )

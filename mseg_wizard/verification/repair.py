@@ -57,7 +57,9 @@ def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
                 aside.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(place, aside)
         except OSError as error:
-            raise Problem(f"{place} can't be moved away: {error.strerror}.", "Make its folder writable for you.") from None
+            raise Problem(
+                f"{place} can't be moved away: {error.strerror}.", "Make its folder writable for you."
+            ) from None
         ctx.store.journal.finished.pop(fault.call, None)
     ctx.store.save()
     return verdict

@@ -34,7 +34,9 @@ class Results:
         self.faults += plan.faults
         self._targeted += sum(map(len, plan.pixels.values()))
         if plan.absent:
-            self._notes.append(f"{plan.dataset.title}: {plan.absent:,} frames of its test list are in none of its archives")
+            self._notes.append(
+                f"{plan.dataset.title}: {plan.absent:,} frames of its test list are in none of its archives"
+            )
 
     def add(self, plan: Plan, outcome: Outcome[ImageToCheck, CheckedImage]) -> None:
         """What became of one image."""
@@ -63,7 +65,9 @@ class Results:
         for what in ("an id that no class has", "a colour that no class has"):
             if count := self._odd[what]:
                 labels = _labels(self._odd[f"labels with {what}"])
-                self._notes.append(f"{plan.dataset.title}: {pixel_count(count)} in {labels} {'have' if count > 1 else 'has'} {what}")
+                self._notes.append(
+                    f"{plan.dataset.title}: {pixel_count(count)} in {labels} {'have' if count > 1 else 'has'} {what}"
+                )
         if count := self._odd["size"]:
             self._notes.append(f"{plan.dataset.title}: of another size than the image: {_labels(count)}")
 

@@ -94,8 +94,12 @@ def read_verdict(ctx: Context) -> Verdict | None:
 def write_verdict(ctx: Context, verdict: Verdict) -> Path:
     """Keep it; returns the file."""
     path = ctx.own / FILE
-    table = {"version": VERSION, "clean": verdict.clean} | {item.name: getattr(verdict, item.name) for item in fields(verdict)}
-    table["faults"] = [{"file": fault.file, "what": fault.what, "step": fault.step, "call": fault.call} for fault in verdict.faults]
+    table = {"version": VERSION, "clean": verdict.clean} | {
+        item.name: getattr(verdict, item.name) for item in fields(verdict)
+    }
+    table["faults"] = [
+        {"file": fault.file, "what": fault.what, "step": fault.step, "call": fault.call} for fault in verdict.faults
+    ]
     try:
         write_json(path, table)
     except OSError as error:

@@ -176,7 +176,9 @@ class BatchWindow(Generic[Item, Result]):
         except Empty:
             return ended
 
-    def _take(self, future: Future[BatchRows], outcomes: list[Outcome[Item, Result]], lost: list[Future[BatchRows]]) -> None:
+    def _take(
+        self, future: Future[BatchRows], outcomes: list[Outcome[Item, Result]], lost: list[Future[BatchRows]]
+    ) -> None:
         if future not in self.running:
             return
         try:
@@ -227,7 +229,11 @@ class BatchWindow(Generic[Item, Result]):
             for item in batch if future is hanging or future in self._alone else ():
                 self._tries[id(item)] = self._tries.get(id(item), 0) + 1
             if len(batch) == 1 and self._tries.get(id(batch[0]), 0) >= TRIES:
-                what = "it does not end" if future is hanging else "the worker process died (out of memory, or a crash in a library)"
+                what = (
+                    "it does not end"
+                    if future is hanging
+                    else "the worker process died (out of memory, or a crash in a library)"
+                )
                 outcomes.append(Outcome(batch[0], None, f"{what}, {TRIES} times"))
             else:
                 self.suspects.extend(batch)

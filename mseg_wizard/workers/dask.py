@@ -152,7 +152,9 @@ class Cluster:
             for given in held:
                 self._doomed.put(given.address)
                 self._worker_lost(given.address, "hangs and is ended")
-                self._state.refused[given.address] = Problem(f"the worker at {given.address} hangs", "It is being ended.")
+                self._state.refused[given.address] = Problem(
+                    f"the worker at {given.address} hangs", "It is being ended."
+                )
 
     def kill(self) -> None:
         """Take everything back. A batch that is not at its end soon loses its process; its nanny starts a new one."""
@@ -174,7 +176,9 @@ class Cluster:
             )  # fmt: skip
             client.sync(client.cancel, [batch.remote for batch in given], force=True, callback_timeout=1)
             if late := [address for address, good in ended.items() if not good]:
-                client.sync(client.run, dask_worker.leave, workers=late, wait=False, on_error="ignore", callback_timeout=1)
+                client.sync(
+                    client.run, dask_worker.leave, workers=late, wait=False, on_error="ignore", callback_timeout=1
+                )
         except Exception as error:  # the cluster is gone, or does not answer: nothing is left to take back from it
             log.warning("the cluster at %s, while stopping: %r", self._address, error)
 
@@ -198,7 +202,11 @@ class Cluster:
     def _place(self, alone: bool) -> str | None:
         """The worker that the next batch goes to: the one that has least to do."""
         most = 1 if alone else AHEAD
-        held = ((len(batches), address) for address, batches in self._state.workers.items() if not any(batch.alone for batch in batches))
+        held = (
+            (len(batches), address)
+            for address, batches in self._state.workers.items()
+            if not any(batch.alone for batch in batches)
+        )
         count, address = min(held, default=(most, ""))
         return address if count < most else None
 
@@ -243,7 +251,9 @@ class Cluster:
                     continue
                 self._disconnect()
                 silent = f"The cluster at {self._address} doesn't answer: {error!r}."
-                self._problem = error if isinstance(error, Problem) else Problem(silent, "Look at its log, or start it again.")
+                self._problem = (
+                    error if isinstance(error, Problem) else Problem(silent, "Look at its log, or start it again.")
+                )
                 self._first.set()
                 return
         with suppress(Exception):  # the connection may have ended by itself
@@ -292,7 +302,9 @@ class Cluster:
         with self._state.lock:
             for address in [address for address in self._state.workers if address not in threads]:
                 self._worker_lost(address, "was lost")
-            self._state.refused = {address: why for address, why in (self._state.refused | bad).items() if address in threads}
+            self._state.refused = {
+                address: why for address, why in (self._state.refused | bad).items() if address in threads
+            }
             self._state.workers |= {address: set() for address in new if address not in bad}
         self._next_look = time.monotonic() + (LOOK if self._state.workers else RETRY)
 
@@ -300,7 +312,9 @@ class Cluster:
         """End the workers that hang, and have the scheduler forget what is lost."""
         for address in _all(self._doomed):
             with suppress(Exception):  # it may be gone already
-                self._client.sync(self._client.run, dask_worker.leave, workers=[address], wait=False, callback_timeout=REACH)
+                self._client.sync(
+                    self._client.run, dask_worker.leave, workers=[address], wait=False, callback_timeout=REACH
+                )
         if dropped := _all(self._dropped):
             self._client.sync(self._client.cancel, dropped, force=True, callback_timeout=REACH)
 

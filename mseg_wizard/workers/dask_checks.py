@@ -62,7 +62,9 @@ def _programs(worker: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -
     """Is what is installed there the same as here?"""
     pythons = [".".join(str(side["host"]["python"]).split(".")[:2]) for side in (ours, theirs)]
     if pythons[0] != pythons[1]:
-        return Problem(f"{worker} has Python {pythons[1]}, here it is {pythons[0]}.", "Use the same environment on all nodes.")
+        return Problem(
+            f"{worker} has Python {pythons[1]}, here it is {pythons[0]}.", "Use the same environment on all nodes."
+        )
     for package, title in PACKAGES.items():
         here, there = ours["packages"].get(package), theirs["packages"].get(package)
         if here != there:
@@ -74,10 +76,15 @@ def _programs(worker: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -
 def _threads(worker: str, count: int) -> Problem | None:
     if count == 1:
         return None
-    return Problem(f"{worker} has {count} threads.", "Start workers with --nthreads 1, and as many (--nworkers) as there are cores.")
+    return Problem(
+        f"{worker} has {count} threads.",
+        "Start workers with --nthreads 1, and as many (--nworkers) as there are cores.",
+    )
 
 
-def _disk(client: Any, addresses: list[str], hosts: Mapping[str, str], folders: Sequence[Path], patience: float) -> dict[str, Problem]:
+def _disk(
+    client: Any, addresses: list[str], hosts: Mapping[str, str], folders: Sequence[Path], patience: float
+) -> dict[str, Problem]:
     """Is the disk the same? Each worker reads a token that is written here, and what it answers is read here; both are removed."""
     bad: dict[str, Problem] = {}
     token = secrets.token_hex(16)
@@ -87,7 +94,9 @@ def _disk(client: Any, addresses: list[str], hosts: Mapping[str, str], folders: 
         for address in addresses:
             worker, answer = hosts[address], answers.get(address)
             if isinstance(answer, ImportError):
-                bad[address] = Problem(f"{worker} can't load mseg-wizard: {answer}.", "Install it in the workers' environment too.")
+                bad[address] = Problem(
+                    f"{worker} can't load mseg-wizard: {answer}.", "Install it in the workers' environment too."
+                )
             elif not isinstance(answer, list):
                 bad[address] = Problem(f"{worker} could not answer: {answer!r}.", "Look at its log, or stop it.")
             else:

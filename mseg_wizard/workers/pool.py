@@ -67,7 +67,9 @@ class Pool:
 
     def executor(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(self.workers, _context(), _begin, (str(self._log) if self._log else os.devnull,))
+            self._executor = ProcessPoolExecutor(
+                self.workers, _context(), _begin, (str(self._log) if self._log else os.devnull,)
+            )
         return self._executor
 
     def free(self, alone: bool) -> bool:
@@ -167,6 +169,7 @@ def _begin(log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
+
         def follow() -> None:
             wait_for([parent.sentinel])
             os._exit(1)
@@ -176,4 +179,6 @@ def _begin(log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
-    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, errors="backslashreplace", closefd=False) for stream in (1, 2))  # noqa: SIM115
+    sys.stdout, sys.stderr = (
+        open(stream, "w", buffering=1, errors="backslashreplace", closefd=False) for stream in (1, 2)
+    )  # noqa: SIM115

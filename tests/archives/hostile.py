@@ -42,7 +42,13 @@ class Part:
 
 
 def zipped(
-    *parts: Part, count: int | None = None, wide: bool = False, comment: bytes = b"", gap: bytes = b"", disks: int = 0, before: bytes = b""
+    *parts: Part,
+    count: int | None = None,
+    wide: bool = False,
+    comment: bytes = b"",
+    gap: bytes = b"",
+    disks: int = 0,
+    before: bytes = b"",
 ) -> bytes:
     """A zip. `count`: what its end says; `wide`: with zip64 end records; `gap`: between members; `before`: in front of everything."""
     out = io.BytesIO()
@@ -59,7 +65,12 @@ def zipped(
         packed_size = len(packed) if part.packed_size is None else part.packed_size
         offset = out.tell() if part.offset is None else part.offset
         short = [min(value, 0xFFFFFFFF) for value in (packed_size, size)]
-        out.write(struct.pack("<4s5H3L2H", b"PK\3\4", 20, part.flags, part.method, 0, 0, crc, *short, len(local), 0) + local + packed + gap)
+        out.write(
+            struct.pack("<4s5H3L2H", b"PK\3\4", 20, part.flags, part.method, 0, 0, crc, *short, len(local), 0)
+            + local
+            + packed
+            + gap
+        )
         extra = b""
         if part.wide or max(size, packed_size, offset) > 0xFFFFFFFF:
             extra = struct.pack("<2H3Q", 1, 24, size, packed_size, offset)
@@ -89,7 +100,9 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def tarred(*members: tuple[str, bytes] | tarfile.TarInfo, end: bool = True, form: Literal[0, 1, 2] = tarfile.GNU_FORMAT) -> bytes:
+def tarred(
+    *members: tuple[str, bytes] | tarfile.TarInfo, end: bool = True, form: Literal[0, 1, 2] = tarfile.GNU_FORMAT
+) -> bytes:
     """A tar of files (name and content; a name that ends in `/` is a folder) and of whatever headers are given."""
     out = io.BytesIO()
     for member in members:

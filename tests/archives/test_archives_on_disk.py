@@ -30,7 +30,9 @@ def server(practice_world: World) -> Iterator[PracticeServer]:
         yield server
 
 
-def context(world: World, destination: Path, *, server: PracticeServer | None = None, mirror: Path | None = None, **more: bool) -> Context:
+def context(
+    world: World, destination: Path, *, server: PracticeServer | None = None, mirror: Path | None = None, **more: bool
+) -> Context:
     routes = tuple(f"{origin}={server.url}" for origin in origins(load())) if server else ()
     options = Options(mirror=str(mirror) if mirror else None, routes=routes, **more)  # type: ignore[arg-type]
     return opened(world, destination, options=options)
@@ -124,7 +126,9 @@ def test_an_archive_that_was_tidied_away_is_not_fetched_again_and_lost_files_are
     assert "967 MB" in caught.value.do
     assert "mounted" not in caught.value.what
     (ctx.dataset / "ADE20K").rename(away := tmp_path / "another disk")
-    with pytest.raises(Consent, match=r"ADE20K is empty or not there: if it is on another disk, see first that this is mounted"):
+    with pytest.raises(
+        Consent, match=r"ADE20K is empty or not there: if it is on another disk, see first that this is mounted"
+    ):
         list(journey([only], ctx))
     assert sent(server) == once
     shutil.rmtree(ctx.dataset / "ADE20K", ignore_errors=True)
@@ -158,7 +162,9 @@ def test_archives_can_be_kept(practice_world: World, server: PracticeServer, tmp
     ctx.close()
 
 
-def test_nothing_but_the_dataset_is_left_in_its_folder(practice_world: World, server: PracticeServer, tmp_path: Path) -> None:
+def test_nothing_but_the_dataset_is_left_in_its_folder(
+    practice_world: World, server: PracticeServer, tmp_path: Path
+) -> None:
     ctx = context(practice_world, tmp_path / "d", server=server)
     run(download(ctx, archive(ctx, FILE)))
     run(extract(ctx, archive(ctx, FILE)))
@@ -166,7 +172,9 @@ def test_nothing_but_the_dataset_is_left_in_its_folder(practice_world: World, se
     ctx.close()
 
 
-def test_an_archive_that_was_brought_is_not_unpacked_into_the_place_where_a_disk_was(practice_world: World, tmp_path: Path) -> None:
+def test_an_archive_that_was_brought_is_not_unpacked_into_the_place_where_a_disk_was(
+    practice_world: World, tmp_path: Path
+) -> None:
     ctx = context(practice_world, tmp_path / "d", mirror=practice_world.mirror)
     step = ctx.step("download-open")
     only = type(step)(**{name: getattr(step, name) for name in step.__slots__} | {"calls": step.calls[2:4]})

@@ -15,7 +15,12 @@ from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, Progress
 from tests.archives.hostile import DEFLATED, FOLDER, STORED, Part, end_of, gzipped, tarred, tree, zipped
 
-FILES = {"top/a.png": b"a" * 5000, "top/deep/b.json": random.Random(1).randbytes(70_000), "top/empty.txt": b"", "other/c.txt": b"c"}
+FILES = {
+    "top/a.png": b"a" * 5000,
+    "top/deep/b.json": random.Random(1).randbytes(70_000),
+    "top/empty.txt": b"",
+    "other/c.txt": b"c",
+}
 GOOD = {**FILES, "top": None, "top/deep": None, "other": None}
 AS_TAR = tarred(*FILES.items())
 FORMS: dict[str, bytes] = {
@@ -50,13 +55,20 @@ def test_an_archive_is_known_by_its_content_not_by_its_name(form: str, tmp_path:
 
 
 KIT = [
-    *("SegmentationClassAug.zip", "panoptic_annotations_trainval2017.zip", "scannet_frames_25k.zip", "gtFine_trainvaltest.zip"),
+    *(
+        "SegmentationClassAug.zip",
+        "panoptic_annotations_trainval2017.zip",
+        "scannet_frames_25k.zip",
+        "gtFine_trainvaltest.zip",
+    ),
     *("VOCtrainval_11-May-2012.tar", "idd-segmentation.tar.gz", "sun_rgbd.tgz"),
 ]
 
 
 @pytest.mark.parametrize("file", KIT)
-def test_the_kits_archives_come_out_as_the_standard_library_unpacks_them(file: str, golden: Path, tmp_path: Path, into: Path) -> None:
+def test_the_kits_archives_come_out_as_the_standard_library_unpacks_them(
+    file: str, golden: Path, tmp_path: Path, into: Path
+) -> None:
     path = golden / "mirror" / file
     if file.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
@@ -91,7 +103,10 @@ def test_camvids_flat_labels_come_out_in_a_folder_of_their_own(golden: Path, int
     archive = golden / "mirror/LabeledApproved_full.zip"
     end_of(unpack(archive, into, take={"": "Labels32-RGB/"}))
     with zipfile.ZipFile(archive) as packed:
-        assert tree(into) == {"Labels32-RGB": None, **{f"Labels32-RGB/{name}": packed.read(name) for name in packed.namelist()}}
+        assert tree(into) == {
+            "Labels32-RGB": None,
+            **{f"Labels32-RGB/{name}": packed.read(name) for name in packed.namelist()},
+        }
 
 
 def test_wilddashs_shared_files_are_those_of_the_archive_that_came_first(golden: Path, into: Path) -> None:
@@ -125,7 +140,10 @@ def test_what_is_skipped_or_under_no_prefix_is_left_out(form: str, tmp_path: Pat
 def test_an_archive_inside_an_archive_is_unpacked_where_it_stands(tmp_path: Path, into: Path) -> None:
     folder = Part(name="masks/", attributes=FOLDER, method=STORED)
     inner = zipped(folder, Part(name="masks/1.png", data=b"mask"), Part(name="__MACOSX/x"))
-    parts = (Part(name="annotations/masks.zip", data=inner, method=STORED), Part(name="annotations/masks.json", data=b"{}"))
+    parts = (
+        Part(name="annotations/masks.zip", data=inner, method=STORED),
+        Part(name="annotations/masks.json", data=b"{}"),
+    )
     outer = saved(tmp_path, zipped(*parts))
     end_of(unpack(outer, into))
     end_of(unpack(into / "annotations/masks.zip", into / "annotations", skip=("__MACOSX/",)))
@@ -162,7 +180,10 @@ def test_a_member_that_is_too_large_for_one_piece_comes_out_whole(tmp_path: Path
     archive = saved(tmp_path, zipped(Part(name="d", data=data), Part(name="s", data=data, method=STORED)))
     end_of(unpack(archive, into))
     assert tree(into) == {"d": data, "s": data}
-    for name, data_of_tar in (("t.tar", tarred(("d", data), ("s", data))), ("t.tgz", gzipped(tarred(("d", data), ("s", data))))):
+    for name, data_of_tar in (
+        ("t.tar", tarred(("d", data), ("s", data))),
+        ("t.tgz", gzipped(tarred(("d", data), ("s", data)))),
+    ):
         assert end_of(unpack(saved(tmp_path, data_of_tar, name), into)).written == 0
 
 
@@ -199,7 +220,9 @@ def test_a_large_file_that_differs_anywhere_is_written_again(change: int, tmp_pa
 
 
 @each_form
-def test_a_file_that_a_power_cut_left_empty_and_stale_temporaries_are_put_right(form: str, tmp_path: Path, into: Path) -> None:
+def test_a_file_that_a_power_cut_left_empty_and_stale_temporaries_are_put_right(
+    form: str, tmp_path: Path, into: Path
+) -> None:
     archive = saved(tmp_path, FORMS[form])
     (into / "top").mkdir(parents=True)
     (into / "top/a.png").touch()
@@ -211,7 +234,9 @@ def test_a_file_that_a_power_cut_left_empty_and_stale_temporaries_are_put_right(
 
 
 @each_form
-def test_stopping_at_any_moment_leaves_only_whole_files_and_the_next_run_ends_it(form: str, tmp_path: Path, into: Path) -> None:
+def test_stopping_at_any_moment_leaves_only_whole_files_and_the_next_run_ends_it(
+    form: str, tmp_path: Path, into: Path
+) -> None:
     archive = saved(tmp_path, FORMS[form])
     for seen in range(3):
         task = unpack(archive, into)
@@ -226,7 +251,9 @@ def test_stopping_at_any_moment_leaves_only_whole_files_and_the_next_run_ends_it
 
 
 def test_progress_is_in_bytes_and_says_what_is_unpacked(tmp_path: Path, into: Path) -> None:
-    archive = saved(tmp_path, zipped(*(Part(name=f"top/{i}", data=bytes(1 << 20), method=STORED) for i in range(60))), "train.zip")
+    archive = saved(
+        tmp_path, zipped(*(Part(name=f"top/{i}", data=bytes(1 << 20), method=STORED) for i in range(60))), "train.zip"
+    )
     seen: list[Progress] = list(unpack(archive, into))
     assert all(progress.unit == "B" and "train.zip" in progress.doing for progress in seen)
     assert all(progress.total in (None, 60 << 20) and progress.done <= 60 << 20 for progress in seen)

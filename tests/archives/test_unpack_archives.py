@@ -30,7 +30,9 @@ def into(tmp_path: Path) -> Path:
 @each_form
 def test_members_are_listed_without_unpacking(form: str, tmp_path: Path) -> None:
     archive = saved(tmp_path, FORMS[form])
-    assert {member.name: member.size for member in members(archive)} == {name: len(data) for name, data in FILES.items()}
+    assert {member.name: member.size for member in members(archive)} == {
+        name: len(data) for name, data in FILES.items()
+    }
     assert len(list(members(archive, at_most=2))) == 2
     assert list(tmp_path.iterdir()) == [archive]
 
@@ -72,7 +74,9 @@ def test_of_a_large_tar_gz_only_the_beginning_is_looked_at(tmp_path: Path) -> No
         file.truncate(archive.stat().st_size - 1)
     assert check_layout(archive, ["images/*", "labels/*"]) is None
     assert isinstance(check_layout(archive, ["labels/*"]), Problem)
-    assert "broken copy" in str(check_layout(archive, ["images/*"], [Lookalike(reason="broken copy", layout="images/300.jpg")]))
+    assert "broken copy" in str(
+        check_layout(archive, ["images/*"], [Lookalike(reason="broken copy", layout="images/300.jpg")])
+    )
     with pytest.raises(Damaged):
         list(members(archive))
 

@@ -122,7 +122,10 @@ def test_members_of_a_tar_gz_get_no_name_before_the_archives_checksum_was_right(
 
 def test_an_archive_inside_one_that_was_cut_short_is_not_taken_for_it() -> None:
     inner = ARCHIVES["zip"]
-    outer = zipped(Part(name="top/inner.zip", data=inner, method=STORED), Part(name="top/more", data=NOISE.randbytes(3000), method=STORED))
+    outer = zipped(
+        Part(name="top/inner.zip", data=inner, method=STORED),
+        Part(name="top/more", data=NOISE.randbytes(3000), method=STORED),
+    )
     cut = outer[: outer.index(b"PK\5\6") + 22]
     with unpacking(cut) as (came, problem):
         assert problem and not came
@@ -204,7 +207,10 @@ def test_any_change_to_an_archive_makes_a_problem_or_an_archive(data: bytes) -> 
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.sampled_from([TAR, gzipped(TAR)]), st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), min_size=1, max_size=3))
+@given(
+    st.sampled_from([TAR, gzipped(TAR)]),
+    st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), min_size=1, max_size=3),
+)
 def test_a_tar_header_that_fits_its_checksum_may_still_say_anything(tar: bytes, changes: list[tuple[int, int]]) -> None:
     data = bytearray(TAR)
     for at, value in changes:

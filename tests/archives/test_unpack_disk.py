@@ -30,7 +30,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same 3000 files, one of them large, in every kind of archive."""
     files = {f"top/{i % 7}/{i}.png": NOISE.randbytes(3_000_000 if i == 1500 else 3_000) for i in range(3000)}
     tar = tarred(*files.items())
-    forms = {"zip": zipped(*(Part(name=name, data=data) for name, data in files.items())), "tar": tar, "tar.gz": gzipped(tar)}
+    forms = {
+        "zip": zipped(*(Part(name=name, data=data) for name, data in files.items())),
+        "tar": tar,
+        "tar.gz": gzipped(tar),
+    }
     folder = tmp_path_factory.mktemp("many")
     for form, data in forms.items():
         (folder / form).write_bytes(data)
@@ -41,7 +45,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_killed_at_any_moment_it_goes_on_to_the_same_tree(form: str, many: dict[str, Path], tmp_path: Path) -> None:
     end_of(unpack(many[form], tmp_path / "expected"))
     expected, into = tree(tmp_path / "expected"), tmp_path / "into"
-    code = "import sys, pathlib, mseg_wizard.archives.unpack as task; list(task.unpack(*map(pathlib.Path, sys.argv[1:])))"
+    code = (
+        "import sys, pathlib, mseg_wizard.archives.unpack as task; list(task.unpack(*map(pathlib.Path, sys.argv[1:])))"
+    )
     killed = 0
     for seen in (1, 500, 1400, 2500):
         process = subprocess.Popen([sys.executable, "-c", code, many[form], into])
@@ -76,7 +82,9 @@ def test_what_a_killed_run_wrote_is_not_written_again(many: dict[str, Path], tmp
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_directory_of_more_than_65535_members_is_read_to_its_end(wide: bool, tmp_path: Path) -> None:
     """COCO's nested archives have 118287 members, and a count of 52751."""
-    parts = [Part(name=f"{'last' if i >= 69_900 else 'first'}/{i}", data=b"%d" % i, method=STORED) for i in range(70_000)]
+    parts = [
+        Part(name=f"{'last' if i >= 69_900 else 'first'}/{i}", data=b"%d" % i, method=STORED) for i in range(70_000)
+    ]
     archive = tmp_path / "many.zip"
     archive.write_bytes(zipped(*parts, wide=wide))
     assert sum(1 for _ in members(archive)) == 70_000
@@ -118,7 +126,9 @@ def test_a_disk_that_is_too_small_is_told_before_the_first_byte(
 
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
-def test_too_few_inodes_are_told_before_the_first_byte(form: str, many: dict[str, Path], small_disk: Callable[[str], Path]) -> None:
+def test_too_few_inodes_are_told_before_the_first_byte(
+    form: str, many: dict[str, Path], small_disk: Callable[[str], Path]
+) -> None:
     into = small_disk("size=50m,nr_inodes=1000") / "into"
     with pytest.raises(Problem, match=r"needs 3,008 files \(inodes\), and .* has room for 99\d\."):
         end_of(unpack(many[form], into))
@@ -133,7 +143,12 @@ SMALL, FEW = "size=6m,nr_inodes=9000", "size=60m,nr_inodes=1000"
     [("zip", SMALL, 0), ("zip", SMALL, 2), ("tar", SMALL, 0), ("tar.gz", SMALL, 0), ("tar.gz", FEW, 0)],
 )
 def test_a_disk_that_fills_up_meanwhile_spoils_nothing(
-    form: str, limit: str, workers: int, many: dict[str, Path], small_disk: Callable[[str], Path], tmp_path: Path,
+    form: str,
+    limit: str,
+    workers: int,
+    many: dict[str, Path],
+    small_disk: Callable[[str], Path],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pool = Pool(workers) if workers else None
@@ -143,7 +158,9 @@ def test_a_disk_that_fills_up_meanwhile_spoils_nothing(
     with pytest.raises(Problem, match=r"The disk is full, .* Make room, then start again"):
         with monkeypatch.context() as before:
             # All the room that others take while it runs.
-            before.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=1 << 40, f_frsize=1, f_files=0, f_favail=0))
+            before.setattr(
+                os, "statvfs", lambda _: SimpleNamespace(f_bavail=1 << 40, f_frsize=1, f_files=0, f_favail=0)
+            )
             end_of(unpack(many[form], into, expands=0, pool=pool))
     came = tree(into)
     assert {name: data for name, data in came.items() if not name.endswith(".tmp")}.items() <= expected.items()

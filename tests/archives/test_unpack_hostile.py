@@ -13,7 +13,20 @@ import pytest
 from mseg_wizard.archives.member import Member, MemberPaths, why_unsafe
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem, printable
-from tests.archives.hostile import FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
+from tests.archives.hostile import (
+    FILE,
+    FOLDER,
+    LINK,
+    STORED,
+    Part,
+    deflated,
+    end_of,
+    gzipped,
+    special,
+    tarred,
+    tree,
+    zipped,
+)
 
 NAMES = {
     "../evil": "leads out of its folder",
@@ -43,10 +56,18 @@ NAMES = {
 
 def problem_with(path: Path, into: Path, **kwargs: object) -> str:
     """The Problem that unpacking meets; nothing but `path`, `into` and what is in it may be there afterwards."""
-    outside = {name: data for name, data in tree(path.parent).items() if name != into.name and not name.startswith(into.name + "/")}
+    outside = {
+        name: data
+        for name, data in tree(path.parent).items()
+        if name != into.name and not name.startswith(into.name + "/")
+    }
     with pytest.raises(Problem) as caught:
         end_of(unpack(path, into, **kwargs))  # type: ignore[arg-type]
-    after = {name: data for name, data in tree(path.parent).items() if name != into.name and not name.startswith(into.name + "/")}
+    after = {
+        name: data
+        for name, data in tree(path.parent).items()
+        if name != into.name and not name.startswith(into.name + "/")
+    }
     assert after == outside
     text = f"{caught.value} {' '.join(caught.value.items)}"
     assert printable(text, 10_000) == text
@@ -68,7 +89,11 @@ def saved(tmp_path: Path, data: bytes) -> Path:
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
 def test_a_name_that_leads_elsewhere_or_deceives_is_refused(name: str, form: str, tmp_path: Path, into: Path) -> None:
     tar = tarred(("good", b"good"), (name, b"evil"))
-    data = {"zip": zipped(Part(name="good", data=b"good"), Part(name=name, data=b"evil")), "tar": tar, "tar.gz": gzipped(tar)}[form]
+    data = {
+        "zip": zipped(Part(name="good", data=b"good"), Part(name=name, data=b"evil")),
+        "tar": tar,
+        "tar.gz": gzipped(tar),
+    }[form]
     text = problem_with(saved(tmp_path, data), into)
     assert NAMES[name] in text and printable(name, 200)[:100] in text
     assert not [path for path in into.rglob("*") if path.is_file()] if into.exists() else True
@@ -143,7 +168,9 @@ def test_what_a_zip_may_not_hold_is_refused(what: str, tmp_path: Path, into: Pat
     assert tree(into) == {}
 
 
-def test_a_folder_may_come_as_often_as_it_likes_before_and_after_its_files_but_only_once_as_a_member(tmp_path: Path, into: Path) -> None:
+def test_a_folder_may_come_as_often_as_it_likes_before_and_after_its_files_but_only_once_as_a_member(
+    tmp_path: Path, into: Path
+) -> None:
     folder = Part(name="top/", attributes=FOLDER, method=STORED)
     for parts in ([folder, folder, Part(name="top/1", data=b"1")], [Part(name="top/1", data=b"1"), folder]):
         end_of(unpack(saved(tmp_path, zipped(*parts)), into))
@@ -195,7 +222,11 @@ def test_a_link_that_stands_in_the_folder_is_not_followed(form: str, tmp_path: P
     (outside / "kept").write_bytes(b"kept")
     into.mkdir()
     tar = tarred(("folder/kept", b"evil"), ("kept", b"evil"))
-    data = gzipped(tar) if form == "tar.gz" else zipped(Part(name="folder/kept", data=b"evil"), Part(name="kept", data=b"evil"))
+    data = (
+        gzipped(tar)
+        if form == "tar.gz"
+        else zipped(Part(name="folder/kept", data=b"evil"), Part(name="kept", data=b"evil"))
+    )
     path = saved(tmp_path, data)
     for link, target in (("folder", outside), ("folder", tmp_path / "nowhere"), ("kept", outside / "kept")):
         (into / link).symlink_to(target)
@@ -248,5 +279,10 @@ def test_every_refused_name_is_refused_as_a_part_too() -> None:
 
 
 def test_executable_and_setuid_bits_and_foreign_modes_do_not_matter(tmp_path: Path, into: Path) -> None:
-    end_of(unpack(saved(tmp_path, zipped(Part(name="f", attributes=0o106777 << 16), Part(name="g", attributes=FILE | 0x10))), into))
+    end_of(
+        unpack(
+            saved(tmp_path, zipped(Part(name="f", attributes=0o106777 << 16), Part(name="g", attributes=FILE | 0x10))),
+            into,
+        )
+    )
     assert os.access(into / "f", os.R_OK) and not (into / "f").stat().st_mode & 0o7111

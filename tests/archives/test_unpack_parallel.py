@@ -40,7 +40,9 @@ def pool() -> Iterator[Pool]:
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 MB in 3000 files, stored and deflated."""
     path = tmp_path_factory.mktemp("archive") / "many.zip"
-    path.write_bytes(zipped(*(Part(name=name, data=data, method=i % 2 * 8) for i, (name, data) in enumerate(FILES.items()))))
+    path.write_bytes(
+        zipped(*(Part(name=name, data=data, method=i % 2 * 8) for i, (name, data) in enumerate(FILES.items())))
+    )
     return path
 
 
@@ -49,8 +51,12 @@ def named(came: dict[str, bytes | None]) -> dict[str, bytes]:
     return {name: data for name, data in came.items() if data is not None and not name.endswith(".tmp")}
 
 
-@pytest.mark.parametrize("file", ["SegmentationClassAug.zip", "scannet_frames_25k.zip", "ADEChallengeData2016.zip", "train2017.zip"])
-def test_the_kits_archives_come_out_as_one_thread_unpacks_them(file: str, golden: Path, tmp_path: Path, pool: Pool) -> None:
+@pytest.mark.parametrize(
+    "file", ["SegmentationClassAug.zip", "scannet_frames_25k.zip", "ADEChallengeData2016.zip", "train2017.zip"]
+)
+def test_the_kits_archives_come_out_as_one_thread_unpacks_them(
+    file: str, golden: Path, tmp_path: Path, pool: Pool
+) -> None:
     alone = end_of(unpack(golden / "mirror" / file, tmp_path / "alone"))
     shared = end_of(unpack(golden / "mirror" / file, tmp_path / "shared", pool=pool))
     assert tree(tmp_path / "shared") == tree(tmp_path / "alone")
@@ -73,7 +79,9 @@ def test_large_members_and_empty_folders_come_too(tmp_path: Path, pool: Pool, mo
     monkeypatch.setattr(unpacking, "LARGE", 100_000)
     files = {"a/small": b"s", "a/large": NOISE.randbytes(300_000), "b/small": b"t"}
     path = tmp_path / "mixed.zip"
-    path.write_bytes(zipped(*(Part(name=name, data=data) for name, data in files.items()), Part(name="c/", method=STORED)))
+    path.write_bytes(
+        zipped(*(Part(name=name, data=data) for name, data in files.items()), Part(name="c/", method=STORED))
+    )
     seen = list(unpack(path, tmp_path / "into", pool=pool))
     assert tree(tmp_path / "into") == {**files, "a": None, "b": None, "c": None}
     assert seen[-1].total == 300_002
@@ -108,7 +116,9 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_tree(archive: Path, tmp_pat
     script.write_text(code)
     killed = 0
     for seen in (1, 600, 1500, 2400):
-        process = subprocess.Popen([sys.executable, script, archive, into], start_new_session=True, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, script, archive, into], start_new_session=True, stderr=subprocess.DEVNULL
+        )
         while process.poll() is None and len(named_in(into)) < seen:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)

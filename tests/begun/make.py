@@ -50,8 +50,22 @@ def main() -> None:
     partial = PLACE / "d" / "mseg_dataset" / "MapillaryVistasPublic" / f"{LATER[0]}.part"
     with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
         routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
-        command = [sys.executable, "-m", "mseg_wizard", "run", "--dest", PLACE / "d", "--answers", file, "--workers", "2", *routes]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")} | {"HOME": str(PLACE / "home")}
+        command = [
+            sys.executable,
+            "-m",
+            "mseg_wizard",
+            "run",
+            "--dest",
+            PLACE / "d",
+            "--answers",
+            file,
+            "--workers",
+            "2",
+            *routes,
+        ]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")} | {
+            "HOME": str(PLACE / "home")
+        }
         wizard = subprocess.Popen([str(part) for part in command], env=environment)
         while wizard.poll() is None and not (partial.exists() and partial.stat().st_size > PADDING // 3):
             time.sleep(0.02)

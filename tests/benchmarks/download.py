@@ -41,7 +41,14 @@ def main(wanted: Sequence[str]) -> None:
         compare("curl, one connection, hashed", "curl", curl, LARGE, None, 1)
     for connections in (2, 4, 8):
         if not wanted or "aria2" in wanted:
-            compare(f"aria2, {connections} of {EACH / 1e6:.0f} MB/s each, hashed", "aria2c", aria2(connections), LIMITED, EACH, connections)
+            compare(
+                f"aria2, {connections} of {EACH / 1e6:.0f} MB/s each, hashed",
+                "aria2c",
+                aria2(connections),
+                LIMITED,
+                EACH,
+                connections,
+            )
 
 
 def compare(name: str, program: str, plain: Way, size: int, limit: int | None, connections: int) -> None:
@@ -136,8 +143,16 @@ def answer(connection: socket.socket, file: Path, limit: int) -> None:
         for span in spans:
             first, last = span.split(b"-")
             start, stop = int(first), int(last) + 1 if last else total
-        lines = ["HTTP/1.1 206 Partial Content" if spans else "HTTP/1.1 200 OK", f"Content-Length: {stop - start}", 'ETag: "one"']
-        lines += ["Accept-Ranges: bytes", "Connection: close", f"Content-Range: bytes {start}-{stop - 1}/{total}" if spans else "X: x"]
+        lines = [
+            "HTTP/1.1 206 Partial Content" if spans else "HTTP/1.1 200 OK",
+            f"Content-Length: {stop - start}",
+            'ETag: "one"',
+        ]
+        lines += [
+            "Accept-Ranges: bytes",
+            "Connection: close",
+            f"Content-Range: bytes {start}-{stop - 1}/{total}" if spans else "X: x",
+        ]
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         began, at = time.monotonic(), start
         while at < stop:

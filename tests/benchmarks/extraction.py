@@ -57,7 +57,11 @@ def make(folder: Path, count: int) -> None:
 
 def plain(path: Path, into: Path) -> None:
     """What is usually typed."""
-    how = ["unzip", "-q", str(path), "-d", str(into)] if path.suffix == ".zip" else ["tar", "xzf", str(path), "-C", str(into)]
+    how = (
+        ["unzip", "-q", str(path), "-d", str(into)]
+        if path.suffix == ".zip"
+        else ["tar", "xzf", str(path), "-C", str(into)]
+    )
     subprocess.run(how, check=True)
     subprocess.run(["sync", "-f", str(into)], check=True)  # this file system alone: others write to others
 
@@ -101,7 +105,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--on", type=Path, default=Path(MEMORY))
     parser.add_argument("--at", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    if given.at:  # once more, on the cores that it was given: workers inherit them from whoever started the first of them
+    if (
+        given.at
+    ):  # once more, on the cores that it was given: workers inherit them from whoever started the first of them
         for path in sorted(given.at.iterdir()):
             if path.is_file():
                 print(measure(KINDS[path.name], path, given.at, len(os.sched_getaffinity(0))), flush=True)
@@ -112,7 +118,9 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=given.on) as place:
         make(Path(place), given.files)
         print(f"{given.files:,} files on {given.on}")
-        print(f"{'archive':<14} {'cores':>5} {'plain':>10} {'ours':>10} {'':>11} {'ratio':>6} {'target':>7}", flush=True)
+        print(
+            f"{'archive':<14} {'cores':>5} {'plain':>10} {'ours':>10} {'':>11} {'ratio':>6} {'target':>7}", flush=True
+        )
         for cores in sorted({1, len(every)}):
             os.sched_setaffinity(0, set(every[-cores:]))
             subprocess.run([sys.executable, "-m", "tests.benchmarks.extraction", "--at", place], check=True)

@@ -53,7 +53,9 @@ def main(wanted: Sequence[str]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     keep_memory()  # as in every worker
-    print(f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7}   size of the files, ours to plain")
+    print(
+        f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7}   size of the files, ours to plain"
+    )
     for family in FAMILIES:
         if not wanted or any(word.lower() in family.name.lower() for word in wanted):
             with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
@@ -66,13 +68,21 @@ def measure(family: Family, folder: Path) -> None:
     slow, fast, weight = [], [], [0, 0]
     for _ in range(family.rounds):
         # All plain ones, then all of ours: in turn they would disturb each other's memory, as they never do in a worker.
-        places = [[folder / f"plain-{number}-{target}.png" for target in range(len(item.outputs))] for number, (_, item) in enumerate(work)]
-        slow += [seconds(lambda: family.plain(recipe, item, files)) for (recipe, item), files in zip(work, places, strict=True)]  # noqa: B023
+        places = [
+            [folder / f"plain-{number}-{target}.png" for target in range(len(item.outputs))]
+            for number, (_, item) in enumerate(work)
+        ]
+        slow += [
+            seconds(lambda: family.plain(recipe, item, files))
+            for (recipe, item), files in zip(work, places, strict=True)
+        ]  # noqa: B023
         made = [tuple(str(file).replace("plain-", "ours-") for file in files) for files in places]
         items = [LabelToRemap(item.source, files, item.segments) for (_, item), files in zip(work, made, strict=True)]
         fast += [seconds(lambda: remap(recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]  # noqa: B023
         for place, output in zip(chain(*places), map(Path, chain(*made)), strict=True):
-            assert np.array_equal(np.asarray(Image.open(place)), np.asarray(Image.open(output))), f"{family.name}: pixels differ"
+            assert np.array_equal(np.asarray(Image.open(place)), np.asarray(Image.open(output))), (
+                f"{family.name}: pixels differ"
+            )
             weight = [weight[0] + place.stat().st_size, weight[1] + output.stat().st_size]
             place.unlink()
             output.unlink()
@@ -105,14 +115,21 @@ def scene(number: int, size: tuple[int, int], classes: int, objects: int, straig
     return np.asarray(image)
 
 
-def outline(random: np.random.Generator, size: tuple[int, int], late: float, straight: float = 0.5) -> list[tuple[float, float]]:
+def outline(
+    random: np.random.Generator, size: tuple[int, int], late: float, straight: float = 0.5
+) -> list[tuple[float, float]]:
     """A polygon around a random centre; later ones are smaller, as things stand before walls."""
     height, width = size
     reach = max(height, width) * (0.5 * (1 - late) ** 2 + 0.02)
     x, y = random.uniform(0, width), random.uniform(0, height)
     if random.uniform() < straight:
         (w, h), slant = reach * random.uniform(0.2, 1, 2), reach * random.uniform(-0.03, 0.03, 4)
-        return [(x - w, y - h + slant[0]), (x + w + slant[1], y - h), (x + w, y + h + slant[2]), (x - w + slant[3], y + h)]
+        return [
+            (x - w, y - h + slant[0]),
+            (x + w + slant[1], y - h),
+            (x + w, y + h + slant[2]),
+            (x - w + slant[3], y + h),
+        ]
     corners = int(random.integers(6, 30))
     angles = np.sort(random.uniform(0, 2 * np.pi, corners))
     radii = reach * random.uniform(0.8, 1.0, corners)
@@ -139,14 +156,22 @@ def make_ids(classes: int, objects: int, straight: float = 0.5, *, wide: bool = 
         source = folder / f"{number}.png"
         ids = scene(number, size, classes, objects, straight)
         Image.fromarray(ids.astype(np.uint16 if wide else np.uint8)).save(source)
-        return RemapRecipe("ids", names(classes), b"", (table(classes, max(256, classes)),)), LabelToRemap(str(source), outputs(1))
+        return RemapRecipe("ids", names(classes), b"", (table(classes, max(256, classes)),)), LabelToRemap(
+            str(source), outputs(1)
+        )
 
     return make
 
 
 def make_colors(classes: int, objects: int, palette: bool) -> Any:
     def make(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
-        colors = np.random.default_rng(classes).permutation(1 << 24)[:classes].astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
+        colors = (
+            np.random.default_rng(classes)
+            .permutation(1 << 24)[:classes]
+            .astype("<u4")
+            .view(np.uint8)
+            .reshape(-1, 4)[:, :3]
+        )
         ids = scene(number, size, classes, objects, 0.8).astype(np.uint8)
         source = folder / f"{number}.png"
         if palette:
@@ -155,7 +180,9 @@ def make_colors(classes: int, objects: int, palette: bool) -> Any:
             image.save(source)
         else:
             Image.fromarray(np.ascontiguousarray(colors)[ids]).save(source)
-        return RemapRecipe("colors", names(classes), colors.tobytes(), (table(classes),)), LabelToRemap(str(source), outputs(1))
+        return RemapRecipe("colors", names(classes), colors.tobytes(), (table(classes),)), LabelToRemap(
+            str(source), outputs(1)
+        )
 
     return make
 
@@ -165,11 +192,15 @@ def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[Rem
     segments = scene(number, size, 12, 30)
     ids = random.permutation(1 << 24)[:13]
     pixels = ids[segments]
-    Image.fromarray(np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], axis=2).astype(np.uint8)).save(folder / f"{number}.png")
+    Image.fromarray(np.stack([pixels % 256, pixels // 256 % 256, pixels // 65536], axis=2).astype(np.uint8)).save(
+        folder / f"{number}.png"
+    )
     rows = [{"id": int(ids[part]), "category_id": int(random.integers(1, 201))} for part in np.unique(segments)]
     (folder / "annotations.json").write_text(json.dumps({"annotations": [{"file_name": "x", "segments_info": rows}]}))
     segments_of = read_annotations(folder / "annotations.json")["x"]
-    return RemapRecipe("panoptic", names(201), b"", (None, table(201))), LabelToRemap(str(folder / f"{number}.png"), outputs(2), segments_of)
+    return RemapRecipe("panoptic", names(201), b"", (None, table(201))), LabelToRemap(
+        str(folder / f"{number}.png"), outputs(2), segments_of
+    )
 
 
 def make_mat(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
@@ -179,16 +210,22 @@ def make_mat(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRec
     packed = zlib.compress(struct.pack("<II", 14, len(content)) + content)
     data = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
     (folder / f"{number}.mat").write_bytes(data)
-    return RemapRecipe("mat", names(460), b"", (None, table(460, 460))), LabelToRemap(str(folder / f"{number}.mat"), outputs(2))
+    return RemapRecipe("mat", names(460), b"", (None, table(460, 460))), LabelToRemap(
+        str(folder / f"{number}.mat"), outputs(2)
+    )
 
 
 def make_polygons(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRecipe, LabelToRemap]:
     random = np.random.default_rng(number)
     shapes = [(f"class {random.integers(34)}", outline(random, size, step / 110)) for step in range(110)]
-    objects = [{"id": step, "label": label, "polygon": points, "deleted": 0} for step, (label, points) in enumerate(shapes)]
+    objects = [
+        {"id": step, "label": label, "polygon": points, "deleted": 0} for step, (label, points) in enumerate(shapes)
+    ]
     (folder / f"{number}.json").write_text(json.dumps({"imgHeight": size[0], "imgWidth": size[1], "objects": objects}))
     classes = (*names(34), "unlabeled")
-    return RemapRecipe("polygons", classes, b"", (None, table(35))), LabelToRemap(str(folder / f"{number}.json"), outputs(2))
+    return RemapRecipe("polygons", classes, b"", (None, table(35))), LabelToRemap(
+        str(folder / f"{number}.json"), outputs(2)
+    )
 
 
 # The plain ways
@@ -230,7 +267,9 @@ def plain_polygons(recipe: RemapRecipe, item: LabelToRemap, places: Sequence[Pat
     scene = json.loads(Path(item.source).read_bytes())
     image = Image.new("L", (scene["imgWidth"], scene["imgHeight"]), len(recipe.names) - 1)
     for thing in scene["objects"]:
-        ImageDraw.Draw(image).polygon([tuple(point) for point in thing["polygon"]], fill=recipe.names.index(thing["label"]))
+        ImageDraw.Draw(image).polygon(
+            [tuple(point) for point in thing["polygon"]], fill=recipe.names.index(thing["label"])
+        )
     image.save(places[0])
     Image.fromarray(lut(recipe, 1)[np.asarray(image)]).save(places[1])
 

@@ -26,7 +26,12 @@ from tests.conftest import ROOT
 
 
 def main(folder: Path | None) -> None:
-    place = folder or Path(os.environ.get("MSEG_API") or os.environ.get("MSEG_WIZARD_FULL_TREE") or ROOT / "../shared/mseg-api").resolve()
+    place = (
+        folder
+        or Path(
+            os.environ.get("MSEG_API") or os.environ.get("MSEG_WIZARD_FULL_TREE") or ROOT / "../shared/mseg-api"
+        ).resolve()
+    )
     if not (place / "mseg" / "dataset_lists").is_dir():
         raise SystemExit("There is no mseg-api tree: give its folder, or name it in MSEG_API.")
     with tempfile.TemporaryDirectory() as copied:
@@ -55,8 +60,15 @@ def memory() -> float:
 def lists(tree: Tree) -> int:
     """Rows of every list that remapping and relabelling go through."""
     names = {name for call in calls("remap") for name in (call["source"], *call["targets"])}
-    names |= {name for call in calls("relabel") for taxonomy in call["taxonomies"] for name in (taxonomy, f"{taxonomy}-relabeled")}
-    kept = [tree.rows(name, split) for name in sorted(names) for split in ("train", "val") if split in tree.splits(name)]
+    names |= {
+        name
+        for call in calls("relabel")
+        for taxonomy in call["taxonomies"]
+        for name in (taxonomy, f"{taxonomy}-relabeled")
+    }
+    kept = [
+        tree.rows(name, split) for name in sorted(names) for split in ("train", "val") if split in tree.splits(name)
+    ]
     return sum(map(len, kept))
 
 
@@ -81,7 +93,12 @@ def calls(task: str) -> list[dict[str, Any]]:
     return [dict(call.args) for step in load() for call in step.calls if call.task == task]
 
 
-WORK = {"lists": lists, "tables": tables, "records, with the lists they name": records, "all in one process": everything}
+WORK = {
+    "lists": lists,
+    "tables": tables,
+    "records, with the lists they name": records,
+    "all in one process": everything,
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -37,7 +37,9 @@ def main(images: int, rounds: int = ROUNDS, families: Sequence[Family] = FAMILIE
     sent()
     fed(max(10, images) * 50)
     progress()
-    print(f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} {'machine':>8} {'own':>6}")
+    print(
+        f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} {'machine':>8} {'own':>6}"
+    )
     for family in families:
         with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
             efficiency(family, Path(folder), images, rounds)
@@ -59,24 +61,38 @@ def start_up(counts: Sequence[int]) -> None:
 
 def sent() -> None:
     """Bytes that a worker is sent for one image, in batches of 2 and of the largest size."""
-    print(f"\n{'bytes sent per image':<22} {'recipe':>7} {'image':>6} {'in batches of 2':>16} {'of ' + str(LARGEST):>6}")
+    print(
+        f"\n{'bytes sent per image':<22} {'recipe':>7} {'image':>6} {'in batches of 2':>16} {'of ' + str(LARGEST):>6}"
+    )
     for what, (work, items) in samples().items():
-        recipe, batch = len(pickle.dumps(work)), [len(pickle.dumps((run_batch, work, items[:count]))) for count in (2, LARGEST)]
+        recipe, batch = (
+            len(pickle.dumps(work)),
+            [len(pickle.dumps((run_batch, work, items[:count]))) for count in (2, LARGEST)],
+        )
         each_one = (batch[1] - batch[0]) / (LARGEST - 2)
         print(f"{what:<22} {recipe:7,} {each_one:6,.0f} {batch[0] / 2:16,.0f} {batch[1] / LARGEST:6,.0f}")
 
 
 def samples() -> dict[str, tuple[Any, list[Any]]]:
     """Work and items as the tasks send them, with names of the lengths that are usual."""
+
     def items(count: int, segments: bytes | None = None) -> list[Any]:
         names = [f"{PLACE}{number:012}.png" for number in range(LARGEST)]
-        return [LabelToRemap(name, (f"{name[:-4]}_of.png",) * count, segments and os.urandom(len(segments))) for name in names]
+        return [
+            LabelToRemap(name, (f"{name[:-4]}_of.png",) * count, segments and os.urandom(len(segments)))
+            for name in names
+        ]
 
     def recipe(reader: str, classes: int, tables: tuple[bytes | None, ...], colors: bytes = b"") -> Any:
-        return functools.partial(remap, RemapRecipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables))
+        return functools.partial(
+            remap, RemapRecipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables)
+        )
 
     updates = [tuple(Update(1_000_000 + number + part, 17, 18) for part in range(3)) for number in range(LARGEST)]
-    relabelled = [relabel.ImageToRelabel((item.source,), item.outputs, item.source, (more,)) for item, more in zip(items(1), updates, strict=True)]
+    relabelled = [
+        relabel.ImageToRelabel((item.source,), item.outputs, item.source, (more,))
+        for item, more in zip(items(1), updates, strict=True)
+    ]
     tables = bytes(256)
     return {
         "ids": (recipe("ids", 151, (tables,)), items(1)),
@@ -84,7 +100,10 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
         "COCO, 11 segments": (recipe("panoptic", 201, (None, tables)), items(2, bytes(88))),
         "PASCAL .mat": (recipe("mat", 460, (None, bytes(460))), items(2)),
         "IDD polygons": (recipe("polygons", 41, (None, tables)), items(2)),
-        "relabel, 3 segments": (functools.partial(relabel.relabel_image, relabel.RelabelRecipe("panoptic", True, (tables,))), relabelled),
+        "relabel, 3 segments": (
+            functools.partial(relabel.relabel_image, relabel.RelabelRecipe("panoptic", True, (tables,))),
+            relabelled,
+        ),
     }
 
 
@@ -94,7 +113,10 @@ def fed(images: int) -> None:
     pool, rates = Pool(2), []
     list(each(pool, nothing, some))
     for _ in range(ROUNDS):
-        items = [LabelToRemap(f"{PLACE}{number:012}.png", some[0].outputs, some[number % LARGEST].segments) for number in range(images)]
+        items = [
+            LabelToRemap(f"{PLACE}{number:012}.png", some[0].outputs, some[number % LARGEST].segments)
+            for number in range(images)
+        ]
         began, used = time.perf_counter(), time.process_time()
         for _ in each(pool, nothing, items):
             pass
@@ -116,7 +138,9 @@ def progress() -> None:
         with_wait(pool, Progress("remapping", number, 10_000, "images", meter.rate(number)))
     one = (time.perf_counter() - began) / 10_000
     share = one / pool.seconds
-    print(f"progress: {one * 1e6:.1f} µs for each batch of {pool.seconds} s: {share:.4%}, with 100 workers {share * 100:.2%} of one core")
+    print(
+        f"progress: {one * 1e6:.1f} µs for each batch of {pool.seconds} s: {share:.4%}, with 100 workers {share * 100:.2%} of one core"
+    )
 
 
 def efficiency(family: Family, folder: Path, images: int, rounds: int) -> None:
@@ -155,7 +179,9 @@ def apart(work: Any, items: Sequence[Any]) -> float:
     for pool in pools:
         pool.executor().submit(nothing, None).result()
     began = time.perf_counter()
-    for answer in [pool.executor().submit(run_batch, work, list(items[number::2])) for number, pool in enumerate(pools)]:
+    for answer in [
+        pool.executor().submit(run_batch, work, list(items[number::2])) for number, pool in enumerate(pools)
+    ]:
         answer.result()
     took = time.perf_counter() - began
     for pool in pools:

@@ -99,7 +99,11 @@ CORES = (1, 2, 16, 100, 1000)
 
 def main(*, quick: bool = False) -> None:
     prepare_start()
-    validate(images=40 if quick else 400, rounds=1 if quick else 3, families=FAMILIES[2:3] if quick else (*FAMILIES[:3], FAMILIES[8]))
+    validate(
+        images=40 if quick else 400,
+        rounds=1 if quick else 3,
+        families=FAMILIES[2:3] if quick else (*FAMILIES[:3], FAMILIES[8]),
+    )
     print(f"\n{'':<10} {'cores':>6} {'work':>9} {'with sync':>10}   bound by")
     totals = {}
     for phase in ("remap", "relabel"):
@@ -108,15 +112,22 @@ def main(*, quick: bool = False) -> None:
             ends = [simulate(work, machine) for work in FULL if work.phase == phase]
             wall, made = sum(end.wall for end in ends) + machine.start * min(cores, 100), sum(end.sync for end in ends)
             totals[phase, cores] = wall + made
-            shares = {what: sum(end.wall for end in ends if end.bound == what) for what in dict.fromkeys(end.bound for end in ends)}
+            shares = {
+                what: sum(end.wall for end in ends if end.bound == what)
+                for what in dict.fromkeys(end.bound for end in ends)
+            }
             order = sorted(shares, key=lambda what: -shares[what])
             bound = ", ".join(f"{what} {shares[what] / sum(shares.values()):.0%}" for what in order)
             print(f"{phase:<10} {cores:6,} {said(wall):>9} {said(wall + made):>10}   {bound}")
-    mapillary = simulate(next(work for work in FULL if work.dataset.startswith("Mapillary")), Machine(100, batch=Cluster.seconds))
+    mapillary = simulate(
+        next(work for work in FULL if work.dataset.startswith("Mapillary")), Machine(100, batch=Cluster.seconds)
+    )
     print(f"\n{'':<34} {'MSeg says':>22} {'here':>9}")
     print(f"{'Mapillary, 100 workers':<34} {'2 h':>22} {said(mapillary.wall + mapillary.sync):>9}")
     print(f"{'relabelling, 100 cores':<34} {'45 min':>22} {said(totals['relabel', 100]):>9}")
-    print(f"{'all label work, 100 cores':<34} {'40 h with downloads':>22} {said(totals['remap', 100] + totals['relabel', 100]):>9}")
+    print(
+        f"{'all label work, 100 cores':<34} {'40 h with downloads':>22} {said(totals['remap', 100] + totals['relabel', 100]):>9}"
+    )
 
 
 @dataclass(frozen=True)
@@ -150,23 +161,36 @@ def simulate(work: Work, machine: Machine) -> End:
         end = max(begin + cpu, storage)
         heapq.heappush(free, end)
         last = max(last, end)
-        for what, seconds in (("cpu", cpu / len(free)), ("storage bytes", moved), ("storage files", opened), ("feed", size / machine.feed)):
+        for what, seconds in (
+            ("cpu", cpu / len(free)),
+            ("storage bytes", moved),
+            ("storage files", opened),
+            ("feed", size / machine.feed),
+        ):
             busy[what] += seconds
     busy["feed"] += work.images * machine.plan
     bound = max(busy, key=lambda what: busy[what])
-    return End(last, work.images * work.written[0] * machine.sync, bound if busy[bound] > last / 2 else "the last batches")
+    return End(
+        last, work.images * work.written[0] * machine.sync, bound if busy[bound] > last / 2 else "the last batches"
+    )
 
 
 def validate(images: int, rounds: int, families: Sequence[Family]) -> None:
     """What is predicted for one and two workers beside what a run of the sample takes."""
-    print(f"{'sample':<22} {'images':>7} {'ms each':>8} {'workers':>8} {'predicted s':>12} {'measured s':>11} {'off by':>7}")
+    print(
+        f"{'sample':<22} {'images':>7} {'ms each':>8} {'workers':>8} {'predicted s':>12} {'measured s':>11} {'off by':>7}"
+    )
     for family in families:
         with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
             place = Path(folder)
             made = [family.make(place, number, family.size) for number in range(min(family.images, images))]
             count = max(2, min(images, int(images * 3e5 / (family.size[0] * family.size[1]))))
             items = [
-                LabelToRemap(item.source, tuple(f"{place}/out-{number}-{target}.png" for target in range(len(item.outputs))), item.segments)
+                LabelToRemap(
+                    item.source,
+                    tuple(f"{place}/out-{number}-{target}.png" for target in range(len(item.outputs))),
+                    item.segments,
+                )
                 for number in range(count)
                 for _, item in [made[number % len(made)]]
             ]

@@ -45,7 +45,9 @@ def main(rounds: int = 5) -> None:
     baseline = statistics.median(next(iter(took.values())))
     print(f"{'started':<28} {'median s':>9} {'best s':>7} {'times the smallest':>19}")
     for what, seconds in took.items():
-        print(f"{what:<28} {statistics.median(seconds):9.2f} {min(seconds):7.2f} {statistics.median(seconds) / baseline:19.1f}")
+        print(
+            f"{what:<28} {statistics.median(seconds):9.2f} {min(seconds):7.2f} {statistics.median(seconds) / baseline:19.1f}"
+        )
 
 
 def painted(command: Sequence[str], last: str) -> float:
@@ -54,7 +56,11 @@ def painted(command: Sequence[str], last: str) -> float:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "DBUS_"))}
-        environment |= {"HOME": home, "TERM": "xterm-256color", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+        environment |= {
+            "HOME": home,
+            "TERM": "xterm-256color",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
         began = time.perf_counter()
         process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=environment, start_new_session=True

@@ -15,7 +15,14 @@ from tests.benchmarks.simulation import FULL, Machine, simulate
 def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
     pool.main(images=4, rounds=1, families=FAMILIES[4:5])
     printed = capsys.readouterr().out
-    for words in ("start-up of  2 workers", "bytes sent per image", "feed:", "progress:", "efficiency", "SUN RGB-D ids"):
+    for words in (
+        "start-up of  2 workers",
+        "bytes sent per image",
+        "feed:",
+        "progress:",
+        "efficiency",
+        "SUN RGB-D ids",
+    ):
         assert words in printed
 
 
@@ -31,7 +38,9 @@ def test_loading_is_measured_on_the_full_lists(full_tree: Path) -> None:
     assert count > 1000
 
 
-def test_the_simulation_prints_a_prediction_beside_a_measurement_and_all_of_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_simulation_prints_a_prediction_beside_a_measurement_and_all_of_the_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     simulation.main(quick=True)
     printed = capsys.readouterr().out
     assert "predicted" in printed

@@ -49,7 +49,10 @@ def main(folder: Path | None) -> None:
             count = sum(1 for _ in paths(found))
             assert not found.faults, found.faults[:3]
             images, files = images + len(found.images), files + count
-            print(f"{family.title:<24} {len(found.images):>9,} {count:>10,} {took:>8.1f} {memory():>19,.0f} MB", flush=True)
+            print(
+                f"{family.title:<24} {len(found.images):>9,} {count:>10,} {took:>8.1f} {memory():>19,.0f} MB",
+                flush=True,
+            )
         print(f"{'all':<24} {images:>9,} {files:>10,} {time.perf_counter() - began:>8.1f} {memory():>19,.0f} MB")
         ctx.close()
 
@@ -75,7 +78,11 @@ def full_lists(tree: Path, full: Path) -> None:
     """Put the full-size tree at `tree`, with a training list of COCO."""
     shutil.copytree(full, tree)
     coco = tree / "mseg" / "dataset_lists"
-    folders = {"inst-201": "annotations/panoptic_", "201": "semantic_annotations201/", "133": "semantic_annotations133/"}
+    folders = {
+        "inst-201": "annotations/panoptic_",
+        "201": "semantic_annotations201/",
+        "133": "semantic_annotations133/",
+    }
     folders["133-relabeled"] = "semantic_relabeled133/"
     # Names that MSeg's records know, the others made up.
     stems = recorded(tree)

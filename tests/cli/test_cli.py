@@ -93,7 +93,9 @@ def test_wrong_answers_are_explained_by_name(wizard: Wizard, tmp_path: Path, tex
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "d").exists(), "a start that came to nothing leaves nothing, and is not offered the next time"
+    assert not (tmp_path / "d").exists(), (
+        "a start that came to nothing leaves nothing, and is not offered the next time"
+    )
 
 
 def test_answers_with_secrets_that_others_may_read_are_refused(wizard: Wizard, tmp_path: Path) -> None:
@@ -144,7 +146,9 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     (tmp_path / "a.toml").write_text(ANSWERS)
     options = ("--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", "--until", "remap-open")
     process = wizard.start("run", "--dest", tmp_path / "d", *options)
-    while not (tmp_path / "d" / "mseg_dataset" / "ADE20K/ADEChallengeData2016/annotations_semseg150").exists():  # workers are at work
+    while not (
+        tmp_path / "d" / "mseg_dataset" / "ADE20K/ADEChallengeData2016/annotations_semseg150"
+    ).exists():  # workers are at work
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, number)  # as terminals and service managers do: to every process, workers included
@@ -164,7 +168,9 @@ def test_plain_asks_nothing_where_nobody_can_answer(wizard: Wizard, tmp_path: Pa
     assert "an answers file, table [prepare]" in done.stderr
 
 
-def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_what_a_pipe_brings(wizard: Wizard, tmp_path: Path) -> None:
+def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_what_a_pipe_brings(
+    wizard: Wizard, tmp_path: Path
+) -> None:
     process = wizard.start("--plain", "--dest", tmp_path / "d", talk=True)
     out, _ = process.communicate("")
     assert process.returncode == 3
@@ -205,7 +211,9 @@ def test_the_command_to_go_on_has_all_options_and_can_be_pasted_into_a_shell(sta
 
 def test_plain_guided_ends_where_the_user_refuses_what_is_needed(golden: Path, wizard: Wizard, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(ANSWERS.replace("accept_modified_tree = true", ""))
-    process = wizard.start("--plain", "--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", talk=True)
+    process = wizard.start(
+        "--plain", "--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", talk=True
+    )
     out, _ = process.communicate("n\n" * 20)
     assert process.returncode == 3, out
     assert out.count("Without that it can't go on") == 1

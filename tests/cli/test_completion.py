@@ -25,7 +25,11 @@ WITHOUT = {"N", "WHAT", "ORIGIN=ORIGIN", "tcp://HOST:PORT", "COMMAND"}
 
 SETUP = {
     "bash": ["PS1='> '", "bind 'set bell-style none'", "bind 'set enable-bracketed-paste off'"],
-    "zsh": ["PS1='> '", "unsetopt beep zle_bracketed_paste prompt_cr prompt_sp", "autoload -U compinit; compinit -u -D"],
+    "zsh": [
+        "PS1='> '",
+        "unsetopt beep zle_bracketed_paste prompt_cr prompt_sp",
+        "autoload -U compinit; compinit -u -D",
+    ],
 }
 START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
 
@@ -40,7 +44,13 @@ class Shell:
         (home / "functions").mkdir()
         (home / "functions" / "_mseg-wizard").write_text(script(name, parser(), STEPS))
         self._master, slave = pty.openpty()
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TERM": "dumb",
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "200",
+        }
         self._process = subprocess.Popen(
             START[name], stdin=slave, stdout=slave, stderr=slave, cwd=home, env=environment, start_new_session=True
         )
@@ -141,7 +151,9 @@ def offers(home: Path, *lines: str) -> list[list[str]]:
 
 
 def test_fish_offers_every_command_and_option_of_the_parser(fish: Path) -> None:
-    names, *options = offers(fish, "mseg-wizard ", *(f"mseg-wizard {command.name} --".replace("  ", " ") for command in GRAMMAR))
+    names, *options = offers(
+        fish, "mseg-wizard ", *(f"mseg-wizard {command.name} --".replace("  ", " ") for command in GRAMMAR)
+    )
     assert set(COMMANDS) <= set(names)
     for command, found in zip(GRAMMAR, options, strict=True):
         assert {word.name for word in command.words if word.name.startswith("--")} == set(found), command.name
@@ -149,13 +161,20 @@ def test_fish_offers_every_command_and_option_of_the_parser(fish: Path) -> None:
 
 def test_fish_offers_values_where_there_are_such(fish: Path) -> None:
     lines = ("run --until remap", "steps kit", "completion fi", "status --dest my")
-    assert offers(fish, *(f"mseg-wizard {line}" for line in lines)) == [["remap-open"], ["kitti"], ["fish"], ["my data/"]]
+    assert offers(fish, *(f"mseg-wizard {line}" for line in lines)) == [
+        ["remap-open"],
+        ["kitti"],
+        ["fish"],
+        ["my data/"],
+    ]
 
 
 def test_every_value_is_completed_or_known_to_be_the_users_alone() -> None:
     known = {"DIR", "DIR_OR_URL", "FILE", "STEP", "SHELL"}
     taken: list[Word] = [word for command in GRAMMAR for word in command.words if word.takes]
-    assert {word.metavar for word in taken} <= known | WITHOUT, "say in completion.py what completes it, or add it to WITHOUT"
+    assert {word.metavar for word in taken} <= known | WITHOUT, (
+        "say in completion.py what completes it, or add it to WITHOUT"
+    )
 
 
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:

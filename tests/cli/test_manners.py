@@ -23,7 +23,9 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home)
 
 
-def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(golden: Path, wizard: Wizard, tmp_path: Path) -> None:
+def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(
+    golden: Path, wizard: Wizard, tmp_path: Path
+) -> None:
     """For the unattended run, the questions, and verification alone; each name in their lines once."""
     options = ("--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", tmp_path / "a.toml")
     done = wizard.run("run", *options, "--until", "verify")
@@ -33,7 +35,10 @@ def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(go
     notes = [line for line in told.splitlines() if line.startswith("note: ")]
     assert notes[0].startswith("note: the mseg-api tree is a modified one")
     archives = sum("is not the published archive" in note for note in notes)
-    assert f"a modified mseg-api tree, {archives} archives not as published, {len(notes) - archives - 1} notes on the data" in known
+    assert (
+        f"a modified mseg-api tree, {archives} archives not as published, {len(notes) - archives - 1} notes on the data"
+        in known
+    )
     assert known.endswith(f"mseg-wizard status --dest {tmp_path / 'd'}")
     assert "Complete up to step 13, Verify" in done.stdout
     twice = re.compile(r"^ *[0-9]+ (.+?): (checking: )?\1$")
@@ -53,14 +58,23 @@ def test_a_line_says_the_name_of_its_task_once() -> None:
 
 
 def test_one_is_told_as_one() -> None:
-    assert [amount(count, "images") for count in (0, 1, 2, 12000)] == ["0 images", "1 image", "2 images", "12,000 images"]
+    assert [amount(count, "images") for count in (0, 1, 2, 12000)] == [
+        "0 images",
+        "1 image",
+        "2 images",
+        "12,000 images",
+    ]
 
 
 def test_where_no_wizard_worked_status_says_what_is_not_there(wizard: Wizard, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     Store(tmp_path / "d").close()
     (tmp_path / "d" / "mseg_dataset").mkdir()
-    expected = {"no": "there is no such folder", "empty": "or start one there", "d/mseg_dataset": f"--dest {tmp_path / 'd'}"}
+    expected = {
+        "no": "there is no such folder",
+        "empty": "or start one there",
+        "d/mseg_dataset": f"--dest {tmp_path / 'd'}",
+    }
     for folder, words in expected.items():
         done = wizard.run("status", "--dest", tmp_path / folder)
         assert (done.returncode, done.stdout) == (1, "")
@@ -77,7 +91,13 @@ def test_an_answer_that_was_given_is_shown_changed_and_taken_back_by_questions(w
         return table
 
     asked("y", "n", "3", "/my/checkout")
-    assert answers() == {"destination": str(tmp_path / "d"), "read": True, "terms": False, "workers": 3, "mseg_api": "/my/checkout"}
+    assert answers() == {
+        "destination": str(tmp_path / "d"),
+        "read": True,
+        "terms": False,
+        "workers": 3,
+        "mseg_api": "/my/checkout",
+    }
     out = asked("", "y", "2", "-")
     assert "Now: yes. Enter keeps that." in out
     assert "Now: 3. Enter keeps that, - takes it back." in out
@@ -98,7 +118,9 @@ def test_several_archives_are_given_one_a_line(golden: Path, wizard: Wizard, tmp
     files = [str(golden / "mirror" / name) for name in ("wd_both_01.zip", "wd_val_01.zip")]
     process = wizard.start("--plain", "--dest", tmp_path / "d", "--form", "wilddash", talk=True)
     out, err = process.communicate("\n".join(["me@example.org", "", *files, "", ""]))
-    assert json.loads((tmp_path / "d" / OWN / "journal.json").read_text())["answers"]["wilddash"] == {"archives": files}, out + err
+    assert json.loads((tmp_path / "d" / OWN / "journal.json").read_text())["answers"]["wilddash"] == {
+        "archives": files
+    }, out + err
     assert "GetPassWarning" not in err
 
 
@@ -108,7 +130,9 @@ def test_the_form_is_for_questions_only(wizard: Wizard) -> None:
     assert "Use it with --plain" in done.stderr
 
 
-def test_preferences_with_a_slip_are_named_and_not_written_over(wizard: Wizard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preferences_with_a_slip_are_named_and_not_written_over(
+    wizard: Wizard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(wizard.home))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     file = wizard.home / ".config" / "mseg-wizard" / "preferences.json"

@@ -121,13 +121,20 @@ def test_zero_workers_means_all_cores_as_in_the_form() -> None:
 
 
 def test_an_option_may_stand_before_or_after_the_command() -> None:
-    assert parser().parse_args(["--dest", "/d", "status"]).dest == parser().parse_args(["status", "--dest", "/d"]).dest == Path("/d")
+    assert (
+        parser().parse_args(["--dest", "/d", "status"]).dest
+        == parser().parse_args(["status", "--dest", "/d"]).dest
+        == Path("/d")
+    )
 
 
 def test_steps_and_doctor_speak_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     steps = json.loads(told(capsys, "steps", "--json"))
     assert [step["id"] for step in steps] == [step.id for step in load()]
-    assert [field["name"] for field in json.loads(told(capsys, "steps", "8", "--json"))[0]["fields"]] == ["url", "archives"]
+    assert [field["name"] for field in json.loads(told(capsys, "steps", "8", "--json"))[0]["fields"]] == [
+        "url",
+        "archives",
+    ]
     rows = json.loads(told(capsys, "doctor", "--dest", str(tmp_path), "--json"))
     assert {"what": "writable", "how": f"you may write to {tmp_path}", "fine": True} in rows
 

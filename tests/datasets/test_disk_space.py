@@ -34,14 +34,18 @@ def complete_tree(full_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """MSeg's own lists. COCO's train lists are large and not everywhere: rows like those of val stand for them."""
     source = full_tree / "mseg"
     tree = tmp_path_factory.mktemp("full") / "mseg-api"
-    shutil.copytree(source, tree / "mseg", copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("relabeled_data"))
+    shutil.copytree(
+        source, tree / "mseg", copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("relabeled_data")
+    )
     (tree / "mseg/relabeled_data").symlink_to(source / "relabeled_data")
     for folder in (tree / "mseg/dataset_lists").glob("coco-panoptic-*/list"):
         folder.chmod(0o755)
         row = (folder / "val.txt").read_text().splitlines()[0].replace("val2017", "train2017")
         stem = next(part for part in row.replace(".", "/").split("/") if len(part) == 12 and part.isdecimal())
         if not (folder / "train.txt").exists():
-            (folder / "train.txt").write_text("".join(row.replace(stem, f"{number:012}") + "\n" for number in range(COCO_TRAIN)))
+            (folder / "train.txt").write_text(
+                "".join(row.replace(stem, f"{number:012}") + "\n" for number in range(COCO_TRAIN))
+            )
     return tree
 
 
@@ -134,7 +138,10 @@ def test_an_archive_brought_by_the_user_is_neither_fetched_nor_removed(full: Con
     full.store.answer("kitti", "archives", [str(brought)])
     changes = still_to_come(full)
     assert of(changes, "kitti/download/data_semantics.zip").bytes == 0
-    assert (of(changes, "kitti/extract/data_semantics.zip").unpacked, of(changes, "kitti/extract/data_semantics.zip").gone) == (7000, 0)
+    assert (
+        of(changes, "kitti/extract/data_semantics.zip").unpacked,
+        of(changes, "kitti/extract/data_semantics.zip").gone,
+    ) == (7000, 0)
     found = brought.stat()
     record = ArchiveRecord(str(brought), 7000, found.st_mtime_ns, "", "brought", "")
     full.store.keep_archive("data_semantics.zip", record)
@@ -189,7 +196,9 @@ def test_archives_of_a_modified_tree_from_a_server_are_scaled_by_its_lists(golde
         ctx.store.journal.tree = {"folder": str(golden / "mirror" / "mseg-api"), "pinned": "no"}
         assert 1_000_000 < written(still_to_come(ctx)) < 5_000_000_000
         ctx.options = type(ctx.options)()
-        assert sum(change.fetched for change in still_to_come(ctx)) > 90_000_000_000, "public servers have the published archives only"
+        assert sum(change.fetched for change in still_to_come(ctx)) > 90_000_000_000, (
+            "public servers have the published archives only"
+        )
 
 
 def test_room_is_measured_where_a_link_leads_and_above_what_does_not_exist_yet(tmp_path: Path) -> None:

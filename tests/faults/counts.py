@@ -7,8 +7,16 @@ import os
 from collections import Counter
 from pathlib import Path
 
-COUNTED = ("kills survived", "stops", "faults tried", "bad inputs tried", "hostile reads", "bytes re-fetched", "secrets found",
-           "places searched for secrets")
+COUNTED = (
+    "kills survived",
+    "stops",
+    "faults tried",
+    "bad inputs tried",
+    "hostile reads",
+    "bytes re-fetched",
+    "secrets found",
+    "places searched for secrets",
+)
 COUNTS: Counter[str] = Counter()
 
 

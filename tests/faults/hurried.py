@@ -10,5 +10,7 @@ from mseg_wizard.http import download
 from mseg_wizard.http.remote_file import RetryPolicy
 
 if __name__ == "__main__":
-    setattr(download, "Patience", partial(RetryPolicy, tries=3, tries_before_next=2, first=0.05, stall=1.0, connect=1.0))  # noqa: B010 - a name
+    setattr(
+        download, "Patience", partial(RetryPolicy, tries=3, tries_before_next=2, first=0.05, stall=1.0, connect=1.0)
+    )  # noqa: B010 - a name
     sys.exit(main())

@@ -108,7 +108,9 @@ class Running:
         with self.journey.log.open("rb") as file:
             file.seek(self.since)
             lines = file.read().decode(errors="replace").splitlines()
-        return [line.removesuffix(": begins").rpartition(" mseg_wizard: ")[2] for line in lines if line.endswith(": begins")]
+        return [
+            line.removesuffix(": begins").rpartition(" mseg_wizard: ")[2] for line in lines if line.endswith(": begins")
+        ]
 
     def wait_for(self, key: str) -> bool:
         """Wait until this call, or a later one, begins; False where the run ended before."""
@@ -127,7 +129,9 @@ class Running:
 
 
 @contextmanager
-def served(world: World, cut: int | None = None, limit: int | None = SPEED) -> Iterator[tuple[PracticeServer, list[str]]]:
+def served(
+    world: World, cut: int | None = None, limit: int | None = SPEED
+) -> Iterator[tuple[PracticeServer, list[str]]]:
     """The practice server, and the routes that lead to it."""
     with PracticeServer(world.mirror, tree=world.tree, cut=cut, limit=limit) as server:
         yield server, [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]

@@ -20,7 +20,9 @@ EACH = 6
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.long_kills", description="Kill the wizard at seeded moments of every phase.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.long_kills", description="Kill the wizard at seeded moments of every phase."
+    )
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -43,7 +45,9 @@ def main() -> int:
         by_phase += toll.by_phase
         print(f"seed {seed}: {toll.kills} kills, {toll.again:,} bytes again; {kills} kills so far", flush=True)
         shutil.rmtree(place)
-    print(json.dumps({"journeys": number, "kills survived": kills, "bytes re-fetched": again, "by phase": dict(by_phase)}))
+    print(
+        json.dumps({"journeys": number, "kills survived": kills, "bytes re-fetched": again, "by phase": dict(by_phase)})
+    )
     shutil.rmtree(folder)
     return 0
 

@@ -75,7 +75,12 @@ def vanished(destination: Path) -> Iterator[None]:
     away.rename(dataset)
 
 
-FAULTS: dict[str, Callable[[Path], object]] = {"full": full, "crowded": crowded, "unwritable": unwritable, "vanished": vanished}
+FAULTS: dict[str, Callable[[Path], object]] = {
+    "full": full,
+    "crowded": crowded,
+    "unwritable": unwritable,
+    "vanished": vanished,
+}
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ def gone(destination: Path) -> Iterator[None]:
 @contextmanager
 def immutable(destination: Path) -> Iterator[None]:
     """Nothing of the whole destination can be changed any more, not even by root. (pip would turn to the user's own folder.)"""
-    subprocess.run(["chattr", "-R", "-f", "+i", str(destination)], check=False)  # it complains of links, which have no such flag
+    subprocess.run(
+        ["chattr", "-R", "-f", "+i", str(destination)], check=False
+    )  # it complains of links, which have no such flag
     try:
         with suppress(PermissionError):
             (destination / "probe").touch()
@@ -70,7 +72,9 @@ def opened(place: Path, world: World) -> Context:
     return ctx
 
 
-def struck(ctx: Context, work: Generator[Progress, None, None], fault: str, due: Callable[[Progress], bool]) -> Problem | None:
+def struck(
+    ctx: Context, work: Generator[Progress, None, None], fault: str, due: Callable[[Progress], bool]
+) -> Problem | None:
     """Work until `due`; the fault strikes, and the work goes on as far as it gets: what is said of that."""
     count("faults tried")
     assert any(due(progress) for progress in work), "it was over before the fault struck"
@@ -99,7 +103,9 @@ def begins(key: str, late: bool) -> Callable[[Progress], bool]:
 
 
 @EACH
-def test_a_disk_that_fails_while_mseg_api_is_copied_and_configured(practice_world: World, small: Path, fault: str) -> None:
+def test_a_disk_that_fails_while_mseg_api_is_copied_and_configured(
+    practice_world: World, small: Path, fault: str
+) -> None:
     told = 0
     for key in COPIED:
         for late in (False, True):
@@ -127,7 +133,9 @@ def test_a_disk_that_fails_while_mseg_api_is_copied_and_configured(practice_worl
         ctx.close()
 
 
-@pytest.mark.parametrize(("small", "fault"), [(name, name) for name in ("full", "crowded", "vanished")], indirect=["small"])
+@pytest.mark.parametrize(
+    ("small", "fault"), [(name, name) for name in ("full", "crowded", "vanished")], indirect=["small"]
+)
 def test_a_disk_that_fails_while_pip_installs_into_an_environment_on_it(
     practice_world: World, small: Path, fault: str, tmp_path: Path
 ) -> None:
@@ -140,7 +148,13 @@ def test_a_disk_that_fails_while_pip_installs_into_an_environment_on_it(
     ctx = opened(small, practice_world)
     try:
         ctx.remember(ctx.step("prepare"), {"python": str(python)})
-        ctx.store.journal.tree = {"folder": str(tree), "kind": "folder", "whole": "no", "pinned": "yes", "source": "somewhere"}
+        ctx.store.journal.tree = {
+            "folder": str(tree),
+            "kind": "folder",
+            "whole": "no",
+            "pinned": "yes",
+            "source": "somewhere",
+        }
         problem = struck(ctx, install(ctx), fault, lambda _: True)
         assert problem
         assert install_missing(ctx), "what was not seen to work is not called installed"

@@ -28,7 +28,9 @@ def test_killed_while_several_connections_run_it_ends_with_the_right_file_and_lo
     with serving({"/a.zip": SLOW}) as server:
         for _ in range(KILLS):
             before = server.most_open = server.open
-            child = subprocess.Popen([sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.DEVNULL, cwd=ROOT)
+            child = subprocess.Popen(
+                [sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.DEVNULL, cwd=ROOT
+            )
             with child:
                 while server.most_open < before + 3 and child.poll() is None:
                     time.sleep(0.002)

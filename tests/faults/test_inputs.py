@@ -76,10 +76,14 @@ def mend(before: Mapping[Path, bytes]) -> None:
         path.write_bytes(data)
 
 
-def check(ctx: Context, call: Call, problem: Problem, before: Mapping[Path, bytes], outputs: Mapping[Path, list[Path]]) -> None:
+def check(
+    ctx: Context, call: Call, problem: Problem, before: Mapping[Path, bytes], outputs: Mapping[Path, list[Path]]
+) -> None:
     """Exactly the spoiled ones are named and not made; once they are mended, the rest is."""
     said = "\n".join(problem.items)
-    assert [str(path) for path in outputs if str(path) in said] == [str(path) for path in outputs if path in before], said
+    assert [str(path) for path in outputs if str(path) in said] == [str(path) for path in outputs if path in before], (
+        said
+    )
     for path, made in outputs.items():
         assert [place.exists() for place in made] == [path not in before] * len(made), path
     assert not list(ctx.dataset.rglob(".*.tmp"))
@@ -89,7 +93,9 @@ def check(ctx: Context, call: Call, problem: Problem, before: Mapping[Path, byte
 
 
 @pytest.mark.parametrize("first", [0, 5, 10])
-@pytest.mark.parametrize(("ctx", "key"), [("unpacked" if "pascal" in key else "remapped", key) for key in REMAPS], indirect=["ctx"])
+@pytest.mark.parametrize(
+    ("ctx", "key"), [("unpacked" if "pascal" in key else "remapped", key) for key in REMAPS], indirect=["ctx"]
+)
 def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
     args = {name: value for name, value in call.args.items() if name != "consumes"}
@@ -112,7 +118,9 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
     root, mask_of = ctx.tree.root(taxonomy), mask_files(ctx, taxonomy)
     rows, labels = {}, {}
     for split in ("train", "val"):
-        for row, after in zip(ctx.tree.rows(taxonomy, split), ctx.tree.rows(f"{taxonomy}-relabeled", split), strict=True):
+        for row, after in zip(
+            ctx.tree.rows(taxonomy, split), ctx.tree.rows(f"{taxonomy}-relabeled", split), strict=True
+        ):
             raw = f"{root}/{mask_of(row.image) or row.label}"
             rows[raw], labels[raw] = f"{root}/{after.label}", f"{ctx.dataset}/{root}/{row.label}"
     list(start(ctx, call))
@@ -131,7 +139,9 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
         (ctx.dataset / output).unlink(missing_ok=True)
     raws = [*named, *(raw for raw in rows if raw not in named)][: len(named) + 1]
     kinds = ANNOTATION if raws[0].endswith(".json") else MASK if mask_of(row.image) else PICTURE
-    before = spoil(ctx, raws, {way: how for way, how in kinds.items() if taxonomy != "ade20k-150" or way != "another size"}, first)
+    before = spoil(
+        ctx, raws, {way: how for way, how in kinds.items() if taxonomy != "ade20k-150" or way != "another size"}, first
+    )
     said = "\n".join(fails(ctx, call).items)
     for raw, output in rows.items():
         bad = ctx.dataset / raw in before

@@ -18,7 +18,9 @@ CUTS = 3
 """Connections at most that the server breaks for one archive."""
 
 
-def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(world: World, expected: dict[str, str], tmp_path: Path) -> None:
+def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(
+    world: World, expected: dict[str, str], tmp_path: Path
+) -> None:
     journey = Journey(tmp_path, world)
     toll = killed_journey(journey, 7, moments(7, EACH))
     assert journey.wizard.left_over() == []
@@ -34,7 +36,12 @@ def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(world
 
 def secrets_in(folder: Path, journey: Journey) -> list[str]:
     """Files, but for the answers, that hold a password or a signed link of the journey."""
-    given = [str(value) for table in journey.world.answers.values() for name, value in table.items() if name in ("password", "url")]
+    given = [
+        str(value)
+        for table in journey.world.answers.values()
+        for name, value in table.items()
+        if name in ("password", "url")
+    ]
     secrets = [text.rpartition("X-Amz-Signature=")[2].encode() for text in given]
     assert len(secrets) == 5
     found = [
@@ -47,7 +54,11 @@ def secrets_in(folder: Path, journey: Journey) -> list[str]:
 
 
 def test_what_a_kill_left_half_written_beside_notes_and_journal_is_swept(tmp_path: Path) -> None:
-    stale = [tmp_path / ".a.zip.part.json.123.tmp", tmp_path / OWN / ".journal.json.123.tmp", tmp_path / OWN / ".verdict.json.7.tmp"]
+    stale = [
+        tmp_path / ".a.zip.part.json.123.tmp",
+        tmp_path / OWN / ".journal.json.123.tmp",
+        tmp_path / OWN / ".verdict.json.7.tmp",
+    ]
     Store(tmp_path).close()
     for path in stale:
         path.touch()

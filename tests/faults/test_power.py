@@ -68,8 +68,12 @@ def outputs(ctx: Context, key: str, tree: dict[str, str]) -> set[Path]:
     call = CALLS[key]
     if call.task == "extract":
         assert call.archive
-        listed = [name for holding in call.archive.holds if holding.column != "records" for name in _listed(ctx, holding)]
-        folders = tuple(f"{call.archive.dataset}/{holding.folder}/" for holding in call.archive.holds if holding.column == "records")
+        listed = [
+            name for holding in call.archive.holds if holding.column != "records" for name in _listed(ctx, holding)
+        ]
+        folders = tuple(
+            f"{call.archive.dataset}/{holding.folder}/" for holding in call.archive.holds if holding.column == "records"
+        )
         return {ctx.dataset / name for name in tree if name in listed or (folders and name.startswith(folders))}
     taxonomies = call.args.get("targets") or tuple(f"{name}-relabeled" for name in call.args["taxonomies"])
     if call.args.get("consumes"):  # what it dumped was on the disk before the raw labels went
@@ -103,7 +107,11 @@ def test_a_download_whose_last_bytes_never_reached_the_disk_is_not_built_upon(
             time.sleep(0.001)
         running.stop(signal.SIGKILL)
         table, lines = noted(note)
-        note.write_text(json.dumps(table | {"boot": "the boot before"}) + "\n" + "".join(f"{start} {stop}\n" for start, stop in lines))
+        note.write_text(
+            json.dumps(table | {"boot": "the boot before"})
+            + "\n"
+            + "".join(f"{start} {stop}\n" for start, stop in lines)
+        )
         safe = bytearray(part.stat().st_size)
         for start, stop in table["spread"] or [(0, table["synced"])]:
             safe[start:stop] = part.read_bytes()[start:stop]
@@ -138,7 +146,9 @@ time.time, time.time_ns = lambda: now() + shift, lambda: now_ns() + shift * 10**
 """
 
 
-def test_a_clock_that_jumps_a_day_forth_and_back_changes_nothing(world: World, expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_clock_that_jumps_a_day_forth_and_back_changes_nothing(
+    world: World, expected: dict[str, str], tmp_path: Path
+) -> None:
     journey = Journey(tmp_path, world, mirrored=True)
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(CLOCK)

@@ -59,7 +59,9 @@ def hole() -> Iterator[Hole]:
             connection.close()
 
 
-def test_a_lab_server_that_stalls_costs_time_and_nothing_else(world: World, expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_lab_server_that_stalls_costs_time_and_nothing_else(
+    world: World, expected: dict[str, str], tmp_path: Path
+) -> None:
     turns: dict[str, int] = {}
 
     def answer(asked: Asked) -> Answer:
@@ -75,7 +77,10 @@ def test_a_lab_server_that_stalls_costs_time_and_nothing_else(world: World, expe
 
     journey = Journey(tmp_path, world)
     journey.wizard.program = "tests.faults.hurried"
-    with serving(dict.fromkeys((f"/lab/{file}" for file in world.archives[:6]), answer)) as lab, served(world, limit=None) as (_, routes):
+    with (
+        serving(dict.fromkeys((f"/lab/{file}" for file in world.archives[:6]), answer)) as lab,
+        served(world, limit=None) as (_, routes),
+    ):
         done = journey.run(*routes, "--mirror", f"{lab.url}/lab")
         assert done.returncode == 0, done.stderr
     assert sum(turns.values()) > len(turns) > 3
@@ -109,7 +114,10 @@ def test_a_stop_during_a_stall_is_heeded_at_once(practice_world: World, tmp_path
             file = "ADE20K_2016_07_26.zip"
             body = (practice_world.mirror / file).read_bytes()
             lab.answers[f"/lab/{file}"] = Answer(body=body, mute=where == "before the answer", stall=len(body) // 2)
-            process, stalled = journey.wizard.start(*journey.command(*routes, "--mirror", f"{lab.url}/lab")), lab.stalled
+            process, stalled = (
+                journey.wizard.start(*journey.command(*routes, "--mirror", f"{lab.url}/lab")),
+                lab.stalled,
+            )
         assert stalled.wait(60), process.communicate(timeout=1)
         since = time.monotonic()
         process.send_signal(signal.SIGTERM)

@@ -34,7 +34,9 @@ def untrue(journey: Journey, routes: Sequence[str]) -> list[str]:
         ctx.close()
 
 
-def test_stopped_in_every_phase_it_says_so_and_goes_on_where_it_was(world: World, expected: dict[str, str], tmp_path: Path) -> None:
+def test_stopped_in_every_phase_it_says_so_and_goes_on_where_it_was(
+    world: World, expected: dict[str, str], tmp_path: Path
+) -> None:
     journey, chance, numbers = Journey(tmp_path, world), Random(11), cycle(CODES)
     chosen = sorted((chance.choice(calls_of(phase)) for phase in PHASES for _ in range(EACH)), key=CALLS.index)
     stopped = set()

@@ -96,7 +96,9 @@ def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) ->
     put_aside(ctx).write_bytes(large())
     pool = ctx.pool()
     assert isinstance(pool, Pool)
-    wait([pool.executor().submit(time.sleep, 0.3) for _ in range(pool.workers)])  # so that every worker is there: they start as needed
+    wait(
+        [pool.executor().submit(time.sleep, 0.3) for _ in range(pool.workers)]
+    )  # so that every worker is there: they start as needed
     assert len(pool.executor()._processes) == pool.workers
     for pid in pool.executor()._processes:
         now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
@@ -131,7 +133,9 @@ def test_while_workers_are_killed_at_random_no_image_is_lost_silently(
     running = journey.start("--until", "relabel")
     while running.process.poll() is None:
         time.sleep(chance.uniform(0, 0.1))
-        helpers = [pid for pid in marked(journey.wizard.mark) if parent_of(pid) not in (running.process.pid, os.getpid(), 0)]
+        helpers = [
+            pid for pid in marked(journey.wizard.mark) if parent_of(pid) not in (running.process.pid, os.getpid(), 0)
+        ]
         if helpers and running.begun() and running.begun()[-1].split("/")[1] in ("remap", "relabel"):
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(helpers), signal.SIGKILL)
@@ -139,7 +143,9 @@ def test_while_workers_are_killed_at_random_no_image_is_lost_silently(
     out, err = running.process.communicate()
     assert running.process.returncode in (0, 1), out + err
     # The killed may be what starts the workers, too, time and again: then that is said.
-    told = [words for words in ("could not be made into label maps", "worker processes can't be started") if words in err]
+    told = [
+        words for words in ("could not be made into label maps", "worker processes can't be started") if words in err
+    ]
     assert running.process.returncode == 0 or told, err
     assert killed
     count("faults tried", killed)

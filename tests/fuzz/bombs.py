@@ -153,7 +153,11 @@ def scene(size: int, polygon: list[list[float]]) -> bytes:
 def many() -> bytes:
     start = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, 0, 0, 1, 0) + b"a"
     one = struct.pack("<4s6H3L5H2L", b"PK\1\2", 0x314, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, FILE, 0) + b"a"
-    return start + one * MANY + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, MANY & 0xFFFF, MANY & 0xFFFF, len(one) * MANY, len(start), 0)
+    return (
+        start
+        + one * MANY
+        + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, MANY & 0xFFFF, MANY & 0xFFFF, len(one) * MANY, len(start), 0)
+    )
 
 
 def header(name: str, kind: bytes, size: int) -> bytes:

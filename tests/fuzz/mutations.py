@@ -22,16 +22,81 @@ TIMES = int(os.environ.get("MSEG_WIZARD_FUZZ") or 1)
 WORDS = tuple(
     word if isinstance(word, bytes) else word.encode("utf-8", "surrogatepass")
     for word in (
-        *("", "\0", "\n", "\r\n", "\t", " " * 40, "\x1b[2J", "\x9b", "\u202e", "\ufeff", "\ud800", "\U0010ffff", "é", "e\u0301", "٣", "ﬀ"),
-        *("/", "../", "\\", "'", '"', "`", "<", ">", "<!--", "-->", "<![x[", "</title>", "&#99999999999;", "&#" + "1" * 5000 + ";"),
-        *("=", ",", ":", ";", "#", "{", "}", "[", "]", "(", ")", "[" * 3000, '{"a":' * 3000, "(" * 300, "-" * 3000, "null", "true"),
+        *(
+            "",
+            "\0",
+            "\n",
+            "\r\n",
+            "\t",
+            " " * 40,
+            "\x1b[2J",
+            "\x9b",
+            "\u202e",
+            "\ufeff",
+            "\ud800",
+            "\U0010ffff",
+            "é",
+            "e\u0301",
+            "٣",
+            "ﬀ",
+        ),
+        *(
+            "/",
+            "../",
+            "\\",
+            "'",
+            '"',
+            "`",
+            "<",
+            ">",
+            "<!--",
+            "-->",
+            "<![x[",
+            "</title>",
+            "&#99999999999;",
+            "&#" + "1" * 5000 + ";",
+        ),
+        *(
+            "=",
+            ",",
+            ":",
+            ";",
+            "#",
+            "{",
+            "}",
+            "[",
+            "]",
+            "(",
+            ")",
+            "[" * 3000,
+            '{"a":' * 3000,
+            "(" * 300,
+            "-" * 3000,
+            "null",
+            "true",
+        ),
         *("NaN", "Infinity", "1e999", "-0", "0x" + "f" * 99, "%00", "%1b", "xn--", "xn--a", "//", "http://[", "@"),
         *(b"\xff", b"\xfe\xff", b"\xc3", b"\x80" * 9, b"\0" * 512, b"\xff" * 30),
     )
 )
 NUMBERS = (b"-1", b"0", b"1", b"255", b"256", b"65535", b"65536", b"4294967295", b"4294967296", b"9223372036854775808",
            b"-9223372036854775809", b"1e9", b"-1e9", b"1e308", b"0.5", b"9" * 30, b"9" * 5000)  # fmt: skip
-BINARY = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1, (1 << 64) - 1)
+BINARY = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFE,
+    0xFFFFFFFF,
+    1 << 40,
+    (1 << 63) - 1,
+    (1 << 64) - 1,
+)
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Thousands of small files are written here: a disk would take minutes over it."""
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
@@ -39,8 +104,19 @@ _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 def tried(examples: int) -> settings:
     """So many examples of a test in every run, the same ones each time; MSEG_WIZARD_FUZZ times as many in a long run."""
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture, HealthCheck.large_base_example]
-    return settings(max_examples=examples * TIMES, deadline=None, database=None, derandomize=TIMES == 1, suppress_health_check=checks)
+    checks = [
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.large_base_example,
+    ]
+    return settings(
+        max_examples=examples * TIMES,
+        deadline=None,
+        database=None,
+        derandomize=TIMES == 1,
+        suppress_health_check=checks,
+    )
 
 
 @contextmanager

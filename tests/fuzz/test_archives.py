@@ -17,7 +17,21 @@ from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.progress import Problem
 from tests.archives.damage import damage
-from tests.archives.hostile import DEFLATED, FILE, FOLDER, LINK, STORED, Part, deflated, end_of, gzipped, special, tarred, tree, zipped
+from tests.archives.hostile import (
+    DEFLATED,
+    FILE,
+    FOLDER,
+    LINK,
+    STORED,
+    Part,
+    deflated,
+    end_of,
+    gzipped,
+    special,
+    tarred,
+    tree,
+    zipped,
+)
 from tests.fuzz.mutations import BINARY, MEMORY, free, hostile, mutated, tar_summed, tried
 
 FILES = {"top/a.txt": b"abc" * 60, "top/b.bin": bytes(range(90)), "out/c": b"c" * 40}
@@ -25,17 +39,41 @@ GOOD = {"top": None, **{name: data for name, data in FILES.items() if name.start
 PAX = tarfile.TarInfo("x")
 PAX.type, PAX.size = b"x", 40
 ZIPS = (
-    zipped(Part(name="top/", attributes=FOLDER), *(Part(name=name, data=data) for name, data in FILES.items()), comment=b"a"),
+    zipped(
+        Part(name="top/", attributes=FOLDER),
+        *(Part(name=name, data=data) for name, data in FILES.items()),
+        comment=b"a",
+    ),
     zipped(*(Part(name=name, data=data, wide=True) for name, data in FILES.items()), wide=True),
 )
 TARS = (
     tarred(("top/", b""), *FILES.items()),
     tarred(special("l" * 120, b"2", "y"), ("é" * 90, b"z"), form=tarfile.PAX_FORMAT) + tarred(*FILES.items()),
     tarred(("top/" + "d" * 130, b"z"), ("./a", b"a"), form=tarfile.GNU_FORMAT),
-    PAX.tobuf(tarfile.GNU_FORMAT) + b"15 path=top/ab\n12 size=180\n13 comment=x\n".ljust(512, b"\0") + tarred(*FILES.items()),
+    PAX.tobuf(tarfile.GNU_FORMAT)
+    + b"15 path=top/ab\n12 size=180\n13 comment=x\n".ljust(512, b"\0")
+    + tarred(*FILES.items()),
 )
 NAMES = st.one_of(
-    st.sampled_from(["a", "a/", "a/b", "A", "a/b/c", "./a", "../a", "/a", "a//b", "a\\b", "C:a", "a\0b", ".a.unpack.tmp", "x" * 300, ""]),
+    st.sampled_from(
+        [
+            "a",
+            "a/",
+            "a/b",
+            "A",
+            "a/b/c",
+            "./a",
+            "../a",
+            "/a",
+            "a//b",
+            "a\\b",
+            "C:a",
+            "a\0b",
+            ".a.unpack.tmp",
+            "x" * 300,
+            "",
+        ]
+    ),
     st.sampled_from(["é", "e\u0301"]),
     st.text(max_size=5),
     st.binary(max_size=5),
@@ -91,7 +129,9 @@ def test_no_damage_to_an_archive_with_sums_passes(data: bytes) -> None:
 
 @given(st.lists(PARTS, max_size=4), st.sampled_from([None, 0, 3, 0xFFFF]), st.booleans(), st.binary(max_size=5))
 @tried(500)
-def test_a_zip_of_any_members_brings_what_they_say_or_nothing(parts: list[Part], count: int | None, wide: bool, gap: bytes) -> None:
+def test_a_zip_of_any_members_brings_what_they_say_or_nothing(
+    parts: list[Part], count: int | None, wide: bool, gap: bytes
+) -> None:
     with lying(zipped(*parts, count=count, wide=wide, gap=gap)) as path:
         found, whole = came(path, None)
         right = [part.data for part in parts] + [bytes(5000)] + [part.packed for part in parts]
@@ -100,7 +140,9 @@ def test_a_zip_of_any_members_brings_what_they_say_or_nothing(parts: list[Part],
         looked(path)
 
 
-@given(st.one_of(mutated(*TARS).map(tar_summed), mutated(*TARS).map(tar_summed).map(gzipped), mutated(*map(gzipped, TARS))))
+@given(
+    st.one_of(mutated(*TARS).map(tar_summed), mutated(*TARS).map(tar_summed).map(gzipped), mutated(*map(gzipped, TARS)))
+)
 @tried(600)
 def test_a_tar_is_unpacked_below_its_folder_or_refused(data: bytes) -> None:
     with lying(data) as path:

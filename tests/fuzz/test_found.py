@@ -28,7 +28,9 @@ from tests.http.faulty_server import redirect, serving
 from tests.labels.png_files import chunk
 
 
-def png(depth: int, color: int, rows: bytes, *, palette: bytes = b"", methods: tuple[int, int, int] = (0, 0, 0)) -> bytes:
+def png(
+    depth: int, color: int, rows: bytes, *, palette: bytes = b"", methods: tuple[int, int, int] = (0, 0, 0)
+) -> bytes:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, color, *methods))
     colors = chunk(b"PLTE", palette) if palette else b""
     return b"\x89PNG\r\n\x1a\n" + head + colors + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
@@ -58,7 +60,10 @@ def test_texts_that_are_no_text_are_refused_in_json(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b'{"imgHeight":1,"imgWidth":1,"objects":[{"label":"\xff","polygon":[]}]}')
     with pytest.raises(Problem, match="no polygon annotation"):
         rasterize(tmp_path / "x", {}, 0)
-    for bad in (b'{"annotations":[{"file_name":"\xff","segments_info":[]}]}', b'{"x":' + b"[" * 5000 + b'],"annotations":[]}'):
+    for bad in (
+        b'{"annotations":[{"file_name":"\xff","segments_info":[]}]}',
+        b'{"x":' + b"[" * 5000 + b'],"annotations":[]}',
+    ):
         (tmp_path / "x").write_bytes(bad)
         with pytest.raises(Problem, match="no panoptic annotation"):
             read_annotations(tmp_path / "x")
@@ -89,10 +94,14 @@ def test_a_segment_of_five_thousand_digits_is_none(tmp_path: Path) -> None:
 
 
 def test_a_label_may_lie_in_no_folder(tmp_path: Path) -> None:
-    assert [place.folder for place in image_keys(tree(tmp_path, "", "", "i.jpg l.png"), "bdd-relabeled", "train")] == [""]
+    assert [place.folder for place in image_keys(tree(tmp_path, "", "", "i.jpg l.png"), "bdd-relabeled", "train")] == [
+        ""
+    ]
 
 
-def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reader, "MOST_MEMBERS", 2)
     for data in (tarred(*((name, b"") for name in "abc")), gzipped(tarred(*((name, b"") for name in "abc")))):
         (tmp_path / "x").write_bytes(data)
@@ -135,7 +144,9 @@ def test_a_cookie_or_an_etag_that_cannot_be_sent_back_is_not(tmp_path: Path) -> 
     web.close()
 
 
-@pytest.mark.parametrize("header", ["1 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +99999999999", ", ,", "9" * 5000])
+@pytest.mark.parametrize(
+    "header", ["1 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +99999999999", ", ,", "9" * 5000]
+)
 def test_a_date_beyond_all_dates_is_none(header: str) -> None:
     assert html_pages.wait_asked({"retry-after": header}) in (None, float("9" * 12))
     assert html_pages.validator({"date": header, "last-modified": header}) == ""
@@ -147,7 +158,9 @@ def test_numbers_of_five_thousand_digits_are_no_lengths() -> None:
     for status, span in ((206, f"bytes 0-{digits}/{digits}"), (416, f"bytes */{digits}")):
         response = httpx.Response(status, headers={"content-range": span})
         with pytest.raises(responses.TryAgain):
-            responses.check_unsatisfied(response, 5) if status == 416 else responses.check_continuation(response, 0, None, None, same=False)
+            responses.check_unsatisfied(response, 5) if status == 416 else responses.check_continuation(
+                response, 0, None, None, same=False
+            )
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "hex", "nonsense", "utf-8"])
@@ -169,9 +182,13 @@ def test_a_marked_section_that_nobody_knows_ends_a_form_and_not_the_login() -> N
 @pytest.mark.parametrize("kind", [0, 8, 14, 20, 0xA504, 0xFFFFFFFF])
 def test_a_matrix_of_a_kind_of_numbers_that_there_is_not_is_refused(tmp_path: Path, kind: int) -> None:
     """scipy reads beyond its tables at these, and takes the process down."""
-    parts = struct.pack("<IIII", 6, 8, 11, 0) + struct.pack("<IIii", 5, 8, 2, 2) + struct.pack("<II", 1, 8) + b"LabelMap"
+    parts = (
+        struct.pack("<IIII", 6, 8, 11, 0) + struct.pack("<IIii", 5, 8, 2, 2) + struct.pack("<II", 1, 8) + b"LabelMap"
+    )
     matrix = parts + struct.pack("<II", kind, 8) + bytes(8)
-    (tmp_path / "x.mat").write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, len(matrix)) + matrix)
+    (tmp_path / "x.mat").write_bytes(
+        b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, len(matrix)) + matrix
+    )
     with pytest.raises(Problem):
         read_mat(tmp_path / "x.mat")
 

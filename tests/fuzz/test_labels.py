@@ -31,7 +31,13 @@ PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 COLORS = np.arange(36, dtype=np.uint8).reshape(12, 3)
 GREYS = png(PIXELS, GREY, 8)
 DEEP = png(PIXELS.astype(np.uint16) * 300, GREY, 16)
-INDEXED = png(PIXELS, PALETTE, 8, palette=COLORS, extra=chunk(b"tRNS", b"\0\1") + chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b" * 50)))
+INDEXED = png(
+    PIXELS,
+    PALETTE,
+    8,
+    palette=COLORS,
+    extra=chunk(b"tRNS", b"\0\1") + chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b" * 50)),
+)
 FEW = png(PIXELS % 4, PALETTE, 2, palette=COLORS[:4])
 COLORED = png(COLORS.reshape(3, 4, 3), RGB, 8, parts=2)
 PNGS = (GREYS, DEEP, INDEXED, FEW, COLORED)
@@ -68,7 +74,10 @@ OBJECTS = [
 ]
 SCENE = json.dumps({"imgHeight": 6, "imgWidth": 7, "objects": OBJECTS}).encode()
 ANNOTATIONS = json.dumps(
-    {"images": [{"id": 1}], "annotations": [{"file_name": "a.png", "segments_info": [{"id": 131328, "category_id": 3, "iscrowd": 0}]}]}
+    {
+        "images": [{"id": 1}],
+        "annotations": [{"file_name": "a.png", "segments_info": [{"id": 131328, "category_id": 3, "iscrowd": 0}]}],
+    }
 ).encode()
 
 
@@ -79,11 +88,20 @@ def test_no_damage_to_a_png_passes(data: bytes) -> None:
         file.write(data)
         file.flush()
         found = read_rgb(file.name) if b"PLTE" in data or data[25:26] == b"\2" else read_ids(file.name)
-        right: list[NDArray[Any]] = [PIXELS, PIXELS.astype(np.uint16) * 300, PIXELS % 4, COLORS.reshape(3, 4, 3), COLORS[PIXELS % 4]]
+        right: list[NDArray[Any]] = [
+            PIXELS,
+            PIXELS.astype(np.uint16) * 300,
+            PIXELS % 4,
+            COLORS.reshape(3, 4, 3),
+            COLORS[PIXELS % 4],
+        ]
         assert any(np.array_equal(found, pixels) for pixels in right)
 
 
-@given(st.one_of(mutated(*PNGS, interlaced()).map(summed), free().map(lambda data: GREYS[:8] + data)), st.sampled_from(READERS))
+@given(
+    st.one_of(mutated(*PNGS, interlaced()).map(summed), free().map(lambda data: GREYS[:8] + data)),
+    st.sampled_from(READERS),
+)
 @tried(900)
 def test_a_png_whose_sums_are_right_is_read_or_refused(data: bytes, read: Callable[[str], Any]) -> None:
     with tempfile.NamedTemporaryFile(dir=MEMORY, suffix=".png") as file, hostile():
@@ -115,7 +133,14 @@ def test_coloured_made_and_panoptic_files_are_read_or_refused(data: bytes) -> No
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, about what it passes over
-@given(mutated(*(picture(form) for form in ("JPEG", "PNG", "BMP", "TIFF")), GREYS, INDEXED, png(PIXELS[:, :, None].repeat(4, 2), RGBA, 8)))
+@given(
+    mutated(
+        *(picture(form) for form in ("JPEG", "PNG", "BMP", "TIFF")),
+        GREYS,
+        INDEXED,
+        png(PIXELS[:, :, None].repeat(4, 2), RGBA, 8),
+    )
+)
 @tried(400)
 def test_an_image_has_a_size_or_is_refused(data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=MEMORY, suffix=".jpg") as file, hostile():

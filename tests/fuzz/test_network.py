@@ -43,7 +43,7 @@ HEADS = (
 )  # fmt: skip
 PAGES = (
     b"<!DOCTYPE html><!-- a --><head><title>Log &amp; in</title></head><form action='/x'><input type=hidden name='csrfmiddlewaretoken'"
-    b" value=\"ab&#99;\"><input name=username><input type='password' name=\"password\"></form><script>if (a<b) {}</script>"
+    b' value="ab&#99;"><input name=username><input type=\'password\' name="password"></form><script>if (a<b) {}</script>'
     b"<p>Your account is locked</p>4237c19de34c8a376e9ba46b495d6f66  gtFine_trainvaltest.zip",
     b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Message></Error>",
 )
@@ -167,7 +167,11 @@ def sources_of(step: Step, text: str) -> object:
     return answers.check_sources(step, [text])
 
 
-CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (("kitti", link_of), ("scannet", base_url_of), ("idd", sources_of))
+CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (
+    ("kitti", link_of),
+    ("scannet", base_url_of),
+    ("idd", sources_of),
+)
 
 
 def test_a_pasted_text_is_a_link_or_refused(web: HttpClient) -> None:

@@ -129,7 +129,14 @@ class FaultyServer:
     def plan(self, asked: Asked) -> Answer:
         found = self.answers.get(asked.path)
         if found is None:
-            found = next((_file(folder, prefix, asked.path) for prefix, folder in self.answers.items() if isinstance(folder, Path)), None)
+            found = next(
+                (
+                    _file(folder, prefix, asked.path)
+                    for prefix, folder in self.answers.items()
+                    if isinstance(folder, Path)
+                ),
+                None,
+            )
         with self._lock:
             self.log.append(asked)
             count = self._counts[asked.path] = self._counts.get(asked.path, 0) + 1
@@ -172,7 +179,9 @@ def serving(answers: Mapping[str, Plan] | Path, tls: tuple[Path, Path] | None = 
 def page(title: str, text: str = "", status: int = 200, **more: Any) -> Answer:
     """An HTML page."""
     html = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><p>{text}</p></body></html>"
-    return Answer(body=html.encode(), kind="text/html; charset=utf-8", status=status, etag="", modified="", ranges=False, **more)
+    return Answer(
+        body=html.encode(), kind="text/html; charset=utf-8", status=status, etag="", modified="", ranges=False, **more
+    )
 
 
 def redirect(place: str, status: int = 302, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
@@ -210,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        asked = Asked(self.command, unquote(parts.path), parse_qs(parts.query), dict(self.headers), parse_qs(text), self.path)
+        asked = Asked(
+            self.command, unquote(parts.path), parse_qs(parts.query), dict(self.headers), parse_qs(text), self.path
+        )
         owner = cast(_Server, self.server).owner
         answer = owner.plan(asked)
         self.close_connection = True
@@ -223,7 +234,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         if "Date" not in dict(answer.headers):
             self.send_header("Date", self.date_time_string())
-        for name, value in {"Content-Type": answer.kind, "ETag": answer.etag, "Last-Modified": answer.modified, **extra}.items():
+        for name, value in {
+            "Content-Type": answer.kind,
+            "ETag": answer.etag,
+            "Last-Modified": answer.modified,
+            **extra,
+        }.items():
             if value:
                 self.send_header(name, value)
         for name, value in answer.headers:

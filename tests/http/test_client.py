@@ -33,7 +33,11 @@ def test_signed_links_are_known_and_say_when_they_expire() -> None:
     assert expiry(old) == datetime(2026, 1, 1, 11, 0, tzinfo=UTC)
     assert signed(s3)
     assert signed(old)
-    for plain in ("https://example.org/a.zip?dl=1", "https://example.org/a?Expires=never", "https://example.org/a?X-Amz-Expires=5"):
+    for plain in (
+        "https://example.org/a.zip?dl=1",
+        "https://example.org/a?Expires=never",
+        "https://example.org/a?X-Amz-Expires=5",
+    ):
         assert expiry(httpx.URL(plain)) is None
         assert not signed(httpx.URL(plain))
 
@@ -57,7 +61,9 @@ def test_a_route_is_two_origins_and_never_leaves_the_machine_unencrypted(text: s
         Routes.parse([text])
 
 
-@pytest.mark.parametrize("target", ["https://cache.lab:8443", "http://localhost:1", "http://127.8.0.1:1", "http://[::1]:1"])
+@pytest.mark.parametrize(
+    "target", ["https://cache.lab:8443", "http://localhost:1", "http://127.8.0.1:1", "http://[::1]:1"]
+)
 def test_routes_change_the_origin_and_nothing_else(target: str) -> None:
     routes = Routes.parse([f"https://Example.org:443/ = {target}"])
     url = httpx.URL("https://example.org/a%2Fb?X-Amz-Signature=a%2Fb&c=~'")
@@ -70,7 +76,9 @@ def test_routes_change_the_origin_and_nothing_else(target: str) -> None:
 
 
 def test_redirects_of_every_kind_are_followed(tmp_path: Path) -> None:
-    hops = {f"/{status}": redirect(f"{status + 1 if status != 303 else 307}", status) for status in (301, 302, 303, 307)}
+    hops = {
+        f"/{status}": redirect(f"{status + 1 if status != 303 else 307}", status) for status in (301, 302, 303, 307)
+    }
     with serving({"/308": redirect("./deep/a.zip#part", 308), "/deep/a.zip": BODY, **hops}) as server:
         finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/301")], patience=QUICK))
         assert [asked.path for asked in server.log] == ["/301", "/302", "/303", "/307", "/308", "/deep/a.zip"]
@@ -108,7 +116,11 @@ def test_from_https_to_plain_http_only_where_a_published_hash_decides(tmp_path: 
 
 def test_routes_hold_after_redirects_and_a_cache_may_redirect_to_itself(tmp_path: Path) -> None:
     with serving({}) as server:
-        server.answers |= {"/a.zip": redirect("https://two.test/b.zip"), "/b.zip": redirect(f"{server.url}/c.zip"), "/c.zip": BODY}
+        server.answers |= {
+            "/a.zip": redirect("https://two.test/b.zip"),
+            "/b.zip": redirect(f"{server.url}/c.zip"),
+            "/c.zip": BODY,
+        }
         routes = Routes.parse([f"https://one.test={server.url}", f"https://two.test={server.url}"])
         fetched = finish(fetch(tmp_path / "a.zip", [Location("https://one.test/a.zip")], routes=routes, patience=QUICK))
     assert fetched.source == "https://one.test/a.zip"
@@ -152,7 +164,12 @@ def test_a_login_is_renewed_when_the_session_is_lost_and_the_download_goes_on(tm
     with serving(dict.fromkeys(("/login", "/", "/a.zip"), forgetful)) as server:
         routes = Routes.parse([f"https://site.test={server.url}"])
         finish(fetch(target, [Location("https://site.test/a.zip", login=log_in)], routes=routes, patience=QUICK))
-        assert [asked.path for asked in server.log] == [*["/login", "/login", "/a.zip", "/a.zip"] * 3, "/login", "/login", "/a.zip"]
+        assert [asked.path for asked in server.log] == [
+            *["/login", "/login", "/a.zip", "/a.zip"] * 3,
+            "/login",
+            "/login",
+            "/a.zip",
+        ]
         assert server.log[1].form == {"password": ["p&+@%"]}
         assert sum(server.sent("/a.zip")[::2]) == len(BODY)
     assert target.read_bytes() == BODY
@@ -161,7 +178,11 @@ def test_a_login_is_renewed_when_the_session_is_lost_and_the_download_goes_on(tm
 def test_a_login_that_does_not_help_is_not_repeated_for_ever(tmp_path: Path) -> None:
     with serving({"/login": site, "/a.zip": redirect("/login")}) as server:
         routes = Routes.parse([f"https://site.test={server.url}"])
-        found = problem(fetch(tmp_path / "a.zip", [Location("https://site.test/a.zip", login=log_in)], routes=routes, patience=QUICK))
+        found = problem(
+            fetch(
+                tmp_path / "a.zip", [Location("https://site.test/a.zip", login=log_in)], routes=routes, patience=QUICK
+            )
+        )
         assert len(server.sent("/a.zip")) == 2
     assert "redirects to the login page of site.test" in found.what
     assert not isinstance(found, LinkRefused)
@@ -199,8 +220,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     if not shutil.which("openssl"):
         pytest.skip("no openssl to make a certificate with")
     folder = tmp_path_factory.mktemp("certificate")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2"]
-    subprocess.run([*made, "-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True)
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+        "-days",
+        "2",
+    ]
+    subprocess.run(
+        [*made, "-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
     return folder / "cert.pem", folder / "key.pem"
 
 
@@ -219,7 +258,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_and_a_ca_file_helps(
             assert "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, patience=QUICK)).what
 
 
-def test_proxies_of_the_environment_are_used_but_never_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_used_but_never_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving({"/a.zip": BODY}) as proxy, serving({"/a.zip": BODY}) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -227,4 +268,6 @@ def test_proxies_of_the_environment_are_used_but_never_for_this_machine(tmp_path
         finish(fetch(tmp_path / "2.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
         assert [asked.target for asked in proxy.log] == ["http://archives.test/a.zip"]
         monkeypatch.setenv("http_proxy", "nonsense://proxy")
-        assert "proxy" in problem(fetch(tmp_path / "3.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)).what
+        assert (
+            "proxy" in problem(fetch(tmp_path / "3.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)).what
+        )

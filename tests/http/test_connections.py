@@ -84,7 +84,9 @@ def test_what_proves_neither_parts_nor_sameness_is_fetched_over_one_connection(t
         "no length": replace(BRISK, framing="chunked"),
     }
     with serving({f"/{name}": answer for name, answer in plain.items()}) as server:
-        together(fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], KNOWN, patience=QUICK) for name in plain)
+        together(
+            fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], KNOWN, patience=QUICK) for name in plain
+        )
         assert sorted(asked.path for asked in server.log) == sorted(f"/{name}" for name in plain)
 
 
@@ -142,7 +144,9 @@ def test_a_file_that_changes_between_two_segments_is_fetched_anew(tmp_path: Path
         assert target.read_bytes() == OTHER
 
 
-def test_bytes_of_another_file_under_the_same_name_and_tag_are_found_by_the_hash_and_fetched_over_one_connection(tmp_path: Path) -> None:
+def test_bytes_of_another_file_under_the_same_name_and_tag_are_found_by_the_hash_and_fetched_over_one_connection(
+    tmp_path: Path,
+) -> None:
     target = tmp_path / "a.zip"
 
     def forged(asked: Asked) -> Answer:
@@ -245,7 +249,14 @@ def test_a_note_that_makes_no_sense_proves_nothing(tmp_path: Path, spread: str) 
     part(target).write_bytes(OTHER[:500_000])
     with serving({"/a.zip": RIGHT}) as server:
         key = endpoint_of(place(server)[0], HttpClient(Job())).key
-        told = {"source": key, "title": "y", "etag": '"one"', "validator": '"one"', "total": len(BODY), "boot": boot_id()}
+        told = {
+            "source": key,
+            "title": "y",
+            "etag": '"one"',
+            "validator": '"one"',
+            "total": len(BODY),
+            "boot": boot_id(),
+        }
         note.write_text(json.dumps(told).replace("}", f', "spread": {spread}}}') + "\n")
         finish(fetch(target, place(server), patience=QUICK))
     assert target.read_bytes() == BODY
@@ -284,16 +295,22 @@ def test_every_connection_of_a_login_carries_its_cookie_and_no_other_origin_gets
         places = [Location(f"{site.url.replace('//', '//me:pass@')}/a.zip", login=login)]
         finish(fetch(tmp_path / "a.zip", places, KNOWN, patience=QUICK))
         assert len(site.log) == len(store.log) > 2
-        assert all(asked.headers["Cookie"] == "session=s3ss1on" and asked.headers["Authorization"] for asked in site.log)
+        assert all(
+            asked.headers["Cookie"] == "session=s3ss1on" and asked.headers["Authorization"] for asked in site.log
+        )
         assert not any("Cookie" in asked.headers or "Authorization" in asked.headers for asked in store.log)
 
 
-def test_a_pasted_link_that_expires_between_two_segments_asks_for_a_fresh_one_which_fills_the_holes(tmp_path: Path) -> None:
+def test_a_pasted_link_that_expires_between_two_segments_asks_for_a_fresh_one_which_fills_the_holes(
+    tmp_path: Path,
+) -> None:
     target = tmp_path / "a.zip"
     expired = s3_error(403, "AccessDenied", "Request has expired")
 
     def until_expired(asked: Asked) -> Answer:
-        return expired if "old" in asked.query["key"] and len(server.log) > 4 else SLOW if len(server.log) <= 4 else RIGHT
+        return (
+            expired if "old" in asked.query["key"] and len(server.log) > 4 else SLOW if len(server.log) <= 4 else RIGHT
+        )
 
     with serving({}) as server:
         server.answers["/a.zip"] = until_expired

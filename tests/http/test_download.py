@@ -12,7 +12,19 @@ import pytest
 
 from mseg_wizard.http.download import Expected, Location, fetch
 from mseg_wizard.progress import Progress
-from tests.http.downloading import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at, zipped
+from tests.http.downloading import (
+    BODY,
+    KNOWN,
+    OTHER,
+    QUICK,
+    SHA256,
+    finish,
+    leftovers,
+    part,
+    problem,
+    stopped_at,
+    zipped,
+)
 from tests.http.faulty_server import Answer, page, serving, with_body
 
 WEAK = Answer(body=BODY, etag='W/"weak"', modified="")
@@ -26,7 +38,11 @@ def test_a_file_arrives_whole_with_its_hashes_and_nothing_is_left_beside_it(tmp_
         fetched = finish(fetch(target, [Location(f"{server.url}/a.zip?key=1")], known, patience=QUICK), seen)
         headers = server.log[0].headers
     assert target.read_bytes() == BODY
-    assert (fetched.bytes, fetched.sha256, fetched.md5) == (len(BODY), SHA256, hashlib.md5(BODY, usedforsecurity=False).hexdigest())
+    assert (fetched.bytes, fetched.sha256, fetched.md5) == (
+        len(BODY),
+        SHA256,
+        hashlib.md5(BODY, usedforsecurity=False).hexdigest(),
+    )
     assert fetched.source == f"{server.url}/a.zip"
     assert not (fetched.differs or fetched.doubt)
     assert leftovers(target) == []
@@ -113,7 +129,18 @@ def test_the_note_may_lie_elsewhere(tmp_path: Path) -> None:
         Answer(body=BODY, modified="Tue, 02 Jan 2018 00:00:00 GMT", if_range=False),
         Answer(body=BODY, status=206),
     ],
-    ids=["ignored", "earlier", "later", "multipart", "longer", "shorter", "etag", "if-range", "modified", "no-content-range"],
+    ids=[
+        "ignored",
+        "earlier",
+        "later",
+        "multipart",
+        "longer",
+        "shorter",
+        "etag",
+        "if-range",
+        "modified",
+        "no-content-range",
+    ],
 )
 def test_a_part_that_does_not_belong_behind_the_first_bytes_restarts_the_download(
     tmp_path: Path, odd: Answer, expected: Expected, caplog: pytest.LogCaptureFixture
@@ -129,7 +156,9 @@ def test_a_part_that_does_not_belong_behind_the_first_bytes_restarts_the_downloa
 
 def test_a_changed_remote_file_restarts_the_download(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    with serving({"/a.zip": [Answer(body=BODY, cut=300_000), Answer(body=OTHER, etag='"two"', if_range=False)]}) as server:
+    with serving(
+        {"/a.zip": [Answer(body=BODY, cut=300_000), Answer(body=OTHER, etag='"two"', if_range=False)]}
+    ) as server:
         finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
     assert target.read_bytes() == OTHER
 
@@ -183,7 +212,9 @@ def test_a_part_of_a_file_of_unknown_length_is_taken_only_with_a_strong_validato
 def test_another_mirror_goes_on_only_where_a_published_hash_decides(tmp_path: Path) -> None:
     for expected, ranges in ((Expected(), [None]), (KNOWN, ["bytes=300000-"])):
         target = tmp_path / f"{len(expected.sha256)}.zip"
-        with serving({"/one.zip": with_body(BODY, Answer(cut=300_000), Answer(status=404)), "/two.zip": BODY}) as server:
+        with serving(
+            {"/one.zip": with_body(BODY, Answer(cut=300_000), Answer(status=404)), "/two.zip": BODY}
+        ) as server:
             places = [Location(f"{server.url}/one.zip"), Location(f"{server.url}/two.zip")]
             finish(fetch(target, places, expected, patience=QUICK))
             assert server.ranges("/two.zip") == ranges
@@ -195,7 +226,9 @@ def test_another_mirror_whose_file_has_another_size_starts_anew(tmp_path: Path) 
     target, longer = tmp_path / "a.zip", zipped(3, 800_000)
     known = Expected(sha256=hashlib.sha256(longer).hexdigest())
     with serving({"/one.zip": with_body(BODY, Answer(cut=300_000), Answer(status=404)), "/two.zip": longer}) as server:
-        finish(fetch(target, [Location(f"{server.url}/one.zip"), Location(f"{server.url}/two.zip")], known, patience=QUICK))
+        finish(
+            fetch(target, [Location(f"{server.url}/one.zip"), Location(f"{server.url}/two.zip")], known, patience=QUICK)
+        )
         assert server.ranges("/two.zip") == ["bytes=300000-", None]
     assert target.read_bytes() == longer
 
@@ -237,7 +270,9 @@ def test_a_server_that_announced_too_much_says_so_at_the_end_and_is_believed(tmp
     assert target.read_bytes() == BODY
 
 
-@pytest.mark.parametrize("now", [Answer(body=zipped(4, 200_000)), Answer(body=zipped(4, 200_000), claims="*")], ids=["said", "unsaid"])
+@pytest.mark.parametrize(
+    "now", [Answer(body=zipped(4, 200_000)), Answer(body=zipped(4, 200_000), claims="*")], ids=["said", "unsaid"]
+)
 def test_a_file_that_shrank_on_the_server_is_fetched_anew(tmp_path: Path, now: Answer) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": [Answer(body=BODY, cut=300_000), now]}) as server:
@@ -265,7 +300,9 @@ def test_parts_shorter_than_asked_for_are_put_together(tmp_path: Path) -> None:
 
 def test_a_chunked_answer_without_a_length_arrives_and_resumes(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    with serving({"/a.zip": with_body(BODY, Answer(framing="chunked", cut=300_000), Answer(framing="chunked"))}) as server:
+    with serving(
+        {"/a.zip": with_body(BODY, Answer(framing="chunked", cut=300_000), Answer(framing="chunked"))}
+    ) as server:
         seen: list[Progress] = []
         fetched = finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK), seen)
         assert sum(server.sent("/a.zip")) == len(BODY)
@@ -273,8 +310,12 @@ def test_a_chunked_answer_without_a_length_arrives_and_resumes(tmp_path: Path) -
     assert not (fetched.differs or fetched.doubt)
 
 
-def test_an_answer_that_ends_with_the_connection_is_taken_with_a_warning_unless_the_file_is_known(tmp_path: Path) -> None:
-    with serving({"/a.tar": Answer(body=b"any", framing="close"), "/a.zip": Answer(body=BODY, framing="close")}) as server:
+def test_an_answer_that_ends_with_the_connection_is_taken_with_a_warning_unless_the_file_is_known(
+    tmp_path: Path,
+) -> None:
+    with serving(
+        {"/a.tar": Answer(body=b"any", framing="close"), "/a.zip": Answer(body=BODY, framing="close")}
+    ) as server:
         fetched = finish(fetch(tmp_path / "notes.txt", [Location(f"{server.url}/a.tar")], patience=QUICK))
         assert "did not say how long it is" in fetched.doubt
         assert not finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)).doubt
@@ -309,7 +350,9 @@ def test_a_body_longer_than_published_is_refused(tmp_path: Path, framing: str) -
 def test_an_answer_without_an_end_is_left_where_the_published_size_is_passed(tmp_path: Path) -> None:
     endless = Answer(body=BODY + bytes(100_000), framing="chunked", stall=len(BODY) + 50_000)
     with serving({"/a.zip": endless}) as server:
-        found = problem(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=replace(QUICK, stall=5)))
+        found = problem(
+            fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=replace(QUICK, stall=5))
+        )
         assert len(server.log) == 1
     assert "has more than" in found.what
 
@@ -349,7 +392,9 @@ def test_after_a_power_cut_only_what_was_synced_is_trusted(tmp_path: Path) -> No
 
 def test_a_page_in_the_middle_of_a_download_leaves_no_byte_behind(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
-    with serving({"/a.zip": [Answer(body=BODY, cut=300_000), page("Log on to the guest network"), Answer(body=BODY)]}) as server:
+    with serving(
+        {"/a.zip": [Answer(body=BODY, cut=300_000), page("Log on to the guest network"), Answer(body=BODY)]}
+    ) as server:
         finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
         assert server.ranges("/a.zip") == [None, "bytes=300000-", "bytes=300000-"]
     assert target.read_bytes() == BODY

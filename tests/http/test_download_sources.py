@@ -20,14 +20,18 @@ from mseg_wizard.vault import Secret
 from tests.http.downloading import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at
 from tests.http.faulty_server import Answer, page, redirect, s3_error, serving
 
-SIGNED = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20200101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=0123456789abcdef"
+SIGNED = (
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20200101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=0123456789abcdef"
+)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
 def test_a_source_that_refuses_makes_way_for_the_next_at_once(tmp_path: Path, status: int) -> None:
     target = tmp_path / "a.zip"
     with serving({"/gone.zip": page("No", status=status), "/a.zip": BODY}) as server:
-        fetched = finish(fetch(target, [Location(f"{server.url}/gone.zip"), Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
+        fetched = finish(
+            fetch(target, [Location(f"{server.url}/gone.zip"), Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)
+        )
         assert [asked.path for asked in server.log] == ["/gone.zip", "/a.zip"]
     assert fetched.source.endswith("/a.zip")
 
@@ -42,7 +46,11 @@ def test_a_server_in_trouble_is_asked_again(tmp_path: Path, status: int) -> None
 
 def test_all_refusals_are_told_with_their_places(tmp_path: Path) -> None:
     with serving({"/one.zip": page("Closed for good", status=410)}) as server:
-        places = [Location(f"{server.url}/one.zip"), Location(f"{server.url}/two.zip?x=1"), Location("ftp://elsewhere/a.zip")]
+        places = [
+            Location(f"{server.url}/one.zip"),
+            Location(f"{server.url}/two.zip?x=1"),
+            Location("ftp://elsewhere/a.zip"),
+        ]
         found = problem(fetch(tmp_path / "a.zip", places, patience=QUICK))
         assert f"{server.url}/one.zip: it answered 410 Gone (Closed for good)" in found.what
         assert f"{server.url}/two.zip: it answered 404 Not Found" in found.what
@@ -73,7 +81,11 @@ def gzipped_tar() -> bytes:
     ("name", "answer", "words"),
     [
         ("a.zip", page("Hotel &amp; Bar\x9b31m: log on"), "“Hotel & Bar·31m: log on”"),
-        ("a.zip", Answer(body=b"\xef\xbb\xbf \n<!-- quota -->\n<HTML><title>Quota exceeded</title>"), "“Quota exceeded”"),
+        (
+            "a.zip",
+            Answer(body=b"\xef\xbb\xbf \n<!-- quota -->\n<HTML><title>Quota exceeded</title>"),
+            "“Quota exceeded”",
+        ),
         ("a.zip", Answer(body=b"<html><h1>Moved</h1>", kind="application/zip"), "“Moved”"),
         ("a.zip", s3_error(200, "AccessDenied", "Request has expired"), "“AccessDenied: Request has expired”"),
         ("a.zip", Answer(body=b'{"error": "quota"}', kind="application/json"), "not a zip archive"),
@@ -85,7 +97,9 @@ def gzipped_tar() -> bytes:
         ("a.bin", Answer(body=b"any", headers=(("Content-Encoding", "br"),)), "another encoding (br)"),
     ],
 )
-def test_what_is_not_the_file_is_named_and_leaves_no_byte_behind(tmp_path: Path, name: str, answer: Answer, words: str) -> None:
+def test_what_is_not_the_file_is_named_and_leaves_no_byte_behind(
+    tmp_path: Path, name: str, answer: Answer, words: str
+) -> None:
     with serving({"/a": answer}) as server:
         found = problem(fetch(tmp_path / name, [Location(f"{server.url}/a")], patience=QUICK))
     assert words in found.what
@@ -106,7 +120,9 @@ def test_archives_of_each_kind_are_recognised(tmp_path: Path) -> None:
 def test_a_wrong_hash_discards_the_file_and_the_next_source_is_tried(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/wrong.zip": OTHER, "/a.zip": BODY}) as server:
-        finish(fetch(target, [Location(f"{server.url}/wrong.zip"), Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
+        finish(
+            fetch(target, [Location(f"{server.url}/wrong.zip"), Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)
+        )
         assert server.sent("/wrong.zip") == server.sent("/a.zip") == [len(BODY)]
     assert target.read_bytes() == BODY
 
@@ -159,7 +175,9 @@ def test_another_file_is_lenient_only_where_the_user_named_the_place(tmp_path: P
     lenient = replace(KNOWN, bytes=17, lenient=True)
     with serving({"/a.zip": OTHER, "/away.zip": redirect("http://public.test/a.zip")}) as server:
         url, routes = "https://public.test/a.zip", Routes.parse([f"https://public.test={server.url}"])
-        assert finish(fetch(tmp_path / "1.zip", [Location(f"{server.url}/a.zip", named=True)], lenient, patience=QUICK)).differs
+        assert finish(
+            fetch(tmp_path / "1.zip", [Location(f"{server.url}/a.zip", named=True)], lenient, patience=QUICK)
+        ).differs
         assert finish(fetch(tmp_path / "2.zip", [Location(url)], lenient, routes=routes, patience=QUICK)).differs
         for number, strict in ((3, replace(lenient, lenient=False)), (4, lenient)):
             target, place = tmp_path / f"{number}.zip", Location(f"{server.url}/a.zip", named=number == 3)
@@ -181,7 +199,10 @@ def test_retry_after_is_obeyed_and_counted_down(tmp_path: Path, asks: str) -> No
     busy = replace(page("Busy", status=503), headers=headers)
     seen: list[Progress] = []
     with serving({"/a.zip": [busy, Answer(body=BODY)]}) as server:
-        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=replace(QUICK, jitter=lambda: 0)), seen)
+        finish(
+            fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=replace(QUICK, jitter=lambda: 0)),
+            seen,
+        )
     waits = [progress for progress in seen if progress.retry_in is not None]
     assert waits
     assert "503" in waits[0].doing
@@ -203,7 +224,13 @@ def test_an_absurd_retry_after_is_capped_and_said(tmp_path: Path) -> None:
 def test_rather_than_wait_for_days_the_next_source_is_asked(tmp_path: Path) -> None:
     busy = replace(page("Busy", status=429), headers=(("Retry-After", "999999"),))
     with serving({"/busy.zip": busy, "/a.zip": BODY}) as server:
-        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/busy.zip"), Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(
+            fetch(
+                tmp_path / "a.zip",
+                [Location(f"{server.url}/busy.zip"), Location(f"{server.url}/a.zip")],
+                patience=QUICK,
+            )
+        )
         assert [asked.path for asked in server.log] == ["/busy.zip", "/a.zip"]
 
 
@@ -225,7 +252,9 @@ def test_an_expired_link_asks_for_a_fresh_one_and_keeps_what_is_here(tmp_path: P
         assert "300 kB that are here are kept" in found.do
         assert part(target).read_bytes() == BODY[:300_000]
         # A fresh link: another signature for the same path.
-        finish(fetch(target, [Location(Secret(f"{server.url}/a.zip?X-Amz-Signature=fedcba9876543210"))], patience=QUICK))
+        finish(
+            fetch(target, [Location(Secret(f"{server.url}/a.zip?X-Amz-Signature=fedcba9876543210"))], patience=QUICK)
+        )
         assert server.ranges("/a.zip") == [None, "bytes=300000-", "bytes=300000-"]
         assert server.sent("/b.zip") == []
     assert target.read_bytes() == BODY
@@ -234,7 +263,9 @@ def test_an_expired_link_asks_for_a_fresh_one_and_keeps_what_is_here(tmp_path: P
 def test_a_fresh_link_may_have_another_path_but_must_be_the_same_file(tmp_path: Path) -> None:
     for name, again in (("same", BODY), ("other", OTHER)):
         target, tag = tmp_path / f"{name}.zip", '"one"' if again == BODY else '"two"'
-        with serving({"/tok1/a.zip": Answer(body=BODY, stall=300_000), "/tok2/a.zip": Answer(body=again, etag=tag)}) as server:
+        with serving(
+            {"/tok1/a.zip": Answer(body=BODY, stall=300_000), "/tok2/a.zip": Answer(body=again, etag=tag)}
+        ) as server:
             stopped_at(300_000, target, fetch(target, [Location(Secret(f"{server.url}/tok1/a.zip"))], patience=QUICK))
             finish(fetch(target, [Location(Secret(f"{server.url}/tok2/a.zip"))], patience=QUICK))
             assert server.sent("/tok2/a.zip") == [len(BODY) - 300_000 if again == BODY else len(OTHER)]
@@ -244,19 +275,31 @@ def test_a_fresh_link_may_have_another_path_but_must_be_the_same_file(tmp_path: 
 def test_a_refused_link_makes_way_while_nothing_is_here(tmp_path: Path) -> None:
     with serving({"/a.zip": s3_error(403, "AccessDenied", "no"), "/b.zip": BODY}) as server:
         finish(
-            fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a.zip?{SIGNED}")), Location(f"{server.url}/b.zip")], patience=QUICK)
+            fetch(
+                tmp_path / "a.zip",
+                [Location(Secret(f"{server.url}/a.zip?{SIGNED}")), Location(f"{server.url}/b.zip")],
+                patience=QUICK,
+            )
         )
         found = problem(
-            fetch(tmp_path / "b.zip", [Location(f"{server.url}/a.zip?{SIGNED}"), Location(f"{server.url}/c.zip")], patience=QUICK)
+            fetch(
+                tmp_path / "b.zip",
+                [Location(f"{server.url}/a.zip?{SIGNED}"), Location(f"{server.url}/c.zip")],
+                patience=QUICK,
+            )
         )
     assert isinstance(found, LinkRefused)
     assert len(found.items) == 2
 
 
-@pytest.mark.parametrize("answer", [page("Sign in", '<input type="password">'), page("Gone", status=404), page("Index")])
+@pytest.mark.parametrize(
+    "answer", [page("Sign in", '<input type="password">'), page("Gone", status=404), page("Index")]
+)
 def test_a_pasted_link_that_leads_to_a_page_asks_for_a_fresh_one(tmp_path: Path, answer: Answer) -> None:
     with serving({"/a": answer}) as server:
-        assert isinstance(problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a"))], patience=QUICK)), LinkRefused)
+        assert isinstance(
+            problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a"))], patience=QUICK)), LinkRefused
+        )
 
 
 def test_a_signature_that_a_redirect_brought_is_renewed_by_asking_the_first_address_again(tmp_path: Path) -> None:

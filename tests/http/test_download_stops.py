@@ -63,7 +63,11 @@ def test_closing_before_the_first_byte_of_an_answer_ends_every_thread(tmp_path: 
 def test_closing_during_a_handshake_that_nobody_answers_ends_every_thread(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        running = fetch(tmp_path / "a.zip", [Location(f"https://127.0.0.1:{port}/a.zip")], patience=replace(QUICK, connect=600, stall=600))
+        running = fetch(
+            tmp_path / "a.zip",
+            [Location(f"https://127.0.0.1:{port}/a.zip")],
+            patience=replace(QUICK, connect=600, stall=600),
+        )
         next(running)
         connection, _ = silent.accept()
         connection.recv(1)
@@ -84,7 +88,9 @@ def test_closing_between_two_attempts_ends_every_thread(tmp_path: Path) -> None:
 def test_a_killed_download_loses_no_byte(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": with_body(BODY, Answer(stall=400_000), Answer())}) as server:
-        child = subprocess.Popen([sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.PIPE, cwd=ROOT)
+        child = subprocess.Popen(
+            [sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.PIPE, cwd=ROOT
+        )
         with child:
             while not part(target).exists() or part(target).stat().st_size < 400_000:
                 assert child.stdout is not None
@@ -100,7 +106,9 @@ def test_a_download_killed_at_any_time_ends_with_the_right_file(tmp_path: Path) 
     target = tmp_path / "a.zip"
     with serving({"/a.zip": Answer(body=BODY, piece=16_384, pause=0.01)}) as server:
         for number in range(5):
-            child = subprocess.Popen([sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.PIPE, cwd=ROOT)
+            child = subprocess.Popen(
+                [sys.executable, "-c", FETCH, target, f"{server.url}/a.zip"], stdout=subprocess.PIPE, cwd=ROOT
+            )
             with child:
                 for _ in range(number):
                     assert child.stdout is not None
@@ -194,7 +202,9 @@ QUOTED = "tok3n-Pl4nted%2Fwith%2Bsigns%3D%3D"
     ],
     ids=["cut", "refused", "page", "busy", "s3", "redirect", "circle", "garbage", "cookie", "mute"],
 )
-def test_nothing_secret_is_seen_logged_or_saved(tmp_path: Path, answer: Answer | list[Answer], caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_is_seen_logged_or_saved(
+    tmp_path: Path, answer: Answer | list[Answer], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "mseg_wizard"):
         caplog.set_level(logging.getLogger(name).level or logging.DEBUG, name)
@@ -215,7 +225,9 @@ def test_nothing_secret_is_seen_logged_or_saved(tmp_path: Path, answer: Answer |
 def test_the_note_beside_a_partial_file_names_the_place_without_its_query(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/path/a.zip": Answer(body=BODY, stall=300_000)}) as server:
-        stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/path/a.zip?token={QUOTED}")], patience=QUICK))
+        stopped_at(
+            300_000, target, fetch(target, [Location(f"{server.url}/path/a.zip?token={QUOTED}")], patience=QUICK)
+        )
         note = json.loads((tmp_path / "a.zip.part.json").read_text())
         assert note["title"] == f"{server.url}/path/a.zip"
     assert "Pl4nted" not in json.dumps(note)
@@ -223,4 +235,6 @@ def test_the_note_beside_a_partial_file_names_the_place_without_its_query(tmp_pa
 
 def test_a_refused_link_is_a_problem_of_its_own_kind(tmp_path: Path) -> None:
     with serving({}) as server:
-        assert isinstance(problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a.zip"))], patience=QUICK)), LinkRefused)
+        assert isinstance(
+            problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a.zip"))], patience=QUICK)), LinkRefused
+        )

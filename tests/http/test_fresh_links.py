@@ -69,7 +69,11 @@ def test_a_link_that_expires_on_the_way_is_asked_for_anew_and_the_download_goes_
         assert engine.waiting(ctx.step("kitti"), ctx) == []
         assert downloaded(ctx, FILE).read_bytes() == body
         last = server.log[-1]
-        assert (last.headers["Range"], last.headers["If-Range"], last.sent) == (f"bytes={CUT}-", '"one"', len(body) - CUT)
+        assert (last.headers["Range"], last.headers["If-Range"], last.sent) == (
+            f"bytes={CUT}-",
+            '"one"',
+            len(body) - CUT,
+        )
     assert leaks(["first-signature", "second-signature"], tmp_path) == []
     ctx.close()
 
@@ -85,7 +89,9 @@ def test_a_fresh_link_to_a_file_that_has_changed_begins_again(practice_world: Wo
     ctx.close()
 
 
-def test_s3_says_no_to_a_link_that_is_wrong_and_the_next_start_asks_once_more(practice_world: World, tmp_path: Path) -> None:
+def test_s3_says_no_to_a_link_that_is_wrong_and_the_next_start_asks_once_more(
+    practice_world: World, tmp_path: Path
+) -> None:
     good = signed(f"{LINKS}{PATH}")
     wrong = good[:-6] + "abcdef"
     with PracticeServer(practice_world.mirror) as server:
@@ -113,7 +119,9 @@ def test_a_refused_link_among_the_archives_is_named_with_its_field(practice_worl
     ctx.close()
 
 
-def test_a_refused_base_url_is_asked_for_and_a_refused_link_of_the_environment_is_named(practice_world: World, tmp_path: Path) -> None:
+def test_a_refused_base_url_is_asked_for_and_a_refused_link_of_the_environment_is_named(
+    practice_world: World, tmp_path: Path
+) -> None:
     environment = {"MSEG_WIZARD_SCANNET_BASE_URL": f"{LINKS}/revoked-1234/"}
     with serving({}) as server:
         ctx = opened(practice_world, tmp_path, server.url, environment=environment)

@@ -27,7 +27,9 @@ def test_it_follows_a_growing_file_and_never_reads_ahead(tmp_path: Path) -> None
             hasher.grow(end, last=end == len(DATA))
     while not hasher.finished(1):
         pass
-    assert hasher.digests() == {kind: hashlib.new(kind, DATA, usedforsecurity=False).hexdigest() for kind in ("sha256", "md5")}
+    assert hasher.digests() == {
+        kind: hashlib.new(kind, DATA, usedforsecurity=False).hexdigest() for kind in ("sha256", "md5")
+    }
 
 
 def test_a_file_that_is_shorter_than_it_should_be_is_told_while_the_download_goes_on(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from tests.registered import downloaded, leaks, opened
 CITYSCAPES = dict(zip(("username", "password"), ACCOUNTS["cityscapes"], strict=True))
 WILDDASH = dict(zip(("username", "password"), ACCOUNTS["wilddash"], strict=True))
 ANSWERS = {"cityscapes": CITYSCAPES, "wilddash": WILDDASH}
-FIELDS = "<input name='username'><input name='password' type='password'><input type='submit' name='submit' value='Login'>"
+FIELDS = (
+    "<input name='username'><input name='password' type='password'><input type='submit' name='submit' value='Login'>"
+)
 FILE = "wd_val_01.zip"
 
 
@@ -61,8 +63,12 @@ def refused(ctx: Context, file: str = FILE) -> Problem:
     return caught.value
 
 
-@pytest.mark.parametrize("file", ["gtFine_trainvaltest.zip", "leftImg8bit_trainvaltest.zip", "wd_both_01.zip", "wd_val_01.zip"])
-def test_what_is_behind_a_login_is_fetched_with_a_password_that_has_to_be_encoded(practice_world: World, tmp_path: Path, file: str) -> None:
+@pytest.mark.parametrize(
+    "file", ["gtFine_trainvaltest.zip", "leftImg8bit_trainvaltest.zip", "wd_both_01.zip", "wd_val_01.zip"]
+)
+def test_what_is_behind_a_login_is_fetched_with_a_password_that_has_to_be_encoded(
+    practice_world: World, tmp_path: Path, file: str
+) -> None:
     with PracticeServer(practice_world.mirror) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)
         assert downloaded(ctx, file).read_bytes() == (practice_world.mirror / file).read_bytes()
@@ -80,7 +86,9 @@ def test_a_download_that_breaks_off_goes_on_with_the_session_it_has(practice_wor
     ctx.close()
 
 
-def test_a_session_that_ends_in_the_middle_is_renewed_and_the_download_goes_on_from_there(practice_world: World, tmp_path: Path) -> None:
+def test_a_session_that_ends_in_the_middle_is_renewed_and_the_download_goes_on_from_there(
+    practice_world: World, tmp_path: Path
+) -> None:
     site = WildDash(practice_world)
     answers = [Answer(body=site.body, cut=1000), form(), Answer(body=site.body)]
     with serving({**site.plan(), f"/download/{FILE}": answers}) as server:
@@ -108,7 +116,9 @@ def test_the_token_is_found_however_it_is_written(practice_world: World, tmp_pat
         downloaded(ctx, FILE)
         sent = posts(server)[0]
         assert {name: values[0] for name, values in sent.form.items()} == {
-            "csrfmiddlewaretoken": "t&1", **WILDDASH, "submit": "Login",
+            "csrfmiddlewaretoken": "t&1",
+            **WILDDASH,
+            "submit": "Login",
         }
         assert sent.headers["Referer"] == "https://wilddash.cc/accounts/login"
     ctx.close()
@@ -116,7 +126,9 @@ def test_the_token_is_found_however_it_is_written(practice_world: World, tmp_pat
 
 def test_a_login_page_that_moved_within_its_site_is_followed(practice_world: World, tmp_path: Path) -> None:
     site = WildDash(practice_world)
-    with serving({**site.plan(), "/accounts/login": redirect("/accounts/login/", 301), "/accounts/login/": site.login}) as server:
+    with serving(
+        {**site.plan(), "/accounts/login": redirect("/accounts/login/", 301), "/accounts/login/": site.login}
+    ) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)
         downloaded(ctx, FILE)
         assert [asked.path for asked in posts(server)] == ["/accounts/login/"]
@@ -141,7 +153,9 @@ def test_credentials_are_never_sent_to_another_host(practice_world: World, tmp_p
             ctx.close()
 
 
-def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twice(practice_world: World, tmp_path: Path) -> None:
+def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twice(
+    practice_world: World, tmp_path: Path
+) -> None:
     with PracticeServer(practice_world.mirror) as server:
         ctx = opened(practice_world, tmp_path, server.url, {"wilddash": WILDDASH | {"password": "wr0ng & w+ord"}})
         problem = refused(ctx)
@@ -156,7 +170,9 @@ def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twic
         tries = len([seen for seen in server.log if seen.method == "POST"])
         assert isinstance(refused(ctx), Problem)
         ctx.remember(ctx.step("wilddash"), {"username": WILDDASH["username"]})
-        assert engine.waiting(ctx.step("wilddash"), ctx) == ["password"], "another name with the old password would be another failed try"
+        assert engine.waiting(ctx.step("wilddash"), ctx) == ["password"], (
+            "another name with the old password would be another failed try"
+        )
         assert len([seen for seen in server.log if seen.method == "POST"]) == tries
         ctx.remember(ctx.step("wilddash"), {"password": WILDDASH["password"]})
         assert engine.waiting(ctx.step("wilddash"), ctx) == []
@@ -164,7 +180,9 @@ def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twic
     ctx.close()
 
 
-def test_a_wrong_password_of_the_environment_is_named_and_what_is_entered_goes_before_it(practice_world: World, tmp_path: Path) -> None:
+def test_a_wrong_password_of_the_environment_is_named_and_what_is_entered_goes_before_it(
+    practice_world: World, tmp_path: Path
+) -> None:
     environment = {"CITYSCAPES_USERNAME": CITYSCAPES["username"], "CITYSCAPES_PASSWORD": "from the shell"}
     with PracticeServer(practice_world.mirror) as server:
         ctx = opened(practice_world, tmp_path, server.url, environment=environment)
@@ -175,7 +193,9 @@ def test_a_wrong_password_of_the_environment_is_named_and_what_is_entered_goes_b
     ctx.close()
 
 
-@pytest.mark.parametrize("said", [form(text="<p>Wrong.</p>"), redirect("/accounts/login?next=/")], ids=["again", "sent back"])
+@pytest.mark.parametrize(
+    "said", [form(text="<p>Wrong.</p>"), redirect("/accounts/login?next=/")], ids=["again", "sent back"]
+)
 def test_a_form_that_comes_back_means_wrong_credentials(practice_world: World, tmp_path: Path, said: Answer) -> None:
     with serving(WildDash(practice_world, said=said).plan()) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)
@@ -187,12 +207,20 @@ def test_a_form_that_comes_back_means_wrong_credentials(practice_world: World, t
     ("shown", "said", "words"),
     [
         (None, form(text="<p>Your account has been locked for a day.</p>"), "“account has been locked”"),
-        (None, page("Slow down", "Too many failed login attempts.", status=403), "(“Slow down”) says “Too many failed login attempts”"),
+        (
+            None,
+            page("Slow down", "Too many failed login attempts.", status=403),
+            "(“Slow down”) says “Too many failed login attempts”",
+        ),
         (None, page("Forbidden", status=403), "answered 403 (“Forbidden”)"),
         (None, page("Welcome to our new portal"), "answered 200 (“Welcome to our new portal”)"),
         (page("Gone fishing", status=404), None, "answered 404 (“Gone fishing”)"),
         (page("Our new login"), None, "lacks what belongs to it (“Our new login”)"),
-        (page("SSO", "<form><input name='mail'><input type='password'></form>"), None, "asks for other things than before (“SSO”)"),
+        (
+            page("SSO", "<form><input name='mail'><input type='password'></form>"),
+            None,
+            "asks for other things than before (“SSO”)",
+        ),
         (redirect("/accounts/login"), None, "in a circle"),
     ],
 )
@@ -262,7 +290,9 @@ def test_the_sites_own_md5_is_compared_and_never_stops_anything(
     practice_world: World, tmp_path: Path, sums: Answer | None, note: str
 ) -> None:
     right = md5(practice_world)
-    several = page("Sums", f"<td>{'2' * 32}  leftImg8bit_trainvaltest.zip</td><td>{right}  gtFine_trainvaltest.zip</td>")
+    several = page(
+        "Sums", f"<td>{'2' * 32}  leftImg8bit_trainvaltest.zip</td><td>{right}  gtFine_trainvaltest.zip</td>"
+    )
     with serving(cityscapes(practice_world, sums or several)) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)
         downloaded(ctx, "gtFine_trainvaltest.zip")
@@ -273,7 +303,9 @@ def test_the_sites_own_md5_is_compared_and_never_stops_anything(
     ctx.close()
 
 
-def test_without_a_published_match_a_file_is_refused_whatever_the_sites_own_md5_says(practice_world: World, tmp_path: Path) -> None:
+def test_without_a_published_match_a_file_is_refused_whatever_the_sites_own_md5_says(
+    practice_world: World, tmp_path: Path
+) -> None:
     right = md5(practice_world)
     with serving(cityscapes(practice_world, page("Sums", right))) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)

@@ -31,7 +31,9 @@ def verdict_on(golden: Path, destination: Path) -> str:
     return compared.stdout
 
 
-def test_from_a_mirror_every_label_map_is_the_one_that_msegs_code_makes(golden: Path, wizard: Wizard, tmp_path: Path) -> None:
+def test_from_a_mirror_every_label_map_is_the_one_that_msegs_code_makes(
+    golden: Path, wizard: Wizard, tmp_path: Path
+) -> None:
     answers, destination = tmp_path / "answers.toml", tmp_path / "d"
     answers.write_text(CONFIRMED)
     done = wizard.run("run", "--dest", destination, "--mirror", golden / "mirror", "--answers", answers)
@@ -72,7 +74,11 @@ def test_with_logins_links_and_an_upload_it_is_the_same_and_no_secret_is_left_an
         done = wizard.run("run", "--dest", destination, "--answers", answers, *routes)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "389 of 389" in verdict_on(golden, destination)
-    secrets = [password for _, password in ACCOUNTS.values()] + [link.partition("?")[2] for link in links.values()] + ["canary-scannet"]
+    secrets = (
+        [password for _, password in ACCOUNTS.values()]
+        + [link.partition("?")[2] for link in links.values()]
+        + ["canary-scannet"]
+    )
     for path in (path for path in tmp_path.rglob("*") if path.is_file() and path != answers):
         content = path.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in content], path

@@ -38,7 +38,17 @@ def test_the_open_datasets_from_a_mirror_are_what_msegs_own_code_makes(
     golden: Path, wizard: Wizard, answers: Path, tmp_path: Path
 ) -> None:
     destination, before = tmp_path / "a folder with blanks", tree_of(golden / "mirror")
-    options = ("run", "--dest", destination, "--mirror", golden / "mirror", "--answers", answers, "--until", "remap-open")
+    options = (
+        "run",
+        "--dest",
+        destination,
+        "--mirror",
+        golden / "mirror",
+        "--answers",
+        answers,
+        "--until",
+        "remap-open",
+    )
     done = wizard.run(*options)
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = compare(golden, destination / "mseg_dataset", "--only", *OPEN, "--skip", "relabeled", "--tree")
@@ -51,7 +61,10 @@ def test_the_open_datasets_from_a_mirror_are_what_msegs_own_code_makes(
     # what the wizard says of it
     status = json.loads(wizard.run("status", "--dest", destination, "--json").stdout)
     assert [(step["id"], step["state"]) for step in status["steps"][:4]] == [
-        ("prepare", "done"), ("download-open", "done"), ("remap-open", "done"), ("folders", "pending"),
+        ("prepare", "done"),
+        ("download-open", "done"),
+        ("remap-open", "done"),
+        ("folders", "pending"),
     ]
     said = wizard.run("status", "--dest", destination).stdout
     assert "ADEChallengeData2016.zip is not the published archive" in said
@@ -64,7 +77,9 @@ def test_the_open_datasets_from_a_mirror_are_what_msegs_own_code_makes(
     assert wizard.left_over() == []
 
 
-def test_a_modified_tree_is_refused_until_it_is_accepted(golden: Path, wizard: Wizard, answers: Path, tmp_path: Path) -> None:
+def test_a_modified_tree_is_refused_until_it_is_accepted(
+    golden: Path, wizard: Wizard, answers: Path, tmp_path: Path
+) -> None:
     answers.write_text(ANSWERS.replace("accept_modified_tree = true", ""))
     done = wizard.run("run", "--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", answers)
     assert done.returncode in (1, 3)

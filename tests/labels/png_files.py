@@ -17,7 +17,13 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(
-    samples: NDArray[np.generic], color: int, depth: int, *, palette: NDArray[np.uint8] | None = None, extra: bytes = b"", parts: int = 1
+    samples: NDArray[np.generic],
+    color: int,
+    depth: int,
+    *,
+    palette: NDArray[np.uint8] | None = None,
+    extra: bytes = b"",
+    parts: int = 1,
 ) -> bytes:
     """A PNG of (H, W) or (H, W, channels) samples; `extra` are chunks before the pixels, which come in `parts` chunks."""
     rows = samples.reshape(samples.shape[0], -1)
@@ -27,13 +33,20 @@ def png(
     raw = b"".join(b"\0" + row.astype(">u2" if depth == 16 else "u1").tobytes() for row in rows)
     data = zlib.compress(raw)
     head = struct.pack(">IIBBBBB", samples.shape[1], samples.shape[0], depth, color, 0, 0, 0)
-    pixels = b"".join(chunk(b"IDAT", data[len(data) * part // parts : len(data) * (part + 1) // parts]) for part in range(parts))
+    pixels = b"".join(
+        chunk(b"IDAT", data[len(data) * part // parts : len(data) * (part + 1) // parts]) for part in range(parts)
+    )
     colors = b"" if palette is None else chunk(b"PLTE", palette.tobytes())
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + colors + extra + pixels + chunk(b"IEND", b"")
 
 
 def write_png(
-    path: Path, samples: NDArray[np.generic], color: int = GREY, depth: int = 8, *, palette: NDArray[np.uint8] | None = None
+    path: Path,
+    samples: NDArray[np.generic],
+    color: int = GREY,
+    depth: int = 8,
+    *,
+    palette: NDArray[np.uint8] | None = None,
 ) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(samples, color, depth, palette=palette))

@@ -35,7 +35,9 @@ def random_ids(shape: tuple[int, int], top: int, seed: int = 0) -> NDArray[np.in
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3), (5, 4), (3, 257)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_is_written_is_read_back_by_us_and_by_pillow(tmp_path: Path, shape: tuple[int, int], dtype: type[np.uint8]) -> None:
+def test_what_is_written_is_read_back_by_us_and_by_pillow(
+    tmp_path: Path, shape: tuple[int, int], dtype: type[np.uint8]
+) -> None:
     ids = random_ids(shape, np.iinfo(dtype).max + 1).astype(dtype)
     write_ids(tmp_path / "a #1.png", ids)
     for back in (read_ids(tmp_path / "a #1.png"), np.asarray(Image.open(tmp_path / "a #1.png"))):
@@ -45,7 +47,13 @@ def test_what_is_written_is_read_back_by_us_and_by_pillow(tmp_path: Path, shape:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 65536), st.sampled_from([np.uint8, np.uint16]), st.integers(0, 9))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 65536),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.integers(0, 9),
+)
 def test_any_ids_survive_writing_and_reading(
     tmp_path_factory: pytest.TempPathFactory, height: int, width: int, top: int, dtype: type[np.uint8], seed: int
 ) -> None:
@@ -58,7 +66,9 @@ def test_any_ids_survive_writing_and_reading(
 def test_a_written_map_is_a_greyscale_png_about_as_small_as_pillows(tmp_path: Path) -> None:
     image = Image.new("L", (640, 480))
     for number, (x, y) in enumerate(random_ids((60, 2), 640)):
-        ImageDraw.Draw(image).regular_polygon((int(x), int(y), 10 + 150 // (1 + number // 6)), 3 + number % 9, fill=number)
+        ImageDraw.Draw(image).regular_polygon(
+            (int(x), int(y), 10 + 150 // (1 + number // 6)), 3 + number % 9, fill=number
+        )
     write_ids(tmp_path / "ours.png", np.asarray(image))
     image.save(tmp_path / "pillows.png")
     assert read_header(tmp_path / "ours.png") == Header(640, 480, 8, GREY, 0, 0, 0)
@@ -86,7 +96,9 @@ def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
         sync(tmp_path / "y.png")
 
 
-@pytest.mark.parametrize("extra", [b"", TEXT, TRANSPARENT[GREY], TEXT + TRANSPARENT[GREY], chunk(b"gAMA", struct.pack(">I", 22222))])
+@pytest.mark.parametrize(
+    "extra", [b"", TEXT, TRANSPARENT[GREY], TEXT + TRANSPARENT[GREY], chunk(b"gAMA", struct.pack(">I", 22222))]
+)
 @pytest.mark.parametrize("depth", [8, 16])
 def test_grey_ids_are_the_stored_samples_whatever_else_the_file_holds(tmp_path: Path, depth: int, extra: bytes) -> None:
     ids = random_ids((6, 7), 1 << depth)
@@ -98,7 +110,9 @@ def test_grey_ids_are_the_stored_samples_whatever_else_the_file_holds(tmp_path: 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (1, np.uint16)])
 @pytest.mark.parametrize("filtered", [True, False])
-def test_images_of_several_bands_are_joined_without_a_seam(tmp_path: Path, channels: int, dtype: type[np.uint8], filtered: bool) -> None:
+def test_images_of_several_bands_are_joined_without_a_seam(
+    tmp_path: Path, channels: int, dtype: type[np.uint8], filtered: bool
+) -> None:
     steps = random_ids((1500, 50 * channels), 4 if filtered else 1).cumsum(axis=0)
     pixels = (steps * 257).astype(dtype).repeat(12, axis=1).reshape(1500, 600, channels).squeeze()
     if not filtered:
@@ -109,7 +123,9 @@ def test_images_of_several_bands_are_joined_without_a_seam(tmp_path: Path, chann
         Image.fromarray(pixels).save(path)
     else:
         path.write_bytes(png(pixels, RGB if channels == 3 else GREY, pixels.itemsize * 8))
-    filters = np.frombuffer(zlib.decompress(png_module.parse(path.read_bytes()).pixels), np.uint8)[:: pixels.nbytes // 1500 + 1]
+    filters = np.frombuffer(zlib.decompress(png_module.parse(path.read_bytes()).pixels), np.uint8)[
+        :: pixels.nbytes // 1500 + 1
+    ]
     assert (filters.max() > 0) == filtered, "this image proves nothing"
     assert np.array_equal(read_ids(path) if channels == 1 else read_rgb(path), pixels)
 
@@ -118,7 +134,9 @@ def test_images_of_several_bands_are_joined_without_a_seam(tmp_path: Path, chann
 def test_interlaced_files_are_read(tmp_path: Path, color: int) -> None:
     ids = random_ids((8, 8), 4)
     passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
-    rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for y, x, down, right in passes for row in ids[y::down, x::right])
+    rows = b"".join(
+        b"\0" + row.astype(np.uint8).tobytes() for y, x, down, right in passes for row in ids[y::down, x::right]
+    )
     plain = png(ids, color, 8, palette=COLORS if color == PALETTE else None)
     header = struct.pack(">IIBBBBB", 8, 8, 8, color, 0, 0, 1)
     before = plain[33 : plain.index(b"IDAT") - 4]
@@ -185,7 +203,12 @@ def test_what_holds_no_colours_is_refused_as_colours(tmp_path: Path, color: int,
 def test_other_files_are_named_and_refused(tmp_path: Path) -> None:
     jpeg = io.BytesIO()
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(jpeg, "JPEG")
-    files = {"empty": b"", "jpeg": jpeg.getvalue(), "page": b"<!DOCTYPE html>" * 9, "signature": png(np.zeros((2, 2)), GREY, 8)[:8]}
+    files = {
+        "empty": b"",
+        "jpeg": jpeg.getvalue(),
+        "page": b"<!DOCTYPE html>" * 9,
+        "signature": png(np.zeros((2, 2)), GREY, 8)[:8],
+    }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(Problem, match=name) as caught:
@@ -255,7 +278,9 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(KINDS)), st.data())
-def test_hostile_bytes_never_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, kind: str, draw: st.DataObject) -> None:
+def test_hostile_bytes_never_crash_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, draw: st.DataObject
+) -> None:
     data = KINDS[kind]
     start, end = sorted(draw.draw(st.tuples(st.integers(0, len(data)), st.integers(0, len(data)))))
     path = tmp_path_factory.mktemp("hostile") / "x.png"

@@ -53,7 +53,9 @@ def naive_colors(rgb: NDArray[np.uint8], classes: NDArray[np.uint8]) -> tuple[ND
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_colours_become_their_classes_and_unknown_ones_the_first(tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
+def test_colours_become_their_classes_and_unknown_ones_the_first(
+    tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject
+) -> None:
     color = st.tuples(*[st.sampled_from([0, 1, 64, 128, 255])] * 3)
     palette = np.array(draw.draw(st.lists(color, min_size=1, max_size=16, unique=True)), np.uint8)
     known = st.one_of(st.sampled_from(palette.tolist()).map(tuple), color)
@@ -96,7 +98,9 @@ def annotate(path: Path, images: dict[str, Sequence[tuple[int, int]]]) -> Path:
     """An annotation file with everything else that COCO's has."""
     rows = [
         {
-            "segments_info": [{"id": id_, "category_id": category, "iscrowd": 1, "bbox": [0, 0, 1, 1]} for id_, category in pairs],
+            "segments_info": [
+                {"id": id_, "category_id": category, "iscrowd": 1, "bbox": [0, 0, 1, 1]} for id_, category in pairs
+            ],
             "file_name": name,
             "image_id": 9,
         }
@@ -117,12 +121,18 @@ def naive_panoptic(ids: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_panoptic_ids_become_categories(tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
-    numbers = draw.draw(st.lists(st.one_of(st.integers(1, 300), st.integers(1, 2**24 - 1)), min_size=1, max_size=12, unique=True))
+    numbers = draw.draw(
+        st.lists(st.one_of(st.integers(1, 300), st.integers(1, 2**24 - 1)), min_size=1, max_size=12, unique=True)
+    )
     shape = draw.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
-    ids = np.array([0, *numbers])[np.random.default_rng(draw.draw(st.integers(0, 9))).integers(0, len(numbers) + 1, shape)]
+    ids = np.array([0, *numbers])[
+        np.random.default_rng(draw.draw(st.integers(0, 9))).integers(0, len(numbers) + 1, shape)
+    ]
     present = sorted(set(ids.ravel().tolist()) - {0})
     named = [(id_, draw.draw(st.integers(0, 254))) for id_ in present if draw.draw(st.booleans())]
-    again = [(id_, draw.draw(st.integers(0, 254))) for id_, _ in named[:2]]  # the same segment twice: the later entry counts
+    again = [
+        (id_, draw.draw(st.integers(0, 254))) for id_, _ in named[:2]
+    ]  # the same segment twice: the later entry counts
     folder = tmp_path_factory.mktemp("panoptic")
     panoptic_png(folder / "x.png", ids)
     segments = read_annotations(annotate(folder / "a.json", {"other.png": [(5, 5)], "x.png": [*named, *again]}))

@@ -31,7 +31,9 @@ MASKS: dict[str, Callable[[str], str]] = {
     "class": lambda image: "",
     "panoptic": lambda image: image.replace("images/", "annotations/panoptic_").replace(".jpg", ".png"),
     "instance": lambda image: image.replace("/images/", "/instances/").replace(".jpg", ".png"),
-    "polygon": lambda image: image.replace("leftImg8bit/", "gtFine/").replace("_leftImg8bit.png", "_gtFine_polygons.json"),
+    "polygon": lambda image: image.replace("leftImg8bit/", "gtFine/").replace(
+        "_leftImg8bit.png", "_gtFine_polygons.json"
+    ),
 }
 
 
@@ -55,14 +57,23 @@ def test_every_relabelled_golden_map_is_pixel_identical(remapped: GoldenTree, ta
     written = 0
     for split in ("train", "val"):
         after = tree.rows(f"{taxonomy}-relabeled", split)
-        for place, before, row in zip(image_keys(tree, f"{taxonomy}-relabeled", split), tree.rows(taxonomy, split), after, strict=True):
+        for place, before, row in zip(
+            image_keys(tree, f"{taxonomy}-relabeled", split), tree.rows(taxonomy, split), after, strict=True
+        ):
             output = root / str(row.label)
             output.parent.mkdir(parents=True, exist_ok=True)
             if how.mask == "blue":
-                mask = next((root.parent / "ADE20K_2016_07_26").rglob(f"{Path(row.image).stem}_seg.png"), root / "nowhere").as_posix()
+                mask = next(
+                    (root.parent / "ADE20K_2016_07_26").rglob(f"{Path(row.image).stem}_seg.png"), root / "nowhere"
+                ).as_posix()
             else:
                 mask = str(root / MASKS[how.mask](row.image))
-            written += relabel_image(how, ImageToRelabel((str(root / str(before.label)),), (str(output),), mask, (tuple(changes.get(place, ())),)))
+            written += relabel_image(
+                how,
+                ImageToRelabel(
+                    (str(root / str(before.label)),), (str(output),), mask, (tuple(changes.get(place, ())),)
+                ),
+            )
     assert written == sum(map(len, changes.values())) > 0
     assert remapped.differences(remapped.listed(f"{taxonomy}-relabeled", "train", "val")) == []
 
@@ -118,7 +129,11 @@ def test_more_segments_than_a_byte_counts_are_told_apart(tmp_path: Path) -> None
     ids = np.arange(1, 901).reshape(30, 30) * 70
     mask = write_png(tmp_path / "x.png", ids, depth=16)
     segments = [int(id_) for id_ in ids.ravel()]
-    assert_masks(regions("instance", str(mask), np.zeros((30, 30), np.uint8), segments), {s: ids == s for s in segments}, (30, 30))
+    assert_masks(
+        regions("instance", str(mask), np.zeros((30, 30), np.uint8), segments),
+        {s: ids == s for s in segments},
+        (30, 30),
+    )
 
 
 def opencv_nearest(target: int, source: int) -> list[int]:
@@ -183,7 +198,10 @@ def test_a_polygon_is_the_first_object_with_its_id_or_index_whatever_its_label(t
     ]
     (tmp_path / "x.json").write_text(json.dumps({"imgHeight": 4, "imgWidth": 20, "objects": objects}))
     masks = as_masks(regions("polygon", str(tmp_path / "x.json"), np.zeros((4, 20), np.uint8), [0, 1, 2, 3]), (4, 20))
-    assert {segment: np.unique(np.nonzero(mask)[1]).tolist() for segment, mask in masks.items()} == {1: [4, 5], 3: [0, 1]}
+    assert {segment: np.unique(np.nonzero(mask)[1]).tolist() for segment, mask in masks.items()} == {
+        1: [4, 5],
+        3: [0, 1],
+    }
 
 
 @pytest.mark.parametrize("kind", ["instance", "panoptic", "polygon"])
@@ -241,7 +259,12 @@ def test_empty_and_missing_segments_are_faults() -> None:
 # One image
 
 
-NAMES = {"bdd": ["road", "person"], "bdd-relabeled": ["way", "human", "rider"], "ade20k-150": ["a"], "ade20k-150-relabeled": ["b", "c"]}
+NAMES = {
+    "bdd": ["road", "person"],
+    "bdd-relabeled": ["way", "human", "rider"],
+    "ade20k-150": ["a"],
+    "ade20k-150-relabeled": ["b", "c"],
+}
 TABLES = {
     ("bdd", "bdd-relabeled"): [("road", "way"), ("person", "human")],
     ("ade20k-150", "ade20k-150-relabeled"): [("a", "b")],

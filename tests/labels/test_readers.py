@@ -178,11 +178,18 @@ points = st.lists(st.tuples(*[st.one_of(st.integers(-40, 60), st.floats(-40, 60,
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(sorted(NAMES)), points), max_size=6), st.tuples(st.integers(1, 40), st.integers(1, 40)))
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(NAMES)), points), max_size=6),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
 def test_polygons_are_filled_as_pillow_fills_them(
-    tmp_path_factory: pytest.TempPathFactory, objects: list[tuple[str, list[tuple[float, float]]]], size: tuple[int, int]
+    tmp_path_factory: pytest.TempPathFactory,
+    objects: list[tuple[str, list[tuple[float, float]]]],
+    size: tuple[int, int],
 ) -> None:
-    path = write_scene(tmp_path_factory.mktemp("scene") / "x.json", [shape(label, *outline) for label, outline in objects], size)
+    path = write_scene(
+        tmp_path_factory.mktemp("scene") / "x.json", [shape(label, *outline) for label, outline in objects], size
+    )
     image = Image.new("L", size[::-1], 35)
     for label, outline in objects:
         if len(outline) > 2:

@@ -19,10 +19,14 @@ FULL_SIZE = {
 """Records, segments and images of MSeg's own tables, as its paper's code has them."""
 
 
-def tree_with(top: Path, taxonomy: str, lists: Mapping[str, Sequence[str]], files: Mapping[str, Sequence[str]], source: str = "") -> Tree:
+def tree_with(
+    top: Path, taxonomy: str, lists: Mapping[str, Sequence[str]], files: Mapping[str, Sequence[str]], source: str = ""
+) -> Tree:
     """A tree whose records of `taxonomy` are one per file: the class `a` becomes `b`; a file's name starts with its split."""
     variable = RELABELINGS[taxonomy].variable
-    calls = [f'    DatasetClassUpdateRecord("any", "{name.partition("_")[0]}", "a", "b", "x/{name}"),' for name in files]
+    calls = [
+        f'    DatasetClassUpdateRecord("any", "{name.partition("_")[0]}", "a", "b", "x/{name}"),' for name in files
+    ]
     write_lines(top / RECORDS_FILE, (source or "\n".join([f"{variable} = [", *calls, "]"])).splitlines())
     for name, lines in files.items():
         write_lines(top / "mseg" / "relabeled_data" / "x" / name, lines)
@@ -60,10 +64,14 @@ def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
         ("sunrgbd-37", "val", "image/test/img-000152.jpg l/test/00000152.png", "img-000152_34.jpg", 34),
     ],
 )  # fmt: skip
-def test_a_line_finds_its_image_by_folder_and_stem(tmp_path: Path, taxonomy: str, split: str, row: str, line: str, segment: int) -> None:
+def test_a_line_finds_its_image_by_folder_and_stem(
+    tmp_path: Path, taxonomy: str, split: str, row: str, line: str, segment: int
+) -> None:
     tree = tree_with(tmp_path, taxonomy, {split: [row]}, {f"{split}_1.txt": [line]})
     image, label = row.split()
-    assert updates(tree, taxonomy) == {ImageKey(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]}
+    assert updates(tree, taxonomy) == {
+        ImageKey(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]
+    }
 
 
 def test_frames_of_different_sequences_with_one_name_are_two_images(tmp_path: Path) -> None:
@@ -113,7 +121,13 @@ def test_a_records_file_of_another_form_is_refused(tmp_path: Path, source: str, 
 
 
 def test_a_class_that_the_taxonomy_does_not_have_is_a_fault(tmp_path: Path) -> None:
-    tree = tree_with(tmp_path, "bdd", {}, {"val_1.txt": ["s_1.jpg"]}, 'bdd_update_records = [R("bdd", "val", "a", "cloud", "x/val_1.txt")]')
+    tree = tree_with(
+        tmp_path,
+        "bdd",
+        {},
+        {"val_1.txt": ["s_1.jpg"]},
+        'bdd_update_records = [R("bdd", "val", "a", "cloud", "x/val_1.txt")]',
+    )
     with pytest.raises(Problem, match="bdd-relabeled has no class 'cloud'"):
         updates(tree, "bdd")
 

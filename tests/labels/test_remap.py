@@ -17,7 +17,15 @@ from PIL import Image
 
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import LabelToRemap, Oddities, RemapRecipe, apply_table, count_unnamed, remap, remap_recipe
+from mseg_wizard.labels.remap import (
+    LabelToRemap,
+    Oddities,
+    RemapRecipe,
+    apply_table,
+    count_unnamed,
+    remap,
+    remap_recipe,
+)
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree, pixels_of
 from tests.labels.png_files import GREY, PALETTE, write_png
@@ -44,7 +52,9 @@ def items_of(golden: GoldenTree, reader: str, source: str, targets: Sequence[str
     root = golden.dataset / golden.tree.root(source)
     items = {}
     for split in ("train", "val"):
-        annotations = read_annotations(root / "annotations" / f"panoptic_{split}2017.json") if reader == "panoptic" else {}
+        annotations = (
+            read_annotations(root / "annotations" / f"panoptic_{split}2017.json") if reader == "panoptic" else {}
+        )
         for position, row in enumerate(golden.tree.rows(source, split)):
             assert row.label is not None
             label = {
@@ -75,7 +85,9 @@ def test_a_worker_process_needs_nothing_but_the_recipe_and_its_items(golden_tree
         how = remap_recipe(golden_tree.tree, *FAMILIES[family])
         assert len(pickle.dumps(how)) < 6000
         for number, item in enumerate(items_of(golden_tree, *FAMILIES[family])[:2]):
-            outputs = tuple(str(tmp_path / f"{how.reader}-{number}-{target}.png") for target in range(len(item.outputs)))
+            outputs = tuple(
+                str(tmp_path / f"{how.reader}-{number}-{target}.png") for target in range(len(item.outputs))
+            )
             moved.append((how, LabelToRemap(item.source, outputs, item.segments), item.outputs))
     with get_context("spawn").Pool(1) as pool:
         pool.starmap(remap, [(how, item) for how, item, _ in moved])
@@ -120,7 +132,13 @@ def test_ids_that_nobody_named_become_the_first_class_and_are_counted(tmp_path: 
 
 @pytest.mark.parametrize(("color", "depth"), [(GREY, 16), (PALETTE, 8), (PALETTE, 2)])
 def test_sources_of_any_depth_give_8_bit_grey_results(tmp_path: Path, bdd: RemapRecipe, color: int, depth: int) -> None:
-    write_png(tmp_path / "x.png", np.array([[0, 1, 2]]), color, depth, palette=np.full((3, 3), 7, np.uint8) if color == PALETTE else None)
+    write_png(
+        tmp_path / "x.png",
+        np.array([[0, 1, 2]]),
+        color,
+        depth,
+        palette=np.full((3, 3), 7, np.uint8) if color == PALETTE else None,
+    )
     assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(), [[[1, 2, 255]]])
     assert read(tmp_path / "y.png").dtype == np.uint8
 
@@ -133,12 +151,21 @@ def test_an_id_beyond_the_table_is_a_fault_and_nothing_is_written(tmp_path: Path
 
 
 def test_unknown_colours_count_as_the_first_class_before_the_table(tmp_path: Path) -> None:
-    how = remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES, colors=COLORS), "colors", "camvid-32", ["camvid-11"])
-    write_png(tmp_path / "x.png", np.array([[0, 1, 2]]), PALETTE, palette=np.array([[9, 9, 9], [1, 2, 3], [3, 2, 1]], np.uint8))
+    how = remap_recipe(
+        make_tree(tmp_path, TREE_NAMES, tables=TABLES, colors=COLORS), "colors", "camvid-32", ["camvid-11"]
+    )
+    write_png(
+        tmp_path / "x.png",
+        np.array([[0, 1, 2]]),
+        PALETTE,
+        palette=np.array([[9, 9, 9], [1, 2, 3], [3, 2, 1]], np.uint8),
+    )
     assert made(how, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(uncolored=1), [[[1, 255, 1]]])
 
 
-def test_a_raw_form_is_dumped_and_remapped_from_one_reading_and_only_what_is_asked_for_is_written(tmp_path: Path) -> None:
+def test_a_raw_form_is_dumped_and_remapped_from_one_reading_and_only_what_is_asked_for_is_written(
+    tmp_path: Path,
+) -> None:
     how = remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "polygons", "idd-40", ["idd-40", "idd-39"])
     scene = write_scene(tmp_path / "x.json", [shape("car", (0, 0), (9, 0), (9, 9), (0, 9))], (2, 2))
     dump, result = tmp_path / "40.png", tmp_path / "39.png"

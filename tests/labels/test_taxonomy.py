@@ -142,7 +142,9 @@ def test_colours_may_be_separated_by_tabs_or_several_blanks(tmp_path: Path) -> N
         ("table", b"bdd\tbdd-relabeled\r\nx\tz\r\ny\tcloud\r\n", "line 3: bdd-relabeled has no class 'cloud'"),
     ],
 )
-def test_a_malformed_file_is_named_with_its_line_and_a_remedy(tmp_path: Path, file: str, content: bytes | None, says: str) -> None:
+def test_a_malformed_file_is_named_with_its_line_and_a_remedy(
+    tmp_path: Path, file: str, content: bytes | None, says: str
+) -> None:
     tree = make_tree(tmp_path, {"bdd": ["x", "y"], "bdd-relabeled": ["z"]})
     path = {
         "names": lists_folder(tmp_path, "bdd") / "bdd_names.txt",
@@ -175,7 +177,9 @@ def test_an_unknown_taxonomy_has_no_data_root(tmp_path: Path) -> None:
 
 def test_ids_that_nothing_names_become_the_first_class_and_are_marked(tmp_path: Path) -> None:
     pairs = [("road", "way"), ("sky", "unlabeled"), ("never", "heard of")]
-    tree = make_tree(tmp_path, {"bdd": ["sky", "road"], "bdd-relabeled": ["zero", "way"]}, tables={("bdd", "bdd-relabeled"): pairs})
+    tree = make_tree(
+        tmp_path, {"bdd": ["sky", "road"], "bdd-relabeled": ["zero", "way"]}, tables={("bdd", "bdd-relabeled"): pairs}
+    )
     table = tree.table("bdd", "bdd-relabeled")
     assert table.values.tolist() == [255, 1, *[0] * 253, 255]
     assert np.flatnonzero(~table.unnamed).tolist() == [0, 1, 255]
@@ -183,7 +187,9 @@ def test_ids_that_nothing_names_become_the_first_class_and_are_marked(tmp_path: 
 
 def test_a_later_line_of_a_table_wins(tmp_path: Path) -> None:
     pairs = [("road", "sky"), ("road", "way")]
-    tree = make_tree(tmp_path, {"bdd": ["road"], "bdd-relabeled": ["sky", "way"]}, tables={("bdd", "bdd-relabeled"): pairs})
+    tree = make_tree(
+        tmp_path, {"bdd": ["road"], "bdd-relabeled": ["sky", "way"]}, tables={("bdd", "bdd-relabeled"): pairs}
+    )
     assert tree.table("bdd", "bdd-relabeled").values[0] == 1
 
 
@@ -204,7 +210,9 @@ def test_with_more_than_255_classes_255_is_a_class_and_nothing_stays_unlabeled(t
     assert not table.unnamed.any()
 
 
-words = st.lists(st.text("abcdefg ", min_size=1, max_size=3).map(str.strip).filter(bool), min_size=1, max_size=300, unique=True)
+words = st.lists(
+    st.text("abcdefg ", min_size=1, max_size=3).map(str.strip).filter(bool), min_size=1, max_size=300, unique=True
+)
 
 
 @settings(max_examples=30, deadline=None)

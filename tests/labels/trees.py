@@ -25,7 +25,9 @@ def make_tree(
         file = top / "mseg" / "class_remapping_files" / f"{source}_to_{target}.tsv"
         write_lines(file, ["\t".join(pair) for pair in [(source, target), *pairs]], end)
     for taxonomy, rows in (colors or {}).items():
-        write_lines(lists_folder(top, taxonomy) / f"{taxonomy}_colors.txt", [" ".join(map(str, row)) for row in rows], end)
+        write_lines(
+            lists_folder(top, taxonomy) / f"{taxonomy}_colors.txt", [" ".join(map(str, row)) for row in rows], end
+        )
     for (taxonomy, split), lines in (lists or {}).items():
         write_lines(lists_folder(top, taxonomy) / "list" / f"{split}.txt", lines, end)
     return Tree(top)

@@ -30,10 +30,14 @@ async def pictures(folder: Path) -> None:
         options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
 
         def opener(place: Path) -> Context:
-            return open_context(steps, place, options, vault=Vault("picture", backend=None, environment={}), remember=False)
+            return open_context(
+                steps, place, options, vault=Vault("picture", backend=None, environment={}), remember=False
+            )
 
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(folder / "mseg")}}
-        session = Session(steps, opener, folder / "mseg", preset={name: table for name, table in answers.items() if name != "bdd"})
+        session = Session(
+            steps, opener, folder / "mseg", preset={name: table for name, table in answers.items() if name != "bdd"}
+        )
         app = Wizard(session)
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause(0.5)
@@ -65,7 +69,12 @@ async def pictures(folder: Path) -> None:
 
 def downloading(session: Session, file: str) -> bool:
     progress = session.snapshot.progress.get(session.snapshot.call)
-    return progress is not None and file in progress.doing and bool(progress.rate) and progress.done * 3 > (progress.total or 0)
+    return (
+        progress is not None
+        and file in progress.doing
+        and bool(progress.rate)
+        and progress.done * 3 > (progress.total or 0)
+    )
 
 
 async def until(what: Callable[[], bool]) -> None:

@@ -17,7 +17,9 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home, extra={"TMPDIR": str(tmp_path)})
 
 
-def test_plain_practice_walks_the_whole_journey_mistakes_included_and_leaves_nothing_behind(wizard: Wizard, tmp_path: Path) -> None:
+def test_plain_practice_walks_the_whole_journey_mistakes_included_and_leaves_nothing_behind(
+    wizard: Wizard, tmp_path: Path
+) -> None:
     done = wizard.run("practice", "--plain")
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (

@@ -58,7 +58,9 @@ def test_head_says_what_get_would_and_sends_nothing(client: httpx.Client) -> Non
         assert head.headers[name] == get.headers[name]
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing.zip", "/..%2Fdownload-scannet.py", "/../download-scannet.py", "/mseg-api", "/%00.zip"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing.zip", "/..%2Fdownload-scannet.py", "/../download-scannet.py", "/mseg-api", "/%00.zip"]
+)
 def test_nothing_outside_the_folder_is_served(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.headers["content-type"].startswith("text/html")
@@ -81,7 +83,9 @@ def test_nothing_outside_the_folder_is_served(client: httpx.Client, path: str) -
         ("lines=1-2", 200, slice(None)),
     ],
 )
-def test_a_range_is_answered_with_exactly_that_part(world: World, client: httpx.Client, asked: str, status: int, part: slice) -> None:
+def test_a_range_is_answered_with_exactly_that_part(
+    world: World, client: httpx.Client, asked: str, status: int, part: slice
+) -> None:
     whole = (world.mirror / "wd_val_01.zip").read_bytes()
     answer = client.get("/wd_val_01.zip", headers={"Range": asked})
     assert (answer.status_code, answer.content) == (status, whole[part])
@@ -110,7 +114,9 @@ def test_the_mseg_api_tree_comes_as_githubs_zip(world: World, client: httpx.Clie
     assert "content-length" not in answer.headers
     packed = zipfile.ZipFile(BytesIO(answer.content))
     files = {path.relative_to(world.tree).as_posix() for path in world.tree.rglob("*") if path.is_file()}
-    assert {name for name in packed.namelist() if not name.endswith("/")} == {f"mseg-api-2bd00ae8/{path}" for path in files}
+    assert {name for name in packed.namelist() if not name.endswith("/")} == {
+        f"mseg-api-2bd00ae8/{path}" for path in files
+    }
     for path in files:
         assert packed.read(f"mseg-api-2bd00ae8/{path}") == (world.tree / path).read_bytes()
 
@@ -135,13 +141,18 @@ def test_cityscapes_gives_its_packages_after_a_login_only(world: World, client: 
     assert wrong.status_code == 200
     assert _is_page(wrong)
     assert _is_page(client.get("/file-handling/?packageID=1"))
-    assert client.post("/login", data={key: form[key] for key in ("username", "password")}).status_code == 200  # `submit` belongs to it
+    assert (
+        client.post("/login", data={key: form[key] for key in ("username", "password")}).status_code == 200
+    )  # `submit` belongs to it
     assert client.post("/login", data=form).status_code == 302
     for package, name in (("1", "gtFine_trainvaltest.zip"), ("3", "leftImg8bit_trainvaltest.zip")):
         answer = client.get(f"/file-handling/?packageID={package}")
         assert answer.content == (world.mirror / name).read_bytes()
         assert name in answer.headers["content-disposition"]
-        assert hashlib.md5(answer.content, usedforsecurity=False).hexdigest() in client.get(f"/md5-sum/?packageID={package}").text
+        assert (
+            hashlib.md5(answer.content, usedforsecurity=False).hexdigest()
+            in client.get(f"/md5-sum/?packageID={package}").text
+        )
     part = client.get("/file-handling/?packageID=3", headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"PK\x03\x04")
     assert client.get("/file-handling/?packageID=99").status_code == 404
@@ -153,7 +164,9 @@ def test_another_client_is_not_logged_in(server: PracticeServer, client: httpx.C
     assert _is_page(httpx.get(f"{server.url}/file-handling/?packageID=1"))
 
 
-def test_wilddash_wants_cookie_token_referer_and_password(world: World, server: PracticeServer, client: httpx.Client) -> None:
+def test_wilddash_wants_cookie_token_referer_and_password(
+    world: World, server: PracticeServer, client: httpx.Client
+) -> None:
     user, password = ACCOUNTS["wilddash"]
     at = f"{server.url}/accounts/login"
     denied = client.get("/download/wd_val_01.zip")
@@ -162,7 +175,10 @@ def test_wilddash_wants_cookie_token_referer_and_password(world: World, server: 
     token = _token(client.get("/accounts/login"))
     form = {"username": user, "password": password, "submit": "Login", "csrfmiddlewaretoken": token}
     assert client.post("/accounts/login", data=form).status_code == 403
-    assert client.post("/accounts/login", data={**form, "csrfmiddlewaretoken": "x"}, headers={"Referer": at}).status_code == 403
+    assert (
+        client.post("/accounts/login", data={**form, "csrfmiddlewaretoken": "x"}, headers={"Referer": at}).status_code
+        == 403
+    )
     assert httpx.post(at, data=form, headers={"Referer": at}).status_code == 403  # no cookie
     wrong = client.post("/accounts/login", data={**form, "password": "x"}, headers={"Referer": at})
     assert wrong.status_code == 200
@@ -204,8 +220,11 @@ def test_a_changed_or_missing_signature_opens_nothing(server: PracticeServer) ->
 
 
 def test_answers_hold_links_that_the_server_takes(world: World, server: PracticeServer) -> None:
-    for step, name in (("idd", "idd-segmentation.tar.gz"), ("kitti", "data_semantics.zip"),
-                       ("mapillary", "mapillary-vistas-dataset_public_v1.1.zip")):
+    for step, name in (
+        ("idd", "idd-segmentation.tar.gz"),
+        ("kitti", "data_semantics.zip"),
+        ("mapillary", "mapillary-vistas-dataset_public_v1.1.zip"),
+    ):
         link = str(world.answers[step]["url"])
         routed = server.url + link.removeprefix("https://links.practice.example")
         assert httpx.get(routed).content == (world.mirror / name).read_bytes()
@@ -281,8 +300,10 @@ def test_the_log_tells_what_was_asked_and_no_secret(world: World, server: Practi
     client.get(link)
     client.get("/nothing.zip?token=geheim")
     assert [(line.method, line.path, line.range, line.status) for line in server.log] == [
-        ("GET", "/val2017.zip", "bytes=0-9", 206), ("POST", "/login", "", 302),
-        ("GET", "/signed/data_semantics.zip", "", 200), ("GET", "/nothing.zip", "", 404),
+        ("GET", "/val2017.zip", "bytes=0-9", 206),
+        ("POST", "/login", "", 302),
+        ("GET", "/signed/data_semantics.zip", "", 200),
+        ("GET", "/nothing.zip", "", 404),
     ]
     assert [line.sent for line in server.log][:3] == [10, 0, (world.mirror / "data_semantics.zip").stat().st_size]
     told = repr(server.log)

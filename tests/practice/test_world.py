@@ -30,12 +30,22 @@ from mseg_wizard.step import Archive, load
 
 ARCHIVES = {archive.file: archive for step in load() for archive in step.archives}
 MADE = {
-    "ade20k-150": "annotations_semseg150/", "camvid-11": "semseg11/", "cityscapes-19": "gtFine_19cls/", "idd-39": "gtFine39/",
-    "coco-panoptic-133": "semantic_annotations133/", "coco-panoptic-201": "semantic_annotations201/", "kitti-19": "training/label19/",
-    "pascal-context-60": "Segmentation_GT_60cls/", "sunrgbd-37": "semseg-label37/", "wilddash-19": "wd_val_19class/",
-    "ade20k-150-relabeled": "annotations_semseg150_relabeled/", "bdd-relabeled": "seg_relabeled/labels/",
-    "cityscapes-19-relabeled": "gtFine_19cls_relabeled/", "cityscapes-34-relabeled": "gtFine_34cls_relabeled/",
-    "coco-panoptic-133-relabeled": "semantic_relabeled133/", "idd-39-relabeled": "gtFine39_relabeled/",
+    "ade20k-150": "annotations_semseg150/",
+    "camvid-11": "semseg11/",
+    "cityscapes-19": "gtFine_19cls/",
+    "idd-39": "gtFine39/",
+    "coco-panoptic-133": "semantic_annotations133/",
+    "coco-panoptic-201": "semantic_annotations201/",
+    "kitti-19": "training/label19/",
+    "pascal-context-60": "Segmentation_GT_60cls/",
+    "sunrgbd-37": "semseg-label37/",
+    "wilddash-19": "wd_val_19class/",
+    "ade20k-150-relabeled": "annotations_semseg150_relabeled/",
+    "bdd-relabeled": "seg_relabeled/labels/",
+    "cityscapes-19-relabeled": "gtFine_19cls_relabeled/",
+    "cityscapes-34-relabeled": "gtFine_34cls_relabeled/",
+    "coco-panoptic-133-relabeled": "semantic_relabeled133/",
+    "idd-39-relabeled": "gtFine39_relabeled/",
     "sunrgbd-37-relabeled": "semseg-relabeled37/",
 }
 
@@ -64,7 +74,11 @@ def test_every_archive_of_the_steps_is_there_and_the_whole_stays_small(world: Wo
 
 def test_padding_makes_archives_longer_and_changes_nothing_else(world: World, tmp_path: Path) -> None:
     padded = make_world(tmp_path, padding=200_000)
-    longer = {name for name in world.archives if (padded.mirror / name).stat().st_size > (world.mirror / name).stat().st_size + 50_000}
+    longer = {
+        name
+        for name in world.archives
+        if (padded.mirror / name).stat().st_size > (world.mirror / name).stat().st_size + 50_000
+    }
     assert {"train2017.zip", "idd-segmentation.tar.gz", "sun_rgbd.tgz"} <= longer
     for name in world.archives:
         before, after = _members(world.mirror / name), _members(padded.mirror / name)
@@ -85,7 +99,11 @@ def test_an_archive_has_the_layout_that_its_step_asks_for(world: World, name: st
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_every_picture_in_an_archive_decodes(world: World, name: str) -> None:
-    pictures = {member: content for member, content in _members(world.mirror / name).items() if member.endswith((".png", ".jpg"))}
+    pictures = {
+        member: content
+        for member, content in _members(world.mirror / name).items()
+        if member.endswith((".png", ".jpg"))
+    }
     for member, content in pictures.items():
         with Image.open(BytesIO(content)) as image:
             image.load()
@@ -112,7 +130,16 @@ def test_every_listed_image_and_label_is_in_its_archive(world: World, tree: Tree
 def test_labels_have_their_images_size_and_ids_that_the_taxonomy_names(world: World, tree: Tree) -> None:
     placed = _placed(world)
     seen: set[str] = set()
-    for taxonomy in ("ade20k-151", "bdd", "cityscapes-34", "kitti-34", "scannet-41", "sunrgbd-38", "voc2012", "wilddash-34"):
+    for taxonomy in (
+        "ade20k-151",
+        "bdd",
+        "cityscapes-34",
+        "kitti-34",
+        "scannet-41",
+        "sunrgbd-38",
+        "voc2012",
+        "wilddash-34",
+    ):
         legal = {*range(len(tree.names(taxonomy))), 255}
         for row in (row for split in ("train", "val") for row in tree.unique_rows(taxonomy, split)):
             assert row.label
@@ -144,7 +171,9 @@ def test_lists_name_the_folders_that_labels_are_made_in(tree: Tree, taxonomy: st
 
 def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: Tree) -> None:
     assert {row.label.split("/")[1] for row in tree.rows("scannet-20", "train") if row.label} == {"label20"}
-    assert {row.label.split("/")[0] for row in tree.rows("mapillary-public65", "val") if row.label} == {"validation_semseg65"}
+    assert {row.label.split("/")[0] for row in tree.rows("mapillary-public65", "val") if row.label} == {
+        "validation_semseg65"
+    }
     assert {row.label.split("/")[0] for row in tree.rows("mapillary-public65-relabeled", "train") if row.label} == {
         "training_semseg65_relabeled"
     }
@@ -153,10 +182,14 @@ def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: Tree) -> N
 def test_the_lists_repeat_rows_where_msegs_do(tree: Tree) -> None:
     assert tree.rows("wilddash-34", "train") == tree.rows("wilddash-34", "val") * 16
     assert tree.rows("pascal-context-460", "train")[-1] == tree.rows("pascal-context-460", "train")[0]
-    assert all(row.label is None for taxonomy in ("idd-39", "kitti-19", "wilddash-19") for row in tree.rows(taxonomy, "test"))
+    assert all(
+        row.label is None for taxonomy in ("idd-39", "kitti-19", "wilddash-19") for row in tree.rows(taxonomy, "test")
+    )
 
 
-@pytest.mark.parametrize(("target", "source"), [*TO_RAW.items(), *((f"{name}-relabeled", name) for name in RELABELINGS)])
+@pytest.mark.parametrize(
+    ("target", "source"), [*TO_RAW.items(), *((f"{name}-relabeled", name) for name in RELABELINGS)]
+)
 def test_the_class_tables_cover_every_class(tree: Tree, target: str, source: str) -> None:
     table = tree.table(source, target)
     named = range(len(tree.names(source)))
@@ -167,7 +200,10 @@ def test_the_class_tables_cover_every_class(tree: Tree, target: str, source: str
 
 
 def test_the_master_table_has_a_universal_column(world: World) -> None:
-    rows = [line.split("\t") for line in (world.tree / "mseg/class_remapping_files/MSeg_master.tsv").read_text().splitlines()]
+    rows = [
+        line.split("\t")
+        for line in (world.tree / "mseg/class_remapping_files/MSeg_master.tsv").read_text().splitlines()
+    ]
     universal = [row[rows[0].index("universal")] for row in rows[1:]]
     assert {len(row) for row in rows} == {len(rows[0])}
     assert universal[-1] == "unlabeled"
@@ -192,7 +228,9 @@ def test_records_keep_change_and_unlabel(tree: Tree) -> None:
         rows = [row for updated in updates(tree, taxonomy).values() for row in updated]
         assert any(row.new == row.old for row in rows), taxonomy
         assert any(row.new not in (row.old, 255) for row in rows), taxonomy
-    assert any(row.new == 255 for taxonomy in RELABELINGS for updated in updates(tree, taxonomy).values() for row in updated)
+    assert any(
+        row.new == 255 for taxonomy in RELABELINGS for updated in updates(tree, taxonomy).values() for row in updated
+    )
 
 
 def test_more_images_come_when_they_are_asked_for(tmp_path: Path) -> None:
@@ -215,16 +253,27 @@ def test_answers_are_a_file_that_the_wizard_can_read(world: World) -> None:
 def test_the_tree_installs_without_a_network(world: World, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
-    quiet = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    quiet = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     done = subprocess.run([python, "-m", "pip", "install", "-e", world.tree], env=quiet, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     code = "import mseg.label_preparation.dataset_update_records as r; print(r.__file__, r.idd_update_records[0].split)"
-    said = subprocess.run([python, "-c", code], env=quiet, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    said = subprocess.run(
+        [python, "-c", code], env=quiet, capture_output=True, text=True, cwd=tmp_path, check=True
+    ).stdout
     assert str(world.tree) in said
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts and ".egg-info" not in str(path))
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and ".egg-info" not in str(path)
+    )
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -263,7 +312,10 @@ def _place(archive: Archive, member: str) -> str | None:
         return None
     if not archive.take:
         return member
-    return next((after + member.removeprefix(before) for before, after in archive.take.items() if member.startswith(before)), None)
+    return next(
+        (after + member.removeprefix(before) for before, after in archive.take.items() if member.startswith(before)),
+        None,
+    )
 
 
 def _source(label: str) -> str:
@@ -277,12 +329,17 @@ def _image(content: bytes) -> Image.Image:
     return Image.open(BytesIO(content))
 
 
-def _mask(world: World, tree: Tree, taxonomy: str, place: ImageKey, segment: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8] | None]:
+def _mask(
+    world: World, tree: Tree, taxonomy: str, place: ImageKey, segment: int
+) -> tuple[NDArray[np.bool_], NDArray[np.uint8] | None]:
     """The segment's pixels, and the label map in `taxonomy` where the segment must lie in one class."""
     placed = _placed(world)
     raw = TO_RAW.get(taxonomy, taxonomy).replace("coco-panoptic-201", "coco-panoptic-inst-201")
-    row = next(row for row in tree.rows(f"{taxonomy}-relabeled", place.split)
-               if row.label and row.label.split("/")[-2] == place.folder and Path(row.image).stem == place.stem)
+    row = next(
+        row
+        for row in tree.rows(f"{taxonomy}-relabeled", place.split)
+        if row.label and row.label.split("/")[-2] == place.folder and Path(row.image).stem == place.stem
+    )
     source = next(raw_row for raw_row in tree.rows(raw, place.split) if raw_row.image == row.image)
     assert source.label
     label = f"{tree.root(raw)}/{_source(source.label)}"
@@ -293,14 +350,18 @@ def _mask(world: World, tree: Tree, taxonomy: str, place: ImageKey, segment: int
         return blue[rows[:, None], columns] == segment, None
     if taxonomy.startswith(("cityscapes", "idd")):
         document = json.loads(placed[label.replace("_labelIds.png", "_polygons.json")])
-        polygon = next(item["polygon"] for index, item in enumerate(document["objects"]) if item.get("id", index) == segment)
+        polygon = next(
+            item["polygon"] for index, item in enumerate(document["objects"]) if item.get("id", index) == segment
+        )
         canvas = Image.new("1", (document["imgWidth"], document["imgHeight"]))
         ImageDraw.Draw(canvas).polygon([(x, y) for x, y in polygon], fill=1, outline=1)
         return np.asarray(canvas), None
     if taxonomy == "coco-panoptic-133":
         rgb = np.asarray(_image(placed[label])).astype(int)
         mask = rgb @ [1, 256, 65536] == segment
-        notes = json.loads(placed[f"{DATA_ROOTS['coco-panoptic']}/annotations/panoptic_{place.folder}.json"])["annotations"]
+        notes = json.loads(placed[f"{DATA_ROOTS['coco-panoptic']}/annotations/panoptic_{place.folder}.json"])[
+            "annotations"
+        ]
         info = next(item["segments_info"] for item in notes if item["file_name"] == f"{place.stem}.png")
         category = next(item["category_id"] for item in info if item["id"] == segment)
         return mask, tree.table("coco-panoptic-201", taxonomy).values[np.full(mask.shape, category)]

@@ -17,12 +17,17 @@ from tests.labels.trees import make_tree
 NAMES = ("road", "sky", "a tree with a very long name that goes on")
 
 
-def drawn(folder: Path, ids: NDArray[np.generic], size: tuple[int, int] | None = None, names: tuple[str, ...] = NAMES) -> Drawn:
+def drawn(
+    folder: Path, ids: NDArray[np.generic], size: tuple[int, int] | None = None, names: tuple[str, ...] = NAMES
+) -> Drawn:
     """Draw a grey image of `size` (width, height; the label's unless given) with these labels."""
     Image.new("L", size or (ids.shape[1], ids.shape[0]), 128).save(folder / "image.png")
     Image.fromarray(ids).save(folder / "label.png")
     brush = Brush("t", names, palette_of(distinct(len(names))).tobytes())
-    return draw(folder, Shot(f"{folder}/image.png", f"{folder}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True))
+    return draw(
+        folder,
+        Shot(f"{folder}/image.png", f"{folder}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True),
+    )
 
 
 def opened(path: Path) -> NDArray[np.uint8]:
@@ -81,7 +86,9 @@ def test_what_can_not_be_drawn_is_told(tmp_path: Path, label: bytes | str | None
     elif isinstance(label, bytes):
         (tmp_path / "label.png").write_bytes(label)
     brush = Brush("t", NAMES, palette_of(distinct(3)).tobytes())
-    shot = Shot(f"{tmp_path}/image.png", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True)
+    shot = Shot(
+        f"{tmp_path}/image.png", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True
+    )
     assert why in draw(tmp_path, shot).fault
 
 
@@ -89,7 +96,9 @@ def test_an_image_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "label.png")
     (tmp_path / "image.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     brush = Brush("t", NAMES, palette_of(distinct(3)).tobytes())
-    shot = Shot(f"{tmp_path}/image.jpg", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True)
+    shot = Shot(
+        f"{tmp_path}/image.jpg", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True
+    )
     assert "can't be read" in draw(tmp_path, shot).fault
 
 
@@ -108,7 +117,9 @@ def test_chosen_colours_are_far_apart_also_for_who_sees_no_green() -> None:
     assert len({tuple(color) for color in colors.tolist()}) == 40
     assert distinct(40).tolist() == colors.tolist(), "always the same ones"
     assert distinct(10).tolist() == colors[:10].tolist(), "the first ones are the farthest apart"
-    no_green = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]])
+    no_green = np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    )
     for matrix in (np.eye(3), no_green):
         seen = np.clip((colors[:20] / 255.0) ** 2.2 @ matrix.T, 0, 1) ** (1 / 2.2)
         apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + 9 * np.eye(20)

@@ -63,7 +63,10 @@ def test_labels_have_the_colours_of_classes_and_none_between_two(toys: Toys, ctx
 
 
 def test_shares_are_of_all_pixels_the_largest_first(ctx: Context) -> None:
-    assert [(share.name, share.color, share.part) for share in shown(ctx).shares] == [("sky", SKY, 0.75), ("road", ROAD, 0.25)]
+    assert [(share.name, share.color, share.part) for share in shown(ctx).shares] == [
+        ("sky", SKY, 0.75),
+        ("road", ROAD, 0.25),
+    ]
 
 
 def test_a_panorama_and_a_single_pixel_can_be_shown(toys: Toys, ctx: Context) -> None:
@@ -99,7 +102,9 @@ def text(path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["image/street.jpg", "toy-2/street.png"])
 @pytest.mark.parametrize("spoil", [cut, claim, larger, text, Path.unlink, lambda path: path.write_bytes(b"")])
-def test_a_file_that_cant_be_shown_makes_no_picture(toys: Toys, ctx: Context, file: str, spoil: Callable[[Path], None]) -> None:
+def test_a_file_that_cant_be_shown_makes_no_picture(
+    toys: Toys, ctx: Context, file: str, spoil: Callable[[Path], None]
+) -> None:
     assert seen(ctx)
     spoil(toys.folder / file)
     assert seen(ctx) is None
@@ -112,8 +117,12 @@ def test_dumps_of_16_bits_and_what_no_list_names_make_no_picture(toys: Toys, ctx
         assert seen(ctx, made) is None
 
 
-@pytest.mark.parametrize("key", ["remap-open/remap/ade20k-151", "remap-open/remap/camvid-32", "relabel/relabel/cityscapes-19"])
-def test_the_calls_of_the_step_files_have_pictures_in_their_last_taxonomy(golden_tree: GoldenTree, tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    "key", ["remap-open/remap/ade20k-151", "remap-open/remap/camvid-32", "relabel/relabel/cityscapes-19"]
+)
+def test_the_calls_of_the_step_files_have_pictures_in_their_last_taxonomy(
+    golden_tree: GoldenTree, tmp_path: Path, key: str
+) -> None:
     """Of a label map that stands where such a call would have made it."""
     taxonomy = {"ade": "ade20k-150", "cam": "camvid-11", "cit": "cityscapes-34-relabeled"}[key.rpartition("/")[2][:3]]
     assert key in CALLS

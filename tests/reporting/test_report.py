@@ -213,7 +213,10 @@ def test_text_is_legible_in_light_in_dark_and_in_print(page: Page) -> None:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    themes = [dict(re.findall(r"--(\w+): (#\w{6})", rules)) for rules in re.findall(r":root \{(.*?)\}", page.source, re.DOTALL)]
+    themes = [
+        dict(re.findall(r"--(\w+): (#\w{6})", rules))
+        for rules in re.findall(r":root \{(.*?)\}", page.source, re.DOTALL)
+    ]
     assert len(themes) == 3
     for theme in themes:
         for ground in ("paper", "panel"):
@@ -224,10 +227,14 @@ def test_text_is_legible_in_light_in_dark_and_in_print(page: Page) -> None:
 
 def test_foreign_text_stays_text_and_links_lose_what_they_carry(finished: Finished) -> None:
     names = finished.destination / "mseg-api/mseg/dataset_lists/kitti-19/kitti-19_names.txt"
-    names.write_text(names.read_text().replace("road", "<script>alert('road')</script>").replace("car\n", "car\x1b[31m&amp;\n"))
+    names.write_text(
+        names.read_text().replace("road", "<script>alert('road')</script>").replace("car\n", "car\x1b[31m&amp;\n")
+    )
     path = finished.destination / OWN / "journal.json"
     journal = json.loads(path.read_text())
-    journal["archives"]["data_semantics.zip"]["source"] = "https://user:canary@example.org/data_semantics.zip?X-Amz-Signature=canary"
+    journal["archives"]["data_semantics.zip"]["source"] = (
+        "https://user:canary@example.org/data_semantics.zip?X-Amz-Signature=canary"
+    )
     journal["notes"]["kitti/remap/kitti-34"] = ["<img src=x onerror=alert(1)> from https://example.org/a?token=canary"]
     path.write_text(json.dumps(journal))
     page = again(finished)

@@ -23,7 +23,9 @@ def needles(name: str) -> list[bytes]:
     encoded = []
     for before in range(3):
         text = base64.b64encode(bytes(before) + plain).rstrip(b"=")
-        encoded.append(text[(0, 2, 3)[before] : len(text) - 1])  # the characters at the ends hold bits of their neighbours
+        encoded.append(
+            text[(0, 2, 3)[before] : len(text) - 1]
+        )  # the characters at the ends hold bits of their neighbours
     return [plain, *encoded, plain.hex().encode(), plain.decode().encode("utf-16-le")]
 
 
@@ -68,5 +70,8 @@ def unescaped(raw: str) -> str:
 
 def toml(answers: dict[str, dict[str, object]]) -> str:
     """An answers file: JSON's strings, numbers and lists are TOML's too."""
-    tables = [(step, "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())) for step, table in answers.items()]
+    tables = [
+        (step, "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()))
+        for step, table in answers.items()
+    ]
     return "\n".join(f"[{step}]\n{rows}" for step, rows in tables)

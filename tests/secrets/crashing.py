@@ -14,7 +14,13 @@ from mseg_wizard.tasks.kind import Task
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.workers.pool import each
 
-FIELDS = (("cityscapes", "username"), ("cityscapes", "password"), ("kitti", "url"), ("scannet", "base_url"), ("wilddash", "archives"))
+FIELDS = (
+    ("cityscapes", "username"),
+    ("cityscapes", "password"),
+    ("kitti", "url"),
+    ("scannet", "base_url"),
+    ("wilddash", "archives"),
+)
 
 
 def secrets_of(ctx: Context) -> str:

@@ -22,7 +22,12 @@ ANSWERS: dict[str, dict[str, object]] = {
     "cityscapes": {"username": f"{token('user')}@x.example", "password": f"p&{token('password')} + %\"'\\é"},
     "kitti": {"url": signed(f"{LINKS}/signed/data_semantics.zip") + f"&x={token('query')}"},
     "scannet": {"base_url": f"http://kaldir.example/{token('base')}/"},
-    "wilddash": {"archives": [f"https://x.example/wd_val_01.zip?{token('rows')}", f"https://x.example/wd_both_01.zip?a='{token('rows')}'"]},
+    "wilddash": {
+        "archives": [
+            f"https://x.example/wd_val_01.zip?{token('rows')}",
+            f"https://x.example/wd_both_01.zip?a='{token('rows')}'",
+        ]
+    },
 }
 
 
@@ -87,7 +92,11 @@ def test_no_core_is_dumped_and_no_other_program_of_the_user_may_look_into_the_pr
 def test_the_environments_secrets_are_gone_from_the_process_as_the_system_shows_it(tmp_path: Path) -> None:
     search = Search(("user", "password", "query"))
     (tmp_path / "home").mkdir()
-    given = {"CITYSCAPES_USERNAME": token("user"), "CITYSCAPES_PASSWORD": token("password"), "MSEG_WIZARD_IDD_URL": f"https://x?{token('query')}"}
+    given = {
+        "CITYSCAPES_USERNAME": token("user"),
+        "CITYSCAPES_PASSWORD": token("password"),
+        "MSEG_WIZARD_IDD_URL": f"https://x?{token('query')}",
+    }
     wizard = Wizard(tmp_path / "home", extra=given)
     process = wizard.start("--plain", "--dest", tmp_path / "d", talk=True)
     assert process.stdout is not None

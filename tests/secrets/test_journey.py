@@ -23,8 +23,25 @@ from tests.secrets.watching import Seen, watched
 from tests.wizard import Wizard
 
 NAMES = (
-    "citylogin", "citypass", "wildlogin", "wildpass", "iddpath", "iddquery", "kittipath", "kittiquery", "mapquery", "mapuser", "mappass",
-    "scannet", "wronglogin", "wrongpass", "mirroruser", "mirrorpass", "mirrorquery", "proxyuser", "proxypass",
+    "citylogin",
+    "citypass",
+    "wildlogin",
+    "wildpass",
+    "iddpath",
+    "iddquery",
+    "kittipath",
+    "kittiquery",
+    "mapquery",
+    "mapuser",
+    "mappass",
+    "scannet",
+    "wronglogin",
+    "wrongpass",
+    "mirroruser",
+    "mirrorpass",
+    "mirrorquery",
+    "proxyuser",
+    "proxypass",
 )
 MIRROR = ("mirroruser", "mirrorpass", "mirrorquery")
 PROXY = ("proxyuser", "proxypass")
@@ -44,7 +61,9 @@ ACCOUNTS = {
 
 def link(path: str, query: str, file: str, hours: float = 24) -> str:
     """A link whose path and query open doors."""
-    return f"{signed(f'{LINKS}/signed/{token(path)}/{file}', hours=hours)}&X-Amz-Security-Token={quote(hard(query), '')}"
+    return (
+        f"{signed(f'{LINKS}/signed/{token(path)}/{file}', hours=hours)}&X-Amz-Security-Token={quote(hard(query), '')}"
+    )
 
 
 def answers(world: World) -> dict[str, dict[str, object]]:
@@ -56,7 +75,9 @@ def answers(world: World) -> dict[str, dict[str, object]]:
         "cityscapes": dict(zip(("username", "password"), ACCOUNTS["cityscapes"], strict=True)),
         "kitti": {"url": link("kittipath", "kittiquery", "data_semantics.zip")},
         "mapillary": {"archives": [mapillary.replace("https://", f"HTTPS://{token('mapuser')}:{token('mappass')}@")]},
-        "scannet": {"base_url": f"# by e-mail\nBASE_URL = '{LINKS}/{token('scannet')}/'\nTOS_URL = BASE_URL + 'terms.pdf'\n"},
+        "scannet": {
+            "base_url": f"# by e-mail\nBASE_URL = '{LINKS}/{token('scannet')}/'\nTOS_URL = BASE_URL + 'terms.pdf'\n"
+        },
         "finish": {"confirm": True},
     }
 
@@ -64,7 +85,14 @@ def answers(world: World) -> dict[str, dict[str, object]]:
 def echo(asked: Asked) -> str:
     """All that a server may know, as careless ones put it into their pages."""
     basic = asked.headers.get("Authorization", "").removeprefix("Basic ")
-    known = [asked.target, str(asked.query), basic, base64.b64decode(basic).decode(), str(asked.form), asked.headers.get("Cookie", "")]
+    known = [
+        asked.target,
+        str(asked.query),
+        basic,
+        base64.b64decode(basic).decode(),
+        str(asked.form),
+        asked.headers.get("Cookie", ""),
+    ]
     return " ".join([*known, *(quote(text, "") for text in known), *map(repr, known)])
 
 
@@ -88,7 +116,11 @@ def misbehaving(world: World, dead: FaultyServer) -> dict[str, object]:
     def login(asked: Asked) -> Answer:
         form = '<form><input name="username"><input name="password" type="password"></form>'
         locked = f"The account {asked.form.get('username')} is locked. Not {asked.form.get('password')}. {echo(asked)}"
-        return page(f"Login {echo(asked)}", form) if asked.method == "GET" else page(f"No {echo(asked)}", locked + form, status=403)
+        return (
+            page(f"Login {echo(asked)}", form)
+            if asked.method == "GET"
+            else page(f"No {echo(asked)}", locked + form, status=403)
+        )
 
     return plans | {"/login": login}
 
@@ -97,7 +129,20 @@ def misbehaving(world: World, dead: FaultyServer) -> dict[str, object]:
 def dead(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyServer]:
     """A server with a certificate that nobody vouches for."""
     folder = tmp_path_factory.mktemp("certificate")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2"]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+        "-days",
+        "2",
+    ]
     subprocess.run([*made, "-subj", "/CN=here"], cwd=folder, check=True, capture_output=True)
     with serving({}, tls=(folder / "cert.pem", folder / "key.pem")) as server:
         yield server
@@ -111,14 +156,18 @@ class Traveller:
         self.place, self.destination, self.answers = place, place / "d", place / "answers.toml"
         for folder in ("home", "tmp"):
             (place / folder).mkdir()
-        self.wizard = Wizard(place / "home", program="tests.faults.hurried", extra={
-            "TMPDIR": str(place / "tmp"),
-            "WILDDASH_USERNAME": ACCOUNTS["wilddash"][0],
-            "WILDDASH_PASSWORD": ACCOUNTS["wilddash"][1],
-            "MSEG_WIZARD_IDD_URL": link("iddpath", "iddquery", "idd-segmentation.tar.gz"),
-            "ALL_PROXY": proxy.replace("//", f"//{token('proxyuser')}:{token('proxypass')}@"),
-            "TEXTUAL_LOG": str(place / "tmp" / "textual.log"),
-        })
+        self.wizard = Wizard(
+            place / "home",
+            program="tests.faults.hurried",
+            extra={
+                "TMPDIR": str(place / "tmp"),
+                "WILDDASH_USERNAME": ACCOUNTS["wilddash"][0],
+                "WILDDASH_PASSWORD": ACCOUNTS["wilddash"][1],
+                "MSEG_WIZARD_IDD_URL": link("iddpath", "iddquery", "idd-segmentation.tar.gz"),
+                "ALL_PROXY": proxy.replace("//", f"//{token('proxyuser')}:{token('proxypass')}@"),
+                "TEXTUAL_LOG": str(place / "tmp" / "textual.log"),
+            },
+        )
         self.said = ""
 
     def give(self, table: dict[str, dict[str, object]]) -> None:
@@ -151,18 +200,28 @@ class Traveller:
 
 
 def test_whatever_goes_wrong_no_secret_gets_anywhere(practice_world: World, tmp_path: Path, dead: FaultyServer) -> None:
-    with serving({}) as proxy, PracticeServer(practice_world.mirror, tree=practice_world.tree, accounts=ACCOUNTS) as server:
+    with (
+        serving({}) as proxy,
+        PracticeServer(practice_world.mirror, tree=practice_world.tree, accounts=ACCOUNTS) as server,
+    ):
         user = Traveller(tmp_path, proxy.url)
         routes = dict.fromkeys(origins(load()), server.url)
 
         def options(**more: str) -> list[str | Path]:
-            return ["--answers", user.answers, *(text for pair in (routes | more).items() for text in ("--route", "=".join(pair)))]
+            return [
+                "--answers",
+                user.answers,
+                *(text for pair in (routes | more).items() for text in ("--route", "=".join(pair))),
+            ]
 
         right = answers(practice_world)
         # Every server goes wrong, and the login's page repeats what was typed.
         user.give(right | {"cityscapes": {"username": token("wronglogin"), "password": hard("wrongpass")}})
         with serving(misbehaving(practice_world, dead)) as lab:  # type: ignore[arg-type]
-            secret = lab.url.replace("//", f"//{token('mirroruser')}:{token('mirrorpass')}@") + f"/lab?key={token('mirrorquery')}"
+            secret = (
+                lab.url.replace("//", f"//{token('mirroruser')}:{token('mirrorpass')}@")
+                + f"/lab?key={token('mirrorquery')}"
+            )
             assert user.run("run", *options(**{CITY: lab.url}), "--mirror", secret) == 1
             assert "does not let this account in" in user.said
             asked = [each for each in lab.log if each.path.startswith("/lab/")]

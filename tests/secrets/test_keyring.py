@@ -24,7 +24,11 @@ def test_after_a_wipe_nothing_is_left_in_the_keyring_or_in_any_file(tmp_path: Pa
     file.touch(mode=0o600)
     file.write_text(toml(ANSWERS))
     wizard, destination = f"{sys.executable} -m mseg_wizard", tmp_path / "d"
-    commands = [f"run --dest {destination} --answers {file}", f"status --json --dest {destination}", f"doctor --dest {destination}"]
+    commands = [
+        f"run --dest {destination} --answers {file}",
+        f"status --json --dest {destination}",
+        f"doctor --dest {destination}",
+    ]
     lines = [f"{wizard} {command}" for command in commands]
     lines += [f"echo looking; {LOOK}; echo looked", f"{wizard} wipe --dest {destination}", LOOK]
     done = in_session("unlocked", tmp_path / "home", "/bin/sh", "-c", "\n".join(lines), more={"TMPDIR": str(tmp_path)})

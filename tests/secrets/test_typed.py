@@ -29,9 +29,15 @@ ANSWERS: dict[str, dict[str, dict[str, object]]] = {
     "no link": {"idd": {"url": f"file:///{token('path')}?{token('query')}"}},
     "another file's link": {"kitti": {"url": f"https://x.example/{token('path')}.zip?{token('query')}"}},
     "an expired link": {"kitti": {"url": EXPIRED}},
-    "a link in capitals that leads elsewhere": {"wilddash": {"archives": [f"HTTPS://x.example/{token('path')}?{token('query')}"]}},
-    "a link in capitals": {"wilddash": {"archives": [f"HTTPS://x.example/{token('path')}/wd_val_01.zip?{token('query')}"]}},
-    "a link between brackets": {"wilddash": {"archives": [f"<Https://x.example/{token('path')}/wd_val_01.zip?{token('query')}>"]}},
+    "a link in capitals that leads elsewhere": {
+        "wilddash": {"archives": [f"HTTPS://x.example/{token('path')}?{token('query')}"]}
+    },
+    "a link in capitals": {
+        "wilddash": {"archives": [f"HTTPS://x.example/{token('path')}/wd_val_01.zip?{token('query')}"]}
+    },
+    "a link between brackets": {
+        "wilddash": {"archives": [f"<Https://x.example/{token('path')}/wd_val_01.zip?{token('query')}>"]}
+    },
     "a link that lost its beginning": {"wilddash": {"archives": [f"//x.example/wd_val_01.zip?{token('query')}"]}},
     "no e-mail address": {"wilddash": {"username": token("user")}},
     "no script": {"scannet": {"base_url": f"BASE = {token('path')}"}},

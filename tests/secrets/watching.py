@@ -31,7 +31,9 @@ class Seen:
                 elif len(self.environments) > 0:  # it has begun to work: at its very start it has what it was given
                     self.environments.setdefault(pid, set()).add((place / "environ").read_bytes())
                     limits = (place / "limits").read_text().splitlines()
-                    self.cores.setdefault(pid, set()).update(line for line in limits if line.startswith("Max core file size"))
+                    self.cores.setdefault(pid, set()).update(
+                        line for line in limits if line.startswith("Max core file size")
+                    )
                 self.command_lines.setdefault(pid, set()).add((place / "cmdline").read_bytes())
             except OSError:  # it has ended
                 continue

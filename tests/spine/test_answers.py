@@ -52,7 +52,10 @@ def refusal(step: str, name: str, value: str | list[str]) -> Problem:
         ("kitti", signed(KITTI)),
         ("mapillary", signed(MAPILLARY)),
         ("mapillary", signed(MAPILLARY.replace("v1.1", "v1.2"))),
-        ("mapillary", f"{S3}/0f3e?response-content-disposition=attachment%3B%20filename%3D%22mapillary-vistas-dataset_public_v1.1.zip%22"),
+        (
+            "mapillary",
+            f"{S3}/0f3e?response-content-disposition=attachment%3B%20filename%3D%22mapillary-vistas-dataset_public_v1.1.zip%22",
+        ),
         ("idd", IDD),
         ("idd", IDD.replace("https", "http")),
     ],
@@ -71,8 +74,16 @@ def test_a_link_that_a_mail_program_wrapped_and_decorated_is_put_together(wrap: 
 @pytest.mark.parametrize(
     ("step", "link", "words"),
     [
-        ("kitti", f"{S3}/avg-kitti/data_scene_flow.zip?X-Amz-Signature=0123456789", "does not lead to data_semantics.zip"),
-        ("mapillary", signed(MAPILLARY.replace("v1.1", "v2.0")), "does not lead to mapillary-vistas-dataset_public_v1.1.zip"),
+        (
+            "kitti",
+            f"{S3}/avg-kitti/data_scene_flow.zip?X-Amz-Signature=0123456789",
+            "does not lead to data_semantics.zip",
+        ),
+        (
+            "mapillary",
+            signed(MAPILLARY.replace("v1.1", "v2.0")),
+            "does not lead to mapillary-vistas-dataset_public_v1.1.zip",
+        ),
         ("idd", "https://idd.insaan.iiit.ac.in/dataset/download/", "does not lead to idd-segmentation.tar.gz"),
         ("idd", "https://idd.insaan.iiit.ac.in/files/idd20kII.tar.gz?token=0123456789abcdef", "does not lead to"),
         ("kitti", "data_semantics.zip", "is no link"),
@@ -97,9 +108,26 @@ def test_an_expired_link_says_when_it_ended_and_one_that_still_lives_does_not() 
 
 @pytest.mark.parametrize(
     "value",
-    [BASE, f"  {BASE}\n", SCRIPT, SCRIPT.replace("'", '"'), "".join(SCRIPT.split("\n")[4:]), f"BASE_URL = '{BASE}'",
-     f"{BASE}v2/tasks/scannet_frames_25k.zip", f"<{BASE}>"],
-    ids=["itself", "with blanks", "the script", "its other quotes", "joined lines", "its line", "the archive's link", "in brackets"],
+    [
+        BASE,
+        f"  {BASE}\n",
+        SCRIPT,
+        SCRIPT.replace("'", '"'),
+        "".join(SCRIPT.split("\n")[4:]),
+        f"BASE_URL = '{BASE}'",
+        f"{BASE}v2/tasks/scannet_frames_25k.zip",
+        f"<{BASE}>",
+    ],
+    ids=[
+        "itself",
+        "with blanks",
+        "the script",
+        "its other quotes",
+        "joined lines",
+        "its line",
+        "the archive's link",
+        "in brackets",
+    ],
 )
 def test_scannets_base_url_is_found_in_whatever_was_pasted(value: str) -> None:
     assert check("scannet", "base_url", value) == BASE
@@ -118,7 +146,9 @@ def test_scannets_base_url_is_found_in_the_script_at_a_path(tmp_path: Path, monk
     assert "no line BASE_URL" in refusal("scannet", "base_url", str(script)).what
 
 
-@pytest.mark.parametrize("value", ["/nowhere/download-scannet.py", "kaldir.example/scannet", "x\0y", "~nobody-of-that-name/x.py"])
+@pytest.mark.parametrize(
+    "value", ["/nowhere/download-scannet.py", "kaldir.example/scannet", "x\0y", "~nobody-of-that-name/x.py"]
+)
 def test_what_is_neither_address_nor_script_is_refused(value: str) -> None:
     assert "the path of download-scannet.py" in refusal("scannet", "base_url", value).do
 
@@ -163,20 +193,28 @@ def test_wrong_archives_on_this_machine_are_named_for_what_they_are(practice_wor
 def test_links_among_the_archives_are_held_against_the_names() -> None:
     assert check("bdd", "archives", ["https://example.org/any.zip"]) == ["https://example.org/any.zip"]
     assert check("wilddash", "archives", ["https://example.org/wd_val_01.zip"]) == ["https://example.org/wd_val_01.zip"]
-    assert "does not lead to any archive" in refusal("wilddash", "archives", ["https://example.org/wd_bench_01.zip?key=012345"]).what
+    assert (
+        "does not lead to any archive"
+        in refusal("wilddash", "archives", ["https://example.org/wd_bench_01.zip?key=012345"]).what
+    )
     assert isinstance(refusal("kitti", "archives", [signed(KITTI, LATE)]), OfNoUseNow)
     # a link that lost its beginning must not be taken for a path that may be shown
     text = "s3.amazonaws.com/data_semantics.zip?X-Amz-Signature=0123456789abcdef"
     assert leaks(["0123456789abcdef"], str(refusal("kitti", "archives", [text]))) == []
 
 
-def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_needed(practice_world: World, tmp_path: Path) -> None:
+def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_needed(
+    practice_world: World, tmp_path: Path
+) -> None:
     ctx = opened(practice_world, tmp_path)
     gone = str(tmp_path / "gone")
-    give_answers(ctx, {
-        "kitti": {"url": signed(KITTI, LATE)},
-        "cityscapes": {"username": "walker", "archives": [gone, str(practice_world.mirror)]},
-    })
+    give_answers(
+        ctx,
+        {
+            "kitti": {"url": signed(KITTI, LATE)},
+            "cityscapes": {"username": "walker", "archives": [gone, str(practice_world.mirror)]},
+        },
+    )
     assert ctx.secret("kitti", "url") is None
     assert any("expired on 2020-01-0" in reason for reason in ctx.reasons("kitti"))
     assert ctx.answer("cityscapes", "archives") == [str(practice_world.mirror)]

@@ -26,14 +26,14 @@ from tests.http.faulty_server import Answer, FaultyServer
 
 ARCHIVES = 10
 FILES = 700
-HEAD = '''
+HEAD = """
 id = "{id}"
 title = "{id}"
 summary = "s"
 why = "w"
 time = "t"
-'''
-ARCHIVE = '''
+"""
+ARCHIVE = """
 [[archives]]
 file = "{name}.zip"
 dataset = "{name}"
@@ -42,13 +42,13 @@ about = 1_000_000
 layout = ["{name}/*"]
 take = {{ "{name}/" = "" }}
 also = ["0000.bin", "{last:04}.bin"]
-'''
-TASK = '''
+"""
+TASK = """
 [[tasks]]
 task = "{task}"
 title = "{task} {name}"
 archive = "{name}.zip"
-'''
+"""
 
 
 @st.composite
@@ -83,10 +83,14 @@ def test_whatever_ends_first_every_call_comes_in_its_turn(steps: list[Step], dic
         assert len({TASKS[call.task].network for _, call in begun}) == len(begun), "two in one lane"
         for step, call in begun:
             earlier = step.calls[: step.calls.index(call)]
-            assert all(other.key in checked for before in steps[: steps.index(step)] for other in before.calls), "a later step has begun"
+            assert all(other.key in checked for before in steps[: steps.index(step)] for other in before.calls), (
+                "a later step has begun"
+            )
             lane = [other for other in earlier if TASKS[other.task].network == TASKS[call.task].network]
             assert all(other.key in checked for other in lane), "out of order in its lane"
-            assert all(other.key in checked for other in earlier if other.archive == call.archive), "before its archive was there"
+            assert all(other.key in checked for other in earlier if other.archive == call.archive), (
+                "before its archive was there"
+            )
             if call.task == "remap":
                 assert all(other.key in checked for other in earlier), "before what it may need"
         ended = begun.pop(dice.randrange(len(begun)))  # type: ignore[attr-defined]
@@ -161,7 +165,9 @@ def lanes(ctx: Context) -> tuple[float, float, float]:
     wall = time.monotonic() - began
     for number in range(ARCHIVES - 1):
         after = len(told) - told[::-1].index(f"extract/a{number}.zip")
-        assert told.index(f"download/a{number + 1}.zip") < after, f"nothing was fetched while a{number}.zip was unpacked"
+        assert told.index(f"download/a{number + 1}.zip") < after, (
+            f"nothing was fetched while a{number}.zip was unpacked"
+        )
     for number in range(ARCHIVES):
         assert len(list((ctx.dataset / f"a{number}").iterdir())) == FILES
     spent = ctx.store.journal.seconds
@@ -169,7 +175,9 @@ def lanes(ctx: Context) -> tuple[float, float, float]:
     return wall, network, processors
 
 
-def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(archives: dict[str, bytes], tmp_path: Path) -> None:
+def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
+    archives: dict[str, bytes], tmp_path: Path
+) -> None:
     """The second archive is damaged: the third one's download ends too, keeps what it has, and goes on from there."""
     broken = bytearray(archives["/a1.zip"])
     broken[len(broken) // 2] ^= 1

@@ -28,7 +28,9 @@ WRITES = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])  # the command line is the process's, and so that of the tests to come
+    monkeypatch.setattr(
+        "mseg_wizard.core.invocation._command", []
+    )  # the command line is the process's, and so that of the tests to come
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk
 
@@ -67,7 +69,9 @@ def run(desk: Desk, command: str) -> Snapshot:
         ctx.close()
 
 
-def test_a_waiting_run_says_so_on_standard_input_and_in_the_variable_and_no_shell_reads_it(desk: Desk, command: str, mail: Path) -> None:
+def test_a_waiting_run_says_so_on_standard_input_and_in_the_variable_and_no_shell_reads_it(
+    desk: Desk, command: str, mail: Path
+) -> None:
     desk.ready()
     run(desk, command)
     on_input, in_variable = said(mail)
@@ -77,7 +81,9 @@ def test_a_waiting_run_says_so_on_standard_input_and_in_the_variable_and_no_shel
     assert not Path("shell").exists()
 
 
-def test_a_failure_is_told_without_what_is_secret_in_it(desk: Desk, command: str, mail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_told_without_what_is_secret_in_it(
+    desk: Desk, command: str, mail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "a-token-of-mine")
     monkeypatch.setenv("HARMLESS", "planted-42-secret inside")
     hide("planted-42-secret")
@@ -93,12 +99,18 @@ def test_a_failure_is_told_without_what_is_secret_in_it(desk: Desk, command: str
 
 
 def test_the_end_is_told(desk: Desk, command: str, mail: Path) -> None:
-    desk.ready(city={"username": "erika", "password": "geheim"}, idd={"url": "https://h.org/idd.tar.gz"}, finish={"confirm": True})
+    desk.ready(
+        city={"username": "erika", "password": "geheim"},
+        idd={"url": "https://h.org/idd.tar.gz"},
+        finish={"confirm": True},
+    )
     assert run(desk, command).complete
     assert "complete: every step is done" in said(mail)[0]
 
 
-@pytest.mark.parametrize("command", [("no-such-program-at-all",), (sys.executable, "-c", "import sys; print('no mail here'); sys.exit(7)")])
+@pytest.mark.parametrize(
+    "command", [("no-such-program-at-all",), (sys.executable, "-c", "import sys; print('no mail here'); sys.exit(7)")]
+)
 def test_a_command_that_fails_is_a_line_in_the_log(tmp_path: Path, command: tuple[str, ...]) -> None:
     log = log_to(tmp_path)
     tell(command, "hello")
@@ -130,7 +142,9 @@ def test_each_news_is_told_once(tmp_path: Path) -> None:
     assert [notifier.follow(snapshot) for snapshot in seen] == [False, True, False, False, True, False, False, True]
 
 
-def test_quotes_that_do_not_close_are_told_before_anything_begins(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quotes_that_do_not_close_are_told_before_anything_begins(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", "--dest", str(desk.folder / "d"), "--notify", "mail 'me"]) == Exit.USAGE
     assert "quotes don't close" in capsys.readouterr().err
     assert not (desk.folder / "d").exists()

@@ -260,7 +260,9 @@ class Order(RuleBasedStateMachine):
             list(run(self.steps, self.ctx))
         except Problem:
             return
-        assert not [name for name in NAMES if make_missing(self.ctx, name)], "it returned before everything was complete"
+        assert not [name for name in NAMES if make_missing(self.ctx, name)], (
+            "it returned before everything was complete"
+        )
 
     @rule()
     def restarts(self) -> None:
@@ -282,5 +284,8 @@ class Order(RuleBasedStateMachine):
 
 TestOrder = Order.TestCase
 TestOrder.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -68,14 +68,22 @@ def test_the_right_archive_passes_and_is_none_of_the_wrong_ones(archive: Archive
 @pytest.mark.parametrize(
     ("file", "names", "word"),
     [
-        ("ADE20K_2016_07_26.zip", ["ADE20K_2021_17_01/images/ADE/training/urban/street/ADE_train_00000001_seg.png"], "2021"),
+        (
+            "ADE20K_2016_07_26.zip",
+            ["ADE20K_2021_17_01/images/ADE/training/urban/street/ADE_train_00000001_seg.png"],
+            "2021",
+        ),
         ("trainval.tar.gz", ["Annotations_Part/2008_000002.mat"], "PASCAL-Part"),
         ("panoptic_annotations_trainval2017.zip", ["annotations/instances_train2017.json"], "instance"),
         ("bdd100k_seg.zip", ["bdd100k/images/10k/train/0004a4c0-d4dff0ad.jpg"], "10K Images"),
         ("bdd100k_seg.zip", ["bdd100k/labels/sem_seg/masks/train/0004a4c0-d4dff0ad.png"], "Semantic Segmentation"),
         ("bdd100k_seg.zip", ["bdd100k/seg/images/train/0004a4c0-d4dff0ad.jpg"], "no labels"),
         ("gtFine_trainvaltest.zip", ["gtCoarse/train/aachen/aachen_000000_000019_gtCoarse_labelIds.png"], "coarse"),
-        ("leftImg8bit_trainvaltest.zip", ["leftImg8bit/train_extra/erlangen/erlangen_000000_000000_leftImg8bit.png"], "coarse"),
+        (
+            "leftImg8bit_trainvaltest.zip",
+            ["leftImg8bit/train_extra/erlangen/erlangen_000000_000000_leftImg8bit.png"],
+            "coarse",
+        ),
         ("idd-segmentation.tar.gz", ["idd20kII/leftImg8bit/train/0/frame0029_leftImg8bit.jpg"], "part II"),
         ("data_semantics.zip", ["training/disp_occ_0/000000_10.png"], "stereo"),
         ("mapillary-vistas-dataset_public_v1.1.zip", ["training/v2.0/labels/--NSVcUgfVhFd6uzkqHOOg.png"], "2.0"),
@@ -104,7 +112,9 @@ def test_a_file_that_people_take_for_the_right_one_is_refused_with_the_reason(
         ("bdd100k_seg.zip", "9a2968dde3345eeb689cffb1e26f9c78", "Semantic Segmentation"),
     ],
 )
-def test_a_wrong_file_whose_hash_is_known_is_refused_whatever_is_in_it(file: str, md5: str, word: str, golden: Path) -> None:
+def test_a_wrong_file_whose_hash_is_known_is_refused_whatever_is_in_it(
+    file: str, md5: str, word: str, golden: Path
+) -> None:
     archive = next(archive for archive in ARCHIVES if archive.file == file)
     problem = check_layout(golden / "mirror" / file, archive.layout, archive.wrong, md5=md5)
     assert problem and word in problem.what
@@ -213,9 +223,16 @@ def _listed(golden: Path, taxonomy: str, column: str, splits: tuple[str, ...]) -
 def _held(holding: ExpectedFiles, archive: Archive, golden: Path, came: frozenset[str]) -> set[str]:
     """Paths below mseg_dataset/ that a holding asks for; for records, the path at which the file came out."""
     if holding.column == "records":
-        by_name = {PurePosixPath(path).name: path for path in came if path.startswith(f"{archive.dataset}/{holding.folder}/")}
-        return {by_name.get(stem + holding.suffix, f"nowhere: {stem}") for stem in _recorded(golden, "ade20k_update_records")}
-    paths = {path for path in _listed(golden, holding.taxonomy, holding.column, holding.splits) if holding.match in path}
+        by_name = {
+            PurePosixPath(path).name: path for path in came if path.startswith(f"{archive.dataset}/{holding.folder}/")
+        }
+        return {
+            by_name.get(stem + holding.suffix, f"nowhere: {stem}")
+            for stem in _recorded(golden, "ade20k_update_records")
+        }
+    paths = {
+        path for path in _listed(golden, holding.taxonomy, holding.column, holding.splits) if holding.match in path
+    }
     for old, new in holding.replace.items():
         paths = {path.replace(old, new) for path in paths}
     return {f"{_root(holding.taxonomy)}/{path}" for path in paths}
@@ -225,7 +242,9 @@ def _recorded(golden: Path, table: str) -> set[str]:
     """Stems of the images that the records of one table name: line `<stem>_<segment>.<suffix>`."""
     api = golden / "mirror/mseg-api/mseg"
     module = ast.parse((api / "label_preparation/dataset_update_records.py").read_text())
-    rows = next(node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == table)
+    rows = next(
+        node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == table
+    )
     files = re.findall(r"'([^']+\.txt)'", ast.unparse(rows))
     lines = [line.strip() for file in files for line in (api / "relabeled_data" / file).read_text().splitlines()]
     return {PurePosixPath(line).stem.rpartition("_")[0] for line in lines if line}

@@ -193,7 +193,11 @@ BROKEN = [
     ('archive = "a.zip"', 'archive = "b.zip"', ["download", "'b.zip'"]),
     ('archive = "a.zip"', 'archive = { file = "a.zip" }', ["download", "archive"]),
     ("each_bytes = 1", 'each_bytes = "1 kB"', ["download", "each_bytes", "'1 kB'"]),
-    ("each_bytes = 1", '[[tasks]]\ntask = "download"\ntitle = "Again"\narchive = "a.zip"', ["one/download/a.zip", "twice"]),
+    (
+        "each_bytes = 1",
+        '[[tasks]]\ntask = "download"\ntitle = "Again"\narchive = "a.zip"',
+        ["one/download/a.zip", "twice"],
+    ),
 ]
 
 

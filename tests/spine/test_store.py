@@ -40,11 +40,21 @@ def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "", "{", "[]", "null", "\x00" * 200, '{"version": "1"}', '{"version": 99}',
-        '{"version": 1, "odd": 2}', '{"version": 1, "answers": []}', '{"version": 1, "archives": {"a.zip": {"path": 1}}}',
+        "",
+        "{",
+        "[]",
+        "null",
+        "\x00" * 200,
+        '{"version": "1"}',
+        '{"version": 99}',
+        '{"version": 1, "odd": 2}',
+        '{"version": 1, "answers": []}',
+        '{"version": 1, "archives": {"a.zip": {"path": 1}}}',
     ],
 )
-def test_a_journal_that_cannot_be_read_is_an_error_with_a_way_out_and_stays_as_it_is(tmp_path: Path, content: str) -> None:
+def test_a_journal_that_cannot_be_read_is_an_error_with_a_way_out_and_stays_as_it_is(
+    tmp_path: Path, content: str
+) -> None:
     Store(tmp_path).close()
     path = tmp_path / OWN / "journal.json"
     path.write_text(content)
@@ -98,7 +108,9 @@ def test_a_lock_left_by_another_host_is_explained_and_only_taken_over_when_told(
     Store(tmp_path).close()
 
 
-def test_a_power_cut_during_a_call_is_noticed_at_its_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_power_cut_during_a_call_is_noticed_at_its_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(tmp_path)
     assert store.start("a/b") is False
     assert store.start("a/b") is False

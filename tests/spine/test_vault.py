@@ -34,7 +34,9 @@ def shell(*lines: str) -> tuple[str, ...]:
 
 def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wiped(tmp_path: Path) -> None:
     work = " ".join(WORK)
-    kept = in_session("unlocked", tmp_path, *shell(f'{work} put "$PASSWORD"', f"{work} get", LOOK), more={"PASSWORD": PASSWORD})
+    kept = in_session(
+        "unlocked", tmp_path, *shell(f'{work} put "$PASSWORD"', f"{work} get", LOOK), more={"PASSWORD": PASSWORD}
+    )
     put, got = told(kept)
     assert put == got | {"said": "kept in the system keyring"}
     assert got == {"got": PASSWORD, "where": "kept in the system keyring", "state": "the system keyring"}
@@ -45,7 +47,12 @@ def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wi
     before, after = told(wiped)
     assert before["got"] == PASSWORD
     assert after == {
-        "removed": ["wilddash.password"], "remains": [], "unreached": "", "got": None, "where": "", "state": "the system keyring",
+        "removed": ["wilddash.password"],
+        "remains": [],
+        "unreached": "",
+        "got": None,
+        "where": "",
+        "state": "the system keyring",
     }
     assert PASSWORD not in wiped.stdout.partition("after")[2]
 
@@ -57,7 +64,9 @@ def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wi
         ("silent", "the system keyring did not answer within 5 s"),
     ],
 )
-def test_a_locked_keyring_means_this_sessions_memory_and_a_wipe_says_it_was_not_reached(tmp_path: Path, state: str, why: str) -> None:
+def test_a_locked_keyring_means_this_sessions_memory_and_a_wipe_says_it_was_not_reached(
+    tmp_path: Path, state: str, why: str
+) -> None:
     told(in_session("unlocked", tmp_path, *WORK, "put", "stored earlier"))
     put, wiped = told(in_session(state, tmp_path, *shell(f"{' '.join(WORK)} put new", f"{' '.join(WORK)} wipe")))
     assert put["said"] == f"kept in this session's memory only ({why})"
@@ -83,7 +92,9 @@ def test_without_a_keyring_secrets_live_in_this_sessions_memory(tmp_path: Path, 
     plain.parent.mkdir(parents=True)
     plain.write_text(PLAIN)
     more = {"PYTHON_KEYRING_BACKEND": backend} if backend else {}
-    command = f"import sys; sys.path.append({str(tmp_path / 'packages')!r}); from tests.spine.vault_work import main; main()"
+    command = (
+        f"import sys; sys.path.append({str(tmp_path / 'packages')!r}); from tests.spine.vault_work import main; main()"
+    )
     [put] = told(alone(tmp_path / "home", sys.executable, "-c", command, "put", PASSWORD, more=more))
     assert put["said"] == f"kept in this session's memory only ({why})"
     assert put["got"] == PASSWORD
@@ -146,7 +157,9 @@ def test_a_keyring_that_somebody_unlocks_later_is_used_from_then_on(monkeypatch:
     found = vault.get("kitti", "url")
     assert found is not None
     assert found.reveal() == "stored earlier"
-    assert shelf.kept == {(SERVICE, "id/kitti.url"): "stored earlier"}, "what was said to be in memory only is nowhere else"
+    assert shelf.kept == {(SERVICE, "id/kitti.url"): "stored earlier"}, (
+        "what was said to be in memory only is nowhere else"
+    )
 
 
 def test_each_destination_and_practice_has_entries_of_its_own() -> None:
@@ -154,9 +167,13 @@ def test_each_destination_and_practice_has_entries_of_its_own() -> None:
     shelf.open.set()
     for name in ("one", "two"):
         Vault(name, backend=shelf, environment={}).put("kitti", "url", Secret(name))
-    Vault(module.PRACTICE_ID, backend=shelf, service=module.PRACTICE_SERVICE, environment={}).put("kitti", "url", Secret("practice"))
+    Vault(module.PRACTICE_ID, backend=shelf, service=module.PRACTICE_SERVICE, environment={}).put(
+        "kitti", "url", Secret("practice")
+    )
     assert set(shelf.kept) == {
-        ("mseg-wizard", "one/kitti.url"), ("mseg-wizard", "two/kitti.url"), ("mseg-wizard-practice", "practice/kitti.url"),
+        ("mseg-wizard", "one/kitti.url"),
+        ("mseg-wizard", "two/kitti.url"),
+        ("mseg-wizard-practice", "practice/kitti.url"),
     }
     assert Vault("one", backend=shelf, environment={}).wipe([("kitti", "url")]).removed == ("kitti.url",)
     assert ("mseg-wizard", "two/kitti.url") in shelf.kept

@@ -21,7 +21,11 @@ def main() -> None:
         wiped = vault.wipe(NAMES)
         answer |= {"removed": wiped.removed, "remains": wiped.remains, "unreached": wiped.unreached}
     secret = vault.get("wilddash", "password")
-    answer |= {"got": secret.reveal() if secret else None, "where": vault.where("wilddash", "password"), "state": vault.state()}
+    answer |= {
+        "got": secret.reveal() if secret else None,
+        "where": vault.where("wilddash", "password"),
+        "state": vault.state(),
+    }
     print(json.dumps(answer))
 
 

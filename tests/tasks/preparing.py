@@ -76,8 +76,15 @@ def pin(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 @contextmanager
-def opened(destination: Path, *, steps: tuple[Step, ...] | None = None, mirror: Path | str | None = None, routes: tuple[str, ...] = (),
-           environment: Mapping[str, str] | None = None, **answers: Any) -> Iterator[Context]:
+def opened(
+    destination: Path,
+    *,
+    steps: tuple[Step, ...] | None = None,
+    mirror: Path | str | None = None,
+    routes: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    **answers: Any,
+) -> Iterator[Context]:
     """A destination with these answers to step 1's form."""
     vault = Vault("test", backend=None, environment=environment or {})
     options = Options(mirror=str(mirror) if mirror else None, routes=routes)
@@ -102,7 +109,10 @@ def contents(folder: Path) -> dict[str, str]:
     """Every file below `folder` with its content's hash, mode and time: whether anything was touched."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    return {str(path.relative_to(folder)): f"{hashes[path]} {path.stat().st_mode} {path.stat().st_mtime_ns}" for path in files}
+    return {
+        str(path.relative_to(folder)): f"{hashes[path]} {path.stat().st_mode} {path.stat().st_mtime_ns}"
+        for path in files
+    }
 
 
 def journal(ctx: Context) -> dict[str, str]:

@@ -22,10 +22,10 @@ SOURCES = {
     "byte order mark": b'\xef\xbb\xbf# \xc3\xa9\nMSEG_DST_DIR = ""\n',
     "latin-1": b'# -*- coding: latin-1 -*-\nA = "\xe9"; MSEG_DST_DIR = ""; B = "\xe9"\n',
     "two strings, form feed": b'A = 1\x0c\nMSEG_DST_DIR = ("old"\n  "er")\nB = 2\n',
-    "annotated": b'MSEG_DST_DIR: str = \'/old\'\n',
+    "annotated": b"MSEG_DST_DIR: str = '/old'\n",
     "computed": b'import os\nMSEG_DST_DIR = os.environ["X"]\n',
 }
-ODD = ['with "quotes" and \'others\'', "back\\slash", "blank and tab\t", "größe", "数据", "😀", "#{x}%s$HOME"]
+ODD = ["with \"quotes\" and 'others'", "back\\slash", "blank and tab\t", "größe", "数据", "😀", "#{x}%s$HOME"]
 PLACES = ["plain", *ODD, os.fsdecode(b"no-utf-8-\xff")]
 
 
@@ -53,8 +53,12 @@ def test_a_real_python_finds_the_destination_there(tmp_path: Path, name: str) ->
         assert configure_missing(ctx)
         run(configure(ctx))
         assert configure_missing(ctx) == []
-        code = "import os, sys, runpy; sys.stdout.buffer.write(os.fsencode(runpy.run_path(sys.argv[1])['MSEG_DST_DIR']))"
-        said = subprocess.run([sys.executable, "-c", code, str(tmp_path / "tree" / CONFIG)], capture_output=True, check=True).stdout
+        code = (
+            "import os, sys, runpy; sys.stdout.buffer.write(os.fsencode(runpy.run_path(sys.argv[1])['MSEG_DST_DIR']))"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "tree" / CONFIG)], capture_output=True, check=True
+        ).stdout
         assert said == os.fsencode(tmp_path / name)
 
 

@@ -16,10 +16,14 @@ from tests.registered import archive, opened, run
 FILE = "sun_rgbd.tgz"
 
 
-def test_what_a_server_did_not_say_is_noted_and_stands_in_status_and_report(practice_world: World, tmp_path: Path) -> None:
+def test_what_a_server_did_not_say_is_noted_and_stands_in_status_and_report(
+    practice_world: World, tmp_path: Path
+) -> None:
     body = (practice_world.mirror / FILE).read_bytes()
     with serving({f"/data2/{FILE}": Answer(body=body, framing="close")}) as server:
-        ctx = opened(practice_world, tmp_path / "d", options=Options(routes=(f"http://cvgl.stanford.edu={server.url}",)))
+        ctx = opened(
+            practice_world, tmp_path / "d", options=Options(routes=(f"http://cvgl.stanford.edu={server.url}",))
+        )
         run(download(ctx, archive(ctx, FILE)))
     doubt = f"http://cvgl.stanford.edu/data2/{FILE} did not say how long it is: only unpacking it can show whether it is whole"
     assert ctx.notes == [f"{FILE}: {doubt}"]

@@ -50,7 +50,9 @@ def seen(task: Generator[Progress, None, None], words: str) -> Progress:
     raise AssertionError(f"it ended without saying {words!r}")
 
 
-def test_what_lies_in_its_folder_was_named_or_is_mirrored_needs_no_waiting(practice_world: World, tmp_path: Path) -> None:
+def test_what_lies_in_its_folder_was_named_or_is_mirrored_needs_no_waiting(
+    practice_world: World, tmp_path: Path
+) -> None:
     right = practice_world.mirror / FILE
     mirrored = Options(mirror=str(practice_world.mirror), attended=True)
     for name, options in {"own": ATTENDED, "brought": ATTENDED, "mirrored": mirrored}.items():
@@ -66,7 +68,9 @@ def test_what_lies_in_its_folder_was_named_or_is_mirrored_needs_no_waiting(pract
         ctx.close()
 
 
-def test_a_growing_upload_is_shown_and_taken_once_it_is_whole(practice_world: World, tmp_path: Path, quick: None) -> None:
+def test_a_growing_upload_is_shown_and_taken_once_it_is_whole(
+    practice_world: World, tmp_path: Path, quick: None
+) -> None:
     ctx = opened(practice_world, tmp_path, options=ATTENDED)
     task, content = expect(ctx, archive(ctx, FILE)), (practice_world.mirror / FILE).read_bytes()
     assert upload_command(place(ctx), FILE) in seen(task, "Waiting for").doing
@@ -87,7 +91,9 @@ def test_a_growing_upload_is_shown_and_taken_once_it_is_whole(practice_world: Wo
     ctx.close()
 
 
-def test_an_upload_that_stopped_half_way_is_not_taken_and_may_go_on(practice_world: World, tmp_path: Path, quick: None) -> None:
+def test_an_upload_that_stopped_half_way_is_not_taken_and_may_go_on(
+    practice_world: World, tmp_path: Path, quick: None
+) -> None:
     ctx = opened(practice_world, tmp_path, options=ATTENDED)
     content = (practice_world.mirror / FILE).read_bytes()
     place(ctx).mkdir(parents=True)
@@ -125,7 +131,9 @@ def test_a_wrong_file_is_named_for_what_it_is_and_left_alone_until_the_right_one
 
 
 @pytest.mark.parametrize("name", ["bdd100k_seg_2018.zip", "bdd100k_seg (1).zip", "BDD.ZIP"])
-def test_an_upload_under_another_name_gets_its_own(practice_world: World, tmp_path: Path, quick: None, name: str) -> None:
+def test_an_upload_under_another_name_gets_its_own(
+    practice_world: World, tmp_path: Path, quick: None, name: str
+) -> None:
     ctx = opened(practice_world, tmp_path, options=ATTENDED)
     place(ctx).mkdir(parents=True)
     shutil.copy(practice_world.mirror / FILE, place(ctx) / name)
@@ -183,7 +191,9 @@ def test_where_questions_are_asked_one_by_one_it_waits_for_an_answer(practice_wo
     ctx.close()
 
 
-def test_unattended_the_public_address_is_tried_and_then_it_waits_with_the_command(practice_world: World, tmp_path: Path) -> None:
+def test_unattended_the_public_address_is_tried_and_then_it_waits_with_the_command(
+    practice_world: World, tmp_path: Path
+) -> None:
     with PracticeServer(practice_world.mirror) as server, serving({"/": page("Gone", status=410)}) as gone:
         shutil.copy(practice_world.mirror / FILE, tmp_path / "bdd100k_seg_2018.zip")
         with PracticeServer(tmp_path) as legacy:
@@ -220,14 +230,23 @@ def test_the_command_names_this_machine_as_it_can_be_reached(monkeypatch: pytest
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.5 50022 10.0.0.7 22")
     assert upload_command(Path("/data/mseg"), FILE) == f"scp {FILE} walker@10.0.0.7:/data/mseg/"
     monkeypatch.setenv("SSH_CONNECTION", "fd00::5 50022 fd00::7 2222")
-    assert shlex.split(upload_command(Path("/data/my sets"), FILE)) == ["scp", "-P", "2222", "-s", FILE, "walker@[fd00::7]:/data/my sets/"]
+    assert shlex.split(upload_command(Path("/data/my sets"), FILE)) == [
+        "scp",
+        "-P",
+        "2222",
+        "-s",
+        FILE,
+        "walker@[fd00::7]:/data/my sets/",
+    ]
     monkeypatch.setattr("mseg_wizard.core.host.name", lambda: "node7.lab.example")
     assert "walker@node7.lab.example:" in upload_command(Path("/data"), FILE)
 
 
 @pytest.mark.skipif(not SFTP.exists() or not shutil.which("scp"), reason="needs scp and OpenSSH's sftp-server")
-@pytest.mark.parametrize("folder", ["plain", "with blanks", "quo'te \"$HOME\" `x`", "stern * und ?", "ünï", "a#b&c;d"])
-def test_the_command_brings_the_file_where_it_belongs_whatever_the_folder_is_called(tmp_path: Path, folder: str) -> None:
+@pytest.mark.parametrize("folder", ["plain", "with blanks", 'quo\'te "$HOME" `x`', "stern * und ?", "ünï", "a#b&c;d"])
+def test_the_command_brings_the_file_where_it_belongs_whatever_the_folder_is_called(
+    tmp_path: Path, folder: str
+) -> None:
     (tmp_path / "ssh").write_text(f"#!/bin/sh\nexec {SFTP}\n")
     (tmp_path / "ssh").chmod(0o755)
     (tmp_path / folder).mkdir()

@@ -32,7 +32,9 @@ def prepared_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(prepared_python: Path) -> Iterator[Path]:
     """The same, with no mseg in it."""
     yield prepared_python
-    subprocess.run([str(prepared_python), "-m", "pip", "uninstall", "-q", "-y", "mseg"], check=True, capture_output=True)
+    subprocess.run(
+        [str(prepared_python), "-m", "pip", "uninstall", "-q", "-y", "mseg"], check=True, capture_output=True
+    )
 
 
 def accept(ctx: Context, tree: Path, kind: str = "folder", whole: str = "no") -> None:
@@ -40,7 +42,9 @@ def accept(ctx: Context, tree: Path, kind: str = "folder", whole: str = "no") ->
 
 
 def imports(python: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(python), "-c", "import mseg; print(mseg.__file__)"], cwd="/", capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(python), "-c", "import mseg; print(mseg.__file__)"], cwd="/", capture_output=True, text=True, check=False
+    )
 
 
 def test_mseg_can_be_imported_afterwards_and_the_note_says_from_where(python: Path, tmp_path: Path) -> None:
@@ -65,7 +69,9 @@ def test_what_is_installed_already_is_not_installed_again(python: Path, tmp_path
         assert "as it did before" in ctx.notes[-1]
 
 
-def test_a_folder_of_an_environment_will_do_and_another_python_is_another_installation(python: Path, tmp_path: Path) -> None:
+def test_a_folder_of_an_environment_will_do_and_another_python_is_another_installation(
+    python: Path, tmp_path: Path
+) -> None:
     with opened(tmp_path / "d", python=str(python.parent.parent)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))
         run(install(ctx))
@@ -81,7 +87,9 @@ def test_without_a_python_nothing_is_run(tmp_path: Path) -> None:
         assert install_missing(ctx) == []
 
 
-def test_a_tree_that_is_no_package_is_configured_but_not_installed_and_says_so(golden: Path, python: Path, tmp_path: Path) -> None:
+def test_a_tree_that_is_no_package_is_configured_but_not_installed_and_says_so(
+    golden: Path, python: Path, tmp_path: Path
+) -> None:
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, golden / "mirror" / "mseg-api", "mirror")
         run(install(ctx))
@@ -119,7 +127,9 @@ PLANTED = {
 }
 
 
-def test_no_secret_of_the_environment_or_the_vault_reaches_pip(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_of_the_environment_or_the_vault_reaches_pip(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in PLANTED.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -135,7 +145,14 @@ def test_no_secret_of_the_environment_or_the_vault_reaches_pip(python: Path, tmp
 
 
 def test_ordinary_variables_stay() -> None:
-    ordinary = {"PATH": "/bin", "HOME": "/home/me", "PWD": "/x", "OLDPWD": "/y", "PIP_INDEX_URL": "https://lab", "KEYBOARD": "de"}
+    ordinary = {
+        "PATH": "/bin",
+        "HOME": "/home/me",
+        "PWD": "/x",
+        "OLDPWD": "/y",
+        "PIP_INDEX_URL": "https://lab",
+        "KEYBOARD": "de",
+    }
     assert without_secrets(ordinary, ENVIRONMENT.values(), ["me"]) == ordinary
 
 
@@ -151,7 +168,9 @@ def test_a_failed_pip_shows_its_last_lines_and_what_to_do(python: Path, tmp_path
         assert install_missing(ctx)
 
 
-def test_without_a_network_the_complaint_says_that_pip_needs_one(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_complaint_says_that_pip_needs_one(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
     for name in ("PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONFIG_FILE"):
@@ -174,7 +193,9 @@ def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path) -> None:
         assert f"{tmp_path / 'env/bin/python'} -m ensurepip" in caught.value.do
 
 
-def test_an_older_mseg_from_elsewhere_is_found_out(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_mseg_from_elsewhere_is_found_out(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_tree(tmp_path / "old")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
     with opened(tmp_path / "d", python=str(python)) as ctx:
@@ -193,7 +214,11 @@ def test_what_is_no_python_is_refused_by_name(tmp_path: Path) -> None:
     for path in (old, other, text):
         path.chmod(0o755)
     text.chmod(0o644)
-    cases = [(old, "Python 2.7.18"), (other, "no Python"), *((path, "can be run") for path in (text, tmp_path / "gone", tmp_path))]
+    cases = [
+        (old, "Python 2.7.18"),
+        (other, "no Python"),
+        *((path, "can be run") for path in (text, tmp_path / "gone", tmp_path)),
+    ]
     with opened(tmp_path / "d") as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))
         for path, why in cases:

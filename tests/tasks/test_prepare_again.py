@@ -69,7 +69,9 @@ def test_naming_a_python_later_uses_the_checkout_in_place(mine: Path, tmp_path: 
         assert prepared(ctx) == mine
 
 
-def test_a_list_that_was_edited_after_the_check_is_noticed_and_the_edit_is_kept_aside(mine: Path, tmp_path: Path) -> None:
+def test_a_list_that_was_edited_after_the_check_is_noticed_and_the_edit_is_kept_aside(
+    mine: Path, tmp_path: Path
+) -> None:
     with opened(tmp_path / "d", mseg_api=str(mine)) as ctx:
         names = prepared(ctx) / "mseg/dataset_lists/a/a_names.txt"
         assert ctx.tree.names("a") == ("road",)

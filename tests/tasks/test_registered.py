@@ -57,7 +57,13 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
     practice_world: World, wizard: Wizard, tmp_path: Path
 ) -> None:
     right, destination, said = practice_world.answers, tmp_path / "d", []
-    secrets = [WRONG, str(right["cityscapes"]["password"]), str(right["wilddash"]["password"]), "X-Amz-Signature=", "/scannet/v2"]
+    secrets = [
+        WRONG,
+        str(right["cityscapes"]["password"]),
+        str(right["wilddash"]["password"]),
+        "X-Amz-Signature=",
+        "/scannet/v2",
+    ]
     answers = tmp_path / "answers.toml"
     arguments: set[str] = set()
 
@@ -72,7 +78,9 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
     def waiting() -> dict[str, list[str]]:
         done = wizard.run("status", "--dest", destination, "--json")
         said.append(done.stdout)
-        return {step["id"]: step["waits_for"] for step in json.loads(done.stdout)["steps"] if step["state"] == "waiting"}
+        return {
+            step["id"]: step["waits_for"] for step in json.loads(done.stdout)["steps"] if step["state"] == "waiting"
+        }
 
     with PracticeServer(practice_world.mirror, tree=practice_world.tree) as server, watching_arguments(arguments):
         routes = [part for origin in origins(load()) for part in ("--route", f"{origin}={server.url}")]

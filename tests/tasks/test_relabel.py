@@ -14,7 +14,9 @@ from tests.golden_tree import GoldenTree, pixels_of, unpack
 from tests.tasks.making import CALLS, opened, stamps, temporaries
 
 RELABELS = [key for key, args in CALLS.items() if "taxonomies" in args]
-ADE, BDD, CITYSCAPES, COCO = (next(key for key in RELABELS if name in key) for name in ("ade20k", "bdd", "cityscapes", "coco"))
+ADE, BDD, CITYSCAPES, COCO = (
+    next(key for key in RELABELS if name in key) for name in ("ade20k", "bdd", "cityscapes", "coco")
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,9 @@ def folder_of(raw: GoldenTree, key: str) -> str:
 
 
 def made_by(raw: GoldenTree, key: str) -> list[str]:
-    return [path for taxonomy in CALLS[key]["taxonomies"] for path in raw.listed(f"{taxonomy}-relabeled", "train", "val")]
+    return [
+        path for taxonomy in CALLS[key]["taxonomies"] for path in raw.listed(f"{taxonomy}-relabeled", "train", "val")
+    ]
 
 
 def test_the_step_files_relabel_all_eight_taxonomies() -> None:
@@ -44,7 +48,9 @@ def test_the_step_files_relabel_all_eight_taxonomies() -> None:
 
 
 @pytest.mark.parametrize("key", RELABELS)
-def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(remapped: GoldenTree, tmp_path: Path, key: str) -> None:
+def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(
+    remapped: GoldenTree, tmp_path: Path, key: str
+) -> None:
     args = CALLS[key]
     with opened(tmp_path / "a b #1", remapped, folder_of(remapped, key), call=key) as ctx:
         made = made_by(remapped, key)
@@ -52,7 +58,9 @@ def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(remapped: G
         before = stamps(ctx.dataset)
         list(relabel(ctx, **args))
         assert relabel_missing(ctx, **args) == []
-        assert {path: pixels_of(ctx.dataset / path) for path in made} == {path: remapped.expected[path] for path in made}
+        assert {path: pixels_of(ctx.dataset / path) for path in made} == {
+            path: remapped.expected[path] for path in made
+        }
         after = stamps(ctx.dataset)
         assert {path for path in after if before.get(path) != after[path]} == set(made), "something else was touched"
         assert temporaries(ctx.dataset) == []
@@ -88,7 +96,9 @@ def test_a_stop_at_any_yield_leaves_whole_files_only(remapped: GoldenTree, tmp_p
         assert relabel_missing(ctx, **args) == []
 
 
-def test_a_segment_that_its_mask_does_not_hold_is_named_and_the_other_images_are_made(remapped: GoldenTree, tmp_path: Path) -> None:
+def test_a_segment_that_its_mask_does_not_hold_is_named_and_the_other_images_are_made(
+    remapped: GoldenTree, tmp_path: Path
+) -> None:
     args = CALLS[ADE]
     with opened(tmp_path / "d", remapped, "ADE20K", call=ADE) as ctx:
         stem = "ADE_train_00016125"
@@ -138,6 +148,8 @@ def test_records_that_fit_no_image_stop_it_before_anything_is_written(remapped: 
     file.write_text(file.read_text().rstrip("\n") + "\nnowhere_12.jpg\n")
     with opened(tmp_path / "d", remapped, "BDD", call=BDD) as ctx:
         ctx.store.journal.tree = {"folder": str(tmp_path / "tree"), "pinned": "no"}
-        with pytest.raises(Problem, match=r"bdd_val_bdd_rider_to_bicyclist\.txt, line \d+: val/nowhere is not in the val list"):
+        with pytest.raises(
+            Problem, match=r"bdd_val_bdd_rider_to_bicyclist\.txt, line \d+: val/nowhere is not in the val list"
+        ):
             list(relabel(ctx, **CALLS[BDD]))
         assert relabel_missing(ctx, **CALLS[BDD]) == made_by(remapped, BDD)

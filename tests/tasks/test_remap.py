@@ -17,7 +17,9 @@ from tests.golden_tree import GoldenTree, pixels_of, unpack
 from tests.tasks.making import CALLS, opened, stamps, temporaries
 
 REMAPS = [key for key, args in CALLS.items() if "reader" in args]
-CAMVID, COCO, PASCAL, SUN = (next(key for key in REMAPS if name in key) for name in ("camvid", "coco", "pascal", "sunrgbd"))
+CAMVID, COCO, PASCAL, SUN = (
+    next(key for key in REMAPS if name in key) for name in ("camvid", "coco", "pascal", "sunrgbd")
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,11 @@ def folder_of(raw: GoldenTree, key: str) -> str:
 def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(raw: GoldenTree, tmp_path: Path, key: str) -> None:
     args, folder = CALLS[key], folder_of(raw, key)
     with opened(tmp_path / "a b #1", raw, folder) as ctx:
-        expected = {path: pixels for path, pixels in raw.expected.items() if path.startswith(f"{folder}/") and "relabeled" not in path}
+        expected = {
+            path: pixels
+            for path, pixels in raw.expected.items()
+            if path.startswith(f"{folder}/") and "relabeled" not in path
+        }
         assert set(expected) <= set(remap_missing(ctx, **args))
         progress = list(remap(ctx, **args))
         assert remap_missing(ctx, **args) == []
@@ -76,7 +82,9 @@ def test_only_what_is_missing_is_made(raw: GoldenTree, tmp_path: Path) -> None:
         assert {path for path in before if before[path] != after[path]} == {lost}
 
 
-def test_a_stop_at_any_yield_leaves_whole_files_only_and_the_next_start_goes_on(raw: GoldenTree, tmp_path: Path) -> None:
+def test_a_stop_at_any_yield_leaves_whole_files_only_and_the_next_start_goes_on(
+    raw: GoldenTree, tmp_path: Path
+) -> None:
     args = CALLS[COCO]
     stops = 0
     with opened(tmp_path / "d", raw, "COCOPanoptic", call=COCO) as ctx:
@@ -104,7 +112,9 @@ def test_what_a_killed_run_left_half_written_is_swept(raw: GoldenTree, tmp_path:
         assert temporaries(ctx.dataset) == []
 
 
-def test_a_damaged_label_is_named_the_others_are_made_and_mended_it_is_made_too(raw: GoldenTree, tmp_path: Path) -> None:
+def test_a_damaged_label_is_named_the_others_are_made_and_mended_it_is_made_too(
+    raw: GoldenTree, tmp_path: Path
+) -> None:
     args = CALLS[SUN]
     bad = "SUNRGBD/label38/train/00000001.png"
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
@@ -160,7 +170,9 @@ def test_without_the_mat_files_lost_maps_are_made_from_the_dumps(raw: GoldenTree
         assert pixels_of(ctx.dataset / lost) == raw.expected[lost]
 
 
-def test_a_coco_image_that_no_annotation_describes_is_named_and_the_others_are_made(raw: GoldenTree, tmp_path: Path) -> None:
+def test_a_coco_image_that_no_annotation_describes_is_named_and_the_others_are_made(
+    raw: GoldenTree, tmp_path: Path
+) -> None:
     args = CALLS[COCO]
     with opened(tmp_path / "d", raw, "COCOPanoptic", call=COCO) as ctx:
         file = ctx.dataset / "COCOPanoptic" / "annotations" / "panoptic_val2017.json"
@@ -191,7 +203,9 @@ def test_label_maps_of_another_program_are_made_again_once_the_user_agreed(raw: 
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
         (ctx.dataset / foreign).parent.mkdir(parents=True)
         Image.new("L", (3, 3)).save(ctx.dataset / foreign)
-        with pytest.raises(Consent, match=r"1 label maps, such as SUNRGBD/semseg-label37/train/00000001\.png") as caught:
+        with pytest.raises(
+            Consent, match=r"1 label maps, such as SUNRGBD/semseg-label37/train/00000001\.png"
+        ) as caught:
             list(remap(ctx, **args))
         assert len(list((ctx.dataset / foreign).parent.iterdir())) == 1
         ctx.consents.add(caught.value.key)

@@ -44,7 +44,11 @@ def test_a_disk_that_is_too_small_is_refused_with_what_is_needed_and_what_is_fre
 
 
 def test_a_disk_with_too_few_inodes_is_refused_too(golden: Path, tmp_path: Path) -> None:
-    with disk(tmp_path / "small", "size=500m,nr_inodes=300") as small, kit(golden, small / "d") as ctx, pytest.raises(Problem) as caught:
+    with (
+        disk(tmp_path / "small", "size=500m,nr_inodes=300") as small,
+        kit(golden, small / "d") as ctx,
+        pytest.raises(Problem) as caught,
+    ):
         run(space(ctx))
     assert "files (inodes) are needed" in caught.value.what
     assert " MB are needed" not in caught.value.what
@@ -58,7 +62,9 @@ def test_a_dataset_folder_that_leads_to_a_larger_disk_makes_it_fit(golden: Path,
         assert space_missing(ctx) == []
 
 
-def test_a_disk_that_others_fill_later_stops_the_next_start_until_there_is_room_again(golden: Path, tmp_path: Path) -> None:
+def test_a_disk_that_others_fill_later_stops_the_next_start_until_there_is_room_again(
+    golden: Path, tmp_path: Path
+) -> None:
     with disk(tmp_path / "small", "size=300m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         run(space(ctx))
         (small / "others").write_bytes(bytes(310_000_000))

@@ -16,7 +16,19 @@ from mseg_wizard.tasks import tree as tree_module
 from mseg_wizard.tasks.configure import configure
 from mseg_wizard.tasks.tree import tree, tree_missing
 from tests.http.faulty_server import serving
-from tests.tasks.preparing import CONFIG, changed, contents, give, journal, make_tree, opened, pin, prepared, run, zipped
+from tests.tasks.preparing import (
+    CONFIG,
+    changed,
+    contents,
+    give,
+    journal,
+    make_tree,
+    opened,
+    pin,
+    prepared,
+    run,
+    zipped,
+)
 
 ON_GITHUB = f"/mseg-dataset/mseg-api/archive/{COMMIT}.zip"
 
@@ -32,7 +44,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # the golden kit, which is a modified tree
 
 
-def test_a_modified_tree_is_refused_until_the_user_accepts_it_and_the_complaint_names_what_differs(golden: Path, tmp_path: Path) -> None:
+def test_a_modified_tree_is_refused_until_the_user_accepts_it_and_the_complaint_names_what_differs(
+    golden: Path, tmp_path: Path
+) -> None:
     with opened(tmp_path / "d", mirror=golden / "mirror") as ctx:
         with pytest.raises(Waiting) as caught:
             run(tree(ctx))
@@ -73,7 +87,10 @@ def test_withdrawing_the_acceptance_makes_the_tree_missing_again(golden: Path, t
 
 def test_the_published_tree_is_fetched_from_github_unpacked_and_told_to_be_whole(mine: Path, tmp_path: Path) -> None:
     archive = zipped(mine, tmp_path / "x.zip", f"mseg-api-{COMMIT}/")
-    with serving({ON_GITHUB: archive.read_bytes()}) as server, opened(tmp_path / "d", routes=(f"https://github.com={server.url}",)) as ctx:
+    with (
+        serving({ON_GITHUB: archive.read_bytes()}) as server,
+        opened(tmp_path / "d", routes=(f"https://github.com={server.url}",)) as ctx,
+    ):
         folder = prepared(ctx)
         assert (folder / "README.md").read_bytes() == (mine / "README.md").read_bytes()
         assert (journal(ctx)["pinned"], journal(ctx)["whole"], journal(ctx)["kind"]) == ("yes", "yes", "fetch")
@@ -175,7 +192,9 @@ def test_a_checkout_with_local_edits_keeps_the_published_data_and_says_so(mine: 
         assert "other files in it differ" in ctx.notes[0]
 
 
-@pytest.mark.parametrize("path", [RECORDS_FILE, "mseg/relabeled_data/a/a_train.txt", "mseg/class_remapping_files/a_to_b.tsv"])
+@pytest.mark.parametrize(
+    "path", [RECORDS_FILE, "mseg/relabeled_data/a/a_train.txt", "mseg/class_remapping_files/a_to_b.tsv"]
+)
 def test_one_changed_line_of_the_data_makes_it_a_modified_tree(mine: Path, tmp_path: Path, path: str) -> None:
     with opened(tmp_path / "d", mseg_api=str(changed(mine, path))) as ctx, pytest.raises(Waiting) as caught:
         run(tree(ctx))

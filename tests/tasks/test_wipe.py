@@ -80,7 +80,9 @@ def test_nothing_is_left_of_any_secret(practice_world: World, tmp_path: Path) ->
     ctx.close()
 
 
-def test_it_wipes_only_when_told_and_again_when_something_was_entered_since(practice_world: World, tmp_path: Path) -> None:
+def test_it_wipes_only_when_told_and_again_when_something_was_entered_since(
+    practice_world: World, tmp_path: Path
+) -> None:
     ctx = opened(practice_world, tmp_path, answers={**ANSWERS, "finish": {"confirm": False}})
     last = ctx.steps[-1:]
     with pytest.raises(Waiting) as caught:
@@ -154,7 +156,9 @@ def test_unattended_leftovers_are_only_named(practice_world: World, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["log.txt", "journal.previous.json", "report/index.html"])
-def test_a_secret_in_the_wizards_own_folder_would_be_found_and_stop_it(practice_world: World, tmp_path: Path, name: str) -> None:
+def test_a_secret_in_the_wizards_own_folder_would_be_found_and_stop_it(
+    practice_world: World, tmp_path: Path, name: str
+) -> None:
     ctx = opened(practice_world, tmp_path, answers=ANSWERS)
     path = ctx.own / name
     path.parent.mkdir(exist_ok=True)
@@ -169,7 +173,12 @@ def test_a_secret_in_the_wizards_own_folder_would_be_found_and_stop_it(practice_
 def test_what_is_not_ours_to_remove_is_named(practice_world: World, tmp_path: Path) -> None:
     history = Path.home() / ".bash_history"
     history.write_text(f"ls\nexport CITYSCAPES_PASSWORD='{PASSWORD}'\n")
-    ctx = opened(practice_world, tmp_path, answers=ANSWERS, environment={"CITYSCAPES_PASSWORD": PASSWORD, "MSEG_WIZARD_IDD_URL": "x"})
+    ctx = opened(
+        practice_world,
+        tmp_path,
+        answers=ANSWERS,
+        environment={"CITYSCAPES_PASSWORD": PASSWORD, "MSEG_WIZARD_IDD_URL": "x"},
+    )
     run(wipe(ctx))
     told = " ".join(ctx.notes)
     assert str(history) in told
@@ -192,7 +201,14 @@ def test_a_keyring_that_cannot_be_reached_any_more_is_not_called_wiped(practice_
 
 def test_every_field_that_may_hold_a_secret_is_wiped() -> None:
     names = {f"{step}.{field}" for step, field in secret_fields(load())}
-    assert {"cityscapes.password", "wilddash.username", "idd.url", "mapillary.url", "scannet.base_url", "bdd.archives"} <= names
+    assert {
+        "cityscapes.password",
+        "wilddash.username",
+        "idd.url",
+        "mapillary.url",
+        "scannet.base_url",
+        "bdd.archives",
+    } <= names
 
 
 # --- the command, with a real Secret Service ---
@@ -202,7 +218,10 @@ LOOK = "secret-tool search --all service mseg-wizard 2>&1"
 
 
 def answers_file(folder: Path) -> Path:
-    rows = [f"[{step}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()) for step, table in ANSWERS.items()]
+    rows = [
+        f"[{step}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for step, table in ANSWERS.items()
+    ]
     path = folder / "answers.toml"
     path.write_text("\n".join(rows))
     path.chmod(0o600)
@@ -227,7 +246,9 @@ def test_the_command_wipes_a_destination_for_every_program_and_all_wipes_every_d
     assert f"{tmp_path}/one/cookies.txt" in said
     assert (tmp_path / "one" / "cookies.txt").exists(), "without a terminal nothing is deleted"
     assert after.count(f"secret = {PASSWORD}") == 1
-    done = session(tmp_path / "home", f"{WIZARD} wipe --all", "echo code $?", f"echo after; {LOOK}", f"{WIZARD} wipe --all")
+    done = session(
+        tmp_path / "home", f"{WIZARD} wipe --all", "echo code $?", f"echo after; {LOOK}", f"{WIZARD} wipe --all"
+    )
     said, after = done.stdout.split("after\n")
     assert "code 0" in said
     assert "secret = " not in after
@@ -241,7 +262,9 @@ def test_the_command_wipes_a_destination_for_every_program_and_all_wipes_every_d
 def test_the_command_says_with_exit_code_1_that_a_locked_keyring_was_not_wiped(tmp_path: Path) -> None:
     answers = answers_file(tmp_path)
     session(tmp_path / "home", f"{WIZARD} run --answers {answers} --dest {tmp_path}/one")
-    done = in_session("locked", tmp_path / "home", "/bin/sh", "-c", f"{WIZARD} wipe --dest {tmp_path}/one; echo code $?")
+    done = in_session(
+        "locked", tmp_path / "home", "/bin/sh", "-c", f"{WIZARD} wipe --dest {tmp_path}/one; echo code $?"
+    )
     assert "code 1" in done.stdout
     assert "Still there: cityscapes.password" in done.stderr
     assert "the system keyring does not answer" in done.stderr

@@ -187,7 +187,11 @@ class Desk:
         return ctx
 
     def wizard(
-        self, destination: Path | None = None, *, viewer: bool = False, preset: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        destination: Path | None = None,
+        *,
+        viewer: bool = False,
+        preset: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Wizard:
         return Wizard(Session(self.steps, self.open, destination, viewer=viewer, preset=preset))
 

@@ -44,7 +44,9 @@ async def test_a_burst_of_keys_over_several_steps_goes_where_each_of_them_leads(
         await pilot.press("tab")
         before = line(app, "prepare", "destination").value
         burst(app, f"{ESCAPE}{DOWN}{DOWN}{ENTER}mara{TAB}s3cret!{ESCAPE}{DOWN}{ENTER}nolink")
-        await until(pilot, lambda: "idd" in app.main.panes and line(app, "idd", "url").value, "the last field of the burst")
+        await until(
+            pilot, lambda: "idd" in app.main.panes and line(app, "idd", "url").value, "the last field of the burst"
+        )
         await until(pilot, lambda: ("city", "password") in app.main.found.kept)
         drafts = {name: secret.reveal() for name, secret in app.session.drafts["city"].items()}
         assert drafts == {"username": "mara", "password": "s3cret!"}
@@ -108,12 +110,18 @@ async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_st
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await until(pilot, lambda: app.main.chosen == "open")
-        monkeypatch.setattr("mseg_wizard.tui.follower.REST", 3600.0)  # however slow the machine is: these keys follow each other
+        monkeypatch.setattr(
+            "mseg_wizard.tui.follower.REST", 3600.0
+        )  # however slow the machine is: these keys follow each other
         await pilot.press("left")
         desk.release.set()
         await until(pilot, lambda: "city" in desk.ran)
         burst(app, DOWN + ENTER + "x")
-        await until(pilot, lambda: "city" in app.main.panes and line(app, "city", "username").value == "x", "the field of the step below")
+        await until(
+            pilot,
+            lambda: "city" in app.main.panes and line(app, "city", "username").value == "x",
+            "the field of the step below",
+        )
 
 
 async def test_the_last_page_is_there_again_whenever_a_finished_destination_is_opened(desk: Desk) -> None:

@@ -30,7 +30,13 @@ async def test_a_form_filled_ahead_is_marked_until_its_turn_comes(desk: Desk) ->
         await into(pilot, app, "idd")
         await paste(pilot, LINK)
         await pilot.press("enter")
-        await says(pilot, "[+]  4 IDD", "4  IDD   [+] form complete; begins when its turn comes", "[ ]  3 Cityscapes", "[ ]  2 Open")
+        await says(
+            pilot,
+            "[+]  4 IDD",
+            "4  IDD   [+] form complete; begins when its turn comes",
+            "[ ]  3 Cityscapes",
+            "[ ]  2 Open",
+        )
         await into(pilot, app, "city")
         await type_in(pilot, "erika")
         await pilot.press("tab")
@@ -147,6 +153,8 @@ async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_ke
 def test_a_file_that_a_step_waits_for_is_not_called_optional(desk: Desk) -> None:
     from mseg_wizard.tui.widgets.form import _needed
 
-    suffixes = {(step.id, item.name): _needed(step, item) for step in load() for item in step.fields if item.kind == "sources"}
+    suffixes = {
+        (step.id, item.name): _needed(step, item) for step in load() for item in step.fields if item.kind == "sources"
+    }
     assert suffixes.pop(("bdd", "archives")) == " (or upload it)"
     assert set(suffixes.values()) == {" (optional)"}

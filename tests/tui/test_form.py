@@ -35,7 +35,12 @@ def answers(desk: Desk, step: str) -> dict[str, object]:
 
 def leaks(app: Wizard, *secrets: str) -> list[str]:
     """Secrets that can be seen: on the screen, in a picture of it, in how widgets describe themselves."""
-    seen = screen(app) + app.export_screenshot() + app.clipboard + " ".join(repr(widget) for widget in app.screen.walk_children())
+    seen = (
+        screen(app)
+        + app.export_screenshot()
+        + app.clipboard
+        + " ".join(repr(widget) for widget in app.screen.walk_children())
+    )
     return [secret for secret in secrets if secret in seen]
 
 
@@ -51,7 +56,12 @@ async def test_step_one_is_filled_in_and_opened_by_keys_alone(desk: Desk) -> Non
         assert not desk.destination.exists()
         await pilot.press("f5")
         await until(pilot, lambda: "open" in desk.ran)
-    assert answers(desk, "prepare") == {"read": True, "destination": str(desk.destination), "workers": 3, "python": "this one"}
+    assert answers(desk, "prepare") == {
+        "read": True,
+        "destination": str(desk.destination),
+        "workers": 3,
+        "python": "this one",
+    }
 
 
 async def test_the_button_beside_the_destination_opens_it_without_starting(desk: Desk) -> None:
@@ -158,7 +168,9 @@ async def test_a_password_is_never_shown_and_can_not_be_copied(desk: Desk) -> No
         await pilot.press("home", "shift+end", "ctrl+c")
         assert not leaks(app, "Correct", "erika")
         await pilot.press("tab")
-        await says(pilot, "●●●● 13 characters, kept in the system keyring", "●●●● 12 characters, kept in the system keyring")
+        await says(
+            pilot, "●●●● 13 characters, kept in the system keyring", "●●●● 12 characters, kept in the system keyring"
+        )
         assert not leaks(app, "Correct", "erika")
         assert all(line.value == "" for line in app.main.query(SecretLine))
     assert sorted(desk.ring.held.values()) == ["Correct-Horse", "erika.muster"]
@@ -202,7 +214,9 @@ async def test_a_secret_says_when_it_is_kept_for_this_session_only_or_comes_from
 
 
 async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Desk) -> None:
-    zips, long, more = (desk.folder / name for name in ("zips", "a folder with a name so long that terminals wrap it", "more"))
+    zips, long, more = (
+        desk.folder / name for name in ("zips", "a folder with a name so long that terminals wrap it", "more")
+    )
     for folder in (zips, long, more):
         folder.mkdir()
     link = LINK.replace("idd-lite.tar.gz", "gtFine.zip")
@@ -254,7 +268,13 @@ async def test_a_wrong_row_keeps_no_right_one_away_and_says_how_it_is_removed(de
         await into(pilot, app, "city")
         await pilot.press("tab", "tab")
         await paste(pilot, f"/no/such/place\n{desk.folder}\n/nor/this\n")
-        await says(pilot, "[!] /no/such/place", "/no/such/place is not there", "[!] /nor/this", "Up from the line below chooses it")
+        await says(
+            pilot,
+            "[!] /no/such/place",
+            "/no/such/place is not there",
+            "[!] /nor/this",
+            "Up from the line below chooses it",
+        )
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(desk.folder)]})
         await pilot.press("up")
         await says(pilot, "Delete removes this row.")

@@ -71,7 +71,9 @@ async def matches(app: Wizard, pilot: Pilot[None], name: str, size: tuple[int, i
 def pictured(app: Wizard, name: str) -> None:
     """Hold what the program itself draws of its screen against its golden."""
     svg, path = app.export_screenshot(title="mseg-wizard"), GOLDENS / f"{name}.svg"
-    if os.environ.get("MSEG_WIZARD_GOLDENS") == "write" and not (path.exists() and drawn(svg) == drawn(path.read_text())):
+    if os.environ.get("MSEG_WIZARD_GOLDENS") == "write" and not (
+        path.exists() and drawn(svg) == drawn(path.read_text())
+    ):
         path.write_text(svg)
     assert drawn(svg) == drawn(path.read_text()), f"{path.name} looks otherwise"
 
@@ -80,7 +82,11 @@ def drawn(svg: str) -> list[tuple[str, str, str]]:
     """Each run of text: its line, its style, its words; that says what a picture looks like, however it is written down."""
     styles = dict(re.findall(r"-(r\d+) \{ ([^}]*) \}", svg))
     runs = re.findall(r'<text class="[^"]*-(r\d+)" x="[^"]*" y="([^"]*)"[^>]*>([^<]*)</text>', svg)
-    return [(y, styles[style], normal(html.unescape(text).replace("\xa0", " ")).strip()) for style, y, text in runs if text.strip()]
+    return [
+        (y, styles[style], normal(html.unescape(text).replace("\xa0", " ")).strip())
+        for style, y, text in runs
+        if text.strip()
+    ]
 
 
 def normal(text: str) -> str:

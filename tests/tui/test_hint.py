@@ -61,16 +61,41 @@ def viewed(app: Wizard, *, released: bool = False, locked: str = "") -> None:
 LOCKED = f"Another wizard works in {LONG}: process 4194304 on login-node-17.cluster.uni-example.de. Wait for it, or stop it there."
 CASES = [
     Case("a remark", Snapshot(), ("…end",), first=lambda app: told(app, remark=f"Copied: https://host{LONG}…end")),
-    Case("another wizard", Snapshot(), (LONG, "stop it there.", "only shows how far it is"), first=lambda app: viewed(app, locked=LOCKED)),
+    Case(
+        "another wizard",
+        Snapshot(),
+        (LONG, "stop it there.", "only shows how far it is"),
+        first=lambda app: viewed(app, locked=LOCKED),
+    ),
     Case("a viewer by choice", Snapshot(), ("only shows how far the work is",), first=lambda app: viewed(app)),
     Case("the other has ended", Snapshot(), ("F5 takes over here",), first=lambda app: viewed(app, released=True)),
     Case("stopping", at_work("x"), ("F10 again leaves at once",), first=lambda app: told(app, stopping=True)),
     Case("an upload", at_work(SCP, waiting=True), ("give the file in the form", SCP)),
-    Case("a command", at_work(f"For the other machine: dask worker --local-directory {LONG} tcp://10.0.0.1:8786"), (LONG, "10.0.0.1:8786")),
-    Case("at work", replace(at_work("x"), progress={CALL: Progress("x", 1, 10, "files")}), ("Working.", "mseg-wizard --dest", LONG)),
-    Case("waiting", Snapshot(calls=(CALL,), problem=Waiting(NEED, "do", "city", ("username",))), (NEED, "goes on by itself")),
-    Case("a problem", Snapshot(calls=(CALL,), problem=Problem(f"{LONG}x.zip is damaged.", "do")), (LONG, "F5 tries again")),
-    Case("much to say", Snapshot(calls=(CALL,), problem=Problem("all too long " * 200, "do")), ("all too long", "… F5 tries again")),
+    Case(
+        "a command",
+        at_work(f"For the other machine: dask worker --local-directory {LONG} tcp://10.0.0.1:8786"),
+        (LONG, "10.0.0.1:8786"),
+    ),
+    Case(
+        "at work",
+        replace(at_work("x"), progress={CALL: Progress("x", 1, 10, "files")}),
+        ("Working.", "mseg-wizard --dest", LONG),
+    ),
+    Case(
+        "waiting",
+        Snapshot(calls=(CALL,), problem=Waiting(NEED, "do", "city", ("username",))),
+        (NEED, "goes on by itself"),
+    ),
+    Case(
+        "a problem",
+        Snapshot(calls=(CALL,), problem=Problem(f"{LONG}x.zip is damaged.", "do")),
+        (LONG, "F5 tries again"),
+    ),
+    Case(
+        "much to say",
+        Snapshot(calls=(CALL,), problem=Problem("all too long " * 200, "do")),
+        ("all too long", "… F5 tries again"),
+    ),
     Case("a bug", Snapshot(calls=(CALL,), crash=ValueError()), ("F5 tries again", "the log (F7)")),
     Case("complete", Snapshot(complete=True), ("Every step is complete", "F4", "F10 ends", "mseg_dataset"), done=5),
     Case("complete, unopened", Snapshot(complete=True), ("Every step is complete. F10 ends.",), done=5, first=unopened),
@@ -83,7 +108,9 @@ SAME_WAY = {"much to say"}
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)], ids=str)
-async def test_whatever_the_hint_says_can_be_read_to_its_end(desk: Desk, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whatever_the_hint_says_can_be_read_to_its_end(
+    desk: Desk, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.session.ctx)
@@ -96,7 +123,9 @@ async def test_whatever_the_hint_says_can_be_read_to_its_end(desk: Desk, size: t
             session.viewer, session.released, session.locked, session.ctx = False, False, "", ctx
             app.main.remark, app.main.stopping = "", False
             runner.snapshot = case.snapshot
-            made = [StepState(step.id, "done" if at < case.done else "waiting") for at, step in enumerate(session.steps)]
+            made = [
+                StepState(step.id, "done" if at < case.done else "waiting") for at, step in enumerate(session.steps)
+            ]
             monkeypatch.setattr(session, "states", lambda found, made=made: made)
             case.first(app)
             app.main.draw()

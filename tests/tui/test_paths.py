@@ -52,7 +52,9 @@ def test_folders_alone_are_suggested_or_archives_too(shelf: Path) -> None:
     assert fitting_paths(f"{shelf}/dab.txt", ("",)) == FittingPaths()
 
 
-def test_hidden_names_fit_only_behind_a_dot_and_home_stays_a_tilde(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_names_fit_only_behind_a_dot_and_home_stays_a_tilde(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(shelf))
     assert "hidden" not in fitting_paths(f"{shelf}/").words
     assert fitting_paths("~/.h").whole == "~/.hidden/"

@@ -27,7 +27,9 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
         yield toys
 
 
-async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colours(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colours(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     really(toys, monkeypatch)
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 40)) as pilot:
@@ -35,7 +37,9 @@ async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colou
         await pilot.press("f5")
         await says(pilot, ".jpg · toy-2", "■ sky 75%  ■ road 25%")
         lines = screen(app).splitlines()
-        tasks, caption, why = (next(at for at, line in enumerate(lines) if text in line) for text in ("images", "toy-2", "To be looked"))
+        tasks, caption, why = (
+            next(at for at, line in enumerate(lines) if text in line) for text in ("images", "toy-2", "To be looked")
+        )
         assert tasks < caption < why
         seen = cells(app)
         assert seen[WHITE] > 400
@@ -59,7 +63,9 @@ async def test_a_newer_label_map_takes_its_place_but_not_at_once(toys: Toys, mon
         await says(pilot, "lane.jpg · toy-2")
 
 
-async def test_an_image_that_cant_be_read_leaves_the_picture_before(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_image_that_cant_be_read_leaves_the_picture_before(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(picture, "EVERY", 0.1)
     toys.make()
     (toys.folder / "image" / "lane.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
@@ -111,7 +117,9 @@ async def test_nothing_moves_under_the_hands_of_who_types(toys: Toys) -> None:
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "xterm-16color", "COLORTERM": ""}], ids=str)
-async def test_without_colours_there_is_no_picture(toys: Toys, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+async def test_without_colours_there_is_no_picture(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     toys.make()
@@ -173,7 +181,11 @@ async def test_f3_hides_pictures_for_good_and_shows_them_again(toys: Toys) -> No
             await until(pilot, lambda: app.session.ctx, "the destination is opened")
             await pilot.press("f5")
             await says(pilot, "remapping toy-3")
-            await until(pilot, lambda: app.main.chosen == app.main.step_of(app.session.snapshot.call), "the step at work is shown")
+            await until(
+                pilot,
+                lambda: app.main.chosen == app.main.step_of(app.session.snapshot.call),
+                "the step at work is shown",
+            )
             await look(there=expected[0])
             await pilot.press("f3")
             await look(there=expected[1])

@@ -64,7 +64,9 @@ async def test_what_befalls_a_clusters_workers_is_told_while_the_work_goes_on(de
 
 
 @pytest.mark.parametrize("keys", [("f7", "escape"), ("f1", "f1"), ("f7", "f1", "f7", "f7"), ("f8", "escape")])
-async def test_whoever_looks_at_something_else_in_mid_form_types_on_in_the_same_field(desk: Desk, keys: tuple[str, ...]) -> None:
+async def test_whoever_looks_at_something_else_in_mid_form_types_on_in_the_same_field(
+    desk: Desk, keys: tuple[str, ...]
+) -> None:
     app = desk.wizard()
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
@@ -119,7 +121,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
             assert "mseg-wizard practice --keep" in farewell(app.session.ctx)  # type: ignore[arg-type]
         finally:
             started_with([])
-        await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: ")
+        await says(
+            pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: "
+        )
         await pilot.press("escape", "f4")
         await says(pilot, "There is no report yet")
 
@@ -302,7 +306,9 @@ async def test_ctrl_c_says_how_to_quit(desk: Desk) -> None:
 
 async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> None:
     desk.environment["MSEG_WIZARD_CITY_USERNAME"] = "erika"
-    app = desk.wizard(desk.ready(city={"password": "geheim", "archives": ["https://host.example.com/gtFine.zip"]}, idd={"url": LINK}))
+    app = desk.wizard(
+        desk.ready(city={"password": "geheim", "archives": ["https://host.example.com/gtFine.zip"]}, idd={"url": LINK})
+    )
     async with app.run_test() as pilot:
         await into(pilot, app, "idd")
         await says(pilot, "●●●● idd.tar.gz at host.example.com")
@@ -371,7 +377,13 @@ async def test_a_second_wizard_only_views_and_says_who_works(desk: Desk) -> None
         await first.press("f5")
         await says(first, "downloading leftImg8bit.zip")
         async with viewer.run_test(size=(100, 30)) as second:
-            await says(second, "[>]  2", "downloading leftImg8bit.zip", "30%", "Another wizard works on this destination: process")
+            await says(
+                second,
+                "[>]  2",
+                "downloading leftImg8bit.zip",
+                "30%",
+                "Another wizard works on this destination: process",
+            )
             await second.press("f5", "f6", "f8")
             assert isinstance(viewer.screen, MainScreen)
             await into(second, viewer, "finish")

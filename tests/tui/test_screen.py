@@ -128,7 +128,9 @@ async def test_help_and_log_open_and_close_with_their_keys_and_the_log_has_a_fil
 async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(desk: Desk) -> None:
     def fail(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("looking at [/foo] \x1b]0;title\x07")
-        raise Problem("The server says [/foo] [bold]\x1b[31m\x9b.", "Ask [red]it.", [f"item [/{i}]" for i in range(3000)])
+        raise Problem(
+            "The server says [/foo] [bold]\x1b[31m\x9b.", "Ask [red]it.", [f"item [/{i}]" for i in range(3000)]
+        )
 
     desk.behaviours["open"] = fail
     app = desk.wizard(desk.ready())
@@ -167,7 +169,9 @@ async def test_a_failure_leads_on_to_another_try_and_to_the_log_with_its_problem
         await pilot.press("f5")
         await says(pilot, "Something unexpected happened")
         with app.session.log.open("a") as file:
-            file.write('2026-01-01 10:00:00,000 INFO mseg_wizard: all is well\n2026-01-01 10:00:01,000 WARNING mseg_wizard: refused\n')
+            file.write(
+                "2026-01-01 10:00:00,000 INFO mseg_wizard: all is well\n2026-01-01 10:00:01,000 WARNING mseg_wizard: refused\n"
+            )
             file.write('Traceback (most recent call last):\n  File "x.py", line 1, in y\n    raise\n')
         await pilot.press("f7")
         await says(pilot, "10:00:00 all is well", "10:00:01 WARNING refused")
@@ -207,8 +211,12 @@ async def test_without_colours_the_marks_say_it_all(desk: Desk, monkeypatch: pyt
         await says(pilot, "[ ]  2 Open datasets")
         strips = app.screen._compositor.render_strips()
         for each in app._filters:
-            strips = [strip.apply_filter(each, app.screen.styles.background) for strip in strips] if each.enabled else strips
-        coloured = {segment.style.color.name for strip in strips for segment in strip if segment.style and segment.style.color}
+            strips = (
+                [strip.apply_filter(each, app.screen.styles.background) for strip in strips] if each.enabled else strips
+            )
+        coloured = {
+            segment.style.color.name for strip in strips for segment in strip if segment.style and segment.style.color
+        }
         assert bool(coloured - {"default"}) is colours
 
 
@@ -225,7 +233,9 @@ async def test_the_step_list_has_the_keyboard_first_and_escape_leads_back_to_it(
 
 @pytest.mark.parametrize("size", [(60, 20), (40, 12)], ids=str)
 @pytest.mark.parametrize("lines", [1, 60])
-async def test_what_a_dialog_can_be_answered_is_never_out_of_sight(desk: Desk, size: tuple[int, int], lines: int) -> None:
+async def test_what_a_dialog_can_be_answered_is_never_out_of_sight(
+    desk: Desk, size: tuple[int, int], lines: int
+) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
         await says(pilot, "F5")

@@ -39,7 +39,11 @@ class Terminal:
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TMUX", "COLORTERM")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.tui.on_a_terminal", str(folder), special],
-            stdin=self.slave, stdout=self.slave, stderr=self.slave, cwd=ROOT, start_new_session=True,
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            cwd=ROOT,
+            start_new_session=True,
             env={**kept, "TERM": "xterm-256color", **environment},
         )
 
@@ -84,7 +88,10 @@ class Terminal:
 
     def restored(self) -> bool:
         """Main screen, cursor, mouse, paste, and the line discipline as before."""
-        off = [self.seen.rfind(f"\x1b[?{mode}l") > self.seen.rfind(f"\x1b[?{mode}h") for mode in ("1049", "1000", "1003", "1006", "2004")]
+        off = [
+            self.seen.rfind(f"\x1b[?{mode}l") > self.seen.rfind(f"\x1b[?{mode}h")
+            for mode in ("1049", "1000", "1003", "1006", "2004")
+        ]
         shown = self.seen.rfind("\x1b[?25h") > self.seen.rfind("\x1b[?25l")
         return all(off) and shown and termios.tcgetattr(self.slave) == self.before
 
@@ -120,7 +127,9 @@ def running(terminals: list[Terminal], tmp_path: Path) -> Terminal:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
-def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(running: Terminal, number: signal.Signals, code: int) -> None:
+def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(
+    running: Terminal, number: signal.Signals, code: int
+) -> None:
     running.seen = "\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1003h\x1b[?1006h\x1b[?2004h"
     running.process.send_signal(number)
     assert running.ended() == code
@@ -172,7 +181,9 @@ def test_the_screen_follows_the_size_of_the_terminal(terminals: list[Terminal], 
     assert terminal.ended() == 0
 
 
-def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_them(terminals: list[Terminal], tmp_path: Path) -> None:
+def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_them(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
     """It is asked how far it is. One that never answers is taken as one that can't."""
     terminal = Terminal(tmp_path, "counting")
     terminals.append(terminal)
@@ -190,7 +201,9 @@ def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_t
     terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
 
 
-def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_get_it(terminals: list[Terminal], tmp_path: Path) -> None:
+def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_get_it(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
     terminal = Terminal(tmp_path, "counting")
     terminals.append(terminal)
     terminal.until("F5 starts")

@@ -14,8 +14,12 @@ from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words
 from mseg_wizard.tui.text import bar, call_line, fit, masked, standing
 
-DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)})
-OTHER = Call("s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)})
+DOWNLOAD = Call(
+    "s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)}
+)
+OTHER = Call(
+    "s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)}
+)
 STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER))
 
 
@@ -82,13 +86,19 @@ def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:
 def test_what_is_left_follows_what_this_machine_took() -> None:
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usual_seconds(DOWNLOAD)})
     assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(2 * usual_seconds(OTHER))
-    running = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)})
+    running = Snapshot(
+        running=True,
+        calls=(OTHER.key,),
+        progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)},
+    )
     assert seconds_left([STEP], journal, running) == pytest.approx(3000)
 
 
 def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machine_never_did() -> None:
     """A practice of two minutes was told to take an hour: the real archives take that, its own do not."""
-    unpack = Call("s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)})
+    unpack = Call(
+        "s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)}
+    )
     step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER, unpack))
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
     assert seconds_left([step], journal, Snapshot()) is None
@@ -99,7 +109,9 @@ def test_the_share_of_the_journey_counts_work_and_not_steps() -> None:
     journal = Journal(finished={DOWNLOAD.key: "now"})
     assert share_done([STEP], Journal(), Snapshot()) == 0
     assert share_done([STEP], journal, Snapshot()) == pytest.approx(1 / 3)
-    half = Snapshot(running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B")})
+    half = Snapshot(
+        running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B")}
+    )
     assert share_done([STEP], journal, half) == pytest.approx(2 / 3)
 
 

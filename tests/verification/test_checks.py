@@ -66,7 +66,9 @@ def test_of_image_label_and_made_map_that_one_is_at_fault_that_differs(
 ) -> None:
     table = bytes(range(256))
     rules = Rules(RemapRecipe("ids", NAMES, b"", (table,)), (MadeMap("x", NAMES, table),), (RAW,))
-    item = ImageToCheck("x", photo(tmp_path / "x.jpg"), save(tmp_path / "raw.png", *raw), (save(tmp_path / "made.png", *made),))
+    item = ImageToCheck(
+        "x", photo(tmp_path / "x.jpg"), save(tmp_path / "raw.png", *raw), (save(tmp_path / "made.png", *made),)
+    )
     (fault,) = check(rules, item).faults
     assert fault[0] == at_fault
     assert "pixels, its" in fault[1]
@@ -75,8 +77,13 @@ def test_of_image_label_and_made_map_that_one_is_at_fault_that_differs(
 def test_a_made_map_is_still_looked_at_where_its_label_cannot_be_read(tmp_path: Path) -> None:
     rules = Rules(RemapRecipe("ids", NAMES, b"", (b"",)), (MadeMap("three", NAMES, b""),), (RAW,))
     (tmp_path / "raw.png").write_bytes(b"")
-    item = ImageToCheck("x", photo(tmp_path / "x.jpg"), str(tmp_path / "raw.png"), (save(tmp_path / "made.png", 40, 60, 9),))
-    assert dict(check(rules, item).faults) == {RAW: "is empty", 0: "holds ids that no class of three has: 9 (2,400 pixels)"}
+    item = ImageToCheck(
+        "x", photo(tmp_path / "x.jpg"), str(tmp_path / "raw.png"), (save(tmp_path / "made.png", 40, 60, 9),)
+    )
+    assert dict(check(rules, item).faults) == {
+        RAW: "is empty",
+        0: "holds ids that no class of three has: 9 (2,400 pixels)",
+    }
 
 
 def test_every_targeted_pixel_lies_in_a_segment_that_msegs_records_give_its_class(full_tree: Path) -> None:

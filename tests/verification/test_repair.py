@@ -35,7 +35,9 @@ def finished(original: Path, tmp_path: Path) -> Finished:
     return copy(original, tmp_path)
 
 
-def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(finished: Finished, original: Path, golden: Path) -> None:
+def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(
+    finished: Finished, original: Path, golden: Path
+) -> None:
     (finished.dataset / IMAGE).write_bytes(b"")
     (finished.dataset / LATE).write_bytes(b"")
     done = finished.wizard.run("verify", "--repair", "--dest", finished.destination)
@@ -50,7 +52,9 @@ def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(finished: 
     assert tree_of(finished.dataset) == tree_of(original / "mseg_dataset")
 
 
-def test_once_it_is_allowed_just_that_archive_is_fetched_again(finished: Finished, original: Path, golden: Path) -> None:
+def test_once_it_is_allowed_just_that_archive_is_fetched_again(
+    finished: Finished, original: Path, golden: Path
+) -> None:
     (finished.dataset / IMAGE).unlink()
     with PracticeServer(golden / "mirror") as server:
         routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
@@ -62,7 +66,9 @@ def test_once_it_is_allowed_just_that_archive_is_fetched_again(finished: Finishe
     assert tree_of(finished.dataset) == tree_of(original / "mseg_dataset")
 
 
-def test_label_maps_are_made_again_without_any_archive_and_nothing_else_is_touched(finished: Finished, original: Path) -> None:
+def test_label_maps_are_made_again_without_any_archive_and_nothing_else_is_touched(
+    finished: Finished, original: Path
+) -> None:
     for path in (MAP, LATE, "PASCAL_Context/Segmentation_GT_60cls/2008_000277.png"):
         with Image.open(finished.dataset / path) as image:
             pixels = np.array(image)
@@ -91,7 +97,9 @@ def test_a_repair_that_was_killed_goes_on_without_verifying_first(finished: Fini
     assert tree_of(finished.dataset) == tree_of(original / "mseg_dataset")
 
 
-def test_an_interrupted_repair_is_also_finished_by_the_usual_run(finished: Finished, original: Path, golden: Path) -> None:
+def test_an_interrupted_repair_is_also_finished_by_the_usual_run(
+    finished: Finished, original: Path, golden: Path
+) -> None:
     (finished.dataset / IMAGE).unlink()
     assert finished.wizard.run("verify", "--repair", "--dest", finished.destination).returncode == 3
     (answers := finished.destination.parent / "answers.toml").write_text("[prepare]\n")
@@ -108,11 +116,15 @@ def begun(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(golden, tmp_path_factory.getbasetemp() / "begun", "kitti")
 
 
-def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_to_come(begun: Path, tmp_path: Path) -> None:
+def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_to_come(
+    begun: Path, tmp_path: Path
+) -> None:
     early = copy(begun, tmp_path)
     done = early.wizard.run("verify", "--dest", early.destination)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "these steps are not complete: 9 (Mapillary Vistas), 10 (ScanNet), 11 (WildDash), 12 (Relabel)" in done.stderr
+    assert (
+        "these steps are not complete: 9 (Mapillary Vistas), 10 (ScanNet), 11 (WildDash), 12 (Relabel)" in done.stderr
+    )
     assert early.verdict["faults"] == []
     (early.dataset / LATE).write_bytes(b"")
     assert early.wizard.run("verify", "--dest", early.destination).returncode == 1
@@ -131,7 +143,9 @@ def test_a_repair_needs_no_room_for_what_is_still_to_come(begun: Path, tmp_path:
         assert done.returncode == 3, done.stdout + done.stderr
         assert early.verdict["faults"] == []
         (early.destination.parent / "answers.toml").write_text(ANSWERS)
-        done = early.wizard.run("run", "--dest", early.destination, "--answers", early.destination.parent / "answers.toml")
+        done = early.wizard.run(
+            "run", "--dest", early.destination, "--answers", early.destination.parent / "answers.toml"
+        )
         assert done.returncode == 1
         assert "There is not enough room" in done.stderr, "what is still to come does need it"
 

@@ -177,7 +177,9 @@ def planted(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Finishe
     done = finished.wizard.run("verify", "--dest", finished.destination, "--workers", "2")
     assert done.returncode == 1, done.stdout + done.stderr
     for path, _, _, step in PLANTED.values():
-        assert any(path in line and line.endswith(f"step {step}") for line in done.stdout.splitlines()), f"{path} is not in what it says"
+        assert any(path in line and line.endswith(f"step {step}") for line in done.stdout.splitlines()), (
+            f"{path} is not in what it says"
+        )
     log = (finished.destination / OWN / "log.txt").read_text()
     assert all(path in log for path, _, _, _ in PLANTED.values())
     return finished

@@ -24,18 +24,36 @@ class DaskCluster:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
-        self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", "--scheduler-file", str(file))
+        self._start(
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--no-show",
+            "--scheduler-file",
+            str(file),
+        )
         while True:
             with suppress(OSError, ValueError):
                 self.address = str(json.loads(file.read_text())["address"])
                 return
             time.sleep(0.05)
 
-    def worker(self, *options: str, nanny: bool = False, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def worker(
+        self, *options: str, nanny: bool = False, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start one worker process, with its nanny or without."""
         place = self._folder / f"worker-{len(self._processes)}"
         place.mkdir()
-        words = ["--no-dashboard", "--local-directory", str(place), *(options or ("--nthreads", "1")), "--nanny" if nanny else "--no-nanny"]
+        words = [
+            "--no-dashboard",
+            "--local-directory",
+            str(place),
+            *(options or ("--nthreads", "1")),
+            "--nanny" if nanny else "--no-nanny",
+        ]
         return self._start("worker", self.address, *words, environment=environment, cwd=place)
 
     def close(self) -> None:

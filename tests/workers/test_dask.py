@@ -129,7 +129,9 @@ def test_an_item_that_kills_workers_is_named_after_two_tries(nannies: DaskCluste
     seen = run(cluster, pool_work.one_kills, range(100))
     cluster.close()
     assert len(seen) == 100
-    assert [(outcome.item, outcome.fault[:23]) for outcome in seen if outcome.fault] == [(13, "the worker process died")]
+    assert [(outcome.item, outcome.fault[:23]) for outcome in seen if outcome.fault] == [
+        (13, "the worker process died")
+    ]
 
 
 def test_an_item_that_hangs_is_named_and_the_rest_goes_on(nannies: DaskCluster, tmp_path: Path) -> None:
@@ -203,7 +205,9 @@ def test_what_work_could_not_begin_on_is_told_at_once_with_the_host(dask: DaskCl
     assert told_at_once() == f"The worker on {host} can't write in {tmp_path}: File too large."
 
 
-def test_a_worker_with_other_programs_is_told_and_one_that_joins_late_gets_nothing(dask: DaskCluster, tmp_path: Path) -> None:
+def test_a_worker_with_other_programs_is_told_and_one_that_joins_late_gets_nothing(
+    dask: DaskCluster, tmp_path: Path
+) -> None:
     (tmp_path / "other" / "numpy-1.0.dist-info").mkdir(parents=True)
     (tmp_path / "other" / "numpy-1.0.dist-info" / "METADATA").write_text("Name: numpy\nVersion: 1.0\n")
     good = dask.worker()
@@ -219,7 +223,9 @@ def test_a_worker_with_other_programs_is_told_and_one_that_joins_late_gets_nothi
     while "waiting for one" not in cluster.waits:
         next(work)
     host = os.uname().nodename
-    assert cluster.waits.endswith(f": The worker on {host} has NumPy 1.0, here it is {distributed.versions.version('numpy')}.")
+    assert cluster.waits.endswith(
+        f": The worker on {host} has NumPy 1.0, here it is {distributed.versions.version('numpy')}."
+    )
     work.close()
     cluster.close()
 
@@ -228,7 +234,11 @@ def test_nothing_secret_is_sent_to_the_cluster(dask: DaskCluster, practice_world
     secrets = ["a pass word & more", "https-link-token-4711"]
     wire, worker = Wire(dask.address), dask.worker()
     await_workers(dask, 1)
-    environment = {"CITYSCAPES_USERNAME": "somebody", "CITYSCAPES_PASSWORD": secrets[0], "MSEG_WIZARD_IDD_URL": secrets[1]}
+    environment = {
+        "CITYSCAPES_USERNAME": "somebody",
+        "CITYSCAPES_PASSWORD": secrets[0],
+        "MSEG_WIZARD_IDD_URL": secrets[1],
+    }
     wizard, answers = Wizard(tmp_path / "home", extra=environment), tmp_path / "answers.toml"
     wizard.home.mkdir()
     answers.touch(mode=0o600)
@@ -239,7 +249,9 @@ def test_nothing_secret_is_sent_to_the_cluster(dask: DaskCluster, practice_world
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     tables = practice_world.answers.values()
-    secrets += [str(value) for table in tables for name, value in table.items() if name in ("password", "url", "base_url")]
+    secrets += [
+        str(value) for table in tables for name, value in table.items() if name in ("password", "url", "base_url")
+    ]
     (tmp_path / "sent").write_bytes(wire.sent)
     (tmp_path / "environ").write_bytes(Path(f"/proc/{worker.pid}/environ").read_bytes())
     assert b"SUNRGBD/label38/train/" in wire.sent

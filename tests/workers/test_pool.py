@@ -94,10 +94,14 @@ def test_it_says_something_at_least_twice_a_second(pool: Pool) -> None:
     assert longest < 30
 
 
-def test_what_workers_print_goes_to_the_log_and_not_to_the_screen(pool: Pool, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_workers_print_goes_to_the_log_and_not_to_the_screen(
+    pool: Pool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     outcomes(each(pool, pool_work.prints, range(300)))
     lines = (tmp_path / "workers.log").read_text().splitlines()
-    assert sorted(lines) == sorted([f"a worker's words {number}" for number in range(300)] + ["and its complaints"] * 300)
+    assert sorted(lines) == sorted(
+        [f"a worker's words {number}" for number in range(300)] + ["and its complaints"] * 300
+    )
     assert "words" not in "".join(capfd.readouterr())
 
 

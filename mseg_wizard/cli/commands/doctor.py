@@ -30,13 +30,20 @@ FINE = {True: "[x]", False: "[!]", None: "[-]"}
 def run(args: argparse.Namespace) -> int:
     rows = list(examine(destination_of(args, {}, offer_last=True), getattr(args, "scheduler", "")))
     if getattr(args, "json", False):
-        print(json.dumps([{"what": what, "how": how, "fine": fine} for what, how, fine in rows], indent=1, ensure_ascii=False))
+        print(
+            json.dumps(
+                [{"what": what, "how": how, "fine": fine} for what, how, fine in rows], indent=1, ensure_ascii=False
+            )
+        )
         return Exit.DONE
     for what, how, fine in rows:
         print(hanging(f"{FINE[fine]} {what:12} ", how))
-    print("\n[!] marks what may need your attention." if any(fine is False for *_, fine in rows) else "\nEverything is fine.")
+    print(
+        "\n[!] marks what may need your attention."
+        if any(fine is False for *_, fine in rows)
+        else "\nEverything is fine."
+    )
     return Exit.DONE
-
 
 
 LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
@@ -44,9 +51,17 @@ LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
 
 def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str, str, bool | None]]:
     """Rows of (what, how it is, is that good); None where it is neither good nor bad, but worth knowing."""
-    yield "mseg-wizard", f"{__version__}, Python {platform.python_version()} ({sys.executable})", sys.version_info >= (3, 11)
+    yield (
+        "mseg-wizard",
+        f"{__version__}, Python {platform.python_version()} ({sys.executable})",
+        sys.version_info >= (3, 11),
+    )
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True
-    yield "system", f"{platform.system()} {platform.release()}, host {host.name()}", platform.system() in ("Linux", "Darwin")
+    yield (
+        "system",
+        f"{platform.system()} {platform.release()}, host {host.name()}",
+        platform.system() in ("Linux", "Darwin"),
+    )
     cores = host.cores()
     yield "cores", f"{cores} for this process, {os.cpu_count()} in the machine", True
     place = (destination or Path.cwd()).expanduser().absolute()
@@ -82,7 +97,11 @@ def _cluster(scheduler: str, folder: Path) -> tuple[str, str, bool]:
     try:
         cluster.ready()
         workers, hosts = cluster.hosts()
-        return "cluster", f"{amount(workers, 'workers')} on {amount(hosts, 'hosts')}, who can read and write {folder}", True
+        return (
+            "cluster",
+            f"{amount(workers, 'workers')} on {amount(hosts, 'hosts')}, who can read and write {folder}",
+            True,
+        )
     except Problem as problem:
         return "cluster", str(problem), False
     finally:
@@ -99,7 +118,11 @@ def _terminal() -> Iterator[tuple[str, str, bool | None]]:
     columns, lines = shutil.get_terminal_size()
     if terminal:
         fits = columns >= 60 and lines >= 20
-        yield "terminal", f"{os.environ.get('TERM', 'unknown')}, {columns}×{lines}" + ("" if fits else ": make it 60×20 or larger"), fits
+        yield (
+            "terminal",
+            f"{os.environ.get('TERM', 'unknown')}, {columns}×{lines}" + ("" if fits else ": make it 60×20 or larger"),
+            fits,
+        )
     else:
         yield "terminal", "none here, so no screen: use `mseg-wizard run`", None
     inside = bool(os.environ.get("TMUX") or os.environ.get("STY"))
@@ -107,7 +130,11 @@ def _terminal() -> Iterator[tuple[str, str, bool | None]]:
     if inside:
         yield "session", "inside tmux or screen: it survives a dropped connection", True
     else:
-        advice = "a dropped connection ends the wizard: start tmux first" if remote else "with tmux, the wizard outlives its terminal"
+        advice = (
+            "a dropped connection ends the wizard: start tmux first"
+            if remote
+            else "with tmux, the wizard outlives its terminal"
+        )
         yield "session", f"not inside tmux or screen; {advice}", False if remote else None
     encoding = (sys.stdout.encoding or "").lower()
     yield "encoding", encoding or "unknown", encoding.replace("-", "") == "utf8"

@@ -7,7 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from mseg_wizard.cli.ask import by_questions
-from mseg_wizard.cli.destination import answers_of, destination_of, needed, open_destination, opened, options_of, step_named
+from mseg_wizard.cli.destination import (
+    answers_of,
+    destination_of,
+    needed,
+    open_destination,
+    opened,
+    options_of,
+    step_named,
+)
 from mseg_wizard.cli.plain import unattended
 from mseg_wizard.cli.text import answered, interactive
 from mseg_wizard.context import Context
@@ -31,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
         with opened(steps, needed(destination), options, answers, take_over=args.take_over) as ctx:
             return by_questions(ctx, steps, form=form)
     if not interactive():
-        raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard run` (unattended) or `mseg-wizard --plain` (questions).")
+        raise Usage(
+            "There is no terminal here for the screen.",
+            "Use `mseg-wizard run` (unattended) or `mseg-wizard --plain` (questions).",
+        )
     log_to(None)
     from mseg_wizard.tui.app import guide
 

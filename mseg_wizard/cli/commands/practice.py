@@ -26,8 +26,11 @@ from mseg_wizard.workers import pool
 
 
 def run(args: argparse.Namespace) -> int:
-    return practice(plain=getattr(args, "plain", False), keep=getattr(args, "keep", False), use_keyring=getattr(args, "keyring", False))
-
+    return practice(
+        plain=getattr(args, "plain", False),
+        keep=getattr(args, "keep", False),
+        use_keyring=getattr(args, "keyring", False),
+    )
 
 
 TREE_ORIGIN = "https://github.com"
@@ -57,7 +60,11 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
             options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
 
             def opener(place: Path) -> Context:
-                vault = Vault("practice", service=PRACTICE_SERVICE) if use_keyring else Vault("practice", backend=None, environment={})
+                vault = (
+                    Vault("practice", service=PRACTICE_SERVICE)
+                    if use_keyring
+                    else Vault("practice", backend=None, environment={})
+                )
                 return open_context(steps, place, options, vault=vault, remember=False)
 
             if plain:
@@ -73,7 +80,12 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
 
 def origins(steps: Iterable[Step]) -> list[str]:
     """Every origin that the steps may ask."""
-    public = {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for step in steps for archive in step.archives for url in archive.urls}
+    public = {
+        "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        for step in steps
+        for archive in step.archives
+        for url in archive.urls
+    }
     return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
 
 
@@ -105,7 +117,9 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
         ctx.close()
 
 
-def _screen(steps: tuple[Step, ...], opener: Callable[[Path], Context], user_folder: Path, destination: Path, answers: Answers) -> int:
+def _screen(
+    steps: tuple[Step, ...], opener: Callable[[Path], Context], user_folder: Path, destination: Path, answers: Answers
+) -> int:
     from mseg_wizard.tui.app import guide
 
     print(

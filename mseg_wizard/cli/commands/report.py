@@ -20,8 +20,6 @@ def run(args: argparse.Namespace) -> int:
         return report(ctx)
 
 
-
-
 def report(ctx: Context) -> Exit:
     """Write it, whatever is complete by now."""
     step = only(ctx.steps, "report")

@@ -29,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
     for key in now.calls if now.running else ():
-        step, title = next(((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key))
+        step, title = next(
+            ((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key)
+        )
         print(f"working now: {standing(step.number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")

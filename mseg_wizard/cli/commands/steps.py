@@ -27,7 +27,6 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-
 KINDS = {
     "acknowledge": "true or false",
     "number": "a whole number",

@@ -31,12 +31,13 @@ def run(args: argparse.Namespace) -> int:
         return verify(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
 
 
-
 SHOWN = 1000
 """Faults that are printed; the file has all."""
 
 
-def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None) -> Exit:
+def verify(
+    ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None
+) -> Exit:
     """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
     say = _show_json if as_json else _show
     before = read_verdict(ctx)
@@ -54,10 +55,16 @@ def verify(ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Ca
         before = set_aside(ctx, before)
     print("\nWhat was faulty is set aside; now it is made again, in the usual order.", file=sys.stderr, flush=True)
     due = [*_complete(ctx.steps, before), only(ctx.steps, "verify")]
-    code = by_questions(ctx, due, ask, closing=False) if ask else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
+    code = (
+        by_questions(ctx, due, ask, closing=False)
+        if ask
+        else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
+    )
     after = read_verdict(ctx)
     if after and after.repairing:
-        waits = f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
+        waits = (
+            f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
+        )
         print(waits, file=sys.stderr, flush=True)
     elif after:
         say(ctx, after)

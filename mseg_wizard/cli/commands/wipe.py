@@ -24,8 +24,6 @@ def run(args: argparse.Namespace) -> int:
     return wipe(load(), destination if everything else needed(destination), everything=everything)
 
 
-
-
 def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
     """Remove the secrets of one destination, or of all that this user ever opened. It takes no lock: a running wizard does not stop it."""
     journal = read_journal(destination) if destination else None

@@ -48,5 +48,7 @@ def _classes(colors: bytes) -> dict[int, int]:
     """Number of a colour → class id; of classes with one colour the last."""
     rows = np.frombuffer(colors, np.uint8).reshape(-1, 3)
     if len(rows) > UNKNOWN:
-        raise Problem(f"Colours of {len(rows)} classes can't be told apart.", f"Use a taxonomy of at most {UNKNOWN} classes.")
+        raise Problem(
+            f"Colours of {len(rows)} classes can't be told apart.", f"Use a taxonomy of at most {UNKNOWN} classes."
+        )
     return {rgb_lookup.pack(color): id_ for id_, color in enumerate(rows)}

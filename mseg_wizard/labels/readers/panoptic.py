@@ -51,7 +51,9 @@ def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
         for raw in msgspec.json.decode(Path(path).read_bytes(), type=_Annotations).annotations:
             image = _annotation.decode(raw)
             pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
-            if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):  # NumPy 1 would take them, cut to fit
+            if any(
+                not 0 <= number < 1 << 32 for pair in pairs for number in pair
+            ):  # NumPy 1 would take them, cut to fit
                 raise OverflowError
             segments[image.file_name] = np.array(pairs, "<u4").tobytes()
     except OSError as error:
@@ -81,7 +83,9 @@ def read_panoptic(path: Path | str, segments: SegmentTable) -> NDArray[np.uint8]
         values = raw.translate(bytes(categories[id_] for id_ in group).ljust(256, b"\xff"))
         np.minimum(found, np.frombuffer(values, np.uint8).reshape(found.shape), out=found)
     if empty:
-        what = f"{path}: segment {empty[0]} of the annotations has no pixels" + (f" ({len(empty)} such)." if len(empty) > 1 else ".")
+        what = f"{path}: segment {empty[0]} of the annotations has no pixels" + (
+            f" ({len(empty)} such)." if len(empty) > 1 else "."
+        )
         raise Problem(what, "Images and annotations don't belong together: extract both archives again.")
     return found
 

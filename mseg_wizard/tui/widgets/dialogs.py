@@ -82,14 +82,18 @@ class TextDialog(ModalScreen[str | None]):
             yield Static(Content(self._text))
             if self._rows:
                 yield Static(Content("\n".join(self._rows)), classes="items")
-            yield Static(Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="foot")
+            yield Static(
+                Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="foot"
+            )
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join((self._title, self._text, *self._rows)))
-        self.query_one(".foot", Static).update(Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}"))
+        self.query_one(".foot", Static).update(
+            Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}")
+        )
 
     def action_lead(self, to: str) -> None:
         if self._again:

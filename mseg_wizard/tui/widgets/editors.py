@@ -32,8 +32,12 @@ class AnswerGiven(Message):
 class Line(Input):
     """A line of text that takes pasted text whole."""
 
-    def __init__(self, value: str = "", *, placeholder: str = "", secret: bool = False, paths: Paths | None = None) -> None:
-        super().__init__(value, placeholder=placeholder, password=secret, suggester=paths, compact=True, select_on_focus=False)
+    def __init__(
+        self, value: str = "", *, placeholder: str = "", secret: bool = False, paths: Paths | None = None
+    ) -> None:
+        super().__init__(
+            value, placeholder=placeholder, password=secret, suggester=paths, compact=True, select_on_focus=False
+        )
         self._kept = value
         self.paths = paths
         self.cursor_blink = False  # every blink would go over the line
@@ -151,7 +155,10 @@ class CheckBox(Widget, can_focus=True):
 class Pickable(Widget, can_focus=True):
     """One of several rows, chosen with the arrow keys; at either end they scroll."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "step(-1)", show=False), Binding("down", "step(1)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "step(-1)", show=False),
+        Binding("down", "step(1)", show=False),
+    ]
     index: reactive[int] = reactive(-1, init=False, layout=True)
 
     def __init__(self, labels: tuple[str, ...], index: int, marks: tuple[str, str] = ("(•)", "( )")) -> None:
@@ -182,7 +189,9 @@ class Choice(Vertical):
         super().__init__()
         self._choices = choices
         self._kept = value
-        labels = tuple(printable(choice) or "leave it empty" for choice in choices) + (("something else:",) if free else ())
+        labels = tuple(printable(choice) or "leave it empty" for choice in choices) + (
+            ("something else:",) if free else ()
+        )
         known = choices.index(value) if value in choices else len(choices) if free and value else -1
         self._picks = Pickable(labels, known)
         self._line = Line("" if value in choices else value, paths=Paths(("",))) if free else None
@@ -214,7 +223,9 @@ class Choice(Vertical):
 
     def set(self, value: object) -> None:
         self._kept = text = str(value or "")
-        self._picks.index = self._choices.index(text) if text in self._choices else len(self._choices) if self._line and text else -1
+        self._picks.index = (
+            self._choices.index(text) if text in self._choices else len(self._choices) if self._line and text else -1
+        )
         if self._line and text not in self._choices:
             self._line.value = text
 

@@ -199,7 +199,9 @@ class FieldRow(Vertical):
                 self._words[kind] = text
         if self._words != before:
             self._remark.display = bool(self._words)
-            self._remark.update(Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words))
+            self._remark.update(
+                Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words)
+            )
             if self.has_focus_within:
                 self.call_after_refresh(self.come_into_sight)
 
@@ -244,7 +246,11 @@ def _needed(step: Step, item: Field) -> str:
     """What the label adds. A step that looks for an archive first waits for it, unless it is had from elsewhere."""
     if item.required:
         return ""
-    return " (or upload it)" if item.kind == "sources" and any(archive.browser for archive in step.archives) else " (optional)"
+    return (
+        " (or upload it)"
+        if item.kind == "sources" and any(archive.browser for archive in step.archives)
+        else " (optional)"
+    )
 
 
 def _remark(kind: str, text: str) -> Content:

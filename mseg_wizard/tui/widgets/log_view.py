@@ -122,4 +122,6 @@ def tail(path: Path) -> list[str]:
 
 def _short(line: str) -> str:
     """A line without date and logger's name; the level stays where it is more than INFO."""
-    return re.sub(r"^\S+ (\d\d:\d\d:\d\d),\d+ (?:INFO|(\w+)) \S+: ", lambda m: f"{m[1]} {m[2] + ' ' if m[2] else ''}", line)
+    return re.sub(
+        r"^\S+ (\d\d:\d\d:\d\d),\d+ (?:INFO|(\w+)) \S+: ", lambda m: f"{m[1]} {m[2] + ' ' if m[2] else ''}", line
+    )

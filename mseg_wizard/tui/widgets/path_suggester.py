@@ -54,7 +54,11 @@ def fitting_paths(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
             if count >= ENTRIES or time.monotonic() > ends:
                 cut = True
                 break
-            if entry.name.startswith(begun) and entry.name.isprintable() and (begun.startswith(".") or not entry.name.startswith(".")):
+            if (
+                entry.name.startswith(begun)
+                and entry.name.isprintable()
+                and (begun.startswith(".") or not entry.name.startswith("."))
+            ):
                 names += _named(entry, endings)
     names.sort()
     if not names or names == [begun]:
@@ -63,7 +67,10 @@ def fitting_paths(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
     if cut:
         return FittingPaths("", f"Some that fit: {some}")
     whole = folder + slash + os.path.commonprefix(names)  # noqa: RUF071 - the characters that they share are meant
-    return FittingPaths(whole if whole != text else "", f"Right completes it: {some}" if len(names) == 1 else f"{len(names):,} fit: {some}")
+    return FittingPaths(
+        whole if whole != text else "",
+        f"Right completes it: {some}" if len(names) == 1 else f"{len(names):,} fit: {some}",
+    )
 
 
 class DiskLook:
@@ -109,7 +116,9 @@ class Paths(Suggester):
             return "", ""
 
         def look() -> tuple[str, str]:
-            return found_words(text, made=self._only), fitting_paths(text, self._endings).words if typing and self._listed(text) else ""
+            return found_words(text, made=self._only), fitting_paths(
+                text, self._endings
+            ).words if typing and self._listed(text) else ""
 
         return await self._around.look(look, wanted)
 

@@ -114,7 +114,13 @@ class Picture(Widget, can_focus=False):
 
     def _at_work(self, snapshot: Snapshot) -> list[Call]:
         """The step's calls under way, where pictures are shown at all."""
-        if not snapshot.running or self._session.ctx is None or self.app.native_ansi_color or self._broken or self.wanted is False:
+        if (
+            not snapshot.running
+            or self._session.ctx is None
+            or self.app.native_ansi_color
+            or self._broken
+            or self.wanted is False
+        ):
             return []
         return [call for call in self._step.calls if call.key in snapshot.calls]
 

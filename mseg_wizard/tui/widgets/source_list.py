@@ -87,7 +87,10 @@ REMOVE = "To remove this row: Up from the line below chooses it, Delete removes 
 class SourceList(Vertical):
     """Folders, files and links, one a row; links are bearer tokens and show only their host and file name."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("up", "into_rows", show=False), Binding("down", "into_line", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "into_rows", show=False),
+        Binding("down", "into_line", show=False),
+    ]
 
     def __init__(self, rows: tuple[str | Secret, ...]) -> None:
         super().__init__()
