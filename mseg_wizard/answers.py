@@ -1,6 +1,9 @@
-"""What is pasted or typed into a form, held against what it must be: links, base URLs, addresses, files. Nothing is asked of a server.
+"""What is pasted or typed into a form, held against what it must be: links, base URLs, addresses, files.
 
-Each check returns the value as it is kept, or raises Problem in plain words that never quote it: most of these values open doors.
+Nothing is asked of a server.
+
+Each check returns the value as it is kept, or raises Problem in plain words that never quote it: most of these values
+open doors.
 """
 
 from __future__ import annotations
@@ -69,8 +72,8 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
 def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     """An answers file: TOML, one table per step id, one key per field.
 
-    Raises Usage where it can't be read, names unknown steps or fields, has an answer that can't be right, or holds secrets while others
-    may read it: all of that before a destination is opened.
+    Raises Usage where it can't be read, names unknown steps or fields, has an answer that can't be right, or holds
+    secrets while others may read it: all of that before a destination is opened.
     """
     try:
         table = parse_toml(path.read_text("utf-8"))
@@ -111,7 +114,10 @@ def one_line(text: str) -> str:
 
 
 def is_link(text: str) -> bool:
-    """Is this, or will this become, a link? However it is written, and whatever was pasted around it: links are kept like passwords."""
+    """Is this, or will this become, a link?
+
+    However it is written, and whatever was pasted around it: links are kept like passwords.
+    """
     return _unwrapped(text).startswith(LINK)
 
 
@@ -121,7 +127,9 @@ def check_of(step: Step, item: Field) -> Check | None:
 
 
 def check_link(step: Step, item: Field, value: str) -> str:
-    """The link of the one archive that the field stands for, as it came by e-mail or from the browser; raises OfNoUseNow once expired."""
+    """The link of the one archive that the field stands for, as it came
+    by e-mail or from the browser; raises OfNoUseNow once expired.
+    """
     archive = next((archive for archive in step.archives if archive.link_field == item.name), None)
     where = f"“{item.label}”"
     text = _unwrapped(value)
@@ -129,7 +137,8 @@ def check_link(step: Step, item: Field, value: str) -> str:
     if archive and not _leads_to(url, archive):
         raise Problem(
             f"{where} does not lead to {archive.file}, but to another file or page.",
-            f"Paste the link of {archive.file} itself. If you are sure of this one, give it as the step's archives instead.",
+            f"Paste the link of {archive.file} itself. If you are sure of this one, give it as the step's archives "
+            "instead.",
         )
     _not_expired(url, where)
     return text
@@ -174,7 +183,8 @@ def check_tree(step: Step, item: Field, value: str) -> str:
 
 
 def check_sources(step: Step, rows: Sequence[str]) -> list[str]:
-    """The rows of a step's `archives`: folders, files of the right inner layout, links that lead to one of its archives.
+    """The rows of a step's `archives`: folders, files of the right
+    inner layout, links that lead to one of its archives.
 
     Paths come back absolute. Raises OfNoUseNow where one is not there or a link has expired.
     """
@@ -258,7 +268,10 @@ def _not_expired(url: httpx.URL, where: str) -> None:
 
 
 def _base_url(text: str) -> str:
-    """What BASE_URL is set to; empty where it isn't. Commented lines don't count, where there are lines: pasting may have joined them."""
+    """What BASE_URL is set to; empty where it isn't.
+
+    Commented lines don't count, where there are lines: pasting may have joined them.
+    """
     before = r"^[^#\n]*?\b" if "\n" in text.strip() else ""
     found = re.search(before + r"BASE_URL\s*=\s*(?:'([^'\n]+)'|\"([^\"\n]+)\")", text, re.MULTILINE)
     return (found[1] or found[2]).strip() if found else ""

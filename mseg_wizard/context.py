@@ -1,4 +1,7 @@
-"""What every task may ask: answers, secrets, places on disk, the accepted mseg-api tree, the workers. No rules live here."""
+"""What every task may ask: answers, secrets, places on disk, the accepted mseg-api tree, the workers.
+
+No rules live here.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,9 @@ class Consent(Waiting):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Answers that turned out to be of no use: not used again in this session, and asked for until one of them is given anew."""
+    """Answers that turned out to be of no use: not used again in
+    this session, and asked for until one of them is given anew.
+    """
 
     step: str
     digests: Mapping[str, str]
@@ -90,7 +95,9 @@ class Context:
     _clusters: list[Cluster] = field(default_factory=list)
 
     def during(self, call: str, *, foreign: bool, distrust: bool) -> Context:
-        """What one call gets to see: everything as here and in common, but for what is its own; two calls may run side by side."""
+        """What one call gets to see: everything as here and in common,
+        but for what is its own; two calls may run side by side.
+        """
         return replace(self, call=call, foreign=foreign, distrust=distrust, notes=[])
 
     @property
@@ -151,7 +158,8 @@ class Context:
     def remember(self, step: Step, table: Mapping[str, Any]) -> dict[str, str]:
         """Check and keep answers for one step: secrets and links in the vault, the rest in the journal.
 
-        Returns where each secret is kept, by field; raises Problem that names the first field that is wrong, and then keeps nothing.
+        Returns where each secret is kept, by field; raises Problem that names the first field that is wrong, and then
+        keeps nothing.
         """
         known = {item.name: item for item in step.fields}
         for name in table:
@@ -234,7 +242,9 @@ class Context:
 
     @property
     def workers(self) -> int:
-        """Worker processes: the command line's number, else the form's, else one for each core that this process may use."""
+        """Worker processes: the command line's number, else the
+        form's, else one for each core that this process may use.
+        """
         if self.options.workers:
             return self.options.workers
         answer = self.answer("prepare", "workers")
@@ -253,7 +263,9 @@ class Context:
         return self._clusters[0]
 
     def processes(self) -> Pool:
-        """The worker processes of this machine, started at first use: for what only this machine may see, such as the user's archives."""
+        """The worker processes of this machine, started at first use: for
+        what only this machine may see, such as the user's archives.
+        """
         if not self._pools:
             self._pools.append(Pool(self.workers, self.own / "workers.log"))
         return self._pools[0]
@@ -291,7 +303,8 @@ def open_context(
 ) -> Context:
     """Open a destination for work, under its lock; raises Locked where another wizard has it.
 
-    `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the next start.
+    `vault` replaces the usual one (practice keeps its secrets to itself); `remember`: offer this destination at the
+    next start.
     """
     destination = destination.expanduser().absolute()
     if not str(

@@ -42,8 +42,9 @@ def waiting(step: Step, ctx: Context) -> list[str]:
 def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
     """Work through `steps` in order; returns when all are complete.
 
-    Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the processors. Raises Waiting
-    where a step needs the user first, Problem where something went wrong; the newest progress is then that of the call that ended it.
+    Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the
+    processors. Raises Waiting where a step needs the user first, Problem where something went wrong; the newest
+    progress is then that of the call that ended it.
     """
     checked: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
@@ -75,10 +76,12 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
 
 
 def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -> Iterator[tuple[Step, Call]]:
-    """The order gate: which calls may begin, given those whose outputs were seen complete since this start and those under way.
+    """The order gate: which calls may begin, given those whose outputs
+    were seen complete since this start and those under way.
 
-    All are of the first step that isn't complete, one at most for the network and one for the processors, each of them in the step's
-    order. A call waits for the earlier ones of its archive; one that has no archive, and is not the network's, for all earlier ones.
+    All are of the first step that isn't complete, one at most for the network and one for the processors, each of them
+    in the step's order. A call waits for the earlier ones of its archive; one that has no archive, and is not the
+    network's, for all earlier ones.
     """
     step = next((step for step in steps if any(call.key not in checked for call in step.calls)), None)
     if step is None:
@@ -143,7 +146,8 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
             last = now
             yield replace(progress, call=call.key)
     except OSError as error:
-        # Disks fill up, turn read-only and vanish at any moment of any task: not a bug, and the log has its place all the same.
+        # Disks fill up, turn read-only and vanish at any moment of
+        # any task: not a bug, and the log has its place all the same.
         log.exception("%s: the disk or a folder", call.key)
         what = f"{call.title}: {error.strerror or error}" + (
             f": {printable(str(error.filename))}." if error.filename else "."

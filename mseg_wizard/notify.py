@@ -27,7 +27,10 @@ LIMIT = 60.0
 
 
 def command_of(text: str) -> tuple[str, ...]:
-    """The words of a command, as a shell would split them; no shell ever sees it. Raises Problem where quotes don't close."""
+    """The words of a command, as a shell would split them; no shell ever sees it.
+
+    Raises Problem where quotes don't close.
+    """
     try:
         return tuple(shlex.split(text))
     except ValueError:
@@ -37,7 +40,9 @@ def command_of(text: str) -> tuple[str, ...]:
 
 
 def news(snapshot: Snapshot) -> tuple[object, str]:
-    """What a person who is away would want to know of this moment, and what tells it from other news; None for nothing."""
+    """What a person who is away would want to know of this moment,
+    and what tells it from other news; None for nothing.
+    """
     if awaits := snapshot.awaits:
         return awaits, f"waits for you: {snapshot.progress[awaits].doing}"
     if snapshot.running:
@@ -60,7 +65,10 @@ class Notifier:
         self._threads: list[threading.Thread] = []
 
     def follow(self, snapshot: Snapshot) -> bool:
-        """Look at the newest snapshot: is there news? Then the command is on its way; whatever becomes of it, this returns at once."""
+        """Look at the newest snapshot: is there news?
+
+        Then the command is on its way; whatever becomes of it, this returns at once.
+        """
         key, text = news(snapshot)
         if key is None or key in self._sent:
             return False
@@ -79,7 +87,9 @@ class Notifier:
 
 
 def tell(command: Sequence[str], said: str) -> None:
-    """Run the command with the message on its standard input and in MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else."""
+    """Run the command with the message on its standard input and in
+    MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else.
+    """
     environment = without_secrets(_unredacted(os.environ), ENVIRONMENT.values()) | {VARIABLE: said}
     try:
         process = subprocess.Popen(

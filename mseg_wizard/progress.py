@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where one task stands. Absolute: any later value replaces every earlier one, so a reader may skip as many as it likes."""
+    """Where one task stands.
+
+    Absolute: any later value replaces every earlier one, so a reader may skip as many as it likes.
+    """
 
     doing: str
     """What is being done now, in the user's words: "downloading train2017.zip"."""
@@ -69,7 +72,9 @@ class Usage(Problem):
 
 
 class Meter:
-    """Smoothed rate of a growing count: the average over the last `window` seconds, so one burst or one stall does not make it jump."""
+    """Smoothed rate of a growing count: the average over the last
+    `window` seconds, so one burst or one stall does not make it jump.
+    """
 
     def __init__(self, window: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -125,6 +130,8 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(done: float, unit: str) -> str:
-    """A count with its unit, a plural: bytes as sizes, everything else with thin thousands: "12,000 images", "1 image"."""
+    """A count with its unit, a plural: bytes as sizes, everything
+    else with thin thousands: "12,000 images", "1 image".
+    """
     number = f"{done:,.0f}"
     return size(done) if unit == "B" else f"{number} {unit.removesuffix('s') if number == '1' else unit}".rstrip()

@@ -1,4 +1,6 @@
-"""Where everything stands: the run, each step, what is worth knowing; one truth for all channels, and the file through which others learn it."""
+"""Where everything stands: the run, each step, what is worth knowing; one
+truth for all channels, and the file through which others learn it.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,22 @@ MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pe
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where the run stands: what screens show and `status` prints. Never changes; the newest replaces the one before."""
+    """Where the run stands: what screens show and `status` prints.
+
+    Never changes; the newest replaces the one before.
+    """
 
     running: bool = False
     calls: tuple[str, ...] = ()
-    """Keys of the calls under way: one, or one of the network and one of the processors; at the end the one that it ended with."""
+    """Keys of the calls under way: one, or one of the network and
+    one of the processors; at the end the one that it ended with.
+    """
     progress: Mapping[str, Progress] = field(default_factory=dict)
     """Newest progress of each call that ran in this run."""
     problem: Problem | None = None
-    """Why it stopped; a Waiting where it needs the user; None while it runs, when it was stopped and when all is complete."""
+    """Why it stopped; a Waiting where it needs the user; None
+    while it runs, when it was stopped and when all is complete.
+    """
     crash: BaseException | None = None
     """A bug of ours: anything that is no Problem."""
     complete: bool = False
@@ -70,7 +79,9 @@ def publish(snapshot: Snapshot, own: Path) -> None:
 
 
 def published(destination: Path) -> Snapshot:
-    """What the wizard of a destination published last; not running where none holds the lock any more, empty where nothing can be read."""
+    """What the wizard of a destination published last; not running where
+    none holds the lock any more, empty where nothing can be read.
+    """
     try:
         table = json.loads((destination / OWN / FILE).read_text("utf-8"))
         progress = {row.call: row for row in msgspec.convert(table["calls"], list[Progress])}
@@ -137,7 +148,9 @@ def overview(
 
 
 def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
-    """The states as people are told them: `filled` where a pending step, not the next one, has its form complete by now."""
+    """The states as people are told them: `filled` where a pending
+    step, not the next one, has its form complete by now.
+    """
     first = next((state.id for state in states if state.state != "done"), "")
     untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
     return [

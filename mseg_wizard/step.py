@@ -1,9 +1,12 @@
-"""The steps as typed objects: reads steps/*.toml and complains by file, key and remedy. What a step does is not known here."""
+"""The steps as typed objects: reads steps/*.toml and complains by file, key and remedy.
+
+What a step does is not known here.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,6 +21,9 @@ KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "
 
 COLUMNS = ("image", "label", "records")
 """What a holding is computed from."""
+
+KEYS = ("id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "tasks")
+"""Of a step file."""
 
 T = TypeVar("T")
 
@@ -78,7 +84,9 @@ class ExpectedFiles:
 
     taxonomy: str
     column: str
-    """`image` or `label`, of the taxonomy's lists; `records`: every image that a relabelling record of the taxonomy names."""
+    """`image` or `label`, of the taxonomy's lists; `records`:
+    every image that a relabelling record of the taxonomy names.
+    """
     match: str = ""
     """Only rows whose path holds this text: where several archives make up one dataset."""
     splits: tuple[str, ...] = ("train", "val")
@@ -112,7 +120,10 @@ class Archive:
     """Patterns (fnmatch, `*` also matches `/`), each of which some member must match."""
     wrong: tuple[Lookalike, ...] = ()
     take: Mapping[str, str] = field(default_factory=dict)
-    """Prefix of the members' names → prefix below the dataset's folder; members under no prefix are left out. Empty: everything."""
+    """Prefix of the members' names → prefix below the dataset's folder; members under no prefix are left out.
+
+    Empty: everything.
+    """
     skip: tuple[str, ...] = ()
     """Prefixes of members that are left out, of nested archives too."""
     shared: tuple[str, ...] = ()
@@ -125,7 +136,9 @@ class Archive:
     expands: float = 1.0
     """Bytes that come out, over the archive's size."""
     rows: int = 0
-    """Paths that the expected files give with the full-size lists, each expected files' once: estimates are scaled by the accepted tree's over this."""
+    """Paths that the expected files give with the full-size lists, each expected
+    files' once: estimates are scaled by the accepted tree's over this.
+    """
     holds: tuple[ExpectedFiles, ...] = ()
     also: tuple[str, ...] = ()
     """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
@@ -214,19 +227,7 @@ def load(folder: Traversable | None = None) -> tuple[Step, ...]:
 
 
 def _step(name: str, content: bytes, number: int) -> Step:
-    try:
-        table = parse_toml(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise Problem(f"{name} is not UTF-8 text: byte {error.start}.", "Save it as UTF-8.") from None
-    except ValueError as error:
-        raise Problem(f"{name} is not valid TOML: {error}.", "Correct that line.") from None
-    prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
-    if not prefix or int(prefix[1]) != number:
-        raise Problem(f"{name} is not step {number}.", f"Name the files {number:02}-<id>.toml, numbered without gaps.")
-    known = {"id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "tasks"}
-    _known(name, table, known)
-    if table.get("id") != prefix[2]:
-        raise Problem(f"{name}: id is {table.get('id')!r}.", f"Make it {prefix[2]!r}, as in the file's name.")
+    table = _table(name, content, number)
 
     def text_of(key: str, *, needed: bool = True) -> str:
         value = table.get(key, "")
@@ -234,39 +235,17 @@ def _step(name: str, content: bytes, number: int) -> Step:
             raise Problem(f"{name}: {key} is missing or empty.", f'Write {key} = "…".')
         return value.strip()
 
-    fields_ = tuple(_typed(Field, row, f"{name}: fields[{i}]") for i, row in enumerate(_rows(name, table, "fields")))
-    for item in fields_:
-        where = f"{name}: field {item.name}"
-        if item.kind not in KINDS:
-            raise Problem(f"{where}: kind {item.kind!r} is unknown.", f"Use one of {', '.join(KINDS)}.")
-        if item.kind == "password" and not item.secret:
-            raise Problem(f"{where}: a password that is not secret would end up in the journal.", "Add secret = true.")
-        if item.kind == "choice" and not item.choices:
-            raise Problem(f"{where}: a choice without choices.", "Add choices = [ … ].")
-    _unique(name, "field", [item.name for item in fields_])
-    archives = tuple(
-        _typed(Archive, row, f"{name}: archives[{i}]") for i, row in enumerate(_rows(name, table, "archives"))
-    )
+    def rows_of(key: str, kind: type[T]) -> tuple[T, ...]:
+        return tuple(_typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(_rows(name, table, key)))
+
+    asked, archives = rows_of("fields", Field), rows_of("archives", Archive)
+    _unique(name, "field", [item.name for item in asked])
     _unique(name, "archive", [archive.file for archive in archives])
     by_file = {archive.file: archive for archive in archives}
-    for item in fields_:
-        for file in item.only_for:
-            if file not in by_file:
-                raise Problem(f"{name}: field {item.name}: only_for names {file!r}.", "Name an archive of this step.")
+    for item in asked:
+        _check_field(f"{name}: field {item.name}", item, by_file)
     for archive in archives:
-        where = f"{name}: archive {archive.file}"
-        if archive.link_field and archive.link_field not in {item.name for item in fields_}:
-            raise Problem(f"{where}: link_field is {archive.link_field!r}.", "Name a field of this step.")
-        if bool(archive.login) != bool(archive.login_path):
-            raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
-        for expected in archive.holds:
-            if expected.column not in COLUMNS:
-                raise Problem(
-                    f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {', '.join(COLUMNS)}."
-                )
-        for wrong in archive.wrong:
-            if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
-                raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")
+        _check_archive(f"{name}: archive {archive.file}", archive, {item.name for item in asked})
     calls = tuple(_call(name, table["id"], row, by_file) for row in _rows(name, table, "tasks"))
     _unique(name, "task", [call.key for call in calls])
     return Step(
@@ -277,15 +256,61 @@ def _step(name: str, content: bytes, number: int) -> Step:
         why=text_of("why"),
         time=text_of("time"),
         licence=text_of("licence", needed=False),
-        links=tuple(_typed(Link, row, f"{name}: links[{i}]") for i, row in enumerate(_rows(name, table, "links"))),
-        fields=fields_,
+        links=rows_of("links", Link),
+        fields=asked,
         archives=archives,
         calls=calls,
     )
 
 
+def _table(name: str, content: bytes, number: int) -> dict[str, Any]:
+    """A step file as TOML has it, its name and keys checked."""
+    try:
+        table = parse_toml(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Problem(f"{name} is not UTF-8 text: byte {error.start}.", "Save it as UTF-8.") from None
+    except ValueError as error:
+        raise Problem(f"{name} is not valid TOML: {error}.", "Correct that line.") from None
+    prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
+    if not prefix or int(prefix[1]) != number:
+        raise Problem(f"{name} is not step {number}.", f"Name the files {number:02}-<id>.toml, numbered without gaps.")
+    _known(name, table, KEYS)
+    if table.get("id") != prefix[2]:
+        raise Problem(f"{name}: id is {table.get('id')!r}.", f"Make it {prefix[2]!r}, as in the file's name.")
+    return table
+
+
+def _check_field(where: str, item: Field, archives: Collection[str]) -> None:
+    if item.kind not in KINDS:
+        raise Problem(f"{where}: kind {item.kind!r} is unknown.", f"Use one of {', '.join(KINDS)}.")
+    if item.kind == "password" and not item.secret:
+        raise Problem(f"{where}: a password that is not secret would end up in the journal.", "Add secret = true.")
+    if item.kind == "choice" and not item.choices:
+        raise Problem(f"{where}: a choice without choices.", "Add choices = [ … ].")
+    for file in item.only_for:
+        if file not in archives:
+            raise Problem(f"{where}: only_for names {file!r}.", "Name an archive of this step.")
+
+
+def _check_archive(where: str, archive: Archive, fields_: Collection[str]) -> None:
+    if archive.link_field and archive.link_field not in fields_:
+        raise Problem(f"{where}: link_field is {archive.link_field!r}.", "Name a field of this step.")
+    if bool(archive.login) != bool(archive.login_path):
+        raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
+    for expected in archive.holds:
+        if expected.column not in COLUMNS:
+            known = ", ".join(COLUMNS)
+            raise Problem(f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {known}.")
+    for wrong in archive.wrong:
+        if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
+            raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")
+
+
 def _call(name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive]) -> Call:
-    """One [[tasks]] row. Its first argument, or the first item of that, tells it from its siblings: it ends the call's key."""
+    """One [[tasks]] row.
+
+    Its first argument, or the first item of that, tells it from its siblings: it ends the call's key.
+    """
     args: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     task, title, each = args.pop("task", None), args.pop("title", None), args.pop("each_bytes", 0)
     if not isinstance(task, str) or not isinstance(title, str):

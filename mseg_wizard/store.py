@@ -1,4 +1,6 @@
-"""Answers and finished work: one JSON beside the data, replaced atomically, and the lock that lets one wizard write it."""
+"""Answers and finished work: one JSON beside the data, replaced
+atomically, and the lock that lets one wizard write it.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ from mseg_wizard.core.files import write_json
 from mseg_wizard.progress import Problem, duration, printable
 
 VERSION = 2
-"""Of the journal. Every older one is read, and written anew at the first change: what was added since has a default. Made newer where an
-older wizard could not read it any more; a destination of each version is kept among the tests."""
+"""Of the journal. Every older one is read, and written anew at the first change: what was added since has a default.
+
+Made newer where an older wizard could not read it any more; a destination of each version is kept among the tests.
+"""
 OWN = ".mseg-wizard"
 """Folder below the destination for everything of ours: journal, lock, log, report."""
 
@@ -40,7 +44,9 @@ class ArchiveRecord:
     mtime_ns: int
     sha256: str
     origin: str
-    """How it came: `fetched` by us, `uploaded` into its folder, or `brought` by the user: read in place, never changed or deleted."""
+    """How it came: `fetched` by us, `uploaded` into its folder, or
+    `brought` by the user: read in place, never changed or deleted.
+    """
     source: str
     """Where it came from, in words for the report; never a query string."""
     as_published: bool = True
@@ -78,7 +84,9 @@ class Journal:
     tree: dict[str, str] = field(default_factory=dict)
     """The accepted mseg-api tree: folder, pinned ("yes" or "no"), source."""
     kept: list[str] = field(default_factory=list)
-    """Names of the secrets (`step.field`) that were put into the system keyring: what is to be wiped even where it can't be asked."""
+    """Names of the secrets (`step.field`) that were put into the system
+    keyring: what is to be wiped even where it can't be asked.
+    """
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Call key → remarks for the report; they never keep a step from being complete."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -132,7 +140,9 @@ class Store:
             self.save()
 
     def start(self, key: str) -> bool:
-        """Note that a call begins to work; True where files of an earlier, unfinished run of it may be empty (a power cut)."""
+        """Note that a call begins to work; True where files of an
+        earlier, unfinished run of it may be empty (a power cut).
+        """
         with self._turn:
             journal = self.journal
             journal.finished.pop(key, None)
@@ -283,7 +293,8 @@ def _way_out(path: Path) -> str:
 def _lock(own: Path, *, take_over: bool) -> int:
     """Take the kernel lock on `own`/lock and write who we are; returns the open descriptor.
 
-    Kernel locks don't always cross network file systems, so a file that still names another host is respected until `take_over`.
+    Kernel locks don't always cross network file systems, so a file that still names another host is respected until
+    `take_over`.
     """
     path = own / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -300,8 +311,10 @@ def _lock(own: Path, *, take_over: bool) -> int:
             ) from None
         if owner and owner.get("host") != host.name() and not take_over:
             raise Locked(
-                f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign {since} ago.",
-                f"Look whether it still runs on {printable(str(owner.get('host')), 80)}. If it doesn't, start again with --take-over.",
+                f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign "
+                f"{since} ago.",
+                f"Look whether it still runs on {printable(str(owner.get('host')), 80)}. If it doesn't, start again "
+                "with --take-over.",
             )
         me = {
             "host": host.name(),

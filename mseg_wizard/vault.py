@@ -1,4 +1,7 @@
-"""Secrets: passwords and bearer links. Environment first, then the OS keyring, then this session's memory; never a file."""
+"""Secrets: passwords and bearer links.
+
+Environment first, then the OS keyring, then this session's memory; never a file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ SERVICE = "mseg-wizard"
 PRACTICE_SERVICE = "mseg-wizard-practice"
 PRACTICE_ID = "practice"
 LIMIT = 5.0
-"""Seconds that the keyring gets for one answer: on a server without a desktop, unlocking waits for a dialog that nobody sees."""
+"""Seconds that the keyring gets for one answer: on a server without
+a desktop, unlocking waits for a dialog that nobody sees.
+"""
 
 ENVIRONMENT = {
     "cityscapes.username": "CITYSCAPES_USERNAME",
@@ -49,7 +54,9 @@ _taken: dict[str, str] = {}
 
 
 class Secret:
-    """A value that shows itself to nobody: masked in str, repr, format and tracebacks' locals; `reveal()` is the one way to read it."""
+    """A value that shows itself to nobody: masked in str, repr, format
+    and tracebacks' locals; `reveal()` is the one way to read it.
+    """
 
     __slots__ = ("_value",)
 
@@ -104,9 +111,12 @@ class Wiped:
 
 
 class Vault:
-    """The secrets of one destination. Reading asks the environment, the OS keyring and this session's memory, in that order.
+    """The secrets of one destination.
 
-    Only what was entered in this session goes before the environment: else nobody could correct a password that is wrong there.
+    Reading asks the environment, the OS keyring and this session's memory, in that order.
+
+    Only what was entered in this session goes before the environment: else nobody could correct a password that is
+    wrong there.
     """
 
     def __init__(
@@ -184,7 +194,9 @@ class Vault:
         return [name for name in used if self._environment.get(name)]
 
     def wipe(self, names: Iterable[tuple[str, str]]) -> Wiped:
-        """Remove the secrets of these (step, field) pairs from keyring and memory; keyring can't enumerate, so the caller names all."""
+        """Remove the secrets of these (step, field) pairs from keyring
+        and memory; keyring can't enumerate, so the caller names all.
+        """
         removed, remains = [], []
         for step, field in names:
             name = f"{step}.{field}"
@@ -233,7 +245,9 @@ class Vault:
         return f"{self._id}/{name}"
 
     def _ask(self, question: Callable[[Backend], T]) -> T | None:
-        """Ask the keyring with a limit; after a trouble it isn't asked again, unless an answer comes late (somebody unlocked it)."""
+        """Ask the keyring with a limit; after a trouble it isn't asked
+        again, unless an answer comes late (somebody unlocked it).
+        """
         backend = self._backend
         if backend is None or self._trouble:
             return None
@@ -260,7 +274,9 @@ class Unfit(Exception):
 
 
 def _in_use(backend: Backend) -> Backend:
-    """The keyring itself in the place of `keyring`, which would hand secrets on to any that is installed; raises Unfit."""
+    """The keyring itself in the place of `keyring`, which would
+    hand secrets on to any that is installed; raises Unfit.
+    """
     if backend is not keyring:
         return backend
     chosen = keyring.get_keyring()
@@ -282,7 +298,8 @@ def variable(step: str, field: str) -> str:
 def take_environment(names: Iterable[tuple[str, str]]) -> None:
     """Take the secrets of these (step, field) pairs out of the environment, for this process alone to keep.
 
-    What it starts then never has them, and the block that the system shows of a process (`ps e`, /proc/<pid>/environ) is overwritten.
+    What it starts then never has them, and the block that the system shows of a process (`ps e`, /proc/<pid>/environ)
+    is overwritten.
     """
     for step, field in names:
         name = variable(step, field)

@@ -34,7 +34,10 @@ def full_tree() -> Path:
 
 @pytest.fixture(scope="session")
 def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> GoldenTree:
-    """The golden kit's archives unpacked once for all tests, where `#` and blanks are in the path. Add files, change none."""
+    """The golden kit's archives unpacked once for all tests, where `#` and blanks are in the path.
+
+    Add files, change none.
+    """
     return unpack(golden, tmp_path_factory.mktemp("golden") / "my images #1" / "mseg_dataset")
 
 

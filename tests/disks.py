@@ -14,7 +14,10 @@ import pytest
 
 @contextmanager
 def disk(folder: Path, options: str) -> Iterator[Path]:
-    """A file system of its own at `folder`; `options` are tmpfs's, such as size=2m,nr_inodes=1000. Skips where none can be mounted."""
+    """A file system of its own at `folder`; `options` are tmpfs's, such as size=2m,nr_inodes=1000.
+
+    Skips where none can be mounted.
+    """
     folder.mkdir()
     _mount(folder, options)
     try:

@@ -1,4 +1,6 @@
-"""What the tests of the registered datasets share: a destination opened on the practice world, and a search for planted secrets."""
+"""What the tests of the registered datasets share: a destination
+opened on the practice world, and a search for planted secrets.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def opened(
     environment: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> Context:
-    """A destination whose accepted tree is the practice world's; every site is routed to `route`, and secrets stay in memory."""
+    """A destination whose accepted tree is the practice world's;
+    every site is routed to `route`, and secrets stay in memory.
+    """
     vault = Vault("test", backend=None, environment=environment or {})
     options = options or Options(routes=tuple(f"{site}={route}" for site in SITES))
     ctx = Context(load(), Store(destination), vault, options)

@@ -1,6 +1,9 @@
-"""A real Secret Service for tests: gnome-keyring as desktops run it, with a bus and a home of its own. No person's keyring is touched.
+"""A real Secret Service for tests: gnome-keyring as desktops run it, with a bus and a home of its own.
 
-Used as a program: `python -m tests.secret_service STATE COMMAND…` inside `dbus-run-session`; STATE is `unlocked`, `locked` or `silent`.
+No person's keyring is touched.
+
+Used as a program: `python -m tests.secret_service STATE COMMAND…` inside `dbus-run-session`; STATE is `unlocked`,
+`locked` or `silent`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What keeps the house in shape: imports run one way, step files fit the tasks, and the project names no package registry."""
+"""What keeps the house in shape: imports run one way, step files
+fit the tasks, and the project names no package registry.
+"""
 
 from __future__ import annotations
 

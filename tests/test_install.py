@@ -36,7 +36,8 @@ def packages(project: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist", "editable"])
 def test_it_installs_and_lists_its_steps(kind: str, project: Path, packages: dict[str, Path], tmp_path: Path) -> None:
-    # The libraries, pip included, come from this environment: no network is needed, and the package itself is installed for real.
+    # The libraries, pip included, come from this environment: no
+    # network is needed, and the package itself is installed for real.
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     site = Path(run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())

@@ -1,4 +1,6 @@
-"""The wizard as users meet it, for tests: a process of its own, whose descendants can be found, and trees that can be compared."""
+"""The wizard as users meet it, for tests: a process of its own,
+whose descendants can be found, and trees that can be compared.
+"""
 
 from __future__ import annotations
 

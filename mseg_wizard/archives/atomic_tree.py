@@ -1,4 +1,6 @@
-"""Files written below one folder so that nothing leaves it and each is whole: written beside its place, synced, renamed."""
+"""Files written below one folder so that nothing leaves it and
+each is whole: written beside its place, synced, renamed.
+"""
 
 from __future__ import annotations
 
@@ -32,16 +34,21 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class AtomicTree:
-    """The tree below `root`. A file stands under its own name only when all of it is on the disk.
+    """The tree below `root`.
 
-    With `hold` no file gets its name before `finish`: what is written is not known to be right until then. Every step goes through
-    an open folder and follows no link, so nothing can be written elsewhere. Raises Problem where something is in the way, OSError
-    where the disk fails. Used as a context: left by an exception, it lands what is known to be right; left by a Problem under `hold`,
-    it removes what was held; stopped under `hold`, it leaves that as temporaries, from which the next run goes on.
+    A file stands under its own name only when all of it is on the disk.
+
+    With `hold` no file gets its name before `finish`: what is written is not known to be right until then. Every step
+    goes through an open folder and follows no link, so nothing can be written elsewhere. Raises Problem where something
+    is in the way, OSError where the disk fails. Used as a context: left by an exception, it lands what is known to be
+    right; left by a Problem under `hold`, it removes what was held; stopped under `hold`, it leaves that as
+    temporaries, from which the next run goes on.
     """
 
     def __init__(self, root: Path, hold: bool = False, there: Mapping[str, int | None] | None = None) -> None:
-        """`there`: what `size` would say of each file that is to be written, where it is known already: no folder is looked at then."""
+        """`there`: what `size` would say of each file that is to be
+        written, where it is known already: no folder is looked at then.
+        """
         root.mkdir(parents=True, exist_ok=True)
         self._root, self._hold = root, hold
         self._open = OrderedDict({"": os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)})
@@ -55,7 +62,9 @@ class AtomicTree:
         self._pool = ThreadPoolExecutor(THREADS, "saving")
 
     def listing(self, folder: str) -> Mapping[str, int] | None:
-        """Size of each file that the folder held when it was first looked at, -1 for what is no plain file; None if there was no folder."""
+        """Size of each file that the folder held when it was first looked
+        at, -1 for what is no plain file; None if there was no folder.
+        """
         if folder not in self._listings:
             at = self._folder(folder, make=False)
             self._listings[folder] = None if at is None else self._listed(folder, at)
@@ -79,7 +88,10 @@ class AtomicTree:
         self._folder(folder, make=True)
 
     def write(self, path: str, content: Iterable[bytes], size: int) -> bool:
-        """Write a file of `size` bytes, unless one with this very content is there: False then. If `content` raises, nothing is left."""
+        """Write a file of `size` bytes, unless one with this very content is there: False then.
+
+        If `content` raises, nothing is left.
+        """
         folder, name = _split(path)
         at = self._made(folder)
         there = self.size(path)
@@ -162,7 +174,8 @@ class AtomicTree:
         try:
             os.rename(_temporary(name), name, src_dir_fd=at, dst_dir_fd=at)
         except FileNotFoundError:
-            # A worker of a run that was killed just now lives on for a moment: it may have landed the very file that was written here.
+            # A worker of a run that was killed just now lives on for a
+            # moment: it may have landed the very file that was written here.
             os.stat(name, dir_fd=at, follow_symlinks=False)
         self._stale.discard((folder, _temporary(name)))
 

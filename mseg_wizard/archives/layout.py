@@ -1,4 +1,7 @@
-"""Archives recognised by what is in them: is this the one that is wanted, or one that people take for it? Nothing is written here."""
+"""Archives recognised by what is in them: is this the one that is wanted, or one that people take for it?
+
+Nothing is written here.
+"""
 
 from __future__ import annotations
 
@@ -12,52 +15,64 @@ from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Lookalike
 
 GLANCE = 500
-"""Members of a large tar.gz that are looked at before it is unpacked: it has no directory, and reading it through takes minutes."""
+"""Members of a large tar.gz that are looked at before it is unpacked:
+it has no directory, and reading it through takes minutes.
+"""
 LARGE = 64 << 20
 
 
 def check_layout(
     path: Path, layout: Sequence[str], wrong: Sequence[Lookalike] = (), *, md5: str = "", sha256: str = ""
 ) -> Problem | None:
-    """What tells that this is not the archive it should be; None if nothing does. `md5` and `sha256` are the file's, where known.
+    """What tells that this is not the archive it should be; None if nothing does.
 
-    Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first members are looked
-    at, and one pattern that matches is enough.
+    `md5` and `sha256` are the file's, where known.
+
+    Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first
+    members are looked at, and one pattern that matches is enough.
     """
     name = printable(path.name, 100)
     for known in wrong:
         if (known.md5 and known.md5 == md5) or (known.sha256 and known.sha256 == sha256):
             return _not_wanted(name, known.reason)
-    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in layout]
-    unwanted = [(re.compile(fnmatch.translate(known.layout)), known.reason) for known in wrong if known.layout]
-    lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
     try:
         glance = path.stat().st_size > LARGE and _is_gzip(path)
-        unseen = list(patterns)
-        first: list[str] = []
-        for member in members(path, at_most=GLANCE if glance else None):
-            for pattern, reason in unwanted:
-                if pattern.match(member.name):
-                    return _not_wanted(name, reason)
-            if member.folder:
-                continue
-            first += [member.name] if len(first) < 3 else []
-            if unseen:
-                unseen = [pattern for pattern in unseen if not pattern.match(member.name)]
-                lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
-            if not unseen and not unwanted:
-                break
+        reason = _why_not(path, layout, wrong, GLANCE if glance else None)
     except Problem as problem:
         return problem
     except OSError as error:
         return Problem(f"{name} can't be read: {error.strerror}.", "Check its disk, or fetch it again.")
-    if not unseen or (glance and len(unseen) < len(patterns)):
-        return None
+    return _not_wanted(name, reason) if reason else None
+
+
+def _why_not(path: Path, layout: Sequence[str], wrong: Sequence[Lookalike], at_most: int | None) -> str:
+    """Why the members are not those of the archive, empty if they may be; of `at_most` members any one pattern will do.
+
+    Raises Problem, OSError where they can't be listed.
+    """
+    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in layout]
+    unwanted = [(re.compile(fnmatch.translate(known.layout)), known.reason) for known in wrong if known.layout]
+    lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
+    unseen = list(patterns)
+    first: list[str] = []
+    for member in members(path, at_most=at_most):
+        if reason := next((reason for pattern, reason in unwanted if pattern.match(member.name)), ""):
+            return reason
+        if member.folder:
+            continue
+        first += [member.name] if len(first) < 3 else []
+        if unseen:
+            unseen = [pattern for pattern in unseen if not pattern.match(member.name)]
+            lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
+        if not unseen and not unwanted:
+            break
+    if not unseen or (at_most is not None and len(unseen) < len(patterns)):
+        return ""
     if lacking:
-        return _not_wanted(name, lacking[0][1])
+        return lacking[0][1]
     missing = next(text for text, pattern in zip(layout, patterns, strict=True) if pattern in unseen)
     inside = "it begins with " + ", ".join(printable(text, 80) for text in first) if first else "it is empty"
-    return _not_wanted(name, f"nothing in it is called {missing}; {inside}")
+    return f"nothing in it is called {missing}; {inside}"
 
 
 def _is_gzip(path: Path) -> bool:

@@ -1,4 +1,7 @@
-"""Members of an archive: what one is, which names are safe, and where each one goes. Nothing is read or written here."""
+"""Members of an archive: what one is, which names are safe, and where each one goes.
+
+Nothing is read or written here.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +118,9 @@ class MemberPaths:
         """Every folder that is needed, each with its final slash."""
 
     def place(self, member: Member) -> str | None:
-        """Path of a member below the folder (a folder's ends in `/`), None if it is left out; raises Problem that names it."""
+        """Path of a member below the folder (a folder's ends in `/`),
+        None if it is left out; raises Problem that names it.
+        """
         name = member.name
         if self._skip and name.startswith(self._skip):
             return None
@@ -161,5 +166,7 @@ class MemberPaths:
 
 
 def _key(path: str) -> str:
-    """What two names have in common that a file system may take for one (macOS ignores case and how accents are written)."""
+    """What two names have in common that a file system may take
+    for one (macOS ignores case and how accents are written).
+    """
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()

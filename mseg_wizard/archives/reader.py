@@ -1,4 +1,7 @@
-"""An archive opened: a zip or a tar, told apart by content, its members listed and read. Names are judged, files written, elsewhere."""
+"""An archive opened: a zip or a tar, told apart by content, its members listed and read.
+
+Names are judged, files written, elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ class OpenArchive:
     size: int
     """Bytes of the file itself."""
     listed: Sequence[Member] | None
-    """All members in the order in which `walk` brings them; None for a tar.gz, which has to be read through to know them."""
+    """All members in the order in which `walk` brings them; None
+    for a tar.gz, which has to be read through to know them.
+    """
     _file: int
     _gzip: tar_file.Gzipped | None
 
@@ -39,7 +44,9 @@ class OpenArchive:
         return self.listed if isinstance(self.listed, _Zip) else None
 
     def walk(self, only: Sequence[zip_file.Entry] | None = None) -> Iterator[tuple[Member, Iterator[bytes]]]:
-        """Each member, or `only` these of a zip, with its content, once; raises Problem where the archive is damaged."""
+        """Each member, or `only` these of a zip, with its content,
+        once; raises Problem where the archive is damaged.
+        """
         if self._gzip:
             return _counted(tar_file.walk(self._gzip, self.name), self.name)
         if isinstance(self.listed, _Zip):

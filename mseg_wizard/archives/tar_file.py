@@ -39,7 +39,10 @@ class Stream(Protocol):
 
 
 def walk(stream: Stream, archive: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
-    """Each member with its content, which may be left unread; ends after the end mark and the stream's own checksum. Raises Problem."""
+    """Each member with its content, which may be left unread; ends after the end mark and the stream's own checksum.
+
+    Raises Problem.
+    """
     longer: dict[str, str] = {}
     last = ""
     while True:
@@ -82,7 +85,9 @@ def walk(stream: Stream, archive: str) -> Iterator[tuple[Member, Iterator[bytes]
 
 
 def is_header(block: bytes) -> bool:
-    """Whether a file that begins with this block is a tar file, by the header's checksum (the oldest kind has no other mark)."""
+    """Whether a file that begins with this block is a tar file, by
+    the header's checksum (the oldest kind has no other mark).
+    """
     return len(block) == BLOCK and bool(block.strip(b"\0")) and _sums(block)
 
 
@@ -109,7 +114,9 @@ class Plain:
 
 
 class Gzipped:
-    """What comes out of a gzip file, of one stream or several; the checksum at the end of each is checked when it is reached."""
+    """What comes out of a gzip file, of one stream or several; the
+    checksum at the end of each is checked when it is reached.
+    """
 
     def __init__(self, file: int, archive: str) -> None:
         self._file, self._archive = file, archive
@@ -227,7 +234,9 @@ def _check(block: bytes, archive: str, last: str) -> None:
 
 
 def _sums(block: bytes) -> bool:
-    """Whether the header's checksum fits: over its bytes, or over them as signed numbers, as some old programs had it."""
+    """Whether the header's checksum fits: over its bytes, or over
+    them as signed numbers, as some old programs had it.
+    """
     try:
         wanted = int(block[148:156].strip(b" \0") or b"0", 8)
     except ValueError:

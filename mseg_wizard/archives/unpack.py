@@ -1,4 +1,7 @@
-"""unpack: one archive's members as files below a folder: safe, whole, resumable. What archive it is and what follows is its caller's."""
+"""unpack: one archive's members as files below a folder: safe, whole, resumable.
+
+What archive it is and what follows is its caller's.
+"""
 
 from __future__ import annotations
 
@@ -52,15 +55,17 @@ def unpack(
     at_most: int | None = None,
     pool: Pool | None = None,
 ) -> Generator[Progress, None, Unpacked]:
-    """Unpack the archive at `path` below the folder `into`; when it returns, all of it is there, checked and on the disk.
+    """Unpack the archive at `path` below the folder `into`; when
+    it returns, all of it is there, checked and on the disk.
 
-    `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out, and without `take`
-    all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is there stays as it is. `expands`: bytes
-    that a tar.gz is expected to bring for each of its own (other archives say it themselves). `at_most`: bytes beyond which it is refused.
-    `pool`: the workers, who share a zip's members; without them one thread does it all.
+    `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out,
+    and without `take` all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is
+    there stays as it is. `expands`: bytes that a tar.gz is expected to bring for each of its own (other archives say it
+    themselves). `at_most`: bytes beyond which it is refused. `pool`: the workers, who share a zip's members; without
+    them one thread does it all.
 
-    Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing is written before
-    all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
+    Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing
+    is written before all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
     Raises Problem: unsafe, no room, and Damaged where fetching it again may help.
     """
     name = printable(path.name, 100)
@@ -243,7 +248,8 @@ def _too_much(name: str, at_most: int) -> Problem:
 def _failed(error: OSError, name: str, into: Path) -> Problem:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(
-            f"The disk is full, in bytes, in files (inodes) or by your quota: {name} is not completely unpacked into {into}.",
+            f"The disk is full, in bytes, in files (inodes) or by your quota: {name} is not completely unpacked into "
+            f"{into}.",
             "Make room, then start again: what is unpacked stays.",
         )
     return Problem(f"{name} can't be unpacked into {into}: {error.strerror}.", "Make that possible, then start again.")

@@ -66,7 +66,9 @@ def shares(archive: Path, name: str, into: Path, rows: Iterable[MemberToWrite]) 
 
 
 def unpack_share(share: Share) -> int | Failure | OSError:
-    """In a worker: have the members of a share as files, durable but for their names; returns how many had to be written."""
+    """In a worker: have the members of a share as files, durable
+    but for their names; returns how many had to be written.
+    """
     try:
         file = os.open(share.archive, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -85,7 +87,9 @@ def unpack_share(share: Share) -> int | Failure | OSError:
 def unpack_in_workers(
     pool: Pool, tree: AtomicTree, archive: Path, name: str, into: Path, rows: Sequence[MemberToWrite]
 ) -> Iterator[tuple[int, int]]:
-    """Put the rows where they belong, in the workers; yields at least every 0.3 s the bytes seen to since, and the files written."""
+    """Put the rows where they belong, in the workers; yields at least
+    every 0.3 s the bytes seen to since, and the files written.
+    """
     for folder in {path[: path.rfind("/") + 1] for _, path, _ in rows}:
         tree.make(folder)
         tree.touched(folder)

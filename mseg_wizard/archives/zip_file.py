@@ -1,4 +1,7 @@
-"""Reading zip files by offset: the central directory as a list, and one member's bytes. Names are judged, files written, elsewhere."""
+"""Reading zip files by offset: the central directory as a list, and one member's bytes.
+
+Names are judged, files written, elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from mseg_wizard.archives.pread import exactly, up_to
 from mseg_wizard.progress import Problem, printable
 
 WHOLE = 16 << 20
-"""Members up to this size, packed and unpacked, are inflated in one go: libdeflate is 2.5 to 8 times as fast as zlib, and cannot stream."""
+"""Members up to this size, packed and unpacked, are inflated in one
+go: libdeflate is 2.5 to 8 times as fast as zlib, and cannot stream.
+"""
 LARGEST_DIRECTORY = 1 << 27
 """Bytes: some million members, far beyond any dataset."""
 
@@ -102,7 +107,9 @@ def entries(file: int, archive: str) -> list[Entry]:
 
 
 def walk(file: int, listed: Sequence[Entry], archive: str) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-    """Each member with its content; of members whose content is not asked for the local header is checked all the same."""
+    """Each member with its content; of members whose content is
+    not asked for the local header is checked all the same.
+    """
     for entry in listed:
         content = read(file, entry, archive)
         yield entry, content
@@ -173,7 +180,9 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
 
 
 def _bounded(found: list[tuple[int, str, int, str, int, bytes, int, int]], directory: int, archive: str) -> list[Entry]:
-    """The entries by offset, each with its limit; overlapping ones (the trick of small files that unpack to petabytes) are refused."""
+    """The entries by offset, each with its limit; overlapping ones
+    (the trick of small files that unpack to petabytes) are refused.
+    """
     found.sort()
     limits = [offset for offset, *_ in found[1:]] + [directory]
     bounded = []

@@ -1,1 +1,4 @@
-"""The command line: its grammar, the plain lines, the questions. What the commands do with a destination is in `commands`."""
+"""The command line: its grammar, the plain lines, the questions.
+
+What the commands do with a destination is in `commands`.
+"""

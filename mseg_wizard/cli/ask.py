@@ -1,4 +1,7 @@
-"""The by_questions journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on. The lines are plain.py's."""
+"""The by_questions journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on.
+
+The lines are plain.py's.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ from mseg_wizard.vault import Secret
 def by_questions(
     ctx: Context, steps: Sequence[Step], ask: Callable[[str], str] = input, *, form: str = "", closing: bool = True
 ) -> Exit:
-    """The same with questions, for screen readers and simple terminals: works as far as it can, asks what the next step needs, goes on.
+    """The same with questions, for screen readers and simple terminals:
+    works as far as it can, asks what the next step needs, goes on.
 
     `form`: id of a step whose whole form is asked first, with what was given before; `closing` as in `unattended`.
     """
@@ -36,22 +40,12 @@ def by_questions(
             if stopped_by:
                 return STOPS[stopped_by]
             if isinstance(end.problem, Consent):
-                complain(end.problem)
-                if ask("Allow that? [y/N] ").strip().lower() == "y":
-                    ctx.consents.add(end.problem.key)
-                elif not end.problem.offer:
+                if not _allowed(ctx, end.problem, ask):
                     return Exit.WAITING
             elif isinstance(end.problem, Waiting) and end.problem.lacks:
-                complain(Problem(end.problem.what, end.problem.do))
-                step = ctx.step(end.problem.step)
-                _ask_for(ctx, step, end.problem.lacks, ask, explain=step.id not in explained)
-                explained.add(step.id)
-                if any(
-                    step.field(name).kind == "acknowledge" and not ctx.given(step.id, name)
-                    for name in end.problem.lacks
-                ):
-                    say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
+                if not _brought(ctx, end.problem, ask, explain=end.problem.step not in explained):
                     return Exit.WAITING
+                explained.add(end.problem.step)
             elif failure := end.problem or end.crash:
                 complain(failure, ctx.own / LOG)
                 said = ask("Try again? [y/N, or a step whose answers you want to change first] ").strip().lower()
@@ -67,6 +61,26 @@ def by_questions(
             # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
             left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
             return Exit.INTERRUPTED if left else Exit.WAITING
+
+
+def _allowed(ctx: Context, consent: Consent, ask: Callable[[str], str]) -> bool:
+    """Ask whether it may be done; False where it can't go on without that."""
+    complain(consent)
+    if ask("Allow that? [y/N] ").strip().lower() == "y":
+        ctx.consents.add(consent.key)
+        return True
+    return consent.offer
+
+
+def _brought(ctx: Context, waiting: Waiting, ask: Callable[[str], str], *, explain: bool) -> bool:
+    """Ask for what a step lacks; False where it was refused and the step can't go on."""
+    complain(Problem(waiting.what, waiting.do))
+    step = ctx.step(waiting.step)
+    _ask_for(ctx, step, waiting.lacks, ask, explain=explain)
+    if any(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in waiting.lacks):
+        say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
+        return False
+    return True
 
 
 def _ask_for(
@@ -88,30 +102,33 @@ def _ask_for(
         item = step.field(name)
         if item.kind == "path":  # the destination: a run has one, and works on it already
             continue
-        while True:
-            present = _present(ctx, step, item)
-            if present:
-                say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
-            text = _question(item, ask, anew=not present)
-            if item.kind == "sources" and len(step.archives) > 1 and text not in ("", "-"):
-                text = "\n".join([text, *_more(ask)])
-            # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
-            if not text and (ahead or not item.required or item.only_for or ctx.given(step.id, name)):
-                break
-            if text == "-" and _may_go(ctx, step, item):
-                _take_back(ctx, step, item)
-                break
-            try:
-                where = ctx.remember(
-                    step, {name: text.lower() in ("y", "yes", "true") if item.kind == "acknowledge" else text}
-                )
-            except Problem as problem:
-                complain(problem)
-                continue
-            if where:
-                say(f"  {where.get(name, '')}")
-            if ctx.given(step.id, name) or not item.required or item.kind == "acknowledge":  # a no is an answer
-                break
+        while not _answered(ctx, step, item, ask, ahead=ahead):
+            pass
+
+
+def _answered(ctx: Context, step: Step, item: Field, ask: Callable[[str], str], *, ahead: bool) -> bool:
+    """Ask for one field; False where the answer won't do and it is to be asked again."""
+    present = _present(ctx, step, item)
+    if present:
+        say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
+    text = _question(item, ask, anew=not present)
+    if item.kind == "sources" and len(step.archives) > 1 and text not in ("", "-"):
+        text = "\n".join([text, *_more(ask)])
+    # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
+    if not text and (ahead or not item.required or item.only_for or ctx.given(step.id, item.name)):
+        return True
+    if text == "-" and _may_go(ctx, step, item):
+        _take_back(ctx, step, item)
+        return True
+    agreed = item.kind == "acknowledge"
+    try:
+        where = ctx.remember(step, {item.name: text.lower() in ("y", "yes", "true") if agreed else text})
+    except Problem as problem:
+        complain(problem)
+        return False
+    if where:
+        say(f"  {where.get(item.name, '')}")
+    return agreed or ctx.given(step.id, item.name) or not item.required  # a no is an answer
 
 
 def _more(ask: Callable[[str], str]) -> Iterator[str]:

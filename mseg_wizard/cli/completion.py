@@ -1,4 +1,6 @@
-"""Scripts by which bash, zsh and fish complete the command line, made from the parser itself: what it doesn't take is not offered."""
+"""Scripts by which bash, zsh and fish complete the command line,
+made from the parser itself: what it doesn't take is not offered.
+"""
 
 from __future__ import annotations
 

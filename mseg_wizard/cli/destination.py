@@ -1,4 +1,6 @@
-"""What the command line says of a destination: where it is, how to work on it, its answers; and the destination opened with all that."""
+"""What the command line says of a destination: where it is, how to
+work on it, its answers; and the destination opened with all that.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,8 @@ class opened:
 def give_answers(ctx: Context, answers: Answers) -> None:
     """Remember every answer; raises Usage that names the first that is wrong.
 
-    What is only of no use any more (a link that has expired since, an archive that was tidied away) stops nothing before it is needed.
+    What is only of no use any more (a link that has expired since, an archive that was tidied away) stops nothing
+    before it is needed.
     """
     for name, table in answers.items():
         step = ctx.step(name)

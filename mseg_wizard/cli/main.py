@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command_named(name: str) -> Callable[[argparse.Namespace], int]:
-    """What a command does; "" is the guided journey. Loaded when it is wanted: one needs the screen, others need little."""
+    """What a command does; "" is the guided journey.
+
+    Loaded when it is wanted: one needs the screen, others need little.
+    """
     run: Callable[[argparse.Namespace], int] = import_module(f"mseg_wizard.cli.commands.{name or 'guided'}").run
     return run
 

@@ -1,4 +1,7 @@
-"""The command line's grammar and the words of its help: commands, options, examples, exit codes. What they do is in cli.py."""
+"""The command line's grammar and the words of its help: commands, options, examples, exit codes.
+
+What they do is in cli.py.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ class Words:
 
 WIZARD = Words(
     "",
-    "From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes. Without a command: the guided journey on the "
+    "From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes. Without a command: the "
+    "guided journey on the "
     "screen. What is done stays done, and starting again goes on.\n\n"
     "`mseg-wizard COMMAND --help` tells more about each command.",
     (
@@ -75,9 +79,12 @@ WIZARD = Words(
 COMMANDS = {
     "run": Words(
         "the journey unattended, in plain lines",
-        "Works through the steps without asking anything. Answers come from --answers, from earlier starts and, for passwords and links, "
-        "from the environment or the system keyring. Where an answer is lacking it ends with exit code 3 and says which.\n\n"
-        "Progress is what it has to say, so it goes to stdout: a line for each change, and one every few seconds. What went wrong, and "
+        "Works through the steps without asking anything. Answers come from --answers, from earlier starts and, for "
+        "passwords and links, "
+        "from the environment or the system keyring. Where an answer is lacking it ends with exit code 3 and says "
+        "which.\n\n"
+        "Progress is what it has to say, so it goes to stdout: a line for each change, and one every few seconds. "
+        "What went wrong, and "
         "what to do about it, goes to stderr.",
         (
             (
@@ -105,7 +112,8 @@ COMMANDS = {
     ),
     "status": Words(
         "where every step stands",
-        "Reads what the wizard noted; it takes no lock, asks no keyring and changes nothing, so it may run at any time. Without --dest it "
+        "Reads what the wizard noted; it takes no lock, asks no keyring and changes nothing, so it may run at any "
+        "time. Without --dest it "
         "looks at the last destination that was opened.",
         (
             ("mseg-wizard status --dest /data/mseg", "a line for each step, then what is being done now"),
@@ -116,7 +124,8 @@ COMMANDS = {
     ),
     "steps": Words(
         "the steps, or one step in its own words",
-        "Without a name: a line for each step. With one, its id or number: why it is there, how long it takes, its licence, links, form "
+        "Without a name: a line for each step. With one, its id or number: why it is there, how long it takes, its "
+        "licence, links, form "
         "and tasks. The names of the form's fields are the keys of an answers file.",
         (
             ("mseg-wizard steps", "all steps, in order"),
@@ -127,8 +136,10 @@ COMMANDS = {
     ),
     "doctor": Words(
         "what this machine offers for the job",
-        "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your attention, [-] what is "
-        "worth knowing and neither good nor bad. Without --dest it looks at the last destination that was opened, else at the folder "
+        "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your "
+        "attention, [-] what is "
+        "worth knowing and neither good nor bad. Without --dest it looks at the last destination that was opened, "
+        "else at the folder "
         "that you are in.",
         (
             ("mseg-wizard doctor --dest /data/mseg", "is there room, and may you write there?"),
@@ -141,8 +152,10 @@ COMMANDS = {
     ),
     "verify": Words(
         "look at every file, label map and segment again",
-        "Compares every label map with what its raw label gives, every relabelled segment and MSeg's 43 targeted pixels. The verdict goes "
-        "to stdout, what is being done meanwhile to stderr. With --repair, what is faulty is made again: where that needs an archive that "
+        "Compares every label map with what its raw label gives, every relabelled segment and MSeg's 43 targeted "
+        "pixels. The verdict goes "
+        "to stdout, what is being done meanwhile to stderr. With --repair, what is faulty is made again: where that "
+        "needs an archive that "
         "was removed, it says which, how large, and asks (or waits for --allow).",
         (
             ("mseg-wizard verify --dest /data/mseg", "the verdict, and each fault by name"),
@@ -169,7 +182,8 @@ COMMANDS = {
     ),
     "wipe": Words(
         "remove every stored password and link",
-        "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't remove: variables of "
+        "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't "
+        "remove: variables of "
         "your shell, files that other scripts left. The data stay.",
         (
             ("mseg-wizard wipe --dest /data/mseg", "of one destination"),
@@ -179,7 +193,8 @@ COMMANDS = {
     ),
     "practice": Words(
         "the whole journey in miniature, without network or account",
-        "Makes a small MSeg in a temporary folder, plays every web site on this machine, and removes both at the end. Nothing real is "
+        "Makes a small MSeg in a temporary folder, plays every web site on this machine, and removes both at the end. "
+        "Nothing real is "
         "touched.",
         (
             ("mseg-wizard practice", "on the screen: two minutes"),
@@ -202,7 +217,9 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Options are written out in full: an abbreviation that works today would mean something else, or nothing, in the next version."""
+    """Options are written out in full: an abbreviation that works today
+    would mean something else, or nothing, in the next version.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "allow_abbrev": False, "formatter_class": _Help})
@@ -215,7 +232,10 @@ class Parser(argparse.ArgumentParser):
 
             what, given, choices = unknown[1].lower(), unknown[2], re.findall(r"[\w-]+", unknown[3])
             near = difflib.get_close_matches(given, choices, 1)
-            message = f"there is no {what} '{given}'{f': did you mean {near[0]}?' if near else '.'} There are {', '.join(choices)}."
+            message = (
+                f"there is no {what} '{given}'{f': did you mean {near[0]}?' if near else '.'} There are "
+                f"{', '.join(choices)}."
+            )
         # What is wrong may be an address with a password in it.
         self.exit(2, f"{self.prog}: {shown(message)}\n  `{self.prog} --help` says what there is, with examples.\n")
 

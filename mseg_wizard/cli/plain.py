@@ -78,9 +78,11 @@ def unattended(
     talk: TextIO | None = None,
     closing: bool = True,
 ) -> Exit:
-    """Run `steps`, saying where it stands when that changes and every few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
+    """Run `steps`, saying where it stands when that changes and every
+    few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
 
-    `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that it is complete.
+    `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that
+    it is complete.
     """
     end, stopped_by = work(ctx, steps, every, talk)
     if stopped_by:
@@ -103,7 +105,8 @@ def work(
 ) -> tuple[Snapshot, signal.Signals | None]:
     """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did.
 
-    `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to do for them.
+    `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to
+    do for them.
     """
     runner = Runner(ctx, steps)
     lines = _Lines(ctx.steps, every, talk, known)
@@ -173,7 +176,8 @@ def standing(number: int, title: str, progress: Progress) -> str:
     parts = [f"{number:2} {title}: {shown(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(
-            f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of {amount(progress.total, progress.unit)}"
+            f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of "
+            f"{amount(progress.total, progress.unit)}"
         )
     elif progress.done:
         parts.append(amount(progress.done, progress.unit))

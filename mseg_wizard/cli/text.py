@@ -1,4 +1,7 @@
-"""Text for a terminal of any width: paragraphs and hanging lines. What is said, and where it goes, is not decided here."""
+"""Text for a terminal of any width: paragraphs and hanging lines.
+
+What is said, and where it goes, is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def agrees(question: str) -> bool:
 
 
 def wrapped(text: str, indent: str = "", first: str | None = None) -> str:
-    """Paragraphs of prose, folded. Lines that would not survive that stand as they are: commands, and what is longer than a line."""
+    """Paragraphs of prose, folded.
+
+    Lines that would not survive that stand as they are: commands, and what is longer than a line.
+    """
     return "\n".join(
         _folded(line, indent, indent if first is None or number else first) for number, line in enumerate(_joined(text))
     )

@@ -1,1 +1,3 @@
-"""What every other room may use and nothing of MSeg is in: files, the host, preferences, threads, subprocesses, the log and its redaction."""
+"""What every other room may use and nothing of MSeg is in: files, the
+host, preferences, threads, subprocesses, the log and its redaction.
+"""

@@ -15,8 +15,11 @@ T = TypeVar("T")
 POLL = 0.2
 """Seconds between two looks at the thread: well under the 0.5 s that a task may stay silent."""
 JOIN = 5.0
-"""Seconds that a stopped thread gets to end. One that is inside the C library's name look-up may take longer: it is a daemon
-thread, holds nothing of ours by then, and ends at its next look at `stopped`."""
+"""Seconds that a stopped thread gets to end.
+
+One that is inside the C library's name look-up may take longer: it is a daemon thread, holds nothing of ours by then,
+and ends at its next look at `stopped`.
+"""
 
 
 class Stopped(Exception):
@@ -48,7 +51,10 @@ class Job:
             raise Stopped
 
     def on_stop(self, abort: Callable[[], object]) -> None:
-        """Have `abort` called, from another thread, when the task closes: shut a socket down, kill a process. At once if it was."""
+        """Have `abort` called, from another thread, when the task closes: shut a socket down, kill a process.
+
+        At once if it was.
+        """
         with self._lock:
             if not self._stop.is_set():
                 self._aborts.append(abort)
@@ -66,7 +72,8 @@ class Job:
 
 
 def background(work: Callable[[Job], T], first: Progress, every: float = POLL) -> Generator[Progress, None, T]:
-    """Run `work` in a thread; yields its newest Progress `every` so many seconds and returns its result, or raises what it raised.
+    """Run `work` in a thread; yields its newest Progress `every` so
+    many seconds and returns its result, or raises what it raised.
 
     Closing the generator calls the thread's aborts and joins it.
     """

@@ -11,10 +11,11 @@ from typing import Any
 
 
 def write_atomically(path: Path | str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
-    """Write beside, then rename; `durable` also syncs the file and its folder, so that a power cut can't undo or empty it.
+    """Write beside, then rename; `durable` also syncs the file and
+    its folder, so that a power cut can't undo or empty it.
 
-    Raises OSError, and leaves nothing then. The one way to write a file whole: label maps go through it a million times, so it is 20 µs
-    of calls of the system and no pathlib.
+    Raises OSError, and leaves nothing then. The one way to write a file whole: label maps go through it a million
+    times, so it is 20 µs of calls of the system and no pathlib.
     """
     folder, name = os.path.split(path)
     # By chance, for processes of several hosts may have one number and write one file.
@@ -77,7 +78,10 @@ def sync(*paths: Path | str) -> None:
 
 
 def swap_folder(new: Path, place: Path, old: Path) -> None:
-    """Put a new folder in the place of another, which is moved to `old` first: folders can't be replaced. Raises OSError."""
+    """Put a new folder in the place of another, which is moved to `old` first: folders can't be replaced.
+
+    Raises OSError.
+    """
     if place.exists():
         place.rename(old)
     try:

@@ -18,7 +18,9 @@ def started_with(arguments: Sequence[str]) -> None:
 
 
 def resume_command(destination: Path | None) -> str:
-    """What to type to go on where this run stops: the same options again, because a mirror or a route is part of them."""
+    """What to type to go on where this run stops: the same options
+    again, because a mirror or a route is part of them.
+    """
     if _command[:1] == ["practice"]:
         return "mseg-wizard practice   (it begins anew)"
     named = any(word.partition("=")[0] == "--dest" for word in _command)
@@ -33,7 +35,9 @@ def fleeting() -> bool:
 
 
 def to_go_on(destination: Path | None, before: str = " ") -> str:
-    """What becomes of the work that stops here, and the command that goes on with it; `before`: what stands before the command."""
+    """What becomes of the work that stops here, and the command that
+    goes on with it; `before`: what stands before the command.
+    """
     if _command[:1] == ["practice"]:
         return f"Practice begins anew each time:{before}mseg-wizard practice"
     return f"What is done stays; start again to go on:{before}{resume_command(destination)}"

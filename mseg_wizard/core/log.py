@@ -25,10 +25,11 @@ _hidden: frozenset[str] = frozenset()
 
 
 def hide(value: str) -> None:
-    """Have this left out of every line from now on, as it is and as it would stand in a form, a query, a page, JSON or a Python string.
+    """Have this left out of every line from now on, as it is and as it
+    would stand in a form, a query, a page, JSON or a Python string.
 
-    A message that quotes it is a bug of ours or of a library's: this is the net below. Values that would mangle plain text are not
-    looked for: short ones, and those of a few letters alone.
+    A message that quotes it is a bug of ours or of a library's: this is the net below. Values that would mangle plain
+    text are not looked for: short ones, and those of a few letters alone.
     """
     global _hidden
     if len(value) >= 2 * LEAST or (len(value) >= LEAST and not value.isalpha()):
@@ -36,7 +37,9 @@ def hide(value: str) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` without query strings, fragments and user names in its links, where links carry their secrets, and without known secrets."""
+    """`text` without query strings, fragments and user names in its
+    links, where links carry their secrets, and without known secrets.
+    """
     text = USERINFO.sub(r"\1", QUERY.sub(r"\1?…", text))
     return known.sub("…", text) if (known := _known(_hidden)) else text
 
@@ -50,7 +53,9 @@ def _known(values: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _spelt(letter: str) -> str:
-    """Every way in which one character is written: plain, in a form or query, in a page, in JSON or Python's repr, also of a repr."""
+    """Every way in which one character is written: plain, in a form
+    or query, in a page, in JSON or Python's repr, also of a repr.
+    """
     if letter.isascii() and letter.isalnum():
         return letter
     ways = {re.escape(letter), re.escape(html.escape(letter)), quote(letter.encode("utf-8", "surrogatepass"), "")}
@@ -100,7 +105,8 @@ def log_crash() -> Path:
 def no_core_dumps() -> None:
     """A core file would hold every secret of this process; nor may other programs of the same user look into it.
 
-    Where cores are handed to a program (apport, systemd-coredump) the limit of their size does not count, but being undumpable does.
+    Where cores are handed to a program (apport, systemd-coredump) the limit of their size does not count, but being
+    undumpable does.
     """
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -20,7 +20,9 @@ def preferences() -> dict[str, str]:
 
 
 def check_preferences() -> None:
-    """Raises Problem where the user's preferences can't be understood: what they wrote there would go unheeded without a word."""
+    """Raises Problem where the user's preferences can't be understood:
+    what they wrote there would go unheeded without a word.
+    """
     _read_preferences()
 
 

@@ -1,4 +1,6 @@
-"""Other people's programs, run by a task: watched line by line, without our secrets, and ended with all that they started."""
+"""Other people's programs, run by a task: watched line by line,
+without our secrets, and ended with all that they started.
+"""
 
 from __future__ import annotations
 
@@ -52,14 +54,20 @@ def run(
     limit: float | None = None,
     say: Callable[[str], object] = len,
 ) -> Ended:
-    """Run a program to its end, giving each line that it prints to `say`; raises OSError where it can't be started, Stopped, TimeoutError.
+    """Run a program to its end, giving each line that it prints to `say`;
+    raises OSError where it can't be started, Stopped, TimeoutError.
 
     Whatever it started ends with it, also when the task is closed or `limit` seconds are over.
     """
     process = subprocess.Popen(
-        [str(part) for part in command], cwd=cwd, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        [str(part) for part in command],
+        cwd=cwd,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     lines: deque[str] = deque(maxlen=KEPT)
     until = None if limit is None else time.monotonic() + limit
@@ -111,7 +119,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def without_secrets(
     environment: Mapping[str, str], names: Iterable[str], secrets: Iterable[str] = ()
 ) -> dict[str, str]:
-    """The variables that another program may see: none that sounds like a secret, is one of `names`, or holds one of `secrets`."""
+    """The variables that another program may see: none that sounds
+    like a secret, is one of `names`, or holds one of `secrets`.
+    """
     known, values = set(names), [secret for secret in secrets if secret]
     return {
         name: value

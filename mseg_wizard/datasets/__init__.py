@@ -1,1 +1,4 @@
-"""What the datasets are: what must be there, where archives can be had, the disk space, MSeg's own tree. Nothing is worked on here."""
+"""What the datasets are: what must be there, where archives can be had, the disk space, MSeg's own tree.
+
+Nothing is worked on here.
+"""

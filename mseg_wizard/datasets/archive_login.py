@@ -1,4 +1,6 @@
-"""Logging in where an archive's site asks for an account: Cityscapes and WildDash, with the credentials of the archive's step."""
+"""Logging in where an archive's site asks for an account: Cityscapes
+and WildDash, with the credentials of the archive's step.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class ArchiveLogin:
         return Location(self.site.origin + self._archive.login_path, login=self)
 
     def __call__(self, client: HttpClient) -> None:
-        """Log in with the stored credentials; raises Waiting for them where they are refused, and does not use them again."""
+        """Log in with the stored credentials; raises Waiting for them
+        where they are refused, and does not use them again.
+        """
         step, ctx = self._ctx.step_of(self._archive), self._ctx
         username, password = ctx.secret(step.id, "username"), ctx.secret(step.id, "password")
         if username is None or password is None:
@@ -40,7 +44,8 @@ class ArchiveLogin:
         try:
             log_in(client, self.site, username, password)
         except WrongCredentials as wrong:
-            # Even where the user name was wrong: one that is corrected first must not set off another try with the old password.
+            # Even where the user name was wrong: one that is corrected
+            # first must not set off another try with the old password.
             ctx.refuse(step.id, wrong.what, {"password": password})
             do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."
             if where := ctx.vault.variables(step.id, ("username", "password")):

@@ -1,4 +1,6 @@
-"""The datasets as verification sees them: raw labels, the label maps made of them, and which call brings or makes each file."""
+"""The datasets as verification sees them: raw labels, the label
+maps made of them, and which call brings or makes each file.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class Dataset:
 
     @cached_property
     def made(self) -> tuple[tuple[str, str, Call], ...]:
-        """Taxonomy of each made map, in the order of `rules`; the taxonomy whose relabelling it is, else empty; its call."""
+        """Taxonomy of each made map, in the order of `rules`; the
+        taxonomy whose relabelling it is, else empty; its call.
+        """
         remapped = [(target, "", self.remap) for target in self.targets if self.remap]
         return (*remapped, *((f"{taxonomy}-relabeled", taxonomy, call) for taxonomy, call in self.relabels))
 

@@ -1,4 +1,7 @@
-"""How many bytes and files are still to come, step by step, and how much room there is. What to do about it is not decided here."""
+"""How many bytes and files are still to come, step by step, and how much room there is.
+
+What to do about it is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from mseg_wizard.step import Archive, Call, Step
 
 FULL_BYTES = 200_000_000_000
 FULL_FILES = 1_300_000
-"""All that is written from an empty disk with the published tree, for words before a tree is there; a test compares the sums with it."""
+"""All that is written from an empty disk with the published tree, for
+words before a tree is there; a test compares the sums with it.
+"""
 FULL_FETCHED = 94_000_000_000
 """How much of that comes over the network."""
 FULL_AT_ONCE = 140_000_000_000
@@ -84,8 +89,8 @@ def free_space(path: Path) -> FreeSpace:
 def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> list[DiskChange]:
     """What every call that has not begun will write; `check` is called between two and may raise.
 
-    A call that has begun is left out: how far it came can't be told cheaply (half a tar.gz has no final names), and it asks for the room
-    that it needs itself, before anything else runs.
+    A call that has begun is left out: how far it came can't be told cheaply (half a tar.gz has no final names), and it
+    asks for the room that it needs itself, before anything else runs.
     """
     changes: list[DiskChange] = []
     folders = FolderListings(ctx.dataset)
@@ -100,7 +105,8 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
 
 
 def space_needs(changes: Sequence[DiskChange]) -> list[SpaceNeed]:
-    """The largest need at any time, for each file system: archives and what came out of them are there together, for a while.
+    """The largest need at any time, for each file system: archives
+    and what came out of them are there together, for a while.
 
     A step's downloads may run ahead of everything else in it, as far as its last.
     """
@@ -169,10 +175,13 @@ def _changes(
 
 
 def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:
-    """How much of what the archive brings is still missing, and how much there is of it, compared with the published one."""
+    """How much of what the archive brings is still missing, and
+    how much there is of it, compared with the published one.
+    """
     held = expected_rows(ctx, archive)
     missing = len(missing_files(ctx, archive))
-    # Places that the user named may hold an archive as small as a modified tree's lists; public ones have the published archive only.
+    # Places that the user named may hold an archive as small as a
+    # modified tree's lists; public ones have the published archive only.
     smaller = ctx.modified_tree and bool(ctx.options.mirror or ctx.options.routes or ctx.sources(step.id))
     return (missing / held if held else 1.0), (held / archive.rows if smaller and archive.rows else 1.0)
 

@@ -12,14 +12,18 @@ from mseg_wizard.step import Archive, ExpectedFiles
 
 
 def missing_files(ctx: Context, archive: Archive) -> list[str]:
-    """Files that the archive should have brought and that aren't there, as paths below mseg_dataset/: listed ones in the lists' order."""
+    """Files that the archive should have brought and that aren't there,
+    as paths below mseg_dataset/: listed ones in the lists' order.
+    """
     folders = FolderListings(ctx.dataset)
     listed = [row for expected in archive.holds for row in _missing(ctx, archive, expected, folders)]
     return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
 
 def unmounted(ctx: Context, archive: Archive) -> str:
-    """What to say where the archive was unpacked before and its dataset's folder is empty, as of a disk that isn't mounted; else ""."""
+    """What to say where the archive was unpacked before and its dataset's
+    folder is empty, as of a disk that isn't mounted; else "".
+    """
     folder = ctx.dataset / archive.dataset
     if not was_unpacked(ctx, archive) or (folder.is_dir() and any(folder.iterdir())):
         return ""

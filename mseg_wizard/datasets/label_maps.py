@@ -1,4 +1,7 @@
-"""Making label files in the workers: what is missing is made, what fails is named. What the files mean is not known here."""
+"""Making label files in the workers: what is missing is made, what fails is named.
+
+What the files mean is not known here.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +47,16 @@ def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
 def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
     """Those that the running call has to make; sweeps what a killed run left half written.
 
-    After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once the user agreed
-    (raises Consent until then): label maps of other programs are never taken on trust.
+    After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once
+    the user agreed (raises Consent until then): label maps of other programs are never taken on trust.
     """
     missing = missing_outputs(ctx, outputs)
     foreign = ctx.foreign and len(missing) < len(outputs)
     key = f"remake:{ctx.call}"
     if foreign and key not in ctx.consents:
         raise Consent(
-            f"{len(outputs) - len(missing):,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not made by this wizard.",
+            f"{len(outputs) - len(missing):,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not "
+            "made by this wizard.",
             f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
             key,
         )
@@ -71,7 +75,10 @@ def make_label_maps(
     items: Sequence[LabelItem],
     name: Callable[[LabelItem], str],
 ) -> Generator[Progress, None, list[Result]]:
-    """Run `work` on every item; returns the results. Raises Problem at the end that names each item that failed, by `name`."""
+    """Run `work` on every item; returns the results.
+
+    Raises Problem at the end that names each item that failed, by `name`.
+    """
     results: list[Result] = []
     faults: list[str] = []
     total = len(items)

@@ -1,4 +1,7 @@
-"""Where raw labels and the masks of segments lie, from the paths that MSeg's lists name. What is in those files is not known here."""
+"""Where raw labels and the masks of segments lie, from the paths that MSeg's lists name.
+
+What is in those files is not known here.
+"""
 
 from __future__ import annotations
 

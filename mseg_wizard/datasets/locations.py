@@ -1,4 +1,6 @@
-"""Where an archive can be had, in order: its own folder, the user's files and links, the mirror, login or pasted link, public URLs."""
+"""Where an archive can be had, in order: its own folder, the user's
+files and links, the mirror, login or pasted link, public URLs.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ class Source:
 
     @property
     def named(self) -> bool:
-        """Did the user name this place? Only there may an archive of an accepted modified tree differ from the published one."""
+        """Did the user name this place?
+
+        Only there may an archive of an accepted modified tree differ from the published one.
+        """
         return self.kind in ("own", "brought", "mirror")
 
 
@@ -35,7 +40,10 @@ def own_path(ctx: Context, archive: Archive) -> Path:
 
 
 def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
-    """All places to look at, in order. Local ones are only given where the file exists; links may turn out to be dead."""
+    """All places to look at, in order.
+
+    Local ones are only given where the file exists; links may turn out to be dead.
+    """
     step = ctx.step_of(archive)
     if (path := own_path(ctx, archive)).is_file():
         yield Source("own", path)
@@ -57,7 +65,9 @@ def local_source(ctx: Context, archive: Archive) -> Source | None:
 
 
 def needs_no_link(ctx: Context, archive: Archive) -> bool:
-    """Does the archive need neither login nor pasted link: found before, here, brought, mirrored, or unpacked already?"""
+    """Does the archive need neither login nor pasted link: found
+    before, here, brought, mirrored, or unpacked already?
+    """
     if (record := ctx.store.archive(archive.file)) and record.present:
         return True
     if any(source.kind in ("own", "brought", "mirror") for source in sources(ctx, archive)):
@@ -66,13 +76,17 @@ def needs_no_link(ctx: Context, archive: Archive) -> bool:
 
 
 def in_mirror(address: str, name: str) -> str:
-    """The address of one file in a mirror on the web; what stands behind its `?`, such as a token, goes along with each."""
+    """The address of one file in a mirror on the web; what stands
+    behind its `?`, such as a token, goes along with each.
+    """
     parts = urlsplit(address)
     return parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment="").geturl()
 
 
 def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
-    """What the step's `archives` answer says: a folder, files and links; a lone file or link for a lone archive may have any name."""
+    """What the step's `archives` answer says: a folder, files and
+    links; a lone file or link for a lone archive may have any name.
+    """
     step = ctx.step_of(archive)
     rows = ctx.sources(step.id)
     alone = len(step.archives) == 1 and len(rows) == 1

@@ -1,4 +1,7 @@
-"""An mseg-api tree on disk: what it must hold, whether it is MSeg's own, how it is copied. Where trees come from is not known here."""
+"""An mseg-api tree on disk: what it must hold, whether it is MSeg's own, how it is copied.
+
+Where trees come from is not known here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ COMMIT = "2bd00ae8c224d94cbc7ff9b47fde6ae8420adc27"
 DATA = tuple(folder for folder in PINNED if folder)
 """The folders that decide what the label maps become, with RECORDS_FILE."""
 GENERATED = ("__pycache__", "*.egg-info")
-"""Folders that Python and pip put into a tree: no part of it. A foreign one could bring code past the check, so they are never copied."""
+"""Folders that Python and pip put into a tree: no part of it.
+
+A foreign one could bring code past the check, so they are never copied.
+"""
 MOST_FILES = 20_000
 MOST_BYTES = 2_000_000_000
 """Far above what mseg-api has (704 files, some 100 MB): a folder that holds more holds something else besides."""
@@ -44,7 +50,10 @@ class TreeCheck:
             return f"MSeg's own at commit {COMMIT[:7]}, complete and unchanged"
         if not self.differs:
             return f"MSeg's own classes, lists and records of commit {COMMIT[:7]}; other files in it differ"
-        return f"not MSeg's as published: {', '.join(self.differs)} differ{'s' if len(self.differs) == 1 else ''} (sha256 {self.sha256})"
+        return (
+            f"not MSeg's as published: {', '.join(self.differs)} differ{'s' if len(self.differs) == 1 else ''} "
+            f"(sha256 {self.sha256})"
+        )
 
 
 def missing_parts(tree: Path) -> list[str]:
@@ -70,7 +79,9 @@ def check_tree(tree: Path) -> TreeCheck:
 
 
 def content(tree: Path) -> str:
-    """The identity that the tree had before a folder was written into dataset_config.py; "" where too much else is in it."""
+    """The identity that the tree had before a folder was written
+    into dataset_config.py; "" where too much else is in it.
+    """
     try:
         for _ in _files(tree):
             pass
@@ -109,7 +120,9 @@ def stamp(tree: Path) -> str:
 
 
 def copy(job: Job, source: Path, into: Path, besides: Path) -> None:
-    """Copy a tree, links as what they lead to, without `.git` and generated folders, and without `besides` if that lies in it."""
+    """Copy a tree, links as what they lead to, without `.git` and
+    generated folders, and without `besides` if that lies in it.
+    """
     files = list(_files(source, besides))
     for done, file in enumerate(files):
         job.say(Progress(f"copying {source}", done, len(files), "files"))

@@ -1,4 +1,7 @@
-"""MSEG_DST_DIR in MSeg's dataset_config.py: read and written as source text, every other byte left as it is. No files are touched here."""
+"""MSEG_DST_DIR in MSeg's dataset_config.py: read and written as source text, every other byte left as it is.
+
+No files are touched here.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,16 @@ def with_value(source: bytes, folder: str) -> bytes:
         _at(lines, line, column)
         for line, column in ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
     )
-    # JSON's escapes are Python's too. What the file's encoding cannot hold (another alphabet, a file name that is no UTF-8) is escaped
-    # as Python writes it.
+    # JSON's escapes are Python's too. What the file's encoding cannot hold (another
+    # alphabet, a file name that is no UTF-8) is escaped as Python writes it.
     quoted = json.dumps(folder, ensure_ascii=False).encode(encoding, "backslashreplace").decode(encoding)
     return (text[:start] + quoted + text[end:]).encode(encoding)
 
 
 def _decoded(source: bytes) -> tuple[str, str]:
-    """The text with its line ends as they are, and its encoding by Python's own rule (a BOM, a coding comment, else UTF-8)."""
+    """The text with its line ends as they are, and its encoding by
+    Python's own rule (a BOM, a coding comment, else UTF-8).
+    """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return source.decode(encoding), encoding

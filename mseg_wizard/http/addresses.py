@@ -1,4 +1,6 @@
-"""Web addresses: which can be asked, what of them may be shown, when they expire, and which origin is asked in another's place."""
+"""Web addresses: which can be asked, what of them may be shown,
+when they expire, and which origin is asked in another's place.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-
 
 
 def web_address(text: str | httpx.URL) -> httpx.URL | None:
-    """A web address that can be asked; None where the text is none: httpx and sockets raise whatever they like at odd hosts and ports."""
+    """A web address that can be asked; None where the text is none:
+    httpx and sockets raise whatever they like at odd hosts and ports.
+    """
     with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
         url.raw_host.decode().encode("idna")  # as the socket does
@@ -57,7 +61,9 @@ def signed(url: httpx.URL) -> bool:
 
 
 def expiry(url: httpx.URL) -> datetime | None:
-    """When a signed link expires, as it says itself (X-Amz-Date and X-Amz-Expires, or Expires); None where it does not say."""
+    """When a signed link expires, as it says itself (X-Amz-Date
+    and X-Amz-Expires, or Expires); None where it does not say.
+    """
     query = {name.lower(): value for name, value in url.params.items()}
     with suppress(ValueError, OverflowError, OSError):
         for brand in ("amz", "goog"):

@@ -1,4 +1,7 @@
-"""Sets of bytes of a file, as sorted ranges that do not touch: what is there, what is missing. A range is (first, behind the last)."""
+"""Sets of bytes of a file, as sorted ranges that do not touch: what is there, what is missing.
+
+A range is (first, behind the last).
+"""
 
 from __future__ import annotations
 

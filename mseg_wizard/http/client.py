@@ -1,4 +1,7 @@
-"""HTTP as this project speaks it: hop by hop, cookies and credentials by origin, nothing secret shown. What is fetched is not known here."""
+"""HTTP as this project speaks it: hop by hop, cookies and credentials by origin, nothing secret shown.
+
+What is fetched is not known here.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ from mseg_wizard.http.addresses import Routes, joined_address, origin
 from mseg_wizard.progress import Problem, printable
 
 CONNECT = 4.5
-"""Seconds for a connection, less than the 5 s that a stopped task gets to end: a socket that is still connecting cannot be aborted."""
+"""Seconds for a connection, less than the 5 s that a stopped task
+gets to end: a socket that is still connecting cannot be aborted.
+"""
 STALL = 60.0
 """Seconds without a single byte after which a connection counts as dead."""
 REDIRECTS = 10
@@ -99,7 +104,10 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         connect: float = CONNECT,
     ) -> Iterator[httpx.Response]:
-        """One request, its body still unread; a redirect is a response like any other. Raises httpx.TransportError, Stopped."""
+        """One request, its body still unread; a redirect is a response like any other.
+
+        Raises httpx.TransportError, Stopped.
+        """
         self._job.check()
         home = origin(url)
         own = {"Accept-Encoding": "identity", **(headers or {}), **self.headers.get(home, {})}
@@ -143,7 +151,10 @@ class HttpClient:
         downgrade: bool = False,
         connect: float = CONNECT,
     ) -> Iterator[tuple[httpx.Response, httpx.URL]]:
-        """GET through redirects: the last response and its address before routing. Raises RedirectRefused where one is not followed."""
+        """GET through redirects: the last response and its address before routing.
+
+        Raises RedirectRefused where one is not followed.
+        """
         seen = {url}
         while True:
             with self.open(url, headers=headers, connect=connect) as response:
@@ -155,7 +166,8 @@ class HttpClient:
                 raise RedirectRefused(f"it redirects to the login page of {onward.host}", login=True)
             if url.scheme == "https" and onward.scheme == "http" and not downgrade:
                 raise RedirectRefused(
-                    f"it redirects from https to plain http on {onward.host}, where anyone on the way could change the file"
+                    f"it redirects from https to plain http on {onward.host}, where anyone on the way could change "
+                    "the file"
                 )
             if onward in seen:
                 raise RedirectRefused("its redirects go round in a circle")
@@ -183,7 +195,9 @@ class HttpClient:
             raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
 
     def authorize(self, url: httpx.URL) -> httpx.URL:
-        """`url` without its `user:password@`, which from now on is sent to its origin, as HTTP's basic authorization."""
+        """`url` without its `user:password@`, which from now on is
+        sent to its origin, as HTTP's basic authorization.
+        """
         if not url.userinfo:
             return url
         pair = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
@@ -204,7 +218,9 @@ class HttpClient:
                             jar.pop(name, None)
 
     def _watch(self, sockets: set[socket.socket], event: str, info: Mapping[str, Any]) -> None:
-        """Called by httpcore: a second handle on each new connection, good for shutting it down whatever TLS makes of the first."""
+        """Called by httpcore: a second handle on each new connection,
+        good for shutting it down whatever TLS makes of the first.
+        """
         if event != "connection.connect_tcp.complete":
             return
         stream = info["return_value"]
@@ -234,7 +250,9 @@ class HttpClient:
 
 
 def _client() -> httpx.Client:
-    """A client that keeps nothing between two requests: no connection, and no cookie (its jar goes by domain, ours by origin)."""
+    """A client that keeps nothing between two requests: no connection,
+    and no cookie (its jar goes by domain, ours by origin).
+    """
     try:
         context = httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:

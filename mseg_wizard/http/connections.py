@@ -1,4 +1,7 @@
-"""One attempt's connections: which bytes each of them fetches, and how many there are. What a response means is not decided here."""
+"""One attempt's connections: which bytes each of them fetches, and how many there are.
+
+What a response means is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from mseg_wizard.progress import size
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 8
-"""At most to one server. These servers give 5 to 30 MB/s to each: eight fill a gigabit line, and a browser opens six."""
+"""At most to one server.
+
+These servers give 5 to 30 MB/s to each: eight fill a gigabit line, and a browser opens six.
+"""
 PIECE = 256 * 1024 * 1024
 """Bytes that one request asks for at most where several are under way: so far the hashes lag behind."""
 SMALLEST = 256 * 1024
@@ -56,7 +62,10 @@ class Connection:
 
 
 Ask = Callable[[Connection], None]
-"""Asks for its bytes and gives `put` what comes, in the connection's thread. Raises TryAgain, SourceRefused, Problem, Stopped."""
+"""Asks for its bytes and gives `put` what comes, in the connection's thread.
+
+Raises TryAgain, SourceRefused, Problem, Stopped.
+"""
 
 
 class Connections:
@@ -87,9 +96,9 @@ class Connections:
     def run(self, first: Ask, more: Ask, tick: Callable[[], object], end: Callable[[], object]) -> None:
         """Until all bytes are here, or no connection is left: then raises what ended the last one.
 
-        `first` asks for the beginning of what is missing and judges whether it is the same file: it calls `whole`, then `put`.
-        `more` asks for the bytes of a further one, which must belong there beyond doubt. `tick` is called twenty times a second, and may raise.
-        `end` breaks off what is still open.
+        `first` asks for the beginning of what is missing and judges whether it is the same file: it calls `whole`, then
+        `put`. `more` asks for the bytes of a further one, which must belong there beyond doubt. `tick` is called twenty
+        times a second, and may raise. `end` breaks off what is still open.
         """
         self._more = more
         try:
@@ -109,7 +118,10 @@ class Connections:
                 thread.join()
 
     def whole(self, connection: Connection, offset: int, total: int | None, splits: bool) -> None:
-        """The first response is good: its bytes begin at `offset`. `splits`: the server sends parts, and proves what they are of."""
+        """The first response is good: its bytes begin at `offset`.
+
+        `splits`: the server sends parts, and proves what they are of.
+        """
         with self._lock:
             connection.start = connection.at = offset
             missing = gaps(self._part.here, total) if total is not None else ()
@@ -169,7 +181,9 @@ class Connections:
         return [connection for connection in self._running if not connection.dropped]
 
     def _next(self, now: float) -> Connection | None:
-        """What a further connection fetches: the first bytes that nobody does, else half of what the furthest behind has still to do."""
+        """What a further connection fetches: the first bytes that nobody
+        does, else half of what the furthest behind has still to do.
+        """
         if self._total is None or self._over:
             return None
         live = self._live()
@@ -211,7 +225,9 @@ class Connections:
 
     @property
     def _smallest(self) -> int:
-        """Bytes that are worth a request: the response must not take longer to come than a quarter of what it brings."""
+        """Bytes that are worth a request: the response must not take
+        longer to come than a quarter of what it brings.
+        """
         return max(SMALLEST, round(4 * self._pace.answer * self._pace.rate / self.target))
 
     @property

@@ -1,4 +1,7 @@
-"""One file from a list of addresses, resumable across processes, in place only when whole and checked. What it is for is not known here."""
+"""One file from a list of addresses, resumable across processes, in place only when whole and checked.
+
+What it is for is not known here.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def fetch(
 ) -> Generator[Progress, None, Fetched]:
     """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
 
-    `state_path`: where it is kept what the partial file is, `<target>.part.json` unless given. `connections`: how many to one server at most.
+    `state_path`: where it is kept what the partial file is, `<target>.part.json` unless given. `connections`: how many
+    to one server at most.
     """
 
     def work(job: Job) -> Fetched:
@@ -169,7 +173,10 @@ class _Fetch:
             self.job.sleep(min(0.2, left))
 
     def _attempt(self, endpoint: Endpoint, scratch: bool) -> list[httpx.URL]:
-        """Ask and take what comes until all is there: the addresses that gave it. Raises TryAgain, SourceRefused, Problem."""
+        """Ask and take what comes until all is there: the addresses that gave it.
+
+        Raises TryAgain, SourceRefused, Problem.
+        """
         url = endpoint.url
         if url is None:
             raise SourceRefused("it is no web address", link=endpoint.pasted)
@@ -254,38 +261,22 @@ class _Fetch:
         connection: Connection,
     ) -> None:
         """Judge the response, then write its body behind the first `offset` bytes, or from the beginning."""
-        status, state, same = response.status_code, self.part.state, self._same(endpoint)
         published = self.expected.bytes if self._binding(endpoint, final) else None
-        if status == 416 and offset:
+        if response.status_code == 416 and offset:
             responses.check_unsatisfied(response, offset)
             return
-        if status == 206 and offset:
-            total = responses.check_continuation(response, offset, state, self._total(endpoint), same)
-        elif status == 200:
-            total, offset = responses.announced_length(response), 0
-        else:
-            raise self._not_the_file(endpoint, response, final)
-        if published is not None and total is not None and total != published:
-            raise SourceRefused(f"its file has {total:,} bytes, the published one has {published:,}")
+        total, offset = self._extent(endpoint, response, final, offset, published)
         chunks, head = response.iter_raw(), b""
         if not offset:
             for chunk in chunks:
                 head += chunk
                 if len(head) >= html_pages.HEAD:
                     break
-            responses.check_first_bytes(head, self.name, response, self.client, pasted=endpoint.pasted, trusted=same)
+            trusted = self._same(endpoint)
+            responses.check_first_bytes(head, self.name, response, self.client, pasted=endpoint.pasted, trusted=trusted)
         end = total if total is not None else published
         self.part.room((end or 0) - self.part.size)
-        # A part that was asked for with If-Range may leave out what it has thereby confirmed.
-        before = state if offset and same and state else PartialState(endpoint.key, endpoint.title)
-        here = PartialState(
-            source=endpoint.key,
-            title=endpoint.title,
-            etag=response.headers.get("etag", before.etag),
-            modified=response.headers.get("last-modified", before.modified),
-            validator=html_pages.validator(response.headers) or before.validator,
-            total=total if total is not None or not offset else self._total(endpoint),
-        )
+        here = self._state_of(endpoint, response, offset, total)
         if offset:
             self.part.resume(here)
         else:
@@ -293,7 +284,7 @@ class _Fetch:
             self.part.begin(here)
         self._hasher()
         self.unproven = total is None and "transfer-encoding" not in response.headers
-        parts = status == 206 or response.headers.get("accept-ranges", "").strip().lower() == "bytes"
+        parts = response.status_code == 206 or response.headers.get("accept-ranges", "").strip().lower() == "bytes"
         into.whole(connection, offset, here.total, splits=parts and bool(here.validator))
         for chunk in chain((head,), chunks):
             if total is None and published is not None and self.part.size + len(chunk) > published:
@@ -304,8 +295,42 @@ class _Fetch:
         if total is None and end is not None and self.part.size < end:
             raise ConnectionBroken(f"its answer ended after {size(self.part.size)} of {size(end)}")
 
+    def _extent(
+        self, endpoint: Endpoint, response: httpx.Response, final: httpx.URL, offset: int, published: int | None
+    ) -> tuple[int | None, int]:
+        """Bytes of the whole file, None while unknown, and where this response's bytes begin in it.
+
+        Raises TryAgain, SourceRefused where it brings something else than was asked for.
+        """
+        if response.status_code == 206 and offset:
+            known, same = self._total(endpoint), self._same(endpoint)
+            total = responses.check_continuation(response, offset, self.part.state, known, same)
+        elif response.status_code == 200:
+            total, offset = responses.announced_length(response), 0
+        else:
+            raise self._not_the_file(endpoint, response, final)
+        if published is not None and total is not None and total != published:
+            raise SourceRefused(f"its file has {total:,} bytes, the published one has {published:,}")
+        return total, offset
+
+    def _state_of(self, endpoint: Endpoint, response: httpx.Response, offset: int, total: int | None) -> PartialState:
+        """What is known of the bytes that are there with those that come now."""
+        # A part that was asked for with If-Range may leave out what it has thereby confirmed.
+        state = self.part.state if offset and self._same(endpoint) else None
+        before = state or PartialState(endpoint.key, endpoint.title)
+        return PartialState(
+            source=endpoint.key,
+            title=endpoint.title,
+            etag=response.headers.get("etag", before.etag),
+            modified=response.headers.get("last-modified", before.modified),
+            validator=html_pages.validator(response.headers) or before.validator,
+            total=total if total is not None or not offset else self._total(endpoint),
+        )
+
     def _joins(self, endpoint: Endpoint, response: httpx.Response, final: httpx.URL, start: int) -> None:
-        """Return if a response's bytes belong at `start` of what is here, beyond doubt; raises TryAgain, SourceRefused."""
+        """Return if a response's bytes belong at `start` of what is
+        here, beyond doubt; raises TryAgain, SourceRefused.
+        """
         state = self.part.state
         if response.status_code not in (200, 206, 416):
             raise self._not_the_file(endpoint, response, final)
@@ -355,7 +380,10 @@ class _Fetch:
         )
 
     def _binding(self, endpoint: Endpoint, *finals: httpx.URL) -> bool:
-        """Whether a size or hash that differs refuses the file. A route exempts only what it covers from the first address to the last."""
+        """Whether a size or hash that differs refuses the file.
+
+        A route exempts only what it covers from the first address to the last.
+        """
         routed = all(url is not None and self.client.routes.covers(url) for url in (endpoint.url, *finals))
         return not self.expected.warn_only and not (self.expected.lenient and (endpoint.location.named or routed))
 

@@ -1,4 +1,7 @@
-"""The hashes of a file that is still growing, made in a thread of their own. The file is the queue between the two: nothing piles up."""
+"""The hashes of a file that is still growing, made in a thread of their own.
+
+The file is the queue between the two: nothing piles up.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Hasher:
         self._thread.start()
 
     def grow(self, length: int, last: bool = False) -> None:
-        """The file's first `length` bytes are final; `last`: there will be no more. Raises Problem if it could not be read."""
+        """The file's first `length` bytes are final; `last`: there will be no more.
+
+        Raises Problem if it could not be read.
+        """
         self._check()
         with self._grown:
             self._size, self._last = max(self._size, length), last

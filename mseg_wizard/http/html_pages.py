@@ -1,4 +1,7 @@
-"""What a server's response is if it is not the file: login pages, portals, error documents, requests to wait. Pure: bytes and headers in."""
+"""What a server's response is if it is not the file: login pages, portals, error documents, requests to wait.
+
+Pure: bytes and headers in.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ HEAD = 512
 BODY = 65536
 """Bytes of a page that are read to name it."""
 
-# Of every pattern here the time grows with the text alone, whoever wrote the text: none starts over what another part of it may hold.
+# Of every pattern here the time grows with the text alone, whoever
+# wrote the text: none starts over what another part of it may hold.
 _TEXT = re.compile(
     rb"(\xef\xbb\xbf)?\s*(?>(?:<!--.*?-->\s*)*)<(!doctype\s+html|html|head|body|title|script|meta|\?xml|error)\b",
     re.IGNORECASE | re.DOTALL,
@@ -107,7 +111,9 @@ def wrong_beginning(name: str, head: bytes) -> str:
 
 
 def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, as a number or as a date against the server's own clock; None where it does not say."""
+    """Seconds that `Retry-After` asks for, as a number or as a date
+    against the server's own clock; None where it does not say.
+    """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
@@ -121,7 +127,9 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
 
 
 def validator(headers: Mapping[str, str]) -> str:
-    """What `If-Range` may carry: a strong ETag, or a Last-Modified that was a minute old when it was sent; else empty."""
+    """What `If-Range` may carry: a strong ETag, or a Last-Modified
+    that was a minute old when it was sent; else empty.
+    """
     etag = headers.get("etag", "")
     if re.fullmatch(r'"[\x21-\x7e]*"', etag):
         return etag

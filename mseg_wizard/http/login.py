@@ -1,4 +1,7 @@
-"""Logging in by a site's own form, as a browser does. Which sites there are, and what is fetched afterwards, is not known here."""
+"""Logging in by a site's own form, as a browser does.
+
+Which sites there are, and what is fetched afterwards, is not known here.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ _CLOSED = re.compile(
 
 @dataclass(frozen=True)
 class LoginSite:
-    """One site's login: a form with `username`, `password`, `submit=Login`, and whatever hidden fields the page adds."""
+    """One site's login: a form with `username`, `password`,
+    `submit=Login`, and whatever hidden fields the page adds.
+    """
 
     name: str
     origin: str
@@ -49,7 +54,9 @@ class WrongCredentials(Problem):
 
 
 def log_in(client: HttpClient, site: LoginSite, username: Secret, password: Secret) -> None:
-    """Leave a session's cookies in `client`; raises WrongCredentials, Problem where the page is no longer what it was, TryAgain, TransportError."""
+    """Leave a session's cookies in `client`; raises WrongCredentials, Problem
+    where the page is no longer what it was, TryAgain, TransportError.
+    """
     client.hide(username.reveal(), password.reveal())
     url, form = _form(client, site)
     form |= {"username": username.reveal(), "password": password.reveal(), "submit": "Login"}
@@ -148,7 +155,9 @@ def _session_works(client: HttpClient, url: httpx.URL) -> bool:
 
 
 def published_md5(client: HttpClient, site: LoginSite, path: str, file: str) -> str:
-    """The md5 that the site's own page gives for the file at `path`; empty where it can't be read: nothing depends on it."""
+    """The md5 that the site's own page gives for the file at
+    `path`; empty where it can't be read: nothing depends on it.
+    """
     query = httpx.URL(path).query
     try:
         with client.follow(httpx.URL(site.origin + site.sums).copy_with(query=query)) as (response, _):

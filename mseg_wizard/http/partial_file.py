@@ -22,7 +22,10 @@ from mseg_wizard.http.byte_ranges import Range, Ranges, clipped, count, joined, 
 from mseg_wizard.progress import Problem, size
 
 SYNC = 64 * 1024 * 1024
-"""Bytes between two syncs, which is what a power cut can cost. A killed process loses nothing: what was written is the kernel's."""
+"""Bytes between two syncs, which is what a power cut can cost.
+
+A killed process loses nothing: what was written is the kernel's.
+"""
 MARGIN = 64 * 1024 * 1024
 """Bytes of the disk that are left free."""
 BLOCK = 1024 * 1024
@@ -44,14 +47,20 @@ class PartialState:
     """Bytes from the beginning on that survive a power cut."""
     boot: str = ""
     spread: Ranges | None = None
-    """Which bytes survive a power cut, of a file that has holes. None: it has none, and its length tells what is there.
+    """Which bytes survive a power cut, of a file that has holes.
 
-    Behind such a note each write adds a line, "first behind-the-last", which holds until the machine goes down: the kernel keeps it.
+    None: it has none, and its length tells what is there.
+
+    Behind such a note each write adds a line, "first behind-the-last", which holds until the machine goes down: the
+    kernel keeps it.
     """
 
 
 class PartialFile:
-    """`<target>.part` and its note, kept in step: bytes only ever join bytes of the same file. Several threads may write at a time."""
+    """`<target>.part` and its note, kept in step: bytes only ever join bytes of the same file.
+
+    Several threads may write at a time.
+    """
 
     def __init__(self, target: Path, state_path: Path | None = None) -> None:
         self.path = target.with_name(target.name + ".part")
@@ -109,7 +118,10 @@ class PartialFile:
             self.state = None
 
     def offset(self, source: str, decisive: bool, published: int | None) -> int:
-        """From where to go on at `source`; 0: from the beginning. `decisive`: a published hash will tell whether the pieces fit."""
+        """From where to go on at `source`; 0: from the beginning.
+
+        `decisive`: a published hash will tell whether the pieces fit.
+        """
         total = self.total(published)
         if total is not None and self.here and self.here[-1][1] > total:
             return 0
@@ -140,7 +152,9 @@ class PartialFile:
             self._save(replace(state, synced=before.synced, spread=before.spread))
 
     def allow_holes(self) -> None:
-        """From now on bytes may be written behind holes, and the note says which are there: the file's length would lie."""
+        """From now on bytes may be written behind holes, and the note
+        says which are there: the file's length would lie.
+        """
         if self.state and self.state.spread is None:
             self.pieced = True
             self.sync(spread=True)
@@ -177,7 +191,8 @@ class PartialFile:
             free = shutil.disk_usage(self.path.parent).free
         if free < needed + MARGIN:
             raise Problem(
-                f"{self._target.name} needs {size(needed + MARGIN)} more on {self.path.parent}, and {size(free)} are free.",
+                f"{self._target.name} needs {size(needed + MARGIN)} more on {self.path.parent}, and {size(free)} are "
+                "free.",
                 "Make room there and start again"
                 + (f": the {size(self.size)} that are here are kept." if self.size else "."),
             )

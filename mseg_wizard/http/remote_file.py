@@ -1,4 +1,6 @@
-"""What is to be fetched, where it may be and how long each place is tried: facts, and the words that may be shown of an address."""
+"""What is to be fetched, where it may be and how long each place
+is tried: facts, and the words that may be shown of an address.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,16 @@ class Location:
     url: str | Secret
     """A Secret is a pasted link: where it is refused, a fresh one is asked for."""
     login: Callable[[HttpClient], None] | None = None
-    """Logs in through the connection it is given, leaving cookies or headers there; called before the first request and again when the
-    server asks for a login. Raises Problem where the credentials are wrong, TryAgain where it may work later, httpx.TransportError where the
-    network fails."""
+    """Logs in through the connection it is given, leaving cookies or headers there; called before the
+    first request and again when the server asks for a login. Raises Problem where the credentials
+    are wrong, TryAgain where it may work later, httpx.TransportError where the network fails.
+    """
     named: bool = False
     """The user named this place: where `Expected.lenient` is set, its file may differ from the published one."""
     doubtful: bool = False
-    """It may well not be there any more: while nothing has come from it, it is given up as quickly as if another place were left."""
+    """It may well not be there any more: while nothing has come from
+    it, it is given up as quickly as if another place were left.
+    """
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What a server's response means for a download: go on, begin again, ask later, or never. It decides; it neither asks nor writes."""
+"""What a server's response means for a download: go on, begin again, ask later, or never.
+
+It decides; it neither asks nor writes.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,11 @@ class ConnectionBroken(TryAgain):
 def check_continuation(
     response: httpx.Response, offset: int, state: PartialState | None, known: int | None, same: bool
 ) -> int | None:
-    """The total that a 206 gives, None where it says `*`; raises TryAgain where its bytes do not belong behind the first `offset`.
+    """The total that a 206 gives, None where it says `*`; raises
+    TryAgain where its bytes do not belong behind the first `offset`.
 
-    `state` describes what is there, `known` its total, `same` says whether it came from this source: else only the total can be compared.
+    `state` describes what is there, `known` its total, `same` says whether it came from this source: else only the
+    total can be compared.
     """
     if response.headers.get("content-type", "").lower().startswith("multipart/"):
         raise TryAgain("it answers with several parts where one was asked for", scratch=True)
@@ -86,7 +91,9 @@ def check_continuation(
 
 
 def check_unsatisfied(response: httpx.Response, offset: int) -> None:
-    """Return if a 416 says that the first `offset` bytes are all; raises TryAgain where the file there is another one by now."""
+    """Return if a 416 says that the first `offset` bytes are all;
+    raises TryAgain where the file there is another one by now.
+    """
     whole = re.fullmatch(r"bytes\s+\*/(\d{1,18})", response.headers.get("content-range", "").strip(), re.IGNORECASE)
     if not whole or int(whole[1]) != offset:
         has = f" has {size(int(whole[1]))} and" if whole else ""
@@ -102,7 +109,10 @@ def announced_length(response: httpx.Response) -> int | None:
 def not_the_file(
     response: httpx.Response, client: HttpClient, *, pasted: bool, resigned: bool
 ) -> SourceRefused | TryAgain:
-    """A response that is neither 200, 206 nor a redirect. `pasted`: a fresh link could help; `resigned`: asking again gives one."""
+    """A response that is neither 200, 206 nor a redirect.
+
+    `pasted`: a fresh link could help; `resigned`: asking again gives one.
+    """
     status = response.status_code
     page = html_pages.page(
         html_pages.body(_until_broken(response), response.headers), response.headers.get("content-type", "")
@@ -126,7 +136,9 @@ def _until_broken(response: httpx.Response) -> Iterator[bytes]:
 def check_first_bytes(
     head: bytes, name: str, response: httpx.Response, client: HttpClient, *, pasted: bool, trusted: bool
 ) -> None:
-    """Return if these are the first bytes of a file called `name`; raises SourceRefused, or TryAgain where the source was good before: `trusted`."""
+    """Return if these are the first bytes of a file called `name`; raises
+    SourceRefused, or TryAgain where the source was good before: `trusted`.
+    """
     kind, encoding = (
         response.headers.get("content-type", ""),
         response.headers.get("content-encoding", "").strip().lower(),

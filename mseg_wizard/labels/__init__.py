@@ -1,1 +1,4 @@
-"""Label maps as arrays: PNG in and out, taxonomies, remapping, relabelling. Pure functions a worker runs; no destination is known here."""
+"""Label maps as arrays: PNG in and out, taxonomies, remapping, relabelling.
+
+Pure functions a worker runs; no destination is known here.
+"""

@@ -1,4 +1,7 @@
-"""Label maps as PNG files: stored ids in and out, palettes kept apart from colours; and the size of images. What ids mean is not known here."""
+"""Label maps as PNG files: stored ids in and out, palettes kept apart from colours; and the size of images.
+
+What ids mean is not known here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from mseg_wizard.labels.png import GREY, GREY_ALPHA, PALETTE, RGB, RGB_ALPHA, He
 from mseg_wizard.progress import Problem, printable
 
 MAX_PIXELS = 100_000_000
-"""The largest label maps of MSeg have 24 million pixels; a file that claims more than this is damaged or made to fill the memory."""
+"""The largest label maps of MSeg have 24 million pixels; a file
+that claims more than this is damaged or made to fill the memory.
+"""
 
 KINDS = {
     GREY: "greyscale",
@@ -33,7 +38,9 @@ GONE = "If it is on another disk, see that this is mounted. Else start again: wh
 
 
 def read_ids(path: Path | str) -> Ids:
-    """The stored ids, (H, W): of a palette file the indices, never what the palette makes of them; 8 or 16 bit as stored."""
+    """The stored ids, (H, W): of a palette file the indices, never
+    what the palette makes of them; 8 or 16 bit as stored.
+    """
     found = _read(path)
     if (found.header.color, found.header.depth) not in ((GREY, 8), (GREY, 16)) and found.header.color != PALETTE:
         raise _no_label(path, found.header)
@@ -73,12 +80,17 @@ def read_header(path: Path | str) -> Header:
 
 
 def write_ids(path: Path | str, ids: Ids) -> None:
-    """Write ids, (H, W), as a greyscale PNG of their depth: whole or not at all, and not synced, see `core.files.sync`."""
+    """Write ids, (H, W), as a greyscale PNG of their depth: whole
+    or not at all, and not synced, see `core.files.sync`.
+    """
     write_atomically(path, png.encode(ids), durable=False, mode=0o666)
 
 
 def read_made(path: str, depth: int) -> Ids:
-    """The ids of a made map, (H, W); a file of another kind is refused, however right its pixels are. Raises Problem."""
+    """The ids of a made map, (H, W); a file of another kind is refused, however right its pixels are.
+
+    Raises Problem.
+    """
     try:
         found = _parsed(path)
         if (found.header.color, found.header.depth) != (GREY, depth):

@@ -1,4 +1,6 @@
-"""Giving segments their new class: where a segment's pixels are, in each of the five forms that datasets have, and the updates in order."""
+"""Giving segments their new class: where a segment's pixels are, in
+each of the five forms that datasets have, and the updates in order.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ GROUP = 254
 def regions(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     """The pixels of each of `segments` that is there, read from the file `mask` in one go, however many they are.
 
-    `label`, (H, W): the label map before relabelling; it gives the size, and for the kind "class" it is the mask itself. Raises Problem
-    where the file can't be read or has another size.
+    `label`, (H, W): the label map before relabelling; it gives the size, and for the kind "class" it is the mask
+    itself. Raises Problem where the file can't be read or has another size.
     """
     return _KINDS[kind](mask, label, segments)
 
@@ -41,7 +43,8 @@ def regions(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> Region
 def write_updates(
     relabeled: NDArray[np.uint8], updates: Sequence[Update], found: Regions, *, strict: bool, fewest: int = 1
 ) -> list[str]:
-    """Write the new class of every update into `relabeled`, (H, W), in order; returns the faults, in words, and writes those not.
+    """Write the new class of every update into `relabeled`, (H, W),
+    in order; returns the faults, in words, and writes those not.
 
     Strict: every pixel of a segment must hold the record's old class before any update.
     """
@@ -58,7 +61,8 @@ def write_updates(
             faults.append(f"segment {update.segment} has only {count} pixels")
         elif strict and (other := _other(olds[number], update.old)):
             faults.append(
-                f"segment {update.segment} holds id {other[0]} on {other[1]:,} pixels, where its record says {update.old}"
+                f"segment {update.segment} holds id {other[0]} on {other[1]:,} pixels, where its record says "
+                f"{update.old}"
             )
         else:
             relabeled[region] = update.new
@@ -73,7 +77,9 @@ def _other(held: NDArray[np.uint8] | None, old: int) -> tuple[int, int] | None:
 
 
 def _by_number(numbers: NDArray[np.uint8], segments: Sequence[int]) -> dict[int, Region]:
-    """Pixels by the position in `segments` that `numbers` holds (255: none): one look at the image, then only at what was found."""
+    """Pixels by the position in `segments` that `numbers` holds (255:
+    none): one look at the image, then only at what was found.
+    """
     # Over the flat array: finding rows and columns at once takes ten times as long.
     places = np.flatnonzero(numbers != IGNORED)
     held = numbers.reshape(-1)[places]
@@ -157,7 +163,10 @@ def _polygon(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
 
 
 def _drawn(canvas: NDArray[np.uint8], draw: ImageDraw.ImageDraw, polygon: list[tuple[float, float]]) -> Region:
-    """The pixels of one polygon, outline included. The canvas is empty before and after; only the polygon's box of it is looked at."""
+    """The pixels of one polygon, outline included.
+
+    The canvas is empty before and after; only the polygon's box of it is looked at.
+    """
     if len({y for _, y in polygon}) == 1:
         draw.line(polygon, fill=1)
     else:

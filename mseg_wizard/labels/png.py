@@ -1,7 +1,10 @@
-"""PNG files as samples: the container, its sums, and the fastest way to and from pixels. What is a label is not known here.
+"""PNG files as samples: the container, its sums, and the fastest way to and from pixels.
 
-libpng unfilters, but the bytes reach it uncompressed: in the wheels it uses the system's zlib, which takes half of an image's time, while
-libdeflate inflates a label map in a twentieth of that. Writing does without libpng: what it saves in size the system's zlib costs in time.
+What is a label is not known here.
+
+libpng unfilters, but the bytes reach it uncompressed: in the wheels it uses the system's zlib, which takes half of an
+image's time, while libdeflate inflates a label map in a twentieth of that. Writing does without libpng: what it saves
+in size the system's zlib costs in time.
 """
 
 from __future__ import annotations
@@ -23,8 +26,10 @@ DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPH
 """Bits per sample that a colour type may have."""
 
 LEVEL = 3
-"""Of zlib-ng, for rows filtered by the one above: the fastest level whose label maps are as small as Pillow's. 5 would save 8 % and cost
-as much time as everything else in writing."""
+"""Of zlib-ng, for rows filtered by the one above: the fastest level whose label maps are as small as Pillow's.
+
+5 would save 8 % and cost as much time as everything else in writing.
+"""
 
 BAND = 1 << 19
 """Bytes of rows that libpng gets at a time: they stay in the processor's cache, and a worker's memory stays small."""

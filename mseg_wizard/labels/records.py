@@ -1,4 +1,7 @@
-"""Relabelling records: which segment of which image gets which class, read from the mseg-api tree. Label maps are not touched here."""
+"""Relabelling records: which segment of which image gets which class, read from the mseg-api tree.
+
+Label maps are not touched here.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from mseg_wizard.labels.taxonomy import (
 from mseg_wizard.progress import Problem, printable
 
 Naming = Callable[[str, list[str]], tuple[str, str]]
-"""Split and parts of a line's name, cut at `_`, the last one being the segment → name of the label's folder, stem of the image."""
+"""Split and parts of a line's name, cut at `_`, the last one being
+the segment → name of the label's folder, stem of the image.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +156,8 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
 def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
-    `taxonomy` is the one before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a segment twice, an image
-    that is in no list.
+    `taxonomy` is the one before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
+    segment twice, an image that is in no list.
     """
     naming = relabeling_of(taxonomy).naming
     relabeled = f"{taxonomy}-relabeled"

@@ -15,7 +15,9 @@ from mseg_wizard.progress import Problem
 
 @dataclass(frozen=True, slots=True)
 class RelabelRecipe:
-    """How the images of one dataset are relabelled, in one or several taxonomies at once: all that a worker needs to know."""
+    """How the images of one dataset are relabelled, in one or
+    several taxonomies at once: all that a worker needs to know.
+    """
 
     mask: str
     """Where the pixels of a segment are, by the names that `segments` knows."""
@@ -46,7 +48,10 @@ def relabel_recipe(tree: Tree, taxonomies: Sequence[str]) -> RelabelRecipe:
 
 
 def relabel_image(recipe: RelabelRecipe, item: ImageToRelabel) -> int:
-    """Make an image's outputs; returns the number of segments written. Raises Problem, and writes nothing, where a segment is at fault."""
+    """Make an image's outputs; returns the number of segments written.
+
+    Raises Problem, and writes nothing, where a segment is at fault.
+    """
     first = read_ids(item.labels[0])
     segments = [update.segment for update in item.updates[0]]
     found = regions(recipe.mask, item.mask, first, segments) if segments else {}

@@ -1,4 +1,7 @@
-"""One label, one or several targets: what a worker does with one image. Which images there are, and how often, is not known here."""
+"""One label, one or several targets: what a worker does with one image.
+
+Which images there are, and how often, is not known here.
+"""
 
 from __future__ import annotations
 

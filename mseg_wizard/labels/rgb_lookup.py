@@ -12,7 +12,10 @@ BLOCK = 1 << 16
 
 
 def lookup(rgb: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`table[R + 256 G + 65536 B]` of every pixel: (H, W, 3) → (H, W). 40 times as fast as computing the numbers first."""
+    """`table[R + 256 G + 65536 B]` of every pixel: (H, W, 3) → (H, W).
+
+    40 times as fast as computing the numbers first.
+    """
     flat = np.ascontiguousarray(rgb).reshape(-1)
     count = flat.size // 3
     found = np.empty(count, np.uint8)

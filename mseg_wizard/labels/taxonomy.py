@@ -1,4 +1,7 @@
-"""An mseg-api tree as typed facts: class names, colours, lists, tables, and the tree's identity. Label maps are not touched here."""
+"""An mseg-api tree as typed facts: class names, colours, lists, tables, and the tree's identity.
+
+Label maps are not touched here.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ PINNED: Mapping[str, tuple[int, str]] = {
     "mseg/relabeled_data": (391, "f198a37a1f7168599afbe2a8c18c775d45072e52d31359a42d2e77f988605622"),
     "": (704, "64f13aacc875e564c23c343a72a6b9aafd05e16999b840ca32cb03a2af604af0"),
 }
-"""Folder of mseg-api at commit 2bd00ae8c224d94cbc7ff9b47fde6ae8420adc27 → its number of files and its identity; "" is the whole tree."""
+"""Folder of mseg-api at commit 2bd00ae8c224d94cbc7ff9b47fde6ae8420adc27
+→ its number of files and its identity; "" is the whole tree.
+"""
 RECORDS_FILE = "mseg/label_preparation/dataset_update_records.py"
 PINNED_RECORDS = "63077cb6d7c7f4ae64f4badcabcc599b41c0d809"
 """Git blob id of the relabelling records at that commit."""
@@ -73,13 +78,18 @@ class Table:
     """Ids of one taxonomy → ids of another."""
 
     values: NDArray[np.uint8]
-    """One entry per id up to the largest that is named, 255 among them; ids that nothing names hold 0, as in MSeg's label maps."""
+    """One entry per id up to the largest that is named, 255 among
+    them; ids that nothing names hold 0, as in MSeg's label maps.
+    """
     unnamed: NDArray[np.bool_]
     """Which entries nothing names: pixels that hold them are counted."""
 
 
 class Tree:
-    """The tree whose folder `path` holds `mseg/`. Files are read when they are first asked for; every complaint names file and line."""
+    """The tree whose folder `path` holds `mseg/`.
+
+    Files are read when they are first asked for; every complaint names file and line.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -176,10 +186,11 @@ class Tree:
 def identity(
     tree: Path, folder: str = "", *, instead: Mapping[str, bytes] | None = None, without: Sequence[str] = ()
 ) -> str:
-    """What the files below `tree/folder` are, whatever their modes: sha256 over the lines "<git blob id> <path below tree>", in byte order.
+    """What the files below `tree/folder` are, whatever their modes: sha256
+    over the lines "<git blob id> <path below tree>", in byte order.
 
-    `.git` is left out, and folders whose names match `without` (fnmatch). `instead`: other content for some paths, as if the files held it.
-    Two trees with equal identities have the same files with the same bytes.
+    `.git` is left out, and folders whose names match `without` (fnmatch). `instead`: other content for some paths, as
+    if the files held it. Two trees with equal identities have the same files with the same bytes.
     """
     found = {}
     for place, folders, files in os.walk(tree / folder):
@@ -204,7 +215,9 @@ def blob_id(content: bytes) -> str:
 
 
 def read_lines(file: Path) -> list[tuple[int, str]]:
-    """The lines that are not empty, with their numbers; whatever ends the lines, and whether or not the last one is ended."""
+    """The lines that are not empty, with their numbers; whatever
+    ends the lines, and whether or not the last one is ended.
+    """
     try:
         text = read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,7 @@
-"""The practice world's class tables: invented words in taxonomies that bear MSeg's names and sizes. MSeg's own tables are not here."""
+"""The practice world's class tables: invented words in taxonomies that bear MSeg's names and sizes.
+
+MSeg's own tables are not here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "lantern": ("paper_lantern",),
     "kite": ("box_kite",),
 }
-"""Nouns that relabelling tells apart: the table sends each to `<noun>_other`, records move single segments on to these."""
+"""Nouns that relabelling tells apart: the table sends each to
+`<noun>_other`, records move single segments on to these.
+"""
 
 NOUNS = (
     *SPLITS,
@@ -107,7 +112,9 @@ CLASS_SEGMENTS: Mapping[str, Mapping[str, int]] = {
     "bdd": {"cart": 11, "lantern": 12},
     "sunrgbd-37": {"cart": 4, "lantern": 11, "kite": 34},
 }
-"""Taxonomies in which a class as a whole is a segment: its id is the one that MSeg's rules name, so the class has to stand there."""
+"""Taxonomies in which a class as a whole is a segment: its id is
+the one that MSeg's rules name, so the class has to stand there.
+"""
 _RAW_SIZE: Mapping[str, int] = {
     "ade20k-151": 151,
     "camvid-32": 32,
@@ -123,7 +130,9 @@ _RAW_SIZE: Mapping[str, int] = {
 _RAW_UNLABELED: Mapping[str, int | None] = {"camvid-32": None, "idd-40": 35, "mapillary-public66": 65}
 """Index of `unlabeled` in a raw taxonomy, where it is not 0."""
 _COCO_STUFF = 92
-"""COCO's category ids have holes, most of them among the stuff above this id; the names file calls the holes `unlabeled`."""
+"""COCO's category ids have holes, most of them among the stuff
+above this id; the names file calls the holes `unlabeled`.
+"""
 
 
 def taxonomies() -> dict[str, list[str]]:
@@ -164,7 +173,10 @@ def tables(names: Mapping[str, list[str]]) -> dict[tuple[str, str], list[tuple[s
 
 
 def master(names: Mapping[str, list[str]]) -> list[list[str]]:
-    """MSeg_master.tsv: header, one row per universal class, a last one for what has none. Several classes in a cell stand in braces."""
+    """MSeg_master.tsv: header, one row per universal class, a last one for what has none.
+
+    Several classes in a cell stand in braces.
+    """
     raw = {*TO_RAW.values(), "coco-panoptic-inst-201"} - set(RELABELED)
     columns = [name for name in names if name not in raw]
     universal = [*(relabeled(noun) for noun in NOUNS), *(new for group in SPLITS.values() for new in group), UNLABELED]
@@ -183,7 +195,9 @@ def _universal(word: str) -> str:
 
 
 def _words(count: int, turn: int = 0) -> list[str]:
-    """`count` class names; the nouns that relabelling splits come first, the others turned so that taxonomies differ."""
+    """`count` class names; the nouns that relabelling splits come
+    first, the others turned so that taxonomies differ.
+    """
 
     def endless() -> Iterator[str]:
         split = len(SPLITS)
@@ -207,7 +221,9 @@ def _target(name: str, size: int) -> list[str]:
 
 
 def _raw(raw: str, target: list[str]) -> list[str]:
-    """The target's classes and more, alphabetically, so that ids differ between the two; `unlabeled` at its own place."""
+    """The target's classes and more, alphabetically, so that ids
+    differ between the two; `unlabeled` at its own place.
+    """
     place = _RAW_UNLABELED.get(raw, 0)
     kept = [word for word in target if word != "background"]
     count = _RAW_SIZE[raw] - (place is not None)

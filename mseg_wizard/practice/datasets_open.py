@@ -1,4 +1,6 @@
-"""The practice world's openly downloadable datasets: ADE20K, CamVid, COCO Panoptic, PASCAL Context, PASCAL VOC, SUN RGB-D."""
+"""The practice world's openly downloadable datasets: ADE20K,
+CamVid, COCO Panoptic, PASCAL Context, PASCAL VOC, SUN RGB-D.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +173,9 @@ def voc2012(make: Maker) -> Part:
 
 
 def sun_rgbd(make: Maker) -> Part:
-    """Label maps of 38 classes in a folder called label37; numbers repeat between train and test; the list `val` is `test` on disk."""
+    """Label maps of 38 classes in a folder called label37; numbers
+    repeat between train and test; the list `val` is `test` on disk.
+    """
     part = Part()
     members = part.archives["sun_rgbd.tgz"]
     for split, folder in (("train", "train"), ("val", "test")):

@@ -119,7 +119,9 @@ def kitti(make: Maker) -> Part:
 
 
 def mapillary(make: Maker) -> Part:
-    """Colour labels, as RGB or with a palette that is in no particular order, and 16-bit instances (class · 256 + n)."""
+    """Colour labels, as RGB or with a palette that is in no
+    particular order, and 16-bit instances (class · 256 + n).
+    """
     part = Part()
     members = part.archives["mapillary-vistas-dataset_public_v1.1.zip"]
     words = make.names["mapillary-public66"]
@@ -188,7 +190,9 @@ def scannet(make: Maker) -> Part:
 
 
 def wilddash(make: Maker) -> Part:
-    """Two archives that bring some files twice; the train list is the val list sixteen times over, the test list images alone."""
+    """Two archives that bring some files twice; the train list is
+    the val list sixteen times over, the test list images alone.
+    """
     part = Part()
     both, labelled = part.archives["wd_both_01.zip"], part.archives["wd_val_01.zip"]
     for members in (both, labelled):

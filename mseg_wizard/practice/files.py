@@ -1,4 +1,7 @@
-"""What the practice server can hand out: the files of a folder, and the mseg-api tree as a zip. No protocol beyond ranges is here."""
+"""What the practice server can hand out: the files of a folder, and the mseg-api tree as a zip.
+
+No protocol beyond ranges is here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How the practice server's sites let people in: two login forms and signed links. Nothing here touches a socket or a file."""
+"""How the practice server's sites let people in: two login forms and signed links.
+
+Nothing here touches a socket or a file.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,9 @@ class Sessions:
     def wilddash_login(
         self, method: str, form: Mapping[str, str], cookies: Mapping[str, str], referer: str, path: str
     ) -> Reply:
-        """Django's form: 403 without cookie, token or Referer; 302 when the password is right, the form again (200) when it is not."""
+        """Django's form: 403 without cookie, token or Referer; 302 when
+        the password is right, the form again (200) when it is not.
+        """
         cookie = cookies.get("csrftoken", "")
         if method == "POST":
             if not referer or form.get("csrfmiddlewaretoken", "") not in self._tokens.get(cookie, ()):

@@ -1,4 +1,7 @@
-"""Archives whose bytes depend on their members alone: fixed times, owners and modes. What the members are is not known here."""
+"""Archives whose bytes depend on their members alone: fixed times, owners and modes.
+
+What the members are is not known here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ _ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 _TAR_TIME = 1577836800  # the same day
 
 Members = Mapping[str, bytes]
-"""Name inside the archive → content. The folders above a member are written as members of their own, as the real archives have them."""
+"""Name inside the archive → content.
+
+The folders above a member are written as members of their own, as the real archives have them.
+"""
 
 
 def pack(name: str, members: Members, stored: Iterable[str] = ()) -> bytes:

@@ -1,4 +1,7 @@
-"""What one dataset gives to the practice world, and the maker that all draw from. The datasets are in indoor.py and road.py."""
+"""What one dataset gives to the practice world, and the maker that all draw from.
+
+The datasets are in indoor.py and road.py.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class Maker:
     names: Mapping[str, Sequence[str]]
 
     def random(self, *what: object) -> Random:
-        """Chance that depends on the seed and on what it is for, on nothing else: a dataset's pixels stay the same when another changes."""
+        """Chance that depends on the seed and on what it is for, on nothing
+        else: a dataset's pixels stay the same when another changes.
+        """
         return Random("/".join(map(str, (self.seed, *what))))  # noqa: S311  (pixels, not keys)
 
     def numbers(self, split: str) -> range:
@@ -61,7 +66,9 @@ class Maker:
         return [place[thing.word] for thing in things]
 
     def to_relabel(self, taxonomy: str, seen: Scene) -> dict[int, str]:
-        """The things of a scene that records may name (index → class after the table): big enough, of a class that is split."""
+        """The things of a scene that records may name (index → class
+        after the table): big enough, of a class that is split.
+        """
         known = set(self.names[taxonomy])
         return {
             index: relabeled(thing.word)

@@ -1,4 +1,7 @@
-"""Invented scenes and how they become files: photographs, label maps, polygons. Which dataset wants which form is not known here."""
+"""Invented scenes and how they become files: photographs, label maps, polygons.
+
+Which dataset wants which form is not known here.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,9 @@ def palette(words: Sequence[str]) -> list[tuple[int, int, int]]:
 
 
 def png(pixels: Pixels, colours: Sequence[tuple[int, int, int]] = ()) -> bytes:
-    """A PNG of uint8 (H, W) or (H, W, 3 or 4) or of uint16 (H, W); with `colours` a palette file whose indices the pixels are."""
+    """A PNG of uint8 (H, W) or (H, W, 3 or 4) or of uint16 (H, W);
+    with `colours` a palette file whose indices the pixels are.
+    """
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if colours:
         image.putpalette([part for triple in colours for part in triple])

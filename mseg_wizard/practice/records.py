@@ -1,4 +1,7 @@
-"""The practice world's relabelling: which segment gets which class, and the files that say so. How a mask is found is not known here."""
+"""The practice world's relabelling: which segment gets which class, and the files that say so.
+
+How a mask is found is not known here.
+"""
 
 from __future__ import annotations
 

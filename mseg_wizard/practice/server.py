@@ -1,4 +1,7 @@
-"""The practice server: plays every web site that MSeg's archives come from, on loopback. Who may have what is decided in logins.py."""
+"""The practice server: plays every web site that MSeg's archives come from, on loopback.
+
+Who may have what is decided in logins.py.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,9 @@ class Request:
 class PracticeServer:
     """Serves the files of a folder by the last part of the path, whatever comes before it; a context manager.
 
-    `tree`: the mseg-api tree that is handed out as a zip, else the folder's own `mseg-api/`. `limit`: bytes per second on each connection.
-    `cut`: a seed; the first one to three bodies of each file then break off after a random number of bytes. `redirects`: plain downloads
-    are first sent to another address of the same origin.
+    `tree`: the mseg-api tree that is handed out as a zip, else the folder's own `mseg-api/`. `limit`: bytes per second
+    on each connection. `cut`: a seed; the first one to three bodies of each file then break off after a random number
+    of bytes. `redirects`: plain downloads are first sent to another address of the same origin.
     """
 
     def __init__(
@@ -81,7 +84,9 @@ class PracticeServer:
 
 
 class _Cutter:
-    """Decides which bodies break off; the same seed decides alike, whatever the order of the requests for different files."""
+    """Decides which bodies break off; the same seed decides alike,
+    whatever the order of the requests for different files.
+    """
 
     def __init__(self, seed: int | None) -> None:
         self._seed = seed
@@ -123,7 +128,9 @@ class _Http(ThreadingHTTPServer):
         self.connections: set[socket.socket] = set()
 
     def server_bind(self) -> None:
-        """Without the look-up of the host's full name that HTTPServer adds: it may take seconds on a machine without a network."""
+        """Without the look-up of the host's full name that HTTPServer
+        adds: it may take seconds on a machine without a network.
+        """
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 

@@ -1,4 +1,6 @@
-"""The practice world's mseg-api tree: lists, class tables, records, and a package that pip installs without a network."""
+"""The practice world's mseg-api tree: lists, class tables,
+records, and a package that pip installs without a network.
+"""
 
 from __future__ import annotations
 
@@ -77,8 +79,12 @@ import zipfile
 from pathlib import Path
 
 _INFO = {
-    "mseg-1.0.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: mseg\\nVersion: 1.0.0\\nSummary: practice package of mseg-wizard\\n",
-    "mseg-1.0.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: practice\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    "mseg-1.0.0.dist-info/METADATA": (
+        "Metadata-Version: 2.1\\nName: mseg\\nVersion: 1.0.0\\nSummary: practice package of mseg-wizard\\n"
+    ),
+    "mseg-1.0.0.dist-info/WHEEL": (
+        "Wheel-Version: 1.0\\nGenerator: practice\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    ),
 }
 
 
@@ -87,7 +93,8 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    return _wheel(wheel_directory, {path.as_posix(): path.read_text() for path in Path("mseg").rglob("*") if path.is_file()})
+    files = {path.as_posix(): path.read_text() for path in Path("mseg").rglob("*") if path.is_file()}
+    return _wheel(wheel_directory, files)
 
 
 def _wheel(folder, files):
@@ -105,7 +112,9 @@ def tree(parts: Iterable[Part], names: Mapping[str, list[str]]) -> dict[str, str
     """Path below mseg-api/ → text of every file."""
     parts = list(parts)
     files = {
-        "README.md": "# mseg-api, for practice\n\nInvented classes under the names of MSeg's taxonomies. Not MSeg's tree.\n",
+        "README.md": (
+            "# mseg-api, for practice\n\nInvented classes under the names of MSeg's taxonomies. Not MSeg's tree.\n"
+        ),
         "pyproject.toml": _PYPROJECT,
         "practice_backend.py": _BACKEND,
         "mseg/__init__.py": '"""The practice world\'s stand-in for MSeg\'s package."""\n',

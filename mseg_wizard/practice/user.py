@@ -1,4 +1,6 @@
-"""The practising user: a desk with e-mails and downloaded files, and a player of that user who makes the usual mistakes first."""
+"""The practising user: a desk with e-mails and downloaded files,
+and a player of that user who makes the usual mistakes first.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ CHUNKS = 20
 
 
 def put_files_at_hand(folder: Path, world: World) -> None:
-    """Lay out what a user has at hand: mail.txt, ScanNet's script, the right BDD archive and one of the same name with images only."""
+    """Lay out what a user has at hand: mail.txt, ScanNet's script, the
+    right BDD archive and one of the same name with images only.
+    """
     wrong = folder / "images-only"
     wrong.mkdir(parents=True)
     shutil.copy(world.mirror / BDD, folder / BDD)
@@ -54,7 +58,9 @@ def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping
 
 
 class PractisingUser:
-    """Plays the user of plain practice: uploads the wrong file first, mistypes a password, and mends what the wizard complains about."""
+    """Plays the user of plain practice: uploads the wrong file first,
+    mistypes a password, and mends what the wizard complains about.
+    """
 
     def __init__(
         self, ctx: Context, folder: Path, answers: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]

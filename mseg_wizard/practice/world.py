@@ -1,4 +1,5 @@
-"""The practice world: a miniature MSeg made of nothing but code, with every archive, the mseg-api tree, and answers for the forms.
+"""The practice world: a miniature MSeg made of nothing but code,
+with every archive, the mseg-api tree, and answers for the forms.
 
 The server that hands it out is in server.py.
 """
@@ -70,7 +71,8 @@ class World:
 
     @property
     def answers(self) -> Answers:
-        """What a practising user may answer, as `--answers` takes it, but for the destination; the links are good for a day from now.
+        """What a practising user may answer, as `--answers` takes it, but
+        for the destination; the links are good for a day from now.
 
         They lead to LINKS, which has to be routed to the practice server.
         """

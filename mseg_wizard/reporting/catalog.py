@@ -1,4 +1,7 @@
-"""The datasets and their sets of classes: what is listed, what is there, and which images are shown and counted. Nothing is drawn here."""
+"""The datasets and their sets of classes: what is listed, what is there, and which images are shown and counted.
+
+Nothing is drawn here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ PICTURES = "pictures"
 SHOWN = 5
 """Images of each list that are drawn."""
 COUNTED = 500
-"""Label maps of each taxonomy whose pixels are counted, at most: a minute or two for all of MSeg, and enough for what is not rare."""
+"""Label maps of each taxonomy whose pixels are counted, at most: a
+minute or two for all of MSeg, and enough for what is not rare.
+"""
 MASTER = "mseg/class_remapping_files/MSeg_master.tsv"
 
 T = TypeVar("T")
@@ -96,7 +101,9 @@ def survey(ctx: Context, stop: Callable[[], None]) -> tuple[DatasetSummary, ...]
 
 
 def shared_classes(tree: Tree) -> list[tuple[int, str]]:
-    """Id and name of each of the classes that all training sets share, from the tree's master table; none where the tree has none."""
+    """Id and name of each of the classes that all training sets share,
+    from the tree's master table; none where the tree has none.
+    """
     try:
         with (tree.path / MASTER).open(encoding="utf-8-sig", newline="") as file:
             names = [row["universal"].strip() for row in csv.DictReader(file, delimiter="\t")]

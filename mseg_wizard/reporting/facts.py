@@ -1,4 +1,7 @@
-"""What the report says of this destination: its state, sources, times, places. Datasets and pictures are not looked at here."""
+"""What the report says of this destination: its state, sources, times, places.
+
+Datasets and pictures are not looked at here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The page itself: facts and results into one HTML file and the tables beside it. Nothing is looked up or drawn here."""
+"""The page itself: facts and results into one HTML file and the tables beside it.
+
+Nothing is looked up or drawn here.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,13 @@ FAULTS = 200
 DECADES = 6
 """The charts' axis goes from 10⁻⁶ to 1: what is rarer hardly occurs once in a million pixels."""
 CONSTANTS: Mapping[str, object] = {
-    "CLASSES": CLASSES, "SHARED": SHARED, "IGNORED": IGNORED, "DECADES": DECADES, "FAULTS": FAULTS, "LEGEND": LEGEND,
-}  # fmt: skip
+    "CLASSES": CLASSES,
+    "SHARED": SHARED,
+    "IGNORED": IGNORED,
+    "DECADES": DECADES,
+    "FAULTS": FAULTS,
+    "LEGEND": LEGEND,
+}
 
 
 @dataclass
@@ -65,10 +73,17 @@ class Bar:
 
 
 def write(
-    folder: Path, of: str, facts: Facts, datasets: Sequence[DatasetSummary], shared: Sequence[tuple[int, str]],
-    drawn: Mapping[str, Drawn], tallies: Mapping[str, Tally],
-) -> None:  # fmt: skip
-    """Write page and tables into `folder`, where the pictures are. `of`: what the page is about, to be found by `subject_of`.
+    folder: Path,
+    of: str,
+    facts: Facts,
+    datasets: Sequence[DatasetSummary],
+    shared: Sequence[tuple[int, str]],
+    drawn: Mapping[str, Drawn],
+    tallies: Mapping[str, Tally],
+) -> None:
+    """Write page and tables into `folder`, where the pictures are.
+
+    `of`: what the page is about, to be found by `subject_of`.
 
     `drawn`: by the name of the picture of the labels alone; `tallies`: by taxonomy.
     """
@@ -86,9 +101,18 @@ def write(
     environment.filters |= {"percent": percent, "count": lambda number: f"{number:,}", "moment": moment}
     template = environment.from_string(_text("page.html"))
     html = template.render(
-        of=of, style=Markup(_text("style.css")), facts=facts, datasets=datasets, shared=shared, drawn=drawn, tallies=tallies,  # noqa: S704
-        bars=_bars, legend=_legend, below=_below, **CONSTANTS,
-    )  # fmt: skip
+        of=of,
+        style=Markup(_text("style.css")),  # noqa: S704 - a file of ours
+        facts=facts,
+        datasets=datasets,
+        shared=shared,
+        drawn=drawn,
+        tallies=tallies,
+        bars=_bars,
+        legend=_legend,
+        below=_below,
+        **CONSTANTS,
+    )
     write_atomically(folder / PAGE, html.encode())
 
 
@@ -140,7 +164,9 @@ def _below(facts: Facts, path: str) -> str:
 
 
 def _shown(value: object) -> object:
-    """What the template puts out: foreign text without control characters and without what links carry in their query."""
+    """What the template puts out: foreign text without control
+    characters and without what links carry in their query.
+    """
     return printable(redact(value), 2000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

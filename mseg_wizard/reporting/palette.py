@@ -1,4 +1,6 @@
-"""Colours for classes: a taxonomy's own where it has some, else as far apart as can be, also for eyes that tell fewer colours apart."""
+"""Colours for classes: a taxonomy's own where it has some, else as
+far apart as can be, also for eyes that tell fewer colours apart.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ NOTHING = (0, 0, 0)
 STEPS = 13
 """Levels of each channel among which colours are chosen: finer ones change the result little and take longer."""
 DARKEST, LIGHTEST = 0.30, 0.95
-"""Lightness, 0 to 1, between which colours are chosen: darker ones look like unlabeled pixels, lighter ones like paper."""
+"""Lightness, 0 to 1, between which colours are chosen: darker
+ones look like unlabeled pixels, lighter ones like paper.
+"""
 
 Colors = NDArray[np.uint8]
 """(n, 3) RGB."""
@@ -25,7 +29,8 @@ Colors = NDArray[np.uint8]
 def colors_of(tree: Tree, chain: Sequence[str]) -> Colors:
     """A colour for each class of the last taxonomy of `chain`, which names what it was made from, oldest first.
 
-    A class keeps its colour from taxonomy to taxonomy by its name, so that label maps before and after can be compared by eye.
+    A class keeps its colour from taxonomy to taxonomy by its name, so that label maps before and after can be compared
+    by eye.
     """
     known: dict[str, tuple[int, ...]] = {}
     colors: Colors = np.zeros((0, 3), np.uint8)
@@ -49,7 +54,8 @@ def palette_of(colors: Colors) -> Colors:
 def distinct(count: int, taken: tuple[tuple[int, ...], ...] = ()) -> Colors:
     """`count` colours, each as far as can be from those before it and from `taken`; always the same ones.
 
-    The distance of two colours is the smallest of those that eyes with full, no red, no green and no blue vision see (OKLab).
+    The distance of two colours is the smallest of those that eyes with full, no red, no green and no blue vision see
+    (OKLab).
     """
     levels = np.linspace(0, 255, STEPS).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
@@ -82,19 +88,31 @@ def _fill(known: Sequence[tuple[int, ...] | None]) -> Colors:
     return np.array([next(fresh) if color is None else color for color in known], np.uint8).reshape(-1, 3)
 
 
-_VISION = np.array([
-    np.eye(3),
-    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-])  # fmt: skip
-"""Linear RGB as it is seen with full, no red, no green, no blue vision (Machado, Oliveira, Fernandes 2009, severity 1)."""
-_CONES = np.array([
-    [0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005],
-])  # fmt: skip
-_LAB = np.array([
-    [0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099], [0.0259040371, 0.7827717662, -0.8086757660],
-])  # fmt: skip
+_VISION = np.array(
+    [
+        np.eye(3),
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    ]
+)
+"""Linear RGB as it is seen with full, no red, no green, no
+blue vision (Machado, Oliveira, Fernandes 2009, severity 1).
+"""
+_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
 """Linear RGB → cone responses → OKLab (Ottosson 2020)."""
 
 

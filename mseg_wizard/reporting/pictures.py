@@ -1,4 +1,7 @@
-"""Pictures of one image and its labels, and counts of pixels: what the workers do for the report. Which images is not decided here."""
+"""Pictures of one image and its labels, and counts of pixels: what the workers do for the report.
+
+Which images is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ def draw(folder: Path, shot: Shot) -> Drawn:
 
 
 def count(sample: Sample) -> bytes:
-    """How many of its pixels have each id from 0 to 255: 256 numbers of 64 bits. Raises Problem where it can't be read."""
+    """How many of its pixels have each id from 0 to 255: 256 numbers of 64 bits.
+
+    Raises Problem where it can't be read.
+    """
     return _histogram(read_labels(sample.label)).tobytes()
 
 
@@ -108,7 +114,10 @@ def read_labels(path: str) -> NDArray[np.uint8]:
 
 
 def read_photo(path: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> Image.Image:
-    """The image as RGB, made small: to `size`, (width, height), else that of a picture. Raises Problem, also beyond `most` pixels."""
+    """The image as RGB, made small: to `size`, (width, height), else that of a picture.
+
+    Raises Problem, also beyond `most` pixels.
+    """
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > most:
@@ -127,7 +136,9 @@ def scaled(ids: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]
 
 
 def _histogram(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Pixels of each id from 0 to 255; in blocks, because numpy counts in 8 bytes a pixel, 200 MB for the largest label maps."""
+    """Pixels of each id from 0 to 255; in blocks, because numpy
+    counts in 8 bytes a pixel, 200 MB for the largest label maps.
+    """
     pixels, counts = ids.ravel(), np.zeros(IGNORED + 1, np.int64)
     for start in range(0, pixels.size, BLOCK):
         counts += np.bincount(pixels[start : start + BLOCK], minlength=IGNORED + 1)
@@ -170,7 +181,9 @@ def _overlay(
 
 
 def _regions(ids: NDArray[np.uint8]) -> list[tuple[int, int, int]]:
-    """Id, row and column of the largest connected regions, one for each class, largest first; the place is deep inside the region."""
+    """Id, row and column of the largest connected regions, one for
+    each class, largest first; the place is deep inside the region.
+    """
     from scipy import ndimage  # half a second that only the workers should pay
 
     counts = np.bincount(ids.ravel(), minlength=IGNORED + 1)

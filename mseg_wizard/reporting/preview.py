@@ -1,4 +1,7 @@
-"""A label map that was just made, beside its image, as small as a terminal's cells. How it gets onto a screen is not known here."""
+"""A label map that was just made, beside its image, as small as a terminal's cells.
+
+How it gets onto a screen is not known here.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from mseg_wizard.reporting.pictures import read_labels, read_photo, scaled
 from mseg_wizard.step import Call
 
 MOST = 32_000_000
-"""Pixels of the largest files that are opened: MSeg's largest have 24 million, and the screen's own process pays for it, 4 bytes each."""
+"""Pixels of the largest files that are opened: MSeg's largest have 24
+million, and the screen's own process pays for it, 4 bytes each.
+"""
 COUNTED = 1 << 20
 """Pixels that the shares are counted over, about: they are shown as whole percents."""
 NAMED = 12
@@ -62,7 +67,8 @@ class Preview:
 def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Preview | None:
     """The picture of `made`, a path below mseg_dataset/, in at most `columns` × `rows` cells for each half.
 
-    None where no list names it or a file can't be shown. Reads whole files: a tenth of a second for the largest, more on a slow disk.
+    None where no list names it or a file can't be shown. Reads whole files: a tenth of a second for the largest, more
+    on a slow disk.
     """
     try:
         found = _find(ctx, call, made)

@@ -1,4 +1,6 @@
-"""configure: MSEG_DST_DIR written into the accepted tree's dataset_config.py, so that MSeg's code finds the datasets."""
+"""configure: MSEG_DST_DIR written into the accepted tree's
+dataset_config.py, so that MSeg's code finds the datasets.
+"""
 
 from __future__ import annotations
 

@@ -63,14 +63,17 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
         gone = f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}."
         raise Consent(
             f"{gone} The archive was removed after it was unpacked. {unmounted(ctx, archive)}".strip(),
-            f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a file, "
+            f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a "
+            "file, "
             "or bring the files back.",
             key,
         )
 
 
 def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progress, None, ArchiveRecord]:
-    """Prove that a file on this machine is the right archive; raises Problem that says what it is instead, and leaves it alone."""
+    """Prove that a file on this machine is the right archive; raises
+    Problem that says what it is instead, and leaves it alone.
+    """
     path = source.path
     assert path is not None  # noqa: S101 - `local_source` gives sources with a path only
     before = path.stat()
@@ -161,7 +164,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
 
 
 def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location]], problem: Unavailable) -> Problem:
-    """What to tell where no place gave the archive: a refused link is asked for anew, a browser's archive has to be brought."""
+    """What to tell where no place gave the archive: a refused link
+    is asked for anew, a browser's archive has to be brought.
+    """
     step = ctx.step_of(archive)
     refused = next(
         (source for source, place in places if isinstance(problem, LinkRefused) and place is problem.location), None
@@ -180,7 +185,10 @@ def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location
 
 
 def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) -> Problem:
-    """Every place gave something else. A pasted link is forgotten then: following it again would only bring the same."""
+    """Every place gave something else.
+
+    A pasted link is forgotten then: following it again would only bring the same.
+    """
     step = ctx.step_of(archive)
     what, reasons = f"What was fetched as {archive.file} is something else.", [reason for _, reason in wrong]
     if any(source.kind == "link" for source, _ in wrong):

@@ -1,4 +1,7 @@
-"""expect: an archive that only a browser can fetch, found where it was put, or awaited as an upload. Nothing is downloaded here."""
+"""expect: an archive that only a browser can fetch, found where it was put, or awaited as an upload.
+
+Nothing is downloaded here.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ OLD = 60.0
 POLL = 0.25
 
 _UNDER_WAY = re.compile(r"\.(part|partial|filepart|crdownload|download|tmp|[A-Za-z0-9]{6})$")
-"""Endings that uploading programs give to a file until it is whole; rsync adds a dot before it and six characters behind."""
+"""Endings that uploading programs give to a file until it is
+whole; rsync adds a dot before it and six characters behind.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Upload:
 
 
 def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
-    """Return once the archive can be had; with a person at the screen, watch for its upload until then; else raise Waiting.
+    """Return once the archive can be had; with a person at the
+    screen, watch for its upload until then; else raise Waiting.
 
     A file that is something else is named and left alone.
     """
@@ -125,7 +131,8 @@ def upload_command(folder: Path, file: str) -> str:
 
 
 def uploads(folder: Path, file: str, own: Path) -> list[Upload]:
-    """Files in the dataset's folder that are archives by their names, whole or on the way; the one with the right name first.
+    """Files in the dataset's folder that are archives by their
+    names, whole or on the way; the one with the right name first.
 
     `own`: the wizard's own folder, which tells its unfinished downloads from uploads.
     """
@@ -186,7 +193,9 @@ def _user() -> str:
 
 
 def _address() -> tuple[str, str]:
-    """(scp's option for the port, name or address of this machine): a short name seldom leads here from elsewhere, ssh's address does."""
+    """(scp's option for the port, name or address of this machine): a
+    short name seldom leads here from elsewhere, ssh's address does.
+    """
     name = host.name()
     parts = os.environ.get("SSH_CONNECTION", "").split()
     if len(parts) != 4:

@@ -1,4 +1,6 @@
-"""extract: an archive's files put where MSeg wants them, proven complete by the lists, and only then the archive removed."""
+"""extract: an archive's files put where MSeg wants them, proven
+complete by the lists, and only then the archive removed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             key,
         )
     path, folder = Path(record.path), ctx.dataset / archive.dataset
-    # What is there already is compared, never trusted: so neither a power cut nor another program's files need a word here.
+    # What is there already is compared, never trusted: so neither
+    # a power cut nor another program's files need a word here.
     pool = ctx.processes()
     opened = path
     try:

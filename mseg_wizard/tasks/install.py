@@ -1,4 +1,6 @@
-"""install: mseg-api made importable in the Python that the user trains with, by that Python's own pip, and the import tried."""
+"""install: mseg-api made importable in the Python that the user
+trains with, by that Python's own pip, and the import tried.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
 
 
 def install_missing(ctx: Context) -> list[str]:
-    """Nothing, once the import was seen to work (or the tree was seen to be no package) for this Python and this tree."""
+    """Nothing, once the import was seen to work (or the tree was
+    seen to be no package) for this Python and this tree.
+    """
     answer = str(ctx.answer("prepare", "python") or "")
     return [] if not answer or ctx.store.journal.tree.get("installed") == answer else [f"import mseg in {answer}"]
 
@@ -87,7 +91,10 @@ def install_end(ctx: Context) -> str:
 
 
 def interpreter(answer: str) -> Path:
-    """The program that the answer names; a virtual environment's folder will do. Links stay: they are what makes it that environment's."""
+    """The program that the answer names; a virtual environment's folder will do.
+
+    Links stay: they are what makes it that environment's.
+    """
     path = Path(answer).expanduser()
     if path.is_dir():
         path = path / "bin" / "python"
@@ -130,7 +137,8 @@ def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
     if place != tree:
         raise Problem(
             f"{python} imports another mseg, from {place}.",
-            f"Uninstall that one ({python} -m pip uninstall mseg) or take it off PYTHONPATH, then start again. {ANYWAY}",
+            f"Uninstall that one ({python} -m pip uninstall mseg) or take it off PYTHONPATH, then start again. "
+            f"{ANYWAY}",
         )
     return f"{python} (Python {version}) imports mseg from {place}"
 
@@ -164,7 +172,9 @@ def _imported(job: Job, ctx: Context, python: Path, environment: dict[str, str])
 
 
 def _may_run(ctx: Context, tree: Path) -> None:
-    """Raise Problem unless this tree's code may be run: MSeg's own, or from a folder of this machine that the user named."""
+    """Raise Problem unless this tree's code may be run: MSeg's
+    own, or from a folder of this machine that the user named.
+    """
     record = ctx.store.journal.tree
     if record.get("whole") == "yes" or record.get("kind") == "folder":
         return

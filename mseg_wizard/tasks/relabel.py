@@ -28,7 +28,9 @@ class RelabelRow:
 
 
 def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None, None]:
-    """Make the relabelled maps of `taxonomies`, which share images and records; images that no record names are written too."""
+    """Make the relabelled maps of `taxonomies`, which share images
+    and records; images that no record names are written too.
+    """
     yield Progress("looking for what is missing", unit="images")
     root = ctx.tree.root(taxonomies[0])
     rows = list(_rows(ctx.tree, taxonomies))
@@ -55,7 +57,9 @@ def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
 
 
 def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
-    """Each image once: line i of a taxonomy's list pairs with line i of its relabelled one and of the other taxonomies."""
+    """Each image once: line i of a taxonomy's list pairs with line
+    i of its relabelled one and of the other taxonomies.
+    """
     seen = set()
     for split in SPLITS:
         before = [tree.rows(taxonomy, split) for taxonomy in taxonomies]

@@ -77,7 +77,9 @@ def remap_missing(
 
 
 def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> OutputsByLabel:
-    """Which raw label gives which outputs: line i of the source's list pairs with line i of each target's; repeated lines count once."""
+    """Which raw label gives which outputs: line i of the source's list
+    pairs with line i of each target's; repeated lines count once.
+    """
     root = ctx.tree.root(source)
     plan: OutputsByLabel = {}
     for split in splits:
@@ -95,7 +97,8 @@ def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits
 
 
 def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, SegmentTable]]:
-    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png` is described in `….json` beside that folder.
+    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
+    is described in `….json` beside that folder.
 
     Read in the workers: a second of decoding would stop the screen.
     """

@@ -1,4 +1,7 @@
-"""report: one page that says what was made, from what, how well, and shows it. What the page says and shows is in reporting."""
+"""report: one page that says what was made, from what, how well, and shows it.
+
+What the page says and shows is in reporting.
+"""
 
 from __future__ import annotations
 

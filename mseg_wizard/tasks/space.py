@@ -14,7 +14,9 @@ from mseg_wizard.tasks.kind import Task
 TIGHT = 1.1
 """Estimates are about this good: less room than this over the need is worth a word."""
 SURELY = 0.9
-"""At a later start only this part of what is to come must fit: what was let through once is stopped only where it can't end well."""
+"""At a later start only this part of what is to come must fit: what
+was let through once is stopped only where it can't end well.
+"""
 
 
 def space(ctx: Context) -> Generator[Progress, None, None]:
@@ -26,8 +28,10 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
     if short := _short(needs, 1.0):
         raise Problem(
             f"There is not enough room: {'; '.join(short)}.",
-            "Free some, or choose a destination on a larger disk (the folder of a dataset may also be a link to another disk). "
-            "Archives that you name in a form, or a mirror on this machine, are read where they are and take none of it.",
+            "Free some, or choose a destination on a larger disk (the folder of a dataset may also be a link to "
+            "another disk). "
+            "Archives that you name in a form, or a mirror on this machine, are read where they are and take none "
+            "of it.",
             rows,
         )
     for row in rows:
@@ -35,14 +39,18 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
     for need in needs:
         room = size(need.room.bytes) + ("" if need.room.files is None else f" and {need.room.files:,} files")
         ctx.note(
-            f"In {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for {room}"
+            f"In {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for "
+            f"{room}"
         )
     if tight := _short(needs, TIGHT):
         ctx.note(f"That is tight, and some sizes are estimates: {'; '.join(tight)}")
 
 
 def space_missing(ctx: Context) -> list[str]:
-    """What does not fit although it is still to come. Looked at on every start: others fill disks too, and better now than at night."""
+    """What does not fit although it is still to come.
+
+    Looked at on every start: others fill disks too, and better now than at night.
+    """
     return _short(disk_space.space_needs(disk_space.still_to_come(ctx)), SURELY)
 
 

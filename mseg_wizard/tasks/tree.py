@@ -1,4 +1,7 @@
-"""tree: MSeg's class tables, lists and records where the work finds them, checked. What makes a tree MSeg's own is in datasets.mseg_api."""
+"""tree: MSeg's class tables, lists and records where the work finds them, checked.
+
+What makes a tree MSeg's own is in datasets.mseg_api.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,9 @@ def tree(ctx: Context) -> Generator[Progress, None, None]:
 
 
 def tree_missing(ctx: Context) -> list[str]:
-    """Nothing, while the recorded tree is there, untouched since it was checked, accepted, and the one that the answers ask for."""
+    """Nothing, while the recorded tree is there, untouched since it
+    was checked, accepted, and the one that the answers ask for.
+    """
     record = ctx.store.journal.tree
     if not record or not _asked(ctx, record) or (record.get("pinned") != "yes" and not _accepted(ctx)):
         return [NAME]
@@ -85,7 +90,10 @@ def _accepted(ctx: Context) -> bool:
 
 
 def _asked(ctx: Context, record: dict[str, str]) -> bool:
-    """Is the recorded tree the one that the answers ask for? Whether its source is still there does not matter: it was copied."""
+    """Is the recorded tree the one that the answers ask for?
+
+    Whether its source is still there does not matter: it was copied.
+    """
     answer = _answer(ctx)
     return record.get("asked") == answer and (
         record.get("kind") != "folder" or (record.get("in_place") == "yes") == _in_place(ctx, answer)
@@ -93,7 +101,10 @@ def _asked(ctx: Context, record: dict[str, str]) -> bool:
 
 
 def _in_place(ctx: Context, answer: str) -> bool:
-    """Is a folder that the user named used where it is? Only if a Python will import it there, or if it is where a copy would go."""
+    """Is a folder that the user named used where it is?
+
+    Only if a Python will import it there, or if it is where a copy would go.
+    """
     return (
         bool(ctx.answer("prepare", "python"))
         or Path(answer).expanduser().resolve() == (ctx.destination / NAME).resolve()
@@ -235,7 +246,8 @@ def _accept(ctx: Context, origin: TreeOrigin, verdict: TreeCheck) -> None:
     if verdict.differs and not _accepted(ctx):
         raise Waiting(
             f"The mseg-api tree from {origin.words} is {verdict.words}.",
-            "If these are your own changes, accept them in the form of step 1 (accept_modified_tree = true); every report will name them. "
+            "If these are your own changes, accept them in the form of step 1 (accept_modified_tree = true); every "
+            "report will name them. "
             f"If not: {ELSEWHERE[0].lower()}{ELSEWHERE[1:]}",
             "prepare",
             ["accept_modified_tree"],
@@ -264,7 +276,9 @@ def _put_in_place(ctx: Context, beside: Path, place: Path) -> None:
 
 
 def _record(ctx: Context, folder: Path, origin: TreeOrigin, verdict: TreeCheck) -> None:
-    """Keep what is known of the accepted tree; what was known of its installation is forgotten where it is another one."""
+    """Keep what is known of the accepted tree; what was known of
+    its installation is forgotten where it is another one.
+    """
     journal, before = ctx.store.journal, ctx.store.journal.tree
     journal.tree = {
         "folder": str(folder),

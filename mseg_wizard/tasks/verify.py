@@ -1,4 +1,6 @@
-"""verify: every listed file, every label, every relabelled segment looked at once; ends with one verdict, never at the first fault."""
+"""verify: every listed file, every label, every relabelled segment
+looked at once; ends with one verdict, never at the first fault.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ DOING = "working out what is to be looked at"
 
 
 def verify(ctx: Context) -> Generator[Progress, None, None]:
-    """Look at everything and keep the verdict. Raises Problem with every fault; Waiting where steps before this one are not complete."""
+    """Look at everything and keep the verdict.
+
+    Raises Problem with every fault; Waiting where steps before this one are not complete.
+    """
     yield Progress(DOING, unit="images")
     forget_verdict(ctx)
     unfinished = unfinished_steps(ctx)
@@ -58,9 +63,14 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     for note in found.notes:
         ctx.note(note)
     verdict = Verdict(
-        subject(ctx), datetime.now(UTC).isoformat(timespec="seconds"), _tree(ctx), tuple(step.id for step in unfinished),
-        dict(found.counts), tuple(found.faults), tuple(found.notes),
-    )  # fmt: skip
+        subject(ctx),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        _tree(ctx),
+        tuple(step.id for step in unfinished),
+        dict(found.counts),
+        tuple(found.faults),
+        tuple(found.notes),
+    )
     place = yield from background(
         lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images")
     )

@@ -1,4 +1,7 @@
-"""wipe: every stored password and link of a destination removed, and what else may hold them found. The keyring itself is in vault.py."""
+"""wipe: every stored password and link of a destination removed, and what else may hold them found.
+
+The keyring itself is in vault.py.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ class Wiping:
 
 
 def wipe(ctx: Context) -> Generator[Progress, None, None]:
-    """Remove every stored secret of this destination; offer, once, to delete what others left that holds such things."""
+    """Remove every stored secret of this destination; offer, once,
+    to delete what others left that holds such things.
+    """
     doing = Progress("wiping passwords and links")
     yield doing
     if not ctx.given("finish", "confirm"):
@@ -87,7 +92,8 @@ def wipe_missing(ctx: Context) -> list[str]:
 def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, kept: Sequence[str] = ()) -> Wiping:
     """Remove all, then look whether any of it still stands in the destination's own folder.
 
-    `kept`: names that were put into the keyring, for the case that it can't be asked now. Takes seconds; deletes no file.
+    `kept`: names that were put into the keyring, for the case that it can't be asked now. Takes seconds; deletes no
+    file.
     """
     names = secret_fields(steps)
     needles = _needles(vault, names)
@@ -96,7 +102,8 @@ def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, 
     remains = list(wiped.remains)
     if wiped.unreached and (lost := sorted(set(kept) - set(wiped.removed))):
         remains.append(
-            f"{', '.join(lost)} in the system keyring: {wiped.unreached}. Unlock it or log in where it works, then wipe again"
+            f"{', '.join(lost)} in the system keyring: {wiped.unreached}. Unlock it or log in where it works, then "
+            "wipe again"
         )
     own = _files(destination / OWN, lambda _: True, deep=True) if destination else ()
     remains += [f"{path} holds a secret: delete it" for path in own if _holds(path, needles)]
@@ -139,7 +146,8 @@ def _tidy(ctx: Context, found: tuple[Leftover, ...]) -> None:
         ctx.offered[OFFER] = paths
         raise Consent(
             f"{len(paths)} files hold passwords, or cookies and pages of logins: {', '.join(paths)}.",
-            f"Should they be deleted (--allow {OFFER})? Without that they stay and are named in the report; start again to go on.",
+            f"Should they be deleted (--allow {OFFER})? Without that they stay and are named in the report; start "
+            "again to go on.",
             OFFER,
             offer=True,
             items=paths,
@@ -149,10 +157,11 @@ def _tidy(ctx: Context, found: tuple[Leftover, ...]) -> None:
 
 
 def _needles(vault: Vault, names: Iterable[tuple[str, str]]) -> list[bytes]:
-    """What to search files for: each stored password and link as it is, and as it would stand in a form, a query or JSON.
+    """What to search files for: each stored password and link as
+    it is, and as it would stand in a form, a query or JSON.
 
-    Left out: user names, which are in every path; links that open nothing by themselves; and what is so short or plain that it would
-    be found everywhere.
+    Left out: user names, which are in every path; links that open nothing by themselves; and what is so short or plain
+    that it would be found everywhere.
     """
     values: set[str] = set()
     for step, field in names:

@@ -3,5 +3,6 @@
 import os
 
 for _name in ("TEXTUAL_LOG", "TEXTUAL", "TEXTUAL_DEBUG"):
-    # Textual's own log and its developer console record every key, and so every password; it reads these names when it is imported.
+    # Textual's own log and its developer console record every key,
+    # and so every password; it reads these names when it is imported.
     os.environ.pop(_name, None)

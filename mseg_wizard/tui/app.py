@@ -1,4 +1,7 @@
-"""The screen's way in and out: start, signals, quitting, and what a crash may say. What it shows lives in the screen."""
+"""The screen's way in and out: start, signals, quitting, and what a crash may say.
+
+What it shows lives in the screen.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,11 @@ def guide(
     viewer: bool = False,
     preset: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> int:
-    """The guided journey on the screen; returns the exit code: 0, 130 quit while it worked, 143 SIGTERM, 129 hang-up, 1 a bug.
+    """The guided journey on the screen; returns the exit code: 0,
+    130 quit while it worked, 143 SIGTERM, 129 hang-up, 1 a bug.
 
-    `open_context` opens a destination and raises Locked where another wizard works: then this one only shows how far that is.
+    `open_context` opens a destination and raises Locked where another wizard works: then this one only shows how far
+    that is.
     """
     pool.prepare_start()
     session = Session(steps, open_context, destination, viewer=viewer, preset=preset)
@@ -174,6 +179,9 @@ class Wizard(KeyQueue):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-        text = f"mseg-wizard hit a bug of its own: {type(error).__name__}. What is done stays. The details are in {self.session.log}"
+        text = (
+            f"mseg-wizard hit a bug of its own: {type(error).__name__}. What is done stays. The details are in "
+            f"{self.session.log}"
+        )
         self._exit_renderables[:] = [Text(printable(text, 1000))]
         self._close_messages_no_wait()

@@ -1,4 +1,6 @@
-"""How much work is left, in seconds: what each task would take on an ordinary machine, corrected by what this one took so far."""
+"""How much work is left, in seconds: what each task would take on
+an ordinary machine, corrected by what this one took so far.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ GUESSED = 0.5
 
 
 def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
-    """Seconds of work left in all steps; None until enough was measured, and when all is done. Waiting for people is not in it."""
+    """Seconds of work left in all steps; None until enough was measured, and when all is done.
+
+    Waiting for people is not in it.
+    """
     spent: dict[str, float] = {}
     usual: dict[str, float] = {}
     for step in steps:

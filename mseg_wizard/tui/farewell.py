@@ -1,4 +1,7 @@
-"""The last page's words: where the data are, how code finds them, what each set of classes is, and where the time went. It may block."""
+"""The last page's words: where the data are, how code finds them, what each set of classes is, and where the time went.
+
+It may block.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from mseg_wizard.step import Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tasks.report import place_of
 
-FLEETING = "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to look at the report."
+FLEETING = (
+    "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to "
+    "look at the report."
+)
 LONGEST = 5
 """Tasks that are named for the time they took."""
 
@@ -26,7 +32,8 @@ def farewell(ctx: Context) -> str:
         settings = "Write it into mseg/utils/dataset_config.py."
     parts = [
         f"The data: {printable(str(ctx.dataset))}",
-        f"Training code finds them by its setting MSEG_DST_DIR = {printable(str(ctx.destination))}\n{printable(settings)}",
+        "Training code finds them by its setting MSEG_DST_DIR = "
+        f"{printable(str(ctx.destination))}\n{printable(settings)}",
         FLEETING if fleeting() else "",
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
         times(ctx.steps, ctx.store.journal),

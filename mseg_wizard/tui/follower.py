@@ -1,4 +1,6 @@
-"""What the screen does of its own accord: follow the work, go where something is wanted, tell what failed, go on, show the end."""
+"""What the screen does of its own accord: follow the work, go where
+something is wanted, tell what failed, go on, show the end.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class FollowerScreen(FormsScreen):
         self._later: Callable[[], Coroutine[Any, Any, None]] | None = None
         """What wants the keyboard as soon as nobody uses it."""
         self.yielded: Widget | None = None
-        """An editor that the user has finished with, or was put into by the wizard: the keyboard may be taken from it."""
+        """An editor that the user has finished with, or was put into
+        by the wizard: the keyboard may be taken from it.
+        """
         self._end_shown = False
         """Was the last page shown?"""
         self._stood: object = None
@@ -65,7 +69,10 @@ class FollowerScreen(FormsScreen):
 
     @property
     def in_use(self) -> bool:
-        """Does the user need the keyboard where it is? Who went into a field may be about to paste: that must not land in another."""
+        """Does the user need the keyboard where it is?
+
+        Who went into a field may be about to paste: that must not land in another.
+        """
         at = self.focused
         typing = isinstance(at, Line) and at.new() is not None
         chosen = at is not None and at is not self.yielded and any(isinstance(node, FieldRow) for node in at.ancestors)
@@ -138,7 +145,9 @@ class FollowerScreen(FormsScreen):
             self.yielded = None
 
     async def _follow(self, snapshot: Snapshot) -> None:
-        """Stay with the running step, for who watches it or has given what it waited for; who looks at something else is left there."""
+        """Stay with the running step, for who watches it or has given
+        what it waited for; who looks at something else is left there.
+        """
         if self._pressing:
             return
         at = self.step_of(snapshot.call) if snapshot.running else self._at
@@ -169,7 +178,10 @@ class FollowerScreen(FormsScreen):
         elif problem:
             self._later = lambda: self._tell_failure(pane_text(problem.what), pane_text(problem.do), problem.items)
         elif snapshot.crash:
-            text = f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done stays; F5 tries again."
+            text = (
+                f"A bug of the wizard's own stopped the work ({type(snapshot.crash).__name__}). What is done "
+                "stays; F5 tries again."
+            )
             where = f"The details are in {pane_text(str(self.session.log))}"
             self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
 

@@ -1,4 +1,7 @@
-"""What is typed and what is found out: keeping answers, opening the destination, surveying. All that may take time runs in threads."""
+"""What is typed and what is found out: keeping answers, opening the destination, surveying.
+
+All that may take time runs in threads.
+"""
 
 from __future__ import annotations
 

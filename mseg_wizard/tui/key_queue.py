@@ -1,4 +1,7 @@
-"""Keys one by one: the next is looked at when the one before has had its whole effect. What keys do is not known here."""
+"""Keys one by one: the next is looked at when the one before has had its whole effect.
+
+What keys do is not known here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 
 ROUNDS = 3
-"""A key climbs from the focused widget to the app, where it may become an action, whose messages climb again, and set the focus."""
+"""A key climbs from the focused widget to the app, where it may
+become an action, whose messages climb again, and set the focus.
+"""
 PATIENCE = 1.0
 """Seconds after which the next key is looked at all the same: a widget may have gone."""
 
@@ -19,8 +24,8 @@ PATIENCE = 1.0
 class KeyQueue(App[None]):
     """An app that types ahead like a terminal does.
 
-    Textual sends every key at once to what has the focus then, though one still under way may move it: of a burst, as slow lines bring
-    them, "Tab" and a password would go into the field before, in clear.
+    Textual sends every key at once to what has the focus then, though one still under way may move it: of a burst, as
+    slow lines bring them, "Tab" and a password would go into the field before, in clear.
     """
 
     def __init__(self, **options: object) -> None:

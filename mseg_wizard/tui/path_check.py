@@ -1,4 +1,6 @@
-"""What is found at a path or behind a link that someone types: looked up while they type, so it may block but never raises."""
+"""What is found at a path or behind a link that someone types:
+looked up while they type, so it may block but never raises.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from mseg_wizard.tui.text import masked
 
 
 def found_words(text: str, *, made: bool) -> str:
-    """In a few words: exists, is a folder, space left; of a link its host and file name. Empty for what is neither path nor link.
+    """In a few words: exists, is a folder, space left; of a link its host and file name.
+
+    Empty for what is neither path nor link.
 
     `made`: what is not there will be made, so what matters is whether it can be.
     """
@@ -27,7 +31,9 @@ def found_words(text: str, *, made: bool) -> str:
 
 
 def why_unusable(text: str) -> str:
-    """Why a folder can't be made or used for work at a path, and what to do; empty where nothing is known to speak against it."""
+    """Why a folder can't be made or used for work at a path, and
+    what to do; empty where nothing is known to speak against it.
+    """
     try:
         path = Path(text.strip()).expanduser().absolute()
         there = _there(path)

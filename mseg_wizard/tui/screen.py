@@ -1,4 +1,7 @@
-"""The one screen: steps on the left, the chosen one on the right, what is being done below. What the keys do lives in keys.py."""
+"""The one screen: steps on the left, the chosen one on the right, what is being done below.
+
+What the keys do lives in keys.py.
+"""
 
 from __future__ import annotations
 
@@ -172,52 +175,59 @@ class PanesScreen(Screen[None]):
 
     def _hint(self, snapshot: Snapshot, states: Sequence[StepState]) -> tuple[str, str]:
         """What it waits for or what to do next, with a style."""
-        session = self.session
         if self.remark:
             return self.remark, "bold"
-        if session.viewer:
-            if session.released:
-                return "The other wizard has ended. F5 takes over here.", "bold $warning"
-            if session.locked:
-                return f"{fit(pane_text(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
-            return "This screen only shows how far the work is.", "$warning"
+        if self.session.viewer:
+            return self._hint_to_a_viewer()
         if self.stopping:
             return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
         if snapshot.running:
-            if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
-                doing = fit(pane_text(snapshot.progress[snapshot.awaits].doing), FOREIGN)
-                return (
-                    f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}",
-                    "bold $warning",
-                )
-            if self.untold:
-                return fit(self.untold, FOREIGN), "bold"
-            again = f"start again to go on: {resume_command(session.destination)}"
-            lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
-            return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
+            return self._hint_while_it_runs(snapshot)
+        if snapshot.problem or snapshot.crash:
+            return self._hint_after_a_stop(snapshot)
+        if snapshot.complete or all(state.state == "done" for state in states):
+            if self.session.ctx is None:
+                return "[x] Every step is complete. F10 ends.", "bold $success"
+            where = pane_text(str(self.session.ctx.dataset))
+            words = f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}"
+            return words, "bold $success"
+        return self._hint_before_it_runs(snapshot, states), ""
+
+    def _hint_to_a_viewer(self) -> tuple[str, str]:
+        session = self.session
+        if session.released:
+            return "The other wizard has ended. F5 takes over here.", "bold $warning"
+        if session.locked:
+            return f"{fit(pane_text(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
+        return "This screen only shows how far the work is.", "$warning"
+
+    def _hint_while_it_runs(self, snapshot: Snapshot) -> tuple[str, str]:
+        session = self.session
+        if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
+            doing = fit(pane_text(snapshot.progress[snapshot.awaits].doing), FOREIGN)
+            words = f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}"
+            return words, "bold $warning"
+        if self.untold:
+            return fit(self.untold, FOREIGN), "bold"
+        again = f"start again to go on: {resume_command(session.destination)}"
+        lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
+        return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
+
+    def _hint_after_a_stop(self, snapshot: Snapshot) -> tuple[str, str]:
         if isinstance(snapshot.problem, Waiting):
             then = "It goes on by itself once that is there." if snapshot.problem.step else "F5 asks again."
             return f"[?] {fit(pane_text(snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
         if snapshot.problem:
             return f"[!] {fit(pane_text(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
-        if snapshot.crash:
-            return (
-                "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details.",
-                "bold $error",
-            )
-        if snapshot.complete or all(state.state == "done" for state in states):
-            if session.ctx is None:
-                return "[x] Every step is complete. F10 ends.", "bold $success"
-            where = pane_text(str(session.ctx.dataset))
-            return (
-                f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}",
-                "bold $success",
-            )
+        words = "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details."
+        return words, "bold $error"
+
+    def _hint_before_it_runs(self, snapshot: Snapshot, states: Sequence[StepState]) -> str:
         if snapshot.call:
-            return "Stopped; what is done stays. F5 goes on.", ""
-        if session.ctx is None:
-            return "Enter goes into a step's form, Escape back to this list. F5 begins.", ""
+            return "Stopped; what is done stays. F5 goes on."
+        if self.session.ctx is None:
+            return "Enter goes into a step's form, Escape back to this list. F5 begins."
         begun = any(state.state == "done" or state.done for state in states)
         lacking = next((state for state in states if state.state == "waiting"), None)
-        first = f" Step {session.step(lacking.id).number} will want something from you first." if lacking else ""
-        return f"F5 {'goes on' if begun else 'starts'}.{first}", ""
+        first = f" Step {self.session.step(lacking.id).number} will want something from you first." if lacking else ""
+        return f"F5 {'goes on' if begun else 'starts'}.{first}"

@@ -1,4 +1,7 @@
-"""What the screen knows and does: a destination, its answers, secrets and runner. Every method may block: call it in a thread."""
+"""What the screen knows and does: a destination, its answers, secrets and runner.
+
+Every method may block: call it in a thread.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +122,10 @@ class Session:
         return next(step for step in self.steps if step.id == name)
 
     def known(self) -> bool:
-        """Is there a journal at the destination? Only then it is opened unasked: a disk that is not mounted must not get one."""
+        """Is there a journal at the destination?
+
+        Only then it is opened unasked: a disk that is not mounted must not get one.
+        """
         return bool(self.destination) and (Path(str(self.destination)) / OWN / "journal.json").is_file()
 
     def open(self, destination: Path) -> None:

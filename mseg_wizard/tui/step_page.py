@@ -77,7 +77,9 @@ class Tasks(Vertical):
         yield from self._lines.values()
 
     def on_resize(self) -> None:
-        """What was drawn before its place was known, or for another one, fits the new one at once, not with the next piece of news."""
+        """What was drawn before its place was known, or for another one,
+        fits the new one at once, not with the next piece of news.
+        """
         if self._snapshot:
             self.show(self._snapshot)
 
@@ -168,7 +170,9 @@ class StepPage(VerticalScroll, can_focus=False):
         self._ending.update(Content(text))
 
     def _standing(self, state: StepState, snapshot: Snapshot) -> str:
-        """The step's state in words; of one that isn't running also whether it was begun, and whether only a key is missing."""
+        """The step's state in words; of one that isn't running also
+        whether it was begun, and whether only a key is missing.
+        """
         if state.state != "pending" or snapshot.running or self._session.viewer:
             return STATES[state.state]
         if state.done or snapshot.call in {call.key for call in self.step.calls}:

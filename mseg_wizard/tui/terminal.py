@@ -1,4 +1,6 @@
-"""The terminal, made safe against its own end: a hang-up stops the wizard cleanly instead of blocking or crashing it."""
+"""The terminal, made safe against its own end: a hang-up stops
+the wizard cleanly instead of blocking or crashing it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LAST = 1.0
 
 
 class Terminal(LinuxDriver):
-    """Textual's driver, except that output to a terminal that is gone is dropped, and odd bytes from it are not the end."""
+    """Textual's driver, except that output to a terminal that is
+    gone is dropped, and odd bytes from it are not the end.
+    """
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
@@ -45,7 +49,9 @@ class Terminal(LinuxDriver):
         return owes or self._out.writing or bool(writer and writer._queue.qsize())
 
     def ask(self) -> None:
-        """Have the terminal answer behind what was written so far: buffers on the way would hide for long that it is behind."""
+        """Have the terminal answer behind what was written so far:
+        buffers on the way would hide for long that it is behind.
+        """
         if self._out.written != self._answered_for and (self._asked is None or time.monotonic() - self._asked > LOST):
             self._asked = time.monotonic()
             self.write(ASK)
@@ -93,7 +99,10 @@ class Terminal(LinuxDriver):
 
 
 class ClosedTerminal:
-    """A file that takes everything. Textual's writer thread ends at the first error, and its full queue then blocks the screen for good."""
+    """A file that takes everything.
+
+    Textual's writer thread ends at the first error, and its full queue then blocks the screen for good.
+    """
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file

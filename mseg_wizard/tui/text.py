@@ -53,7 +53,9 @@ def bar(fraction: float | None, width: int) -> str:
 
 
 def standing(progress: Progress, width: int) -> str:
-    """Where a task stands, on one line: bar, share, time left, rate, amounts; the last ones are left out where they don't fit."""
+    """Where a task stands, on one line: bar, share, time left, rate,
+    amounts; the last ones are left out where they don't fit.
+    """
     if progress.retry_in is not None:
         return fit(f"tries again in {duration(progress.retry_in)}", width)
     share = progress.done / progress.total if progress.total else None
@@ -101,7 +103,9 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
 
 
 def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
-    """One task: mark and title; where it runs, what it is doing, uncut because it may be a command to copy, and where it stands."""
+    """One task: mark and title; where it runs, what it is doing,
+    uncut because it may be a command to copy, and where it stands.
+    """
     lines = [f"{MARKS[state]} {call.title}"]
     if progress and state in ("running", "waiting", "failed"):
         doing = printable(progress.doing, 1000)

@@ -1,4 +1,7 @@
-"""The screen's colours, dark and light, and which of them a user wants. Where a terminal has few colours, its own are used instead."""
+"""The screen's colours, dark and light, and which of them a user wants.
+
+Where a terminal has few colours, its own are used instead.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One image with all its labels: which of its files are at fault. Which images there are, and what is missing, is not known here."""
+"""One image with all its labels: which of its files are at fault.
+
+Which images there are, and what is missing, is not known here.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +172,10 @@ def _due(
     masks: dict[str, Regions],
     faults: Faults,
 ) -> Ids | None:
-    """What a made map must hold; None where that can't be told. `masks`: the segments' pixels, filled here once an image."""
+    """What a made map must hold; None where that can't be told.
+
+    `masks`: the segments' pixels, filled here once an image.
+    """
     try:
         due = source if made.table is None else apply_table(source, made.table, "it")
     except Problem as problem:

@@ -43,7 +43,8 @@ def faults_of(
 ) -> str:
     """What is wrong with the ids of a made map; empty where nothing is.
 
-    `due`: what they must be, `shape`: of the image, each None where it is not known. `found`: the pixels of the segments of `updates`.
+    `due`: what they must be, `shape`: of the image, each None where it is not known. `found`: the pixels of the
+    segments of `updates`.
     """
     for other, of in ((shape, "image"), (due.shape if due is not None else None, "label")):
         if other is not None and ids.shape != other:
@@ -98,7 +99,9 @@ def _illegal(made: MadeMap, ids: Ids) -> str:
 
 
 def _unshown(made: MadeMap, ids: Ids, due: Ids, updates: Sequence[Update], found: Regions) -> tuple[list[str], int]:
-    """Segments whose pixels don't show their new class, as far as no later segment covers them; and how many pixels that are."""
+    """Segments whose pixels don't show their new class, as far as
+    no later segment covers them; and how many pixels that are.
+    """
     what, total = [], 0
     for update in updates:
         region = found.get(update.segment)

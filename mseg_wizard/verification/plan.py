@@ -1,4 +1,6 @@
-"""What is to be looked at, one dataset at a time: every listed file, what belongs to which image, and what is missing."""
+"""What is to be looked at, one dataset at a time: every listed
+file, what belongs to which image, and what is missing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What verification found faulty is set aside, and its call is due again. Making it anew is the engine's normal work, not done here."""
+"""What verification found faulty is set aside, and its call is due again.
+
+Making it anew is the engine's normal work, not done here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from mseg_wizard.step import Archive, Call
 from mseg_wizard.verification.verdict import Fault, Verdict, write_verdict
 
 ASIDE = "aside"
-"""Folder among the wizard's own things: faulty files wait there, under their own paths, until a verification finds no fault."""
+"""Folder among the wizard's own things: faulty files wait there,
+under their own paths, until a verification finds no fault.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ def repairs(ctx: Context, faults: Iterable[Fault]) -> list[Repair]:
 
 
 def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
-    """Move every faulty file away and have its call not finished; returns the verdict, now on record as being mended."""
+    """Move every faulty file away and have its call not finished;
+    returns the verdict, now on record as being mended.
+    """
     verdict = replace(verdict, repairing=tuple(dict.fromkeys(fault.step for fault in verdict.faults if fault.call)))
     # On record first: a kill in the middle leaves files that are missing, and whoever goes on knows why.
     write_verdict(ctx, verdict)

@@ -75,7 +75,10 @@ class Results:
     def notes(self) -> list[str]:
         """All remarks, the one about targeted pixels last."""
         unlisted = TARGETED_PIXELS - self._targeted
-        text = f"{unlisted} of {TARGETED_PIXELS} targeted pixels are not applicable: their images are not in the accepted lists"
+        text = (
+            f"{unlisted} of {TARGETED_PIXELS} targeted pixels are not applicable: their images are not in the "
+            "accepted lists"
+        )
         return [*self._notes, *([text] if unlisted else [])]
 
 

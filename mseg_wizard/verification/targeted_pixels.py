@@ -24,7 +24,8 @@ def _table(*rows: tuple[str, str, str, int, int, int, str]) -> tuple[TargetedPix
     return tuple(TargetedPixel(ImageKey(split, folder, stem), *rest) for split, folder, stem, *rest in rows)  # type: ignore[arg-type]
 
 
-# Source: the tests that MSeg's authors keep with their relabelling in the mseg-api repository. They looked at each of these by eye.
+# Source: the tests that MSeg's authors keep with their relabelling
+# in the mseg-api repository. They looked at each of these by eye.
 TARGETED: Mapping[str, tuple[TargetedPixel, ...]] = {
     "cityscapes-19": _table(
         ("train", "tubingen", "tubingen_000060_000019_leftImg8bit", 57, 474, 760, "bicycle"),

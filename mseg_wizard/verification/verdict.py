@@ -1,4 +1,7 @@
-"""What verification found: faults, notes and counts, and the file that keeps them. How anything is checked is not known here."""
+"""What verification found: faults, notes and counts, and the file that keeps them.
+
+How anything is checked is not known here.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,9 @@ class Verdict:
 
 
 def subject(ctx: Context) -> str:
-    """What a verdict given now is about: this destination, its tree, and the last time that each call put files there."""
+    """What a verdict given now is about: this destination, its
+    tree, and the last time that each call put files there.
+    """
     journal = ctx.store.journal
     made = [
         [call.key, journal.finished.get(call.key), journal.seconds.get(call.key)]
@@ -82,7 +87,9 @@ def subject(ctx: Context) -> str:
 
 
 def read_verdict(ctx: Context) -> Verdict | None:
-    """The verdict on record, whatever it is about; None where there is none or it can't be understood: then verification runs anew."""
+    """The verdict on record, whatever it is about; None where there
+    is none or it can't be understood: then verification runs anew.
+    """
     try:
         table = json.loads((ctx.own / FILE).read_bytes())
         table.setdefault("repairing", table.get("mending", []))  # as it was called at first

@@ -1,4 +1,7 @@
-"""The items that are under way in the workers, in batches, and what becomes of each. Knows futures, not what runs them."""
+"""The items that are under way in the workers, in batches, and what becomes of each.
+
+Knows futures, not what runs them.
+"""
 
 from __future__ import annotations
 
@@ -56,13 +59,21 @@ class Workers(Protocol):
         """Seconds until it is looked again whether there are workers."""
 
     def free(self, alone: bool) -> bool:
-        """Can a batch be submitted now? `alone`: one that must share no worker with another, so that what kills it is known."""
+        """Can a batch be submitted now?
+
+        `alone`: one that must share no worker with another, so that what kills it is known.
+        """
 
     def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[BatchRows]:
-        """The future ends in BrokenExecutor where the worker died. Raises that, EOFError or ConnectionError where no worker starts."""
+        """The future ends in BrokenExecutor where the worker died.
+
+        Raises that, EOFError or ConnectionError where no worker starts.
+        """
 
     def lose(self, hanging: Future[BatchRows] | None) -> None:
-        """A worker died, or this batch hangs: end what has to be ended, so that the futures of all that is lost end too."""
+        """A worker died, or this batch hangs: end what has to be
+        ended, so that the futures of all that is lost end too.
+        """
 
     def kill(self) -> None:
         """End all work now. Whatever was under way has ended when this returns."""
@@ -133,7 +144,9 @@ class BatchWindow(Generic[Item, Result]):
         return outcomes
 
     def _next(self, waiting: Iterator[Item]) -> list[Item]:
-        """A batch of the size that the measured times ask for, and no larger than what is left shares out among the workers."""
+        """A batch of the size that the measured times ask for, and no
+        larger than what is left shares out among the workers.
+        """
         left = operator.length_hint(waiting)
         size = min(self._size, max(1, math.ceil(left / (2 * self._workers.workers)))) if left else self._size
         batch = [self._again.popleft() for _ in range(min(size, len(self._again)))]
@@ -222,7 +235,9 @@ class BatchWindow(Generic[Item, Result]):
         return None
 
     def _lost(self, lost: list[Future[BatchRows]], hanging: Future[BatchRows] | None) -> list[Outcome[Item, Result]]:
-        """Batches that died with their worker, and one that hangs: their items run singly from here on; who does it twice is named."""
+        """Batches that died with their worker, and one that hangs: their
+        items run singly from here on; who does it twice is named.
+        """
         outcomes: list[Outcome[Item, Result]] = []
         for future in dict.fromkeys([hanging, *lost] if hanging else lost):
             batch = self.running.pop(future, [])

@@ -1,4 +1,7 @@
-"""A cluster's workers as the window sees them: Dask workers that share the disk. What they must be like is in cluster_checks."""
+"""A cluster's workers as the window sees them: Dask workers that share the disk.
+
+What they must be like is in cluster_checks.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +61,12 @@ class _State:
 
 
 class Cluster:
-    """Workers of the Dask scheduler at `address`. A thread keeps the connection, looks who comes and goes, and fetches results.
+    """Workers of the Dask scheduler at `address`.
 
-    Every batch is meant for one worker, so that none runs on a worker that was not looked at, and so that a death is known to be the
-    death of that worker's batches and of no others.
+    A thread keeps the connection, looks who comes and goes, and fetches results.
+
+    Every batch is meant for one worker, so that none runs on a worker that was not looked at, and so that a death is
+    known to be the death of that worker's batches and of no others.
     """
 
     seconds = 0.6
@@ -134,9 +139,14 @@ class Cluster:
                 return future
             try:
                 remote = client.submit(
-                    dask_worker.work_on, self._session, packed, key=f"mseg-wizard-{secrets.token_hex(8)}", pure=False,
-                    workers=[address], allow_other_workers=False,
-                )  # fmt: skip
+                    dask_worker.work_on,
+                    self._session,
+                    packed,
+                    key=f"mseg-wizard-{secrets.token_hex(8)}",
+                    pure=False,
+                    workers=[address],
+                    allow_other_workers=False,
+                )
             except Exception as error:  # whatever a client says whose connection ended a moment ago
                 log.info("the cluster: %s", error)
                 future.set_exception(Postponed())
@@ -172,8 +182,14 @@ class Cluster:
         try:
             # Stopped first: what the scheduler forgets may still have arrived at its worker.
             ended = client.sync(
-                client.run, dask_worker.stop, session, PATIENCE, workers=addresses, on_error="ignore", callback_timeout=PATIENCE + 1
-            )  # fmt: skip
+                client.run,
+                dask_worker.stop,
+                session,
+                PATIENCE,
+                workers=addresses,
+                on_error="ignore",
+                callback_timeout=PATIENCE + 1,
+            )
             client.sync(client.cancel, [batch.remote for batch in given], force=True, callback_timeout=1)
             if late := [address for address, good in ended.items() if not good]:
                 client.sync(

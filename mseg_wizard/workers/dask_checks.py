@@ -1,4 +1,6 @@
-"""How a cluster is reached, and what a worker must be like before it gets work: the same programs, one thread, the same disk."""
+"""How a cluster is reached, and what a worker must be like before
+it gets work: the same programs, one thread, the same disk.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def hosts_of(client: Any, addresses: Sequence[str], patience: float) -> dict[str
 def unfit(
     client: Any, threads: Mapping[str, int], names: Mapping[str, str], folders: Sequence[Path], patience: float
 ) -> dict[str, Problem]:
-    """Why workers can't be used, by their address; `threads`: the number that each of those asked about has, `names`: their hosts'."""
+    """Why workers can't be used, by their address; `threads`: the
+    number that each of those asked about has, `names`: their hosts'.
+    """
     addresses = list(threads)
     hosts = {address: f"The worker on {names[address]}" for address in addresses}
     versions = client.sync(client.get_versions, packages=list(PACKAGES), callback_timeout=patience)
@@ -85,7 +89,10 @@ def _threads(worker: str, count: int) -> Problem | None:
 def _disk(
     client: Any, addresses: list[str], hosts: Mapping[str, str], folders: Sequence[Path], patience: float
 ) -> dict[str, Problem]:
-    """Is the disk the same? Each worker reads a token that is written here, and what it answers is read here; both are removed."""
+    """Is the disk the same?
+
+    Each worker reads a token that is written here, and what it answers is read here; both are removed.
+    """
     bad: dict[str, Problem] = {}
     token = secrets.token_hex(16)
     with _tokens(token, folders) as files:

@@ -1,4 +1,7 @@
-"""What a cluster's workers do for the wizard: exchange tokens, run batches, stop. Nothing here knows what runs the cluster."""
+"""What a cluster's workers do for the wizard: exchange tokens, run batches, stop.
+
+Nothing here knows what runs the cluster.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ _stopped: set[str] = set()
 
 
 def exchange(token: str, files: Sequence[str]) -> list[tuple[str, str]]:
-    """For each of the wizard's token files: what is wrong (empty: nothing), and the name of the answer that was written beside it."""
+    """For each of the wizard's token files: what is wrong (empty:
+    nothing), and the name of the answer that was written beside it.
+    """
     return [_answer(token, Path(file)) for file in files]
 
 

@@ -1,4 +1,7 @@
-"""Worker processes, and each(): a bounded window of items over them. Knows executors and items, not what the items mean."""
+"""Worker processes, and each(): a bounded window of items over them.
+
+Knows executors and items, not what the items mean.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from mseg_wizard.progress import Problem
 from mseg_wizard.workers.batches import HANGS_AFTER, POLL, BatchRows, BatchWindow, Outcome, Workers
@@ -25,16 +28,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH = 0.15
-"""Seconds of work in one batch: one future per image costs 110 µs, which batches make negligible; longer ones make the end uneven."""
+"""Seconds of work in one batch: one future per image costs 110 µs,
+which batches make negligible; longer ones make the end uneven.
+"""
 LARGEST = 64
 
 
 def prepare_start() -> None:
     """Start the helper processes of multiprocessing while the terminal is still ours.
 
-    A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`. A terminal that closes hangs up on
-    every process in it, and a service manager terminates all: these, and the workers that they start, ignore both, because the wizard
-    ends them.
+    A pool that is first started inside a running Textual app dies with `bad value(s) in fds_to_keep`. A terminal that
+    closes hangs up on every process in it, and a service manager terminates all: these, and the workers that they
+    start, ignore both, because the wizard ends them.
     """
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
@@ -114,10 +119,12 @@ class Pool:
 def each(
     pool: Workers, work: Callable[[Item], Result], items: Iterable[Item], *, hangs_after: float = HANGS_AFTER
 ) -> Generator[list[Outcome[Item, Result]], None, None]:
-    """Run `work` on every item in the workers; yields the outcomes of finished items, an empty list at least every 0.3 s.
+    """Run `work` on every item in the workers; yields the outcomes
+    of finished items, an empty list at least every 0.3 s.
 
-    `work` and the items are pickled; keep them small. An exception becomes that item's fault. The items of a batch whose worker dies or
-    hangs run again, singly; one that fails so twice is named in its outcome. Closing the iterator ends the workers' work.
+    `work` and the items are pickled; keep them small. An exception becomes that item's fault. The items of a batch
+    whose worker dies or hangs run again, singly; one that fails so twice is named in its outcome. Closing the iterator
+    ends the workers' work.
     """
     window: BatchWindow[Item, Result] = BatchWindow(pool, work, hangs_after)
     waiting = iter(items)
@@ -165,7 +172,9 @@ def _context() -> BaseContext:
 
 
 def _begin(log: str) -> None:
-    """In a new worker: end with the parent, leave Ctrl+C to it, print into the log, by whole lines, and not onto the user's screen."""
+    """In a new worker: end with the parent, leave Ctrl+C to it, print
+    into the log, by whole lines, and not onto the user's screen.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -179,6 +188,8 @@ def _begin(log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
-    sys.stdout, sys.stderr = (
-        open(stream, "w", buffering=1, errors="backslashreplace", closefd=False) for stream in (1, 2)
-    )  # noqa: SIM115
+    sys.stdout, sys.stderr = (_by_whole_lines(stream) for stream in (1, 2))
+
+
+def _by_whole_lines(stream: int) -> TextIO:
+    return open(stream, "w", buffering=1, errors="backslashreplace", closefd=False)

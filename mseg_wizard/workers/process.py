@@ -1,4 +1,6 @@
-"""What the fork server loads once, so that every worker starts with it: the libraries that label work needs, and nothing of the screen."""
+"""What the fork server loads once, so that every worker starts with
+it: the libraries that label work needs, and nothing of the screen.
+"""
 
 import ctypes
 import sys
@@ -13,7 +15,8 @@ PRELOADED = (imagecodecs, msgspec, numpy, Image, ImageDraw)
 
 
 def keep_memory() -> None:
-    """Have glibc keep freed blocks of up to 32 MiB for the next image: given back to the kernel they cost a page fault for every 4 KiB.
+    """Have glibc keep freed blocks of up to 32 MiB for the next image:
+    given back to the kernel they cost a page fault for every 4 KiB.
 
     1.7 times as fast on ADE20K and Cityscapes, twice on Mapillary. What the fork server sets, every worker inherits.
     """

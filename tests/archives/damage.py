@@ -9,7 +9,10 @@ from mseg_wizard.progress import Problem
 
 
 def damage(path: Path) -> Problem | None:
-    """The problem that reading every member meets; None where there is none. A plain tar has checksums for its headers only."""
+    """The problem that reading every member meets; None where there is none.
+
+    A plain tar has checksums for its headers only.
+    """
     try:
         with open_archive(path) as reader:
             for member, content in reader.walk():

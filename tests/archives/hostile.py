@@ -50,7 +50,11 @@ def zipped(
     disks: int = 0,
     before: bytes = b"",
 ) -> bytes:
-    """A zip. `count`: what its end says; `wide`: with zip64 end records; `gap`: between members; `before`: in front of everything."""
+    """A zip.
+
+    `count`: what its end says; `wide`: with zip64 end records; `gap`: between members; `before`: in front of
+    everything.
+    """
     out = io.BytesIO()
     out.write(before)
     directory = []
@@ -139,7 +143,9 @@ def end_of(generator: Generator[Progress, None, T]) -> T:
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Everything below a folder: content by path, None for folders; links are followed by nothing here and fail the test."""
+    """Everything below a folder: content by path, None for folders;
+    links are followed by nothing here and fail the test.
+    """
     found: dict[str, bytes | None] = {}
     for above, folders, files in os.walk(folder):
         for name in [*folders, *files]:

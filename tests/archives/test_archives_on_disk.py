@@ -1,4 +1,6 @@
-"""Fetching and unpacking as tasks: which archive is taken from where, what is refused, what is removed, and what is never fetched twice."""
+"""Fetching and unpacking as tasks: which archive is taken from where,
+what is refused, what is removed, and what is never fetched twice.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,8 @@ def test_without_a_modified_tree_an_archive_that_is_not_the_published_one_is_ref
 def test_from_a_public_web_site_the_published_hash_decides_even_for_a_modified_tree(
     practice_world: World, server: PracticeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The sites' origins are asked directly here: the archive's own addresses are replaced by the server's, without a route.
+    # The sites' origins are asked directly here: the archive's
+    # own addresses are replaced by the server's, without a route.
     ctx = context(practice_world, tmp_path / "d")
     real = archive(ctx, FILE)
     object.__setattr__(real, "urls", (f"{server.url}/{FILE}",))

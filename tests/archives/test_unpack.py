@@ -1,4 +1,6 @@
-"""unpack keeps its promises on good archives: what goes where, what stays, what a second run does, what is recognised."""
+"""unpack keeps its promises on good archives: what goes where,
+what stays, what a second run does, what is recognised.
+"""
 
 from __future__ import annotations
 

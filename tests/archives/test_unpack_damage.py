@@ -1,4 +1,6 @@
-"""Damaged archives: the tree comes out as it should be, or there is a Problem; never a wrong file under its name, never a crash."""
+"""Damaged archives: the tree comes out as it should be, or there
+is a Problem; never a wrong file under its name, never a crash.
+"""
 
 from __future__ import annotations
 

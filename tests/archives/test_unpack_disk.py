@@ -155,13 +155,11 @@ def test_a_disk_that_fills_up_meanwhile_spoils_nothing(
     end_of(unpack(many[form], tmp_path / "expected"))
     expected = tree(tmp_path / "expected")
     into = small_disk(limit) / "into"
-    with pytest.raises(Problem, match=r"The disk is full, .* Make room, then start again"):
-        with monkeypatch.context() as before:
-            # All the room that others take while it runs.
-            before.setattr(
-                os, "statvfs", lambda _: SimpleNamespace(f_bavail=1 << 40, f_frsize=1, f_files=0, f_favail=0)
-            )
-            end_of(unpack(many[form], into, expands=0, pool=pool))
+    room = SimpleNamespace(f_bavail=1 << 40, f_frsize=1, f_files=0, f_favail=0)
+    full = pytest.raises(Problem, match=r"The disk is full, .* Make room, then start again")
+    with monkeypatch.context() as before, full:
+        before.setattr(os, "statvfs", lambda _: room)  # which others take while it runs
+        end_of(unpack(many[form], into, expands=0, pool=pool))
     came = tree(into)
     assert {name: data for name, data in came.items() if not name.endswith(".tmp")}.items() <= expected.items()
     assert sum(data is not None for data in came.values()) > 100

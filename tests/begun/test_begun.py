@@ -1,4 +1,6 @@
-"""A destination that an earlier wizard was killed on goes on: nothing is fetched or made again, and its secrets are found and wiped."""
+"""A destination that an earlier wizard was killed on goes on: nothing
+is fetched or made again, and its secrets are found and wiped.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ from tests.wizard import Wizard, tree_of
 
 FIXTURES = sorted(Path(__file__).parent.glob("journal-*.tar.xz"))
 STORE = "import json, keyring, sys; [keyring.set_password('mseg-wizard', *row) for row in json.load(sys.stdin)]"
-FIND = "import json, keyring, sys; print(json.dumps([keyring.get_password('mseg-wizard', name) for name in json.load(sys.stdin)]))"
+FIND = (
+    "import json, keyring, sys; print(json.dumps([keyring.get_password('mseg-wizard', name) for name in "
+    "json.load(sys.stdin)]))"
+)
 
 
 @pytest.fixture(params=FIXTURES, ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 """Downloads beside the plain tools, as ratios of paired runs: python -m tests.benchmarks.download [curl | aria2 …]
 
-The server is a process of its own on this machine: on two cores or fewer it shares one with what is measured, and with the hashes.
+The server is a process of its own on this machine: on two cores or fewer it shares one with what is measured, and with
+the hashes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Unpacking beside what is usually typed: python -m tests.benchmarks.extraction [files]
 
-The same archives of synthetic images, unpacked in memory by `unzip` or `tar` and by ours, in turns, each ending with its barrier (`sync`,
-ours with its own); on one core, then on all. On a disk creating files dominates: give --on FOLDER to see how much, as a report only.
+The same archives of synthetic images, unpacked in memory by `unzip` or `tar` and by ours, in turns, each ending with
+its barrier (`sync`, ours with its own); on one core, then on all. On a disk creating files dominates: give --on FOLDER
+to see how much, as a report only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Images per second and core for each family of labels, beside the plain way to do the same: python -m tests.benchmarks.labels [family …]
+"""Images per second and core for each family of labels, beside the plain
+way to do the same: python -m tests.benchmarks.labels [family …]
 
-Synthetic label maps of the real sizes and weights; plain and ours take turns on the same images, results are compared, medians are printed.
+Synthetic label maps of the real sizes and weights; plain and ours take turns on the same images, results are compared,
+medians are printed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,9 @@ MEMORY = "/dev/shm"
 
 @dataclass(frozen=True)
 class Family:
-    """One kind of label: how a raw file of it is made, the plain way to remap it, and how many times as fast ours must be."""
+    """One kind of label: how a raw file of it is made, the plain
+    way to remap it, and how many times as fast ours must be.
+    """
 
     name: str
     size: tuple[int, int]
@@ -54,7 +59,8 @@ def main(wanted: Sequence[str]) -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     keep_memory()  # as in every worker
     print(
-        f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7}   size of the files, ours to plain"
+        f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7}   size of the files, "
+        "ours to plain"
     )
     for family in FAMILIES:
         if not wanted or any(word.lower() in family.name.lower() for word in wanted):
@@ -67,18 +73,19 @@ def measure(family: Family, folder: Path) -> None:
     work = [family.make(folder, number, family.size) for number in range(family.images)]
     slow, fast, weight = [], [], [0, 0]
     for _ in range(family.rounds):
-        # All plain ones, then all of ours: in turn they would disturb each other's memory, as they never do in a worker.
+        # All plain ones, then all of ours: in turn they would disturb
+        # each other's memory, as they never do in a worker.
         places = [
             [folder / f"plain-{number}-{target}.png" for target in range(len(item.outputs))]
             for number, (_, item) in enumerate(work)
         ]
         slow += [
-            seconds(lambda: family.plain(recipe, item, files))
+            seconds(partial(family.plain, recipe, item, files))
             for (recipe, item), files in zip(work, places, strict=True)
-        ]  # noqa: B023
+        ]
         made = [tuple(str(file).replace("plain-", "ours-") for file in files) for files in places]
         items = [LabelToRemap(item.source, files, item.segments) for (_, item), files in zip(work, made, strict=True)]
-        fast += [seconds(lambda: remap(recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]  # noqa: B023
+        fast += [seconds(partial(remap, recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]
         for place, output in zip(chain(*places), map(Path, chain(*made)), strict=True):
             assert np.array_equal(np.asarray(Image.open(place)), np.asarray(Image.open(output))), (
                 f"{family.name}: pixels differ"
@@ -103,9 +110,12 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def scene(number: int, size: tuple[int, int], classes: int, objects: int, straight: float = 0.5) -> Pixels:
-    """Things before things, (H, W) ids below `classes`. `straight`: the share of walls, poles, signs; the rest is rounded.
+    """Things before things, (H, W) ids below `classes`.
 
-    With one half, 60 objects have the weight and the row filters of real ADE20K and SUN RGB-D files; streets are straighter.
+    `straight`: the share of walls, poles, signs; the rest is rounded.
+
+    With one half, 60 objects have the weight and the row filters of real ADE20K and SUN RGB-D files; streets are
+    straighter.
     """
     random = np.random.default_rng(number)
     image = Image.new("I", size[::-1], 0)

@@ -1,8 +1,8 @@
 """What the full-size lists, tables and records cost to load: python -m tests.benchmarks.loading [mseg-api]
 
-Each line is measured in a process of its own; the memory is what that process has more at its largest than before. The mseg-api tree
-is the argument's, MSEG_API's or MSEG_WIZARD_FULL_TREE's, or the one beside the repository; where it has no training list of COCO, one is
-made up.
+Each line is measured in a process of its own; the memory is what that process has more at its largest than before. The
+mseg-api tree is the argument's, MSEG_API's or MSEG_WIZARD_FULL_TREE's, or the one beside the repository; where it has
+no training list of COCO, one is made up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the worker processes cost beside the work itself: python -m tests.benchmarks.pool [images]
 
-Prints the start-up for 2 to 16 workers, the bytes that are sent per image, the images per second that one process can feed to workers,
-the cost of progress, and for each family of labels how much of twice the speed two workers reach. Runs of one and of two workers take
-turns; beside them stands what two processes reach on this machine that share nothing, not even a pool, and the share of both cores that
-this process takes for itself.
+Prints the start-up for 2 to 16 workers, the bytes that are sent per image, the images per second that one process can
+feed to workers, the cost of progress, and for each family of labels how much of twice the speed two workers reach. Runs
+of one and of two workers take turns; beside them stands what two processes reach on this machine that share nothing,
+not even a pool, and the share of both cores that this process takes for itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def main(images: int, rounds: int = ROUNDS, families: Sequence[Family] = FAMILIE
     fed(max(10, images) * 50)
     progress()
     print(
-        f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} {'machine':>8} {'own':>6}"
+        f"\n{'family':<22} {'images':>7} {'1 worker, images/s':>19} {'2 workers':>10} {'efficiency':>11} "
+        f"{'machine':>8} {'own':>6}"
     )
     for family in families:
         with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
@@ -108,7 +109,9 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
 
 
 def fed(images: int) -> None:
-    """Images per second that this process can hand to workers who do nothing with them: listing, making, pickling and results."""
+    """Images per second that this process can hand to workers who
+    do nothing with them: listing, making, pickling and results.
+    """
     _, some = samples()["COCO, 11 segments"]
     pool, rates = Pool(2), []
     list(each(pool, nothing, some))
@@ -139,7 +142,8 @@ def progress() -> None:
     one = (time.perf_counter() - began) / 10_000
     share = one / pool.seconds
     print(
-        f"progress: {one * 1e6:.1f} µs for each batch of {pool.seconds} s: {share:.4%}, with 100 workers {share * 100:.2%} of one core"
+        f"progress: {one * 1e6:.1f} µs for each batch of {pool.seconds} s: {share:.4%}, with 100 workers "
+        f"{share * 100:.2%} of one core"
     )
 
 

@@ -1,8 +1,9 @@
 """How long all label work takes on how many cores, and what bounds it: python -m tests.benchmarks.simulation [--quick]
 
-A simulation of the real thing: batches, stragglers, one storage for all, one process that feeds. Costs per image are those that
-`tests.benchmarks.labels` and its like print; counts are those of the full lists. First it is held against measured runs of a sample with
-one and two workers, then it prints all of remapping and relabelling, beside what MSeg's instructions say of their own scripts.
+A simulation of the real thing: batches, stragglers, one storage for all, one process that feeds. Costs per image are
+those that `tests.benchmarks.labels` and its like print; counts are those of the full lists. First it is held against
+measured runs of a sample with one and two workers, then it prints all of remapping and relabelling, beside what MSeg's
+instructions say of their own scripts.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def main(*, quick: bool = False) -> None:
     print(f"{'Mapillary, 100 workers':<34} {'2 h':>22} {said(mapillary.wall + mapillary.sync):>9}")
     print(f"{'relabelling, 100 cores':<34} {'45 min':>22} {said(totals['relabel', 100]):>9}")
     print(
-        f"{'all label work, 100 cores':<34} {'40 h with downloads':>22} {said(totals['remap', 100] + totals['relabel', 100]):>9}"
+        f"{'all label work, 100 cores':<34} {'40 h with downloads':>22} "
+        f"{said(totals['remap', 100] + totals['relabel', 100]):>9}"
     )
 
 
@@ -178,7 +180,8 @@ def simulate(work: Work, machine: Machine) -> End:
 def validate(images: int, rounds: int, families: Sequence[Family]) -> None:
     """What is predicted for one and two workers beside what a run of the sample takes."""
     print(
-        f"{'sample':<22} {'images':>7} {'ms each':>8} {'workers':>8} {'predicted s':>12} {'measured s':>11} {'off by':>7}"
+        f"{'sample':<22} {'images':>7} {'ms each':>8} {'workers':>8} {'predicted s':>12} {'measured s':>11} "
+        f"{'off by':>7}"
     )
     for family in families:
         with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
@@ -205,7 +208,8 @@ def compare(name: str, work: Any, items: list[Any], rounds: int) -> None:
     took: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers, pool in pools.items():
-            # As many at once as there will be: they share the machine's memory, and its cores with whatever else runs on it.
+            # As many at once as there will be: they share the machine's
+            # memory, and its cores with whatever else runs on it.
             parts = [pool.executor().submit(run_batch, work, items[part::workers]) for part in range(workers)]
             costs[workers].append(sum(row[2] for part in parts for row in part.result()) / len(items))
             began = time.perf_counter()

@@ -1,7 +1,8 @@
-"""From the command to its first whole screen, on a terminal, beside Textual's own: python -m tests.benchmarks.start [rounds]
+"""From the command to its first whole screen, on a terminal,
+beside Textual's own: python -m tests.benchmarks.start [rounds]
 
-Files are in the system's cache, the home is new, and the machine's keyring is not asked. The baseline is the smallest Textual app, which
-shows one line; what is above it is ours.
+Files are in the system's cache, the home is new, and the machine's keyring is not asked. The baseline is the smallest
+Textual app, which shows one line; what is above it is ours.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def main(rounds: int = 5) -> None:
     print(f"{'started':<28} {'median s':>9} {'best s':>7} {'times the smallest':>19}")
     for what, seconds in took.items():
         print(
-            f"{what:<28} {statistics.median(seconds):9.2f} {min(seconds):7.2f} {statistics.median(seconds) / baseline:19.1f}"
+            f"{what:<28} {statistics.median(seconds):9.2f} {min(seconds):7.2f} "
+            f"{statistics.median(seconds) / baseline:19.1f}"
         )
 
 

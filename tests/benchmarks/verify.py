@@ -1,7 +1,8 @@
 """How long it takes to see what is missing among a million files: python -m tests.benchmarks.verify [folder]
 
-Empty files under all names of the full-size lists, in a temporary folder below `folder`. The full-size tree stands beside the
-repository or in MSEG_WIZARD_FULL_TREE; where it has no training list of COCO, one is made up. Prints what each dataset's checklist takes.
+Empty files under all names of the full-size lists, in a temporary folder below `folder`. The full-size tree stands
+beside the repository or in MSEG_WIZARD_FULL_TREE; where it has no training list of COCO, one is made up. Prints what
+each dataset's checklist takes.
 """
 
 from __future__ import annotations

@@ -143,9 +143,13 @@ def offers(home: Path, *lines: str) -> list[list[str]]:
     """What fish offers for each line."""
     ask = "".join(f"; echo ---; complete -C '{line}'" for line in lines)
     done = subprocess.run(
-        ["fish", "--no-config", "-c", f"source script{ask}"], cwd=home, env={"PATH": os.environ["PATH"], "HOME": str(home)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        ["fish", "--no-config", "-c", f"source script{ask}"],
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stderr == ""
     return [[row.partition("\t")[0] for row in part.splitlines() if row] for part in done.stdout.split("---\n")[1:]]
 

@@ -1,4 +1,6 @@
-"""What plain lines say at the end and beside the work: what is worth knowing, once, with where to read on; and how answers are changed."""
+"""What plain lines say at the end and beside the work: what is worth
+knowing, once, with where to read on; and how answers are changed.
+"""
 
 from __future__ import annotations
 

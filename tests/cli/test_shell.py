@@ -91,7 +91,9 @@ def test_prose_is_folded_and_what_is_copied_is_not(monkeypatch: pytest.MonkeyPat
     scp = "scp bdd100k_seg.zip you@server:/a/long/path/mseg_dataset/BDD/"
     assert scp in wrapped(f"Upload it from the computer that has it,\nlike so:\n\n{scp}\n\nand wait.").splitlines()
     assert hanging("Time:    ", "days for the link, then 1 to 2 hours").splitlines() == [
-        "Time:    days for the link, then 1 to 2", "         hours"]  # fmt: skip
+        "Time:    days for the link, then 1 to 2",
+        "         hours",
+    ]
 
 
 @pytest.mark.parametrize("step", load(), ids=lambda step: step.id)
@@ -162,8 +164,15 @@ def test_doctor_tries_whether_one_can_write_there(place: str) -> None:
 def shell(wizard: Wizard, line: str) -> subprocess.CompletedProcess[str]:
     """A line of bash, in which $WIZARD is the command."""
     environment = wizard.environment() | {"WIZARD": f"{shlex.quote(sys.executable)} -m mseg_wizard"}
-    return subprocess.run(["bash", "-c", line], env=environment, cwd=wizard.home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    return subprocess.run(
+        ["bash", "-c", line],
+        env=environment,
+        cwd=wizard.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_reader_that_leaves_early_is_no_error(wizard: Wizard) -> None:
@@ -202,9 +211,13 @@ def test_where_no_terminal_is_nothing_is_asked(wizard: Wizard) -> None:
 def test_plain_output_has_no_colour_even_on_a_terminal(wizard: Wizard) -> None:
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "mseg_wizard", "doctor"], env=wizard.environment() | {"TERM": "xterm-256color", "COLUMNS": "70"},
-        stdin=slave, stdout=slave, stderr=slave, cwd=wizard.home,
-    ) as process:  # fmt: skip
+        [sys.executable, "-m", "mseg_wizard", "doctor"],
+        env=wizard.environment() | {"TERM": "xterm-256color", "COLUMNS": "70"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=wizard.home,
+    ) as process:
         os.close(slave)
         seen = b""
         try:

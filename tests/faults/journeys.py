@@ -1,4 +1,6 @@
-"""Whole journeys through the practice world: undisturbed ones to compare with, and ones that are stopped at a chosen moment."""
+"""Whole journeys through the practice world: undisturbed ones to
+compare with, and ones that are stopped at a chosen moment.
+"""
 
 from __future__ import annotations
 
@@ -166,7 +168,8 @@ class Toll:
 
 
 def killed_journey(journey: Journey, seed: int, moments: Sequence[tuple[str, float]]) -> Toll:
-    """Kill the wizard so long after the beginning of each of these calls ("" is the start itself), then let it finish undisturbed.
+    """Kill the wizard so long after the beginning of each of these
+    calls ("" is the start itself), then let it finish undisturbed.
 
     A call that is through already before its kill passes for done: only kills that hit a living wizard are counted.
     """
@@ -193,7 +196,9 @@ def phase_of(key: str) -> str:
 
 
 def moments(seed: int, each: int, longest: float = 0.6) -> list[tuple[str, float]]:
-    """`each` moments in every phase and at the start, in the order of the journey; most follow closely, as many calls are short."""
+    """`each` moments in every phase and at the start, in the order
+    of the journey; most follow closely, as many calls are short.
+    """
     chance = Random(seed)
     chosen = sorted((chance.choice(calls_of(phase)) for phase in PHASES for _ in range(each)), key=CALLS.index)
     starts = [("", chance.uniform(0, 2 * longest)) for _ in range(each)]

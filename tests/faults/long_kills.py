@@ -1,6 +1,8 @@
-"""The long run of kills: `python -m tests.faults.long_kills --kills 1000 --seed 1` kills the wizard that often, journey after journey.
+"""The long run of kills: `python -m tests.faults.long_kills --kills
+1000 --seed 1` kills the wizard that often, journey after journey.
 
-Prints one line for each journey and the sum at the end; exit code 1 at the first tree that differs, whose folder is then kept.
+Prints one line for each journey and the sum at the end; exit code 1 at the first tree that differs, whose folder is
+then kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Ways in which a raw file can be bad: each takes its right bytes and gives wrong ones; None stands for no file at all."""
+"""Ways in which a raw file can be bad: each takes its right
+bytes and gives wrong ones; None stands for no file at all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Disks that fill up, run out of inodes, turn read-only or vanish in every phase: told plainly, nothing spoiled, and the work goes on."""
+"""Disks that fill up, run out of inodes, turn read-only or vanish in
+every phase: told plainly, nothing spoiled, and the work goes on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Disks that fail in the first step and in the last one: told plainly, nothing half done, and the work goes on when the disk is back."""
+"""Disks that fail in the first step and in the last one: told plainly,
+nothing half done, and the work goes on when the disk is back.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def gone(destination: Path) -> Iterator[None]:
 
 @contextmanager
 def immutable(destination: Path) -> Iterator[None]:
-    """Nothing of the whole destination can be changed any more, not even by root. (pip would turn to the user's own folder.)"""
+    """Nothing of the whole destination can be changed any more,
+    not even by root. (pip would turn to the user's own folder.)
+    """
     subprocess.run(
         ["chattr", "-R", "-f", "+i", str(destination)], check=False
     )  # it complains of links, which have no such flag

@@ -1,4 +1,6 @@
-"""A download over several connections, killed at seeded moments: every byte is right in the end, and few were fetched twice."""
+"""A download over several connections, killed at seeded moments:
+every byte is right in the end, and few were fetched twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Bad raw files before remap and relabel: each is named, all others are made, nothing claims to be complete, and mending is enough."""
+"""Bad raw files before remap and relabel: each is named, all others
+are made, nothing claims to be complete, and mending is enough.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Context]:
 
 
 def spoil(ctx: Context, raws: list[str], kinds: Mapping[str, Spoil], first: int) -> dict[Path, bytes]:
-    """Spoil all files but the last, each in another way, beginning with the way numbered `first`; returns what they held."""
+    """Spoil all files but the last, each in another way, beginning
+    with the way numbered `first`; returns what they held.
+    """
     before = {}
     ways = cycle([*kinds][first % len(kinds) :] + [*kinds][: first % len(kinds)])
     for raw in raws[:-1]:

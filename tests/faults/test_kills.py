@@ -1,4 +1,6 @@
-"""The wizard killed at seeded moments of every phase: one undisturbed run later the tree is the one that no kill would have changed."""
+"""The wizard killed at seeded moments of every phase: one undisturbed
+run later the tree is the one that no kill would have changed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The whole wizard behind a network where every archive's first answers go wrong, each in another way: the tree is the same in the end."""
+"""The whole wizard behind a network where every archive's first answers
+go wrong, each in another way: the tree is the same in the end.
+"""
 
 from __future__ import annotations
 

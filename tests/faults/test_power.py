@@ -1,4 +1,6 @@
-"""Power cuts: files that have their names and not their content, downloads and journals that are behind; and clocks that are wrong."""
+"""Power cuts: files that have their names and not their content,
+downloads and journals that are behind; and clocks that are wrong.
+"""
 
 from __future__ import annotations
 
@@ -126,8 +128,13 @@ def test_with_a_journal_that_is_one_write_behind_it_ends_with_the_same_tree(
 ) -> None:
     journey = Journey(tmp_path, world)
     own = journey.destination / OWN
-    keys = ("download-open/download/sun_rgbd.tgz", "remap-open/remap/coco-panoptic-inst-201", "scannet/extract/scannet_frames_25k.zip",
-            "relabel/relabel/idd-39", "verify/verify")  # fmt: skip
+    keys = (
+        "download-open/download/sun_rgbd.tgz",
+        "remap-open/remap/coco-panoptic-inst-201",
+        "scannet/extract/scannet_frames_25k.zip",
+        "relabel/relabel/idd-39",
+        "verify/verify",
+    )
     with served(world, limit=None) as (_, routes):
         for key in keys:
             running = journey.start(*routes)

@@ -1,4 +1,6 @@
-"""Servers and proxies that accept and then say nothing: the wizard says so, goes on or ends plainly, and stops when told to."""
+"""Servers and proxies that accept and then say nothing: the wizard
+says so, goes on or ends plainly, and stops when told to.
+"""
 
 from __future__ import annotations
 

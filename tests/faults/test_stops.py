@@ -1,4 +1,6 @@
-"""Ctrl+C, SIGTERM and hang-up during the work of every phase: the documented exit code, a true journal, nothing left running."""
+"""Ctrl+C, SIGTERM and hang-up during the work of every phase: the
+documented exit code, a true journal, nothing left running.
+"""
 
 from __future__ import annotations
 

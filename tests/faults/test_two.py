@@ -1,4 +1,6 @@
-"""Two wizards on one destination, also by two paths; locks of hosts that are gone; journals that can't be read while work is half done."""
+"""Two wizards on one destination, also by two paths; locks of hosts
+that are gone; journals that can't be read while work is half done.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Worker processes that are killed, hang or run out of memory during real work: the image is named, all others are made."""
+"""Worker processes that are killed, hang or run out of memory
+during real work: the image is named, all others are made.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def ctx(original: Path, practice_world: World, tmp_path: Path) -> Iterator[Conte
 
 
 def named_alone(ctx: Context, words: str) -> None:
-    """The bad image is the one that is named and not made; once it is right again, the call completes with the same tree."""
+    """The bad image is the one that is named and not made; once it
+    is right again, the call completes with the same tree.
+    """
     count("faults tried")
     before = (ctx.dataset / BAD).with_suffix(".right")
     maps = sorted(ctx.dataset.glob("SUNRGBD/semseg-label37/*/*.png"))

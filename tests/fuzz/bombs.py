@@ -1,4 +1,7 @@
-"""Small inputs that ask for much: each is read in a child with little memory and little time. `python -m tests.fuzz.bombs FOLDER`."""
+"""Small inputs that ask for much: each is read in a child with little memory and little time.
+
+`python -m tests.fuzz.bombs FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -48,66 +51,133 @@ Case = tuple[Callable[[Path], object], Callable[[Path], object]]
 
 
 def cases() -> dict[str, Case]:
-    """Those that must end with a Problem, and those (their names say so) that are harmless where they are read rightly."""
+    """Those that must end with a Problem, and those (their names
+    say so) that are harmless where they are read rightly.
+    """
     steps = load()
     scannet = next(step for step in steps if step.id == "scannet")
     return {
         "png of 65535 x 65535": (lambda at: put(at, png(65535, 65535)), lambda at: read_ids(at / "x")),
         "png of 10000 x 9999 in no rows": (lambda at: put(at, png(10000, 9999)), lambda at: read_ids(at / "x")),
-        "png of 10000 x 9999 coloured, interlaced": (lambda at: put(at, png(10000, 9999, 2, 1)), lambda at: read_colors(at / "x")),
-        "png with a bomb in its text, fine": (lambda at: put(at, png(1, 1, 0, 0, texts(), b"\0\0")), lambda at: read_ids(at / "x")),
-        "image with a bomb in its text": (lambda at: put(at, png(1, 1, 0, 0, texts(), b"\0\0") + b"!"), lambda at: image_shape(f"{at}/x")),
+        "png of 10000 x 9999 coloured, interlaced": (
+            lambda at: put(at, png(10000, 9999, 2, 1)),
+            lambda at: read_colors(at / "x"),
+        ),
+        "png with a bomb in its text, fine": (
+            lambda at: put(at, png(1, 1, 0, 0, texts(), b"\0\0")),
+            lambda at: read_ids(at / "x"),
+        ),
+        "image with a bomb in its text": (
+            lambda at: put(at, png(1, 1, 0, 0, texts(), b"\0\0") + b"!"),
+            lambda at: image_shape(f"{at}/x"),
+        ),
         "image of 65535 x 65535": (lambda at: put(at, png(65535, 65535) + b"!"), lambda at: image_shape(f"{at}/x")),
-        "matrix of many variables": (lambda at: put(at, matlab([b"\x0e\0\0\0" + bytes(150_000_000)] * 3)), lambda at: read_mat(at / "x")),
-        "matrix, big-endian": (lambda at: put(at, matlab([bytes(BIG)], b"\x01\0MI", ">")), lambda at: read_mat(at / "x")),
-        "polygons in polygons": (lambda at: put(at, b'{"x":' + b"[" * 10_000_000), lambda at: rasterize(at / "x", {}, 0)),
+        "matrix of many variables": (
+            lambda at: put(at, matlab([b"\x0e\0\0\0" + bytes(150_000_000)] * 3)),
+            lambda at: read_mat(at / "x"),
+        ),
+        "matrix, big-endian": (
+            lambda at: put(at, matlab([bytes(BIG)], b"\x01\0MI", ">")),
+            lambda at: read_mat(at / "x"),
+        ),
+        "polygons in polygons": (
+            lambda at: put(at, b'{"x":' + b"[" * 10_000_000),
+            lambda at: rasterize(at / "x", {}, 0),
+        ),
         "polygons of 1e9 pixels": (lambda at: put(at, scene(10**5, [])), lambda at: rasterize(at / "x", {"a": 1}, 0)),
         "polygons that reach 1e9": (
             lambda at: put(at, scene(9, [[-1e9, 0], [1e9, 1e9], [0, 9]])),
-            lambda at: rasterize(at / "x", {"a": 1}, 0)),
+            lambda at: rasterize(at / "x", {"a": 1}, 0),
+        ),
         "polygons that reach 1e6, fine": (
-            lambda at: put(at, scene(999, [[-1e6, -1e6], [1e6, 1e6], [0, 1e6]] * 999)), lambda at: rasterize(at / "x", {"a": 1}, 0)),
+            lambda at: put(at, scene(999, [[-1e6, -1e6], [1e6, 1e6], [0, 1e6]] * 999)),
+            lambda at: rasterize(at / "x", {"a": 1}, 0),
+        ),
         "annotations in annotations": (
-            lambda at: put(at, b'{"annotations":[{"x":' + b'{"a":' * 5_000_000), lambda at: read_annotations(at / "x")),
+            lambda at: put(at, b'{"annotations":[{"x":' + b'{"a":' * 5_000_000),
+            lambda at: read_annotations(at / "x"),
+        ),
         "a list without end": (lambda at: listed(at).symlink_to("/dev/zero"), lambda at: Tree(at).rows("bdd", "train")),
-        "a list of one long line": (lambda at: listed(at).write_bytes(b"a\0" * 30_000_000), lambda at: Tree(at).rows("bdd", "train")),
+        "a list of one long line": (
+            lambda at: listed(at).write_bytes(b"a\0" * 30_000_000),
+            lambda at: Tree(at).rows("bdd", "train"),
+        ),
         "records in records": (
             lambda at: put(at, b"bdd_update_records = " + b"-" * MANY, RECORDS_FILE),
-            lambda at: records(Tree(at), "bdd")),
+            lambda at: records(Tree(at), "bdd"),
+        ),
         "records in brackets": (
             lambda at: put(at, b"bdd_update_records = " + b"[" * MANY, RECORDS_FILE),
-            lambda at: records(Tree(at), "bdd")),
+            lambda at: records(Tree(at), "bdd"),
+        ),
         "zip of very many members": (lambda at: put(at, many()), lambda at: list(members(at / "x"))),
         "zip that promises an exabyte": (
-            lambda at: put(at, zipped(Part(name="a", data=b"a", size=1 << 60, wide=True))), lambda at: end_of(unpack(at / "x", at / "to"))),
-        "tar.gz of a long file, fine": (lambda at: zipped_tar(at, [(header("a", b"0", BIG), BIG)]), lambda at: read_through(at)),
-        "tar.gz that never ends": (lambda at: zipped_tar(at, [(header("a", b"0", 1 << 60), BLOCK)]), lambda at: read_through(at)),
+            lambda at: put(at, zipped(Part(name="a", data=b"a", size=1 << 60, wide=True))),
+            lambda at: end_of(unpack(at / "x", at / "to")),
+        ),
+        "tar.gz of a long file, fine": (
+            lambda at: zipped_tar(at, [(header("a", b"0", BIG), BIG)]),
+            lambda at: read_through(at),
+        ),
+        "tar.gz that never ends": (
+            lambda at: zipped_tar(at, [(header("a", b"0", 1 << 60), BLOCK)]),
+            lambda at: read_through(at),
+        ),
         "tar.gz of headers alone, fine": (
             lambda at: zipped_tar(at, [(pax(number), 0) for number in range(900)]),
-            lambda at: read_through(at)),
+            lambda at: read_through(at),
+        ),
         "tar.gz of short headers, fine": (lambda at: zipped_tar(at, [(pax(-1), 0)]), lambda at: read_through(at)),
         "tar.gz with a name of dots, fine": (
-            lambda at: zipped_tar(at, [(header("a", b"L", BLOCK) + b"./" * (BLOCK // 2) + header("a", b"0", 0) + bytes(1024), 0)]),
-            lambda at: read_through(at)),
-        "gzip of nothing, often": (lambda at: put(at, gzip.compress(b"") * 100_000), lambda at: list(members(at / "x"))),
+            lambda at: zipped_tar(
+                at, [(header("a", b"L", BLOCK) + b"./" * (BLOCK // 2) + header("a", b"0", 0) + bytes(1024), 0)]
+            ),
+            lambda at: read_through(at),
+        ),
+        "gzip of nothing, often": (
+            lambda at: put(at, gzip.compress(b"") * 100_000),
+            lambda at: list(members(at / "x")),
+        ),
         "page of comments, fine": (nothing, lambda at: html_pages.page(b"<!---->" * 150_000 + b"x")),
         "page of titles, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<title>" * 150_000)),
         "page of inputs, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<input type " * 90_000)),
-        "page of scripts, fine": (nothing, lambda at: [html_pages.untagged(part * 150_000) for part in ("<script", "<!--", "<", "<style>")]),
+        "page of scripts, fine": (
+            nothing,
+            lambda at: [html_pages.untagged(part * 150_000) for part in ("<script", "<!--", "<", "<style>")],
+        ),
         "page of forms, fine": (
             nothing,
-            lambda at: [login._Forms.with_password(part * 150_000) for part in ("<form ", "<input", "<!", "&")]),
-        "page in a slow charset, fine": (nothing, lambda at: html_pages.text_of(b"a-" + b"b" * (1 << 20), "text/html; charset=punycode")),
+            lambda at: [login._Forms.with_password(part * 150_000) for part in ("<form ", "<input", "<!", "&")],
+        ),
+        "page in a slow charset, fine": (
+            nothing,
+            lambda at: html_pages.text_of(b"a-" + b"b" * (1 << 20), "text/html; charset=punycode"),
+        ),
         "page that inflates, fine": (
-            lambda at: zipped_tar(at, [(b"", BIG)]), lambda at: html_pages.body([(at / "x").read_bytes()], {"content-encoding": "gzip"})),
-        "script of quotes": (nothing, lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n")),
+            lambda at: zipped_tar(at, [(b"", BIG)]),
+            lambda at: html_pages.body([(at / "x").read_bytes()], {"content-encoding": "gzip"}),
+        ),
+        "script of quotes": (
+            nothing,
+            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n"),
+        ),
         "script of blanks": (
             nothing,
-            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20))),
-        "date without end, fine": (nothing, lambda at: html_pages.wait_asked(httpx.Headers({"retry-after": "1 Jan " + "9" * 60_000}))),
-        "journal in a journal": (lambda at: put(at, b'{"a":' * 2_000_000, f"{OWN}/journal.json"), lambda at: read_journal(at)),
-        "answers in answers": (lambda at: put(at, b"a = " + b"[" * 2_000_000), lambda at: read_answers(at / "x", steps)),
-    }  # fmt: skip
+            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20)),
+        ),
+        "date without end, fine": (
+            nothing,
+            lambda at: html_pages.wait_asked(httpx.Headers({"retry-after": "1 Jan " + "9" * 60_000})),
+        ),
+        "journal in a journal": (
+            lambda at: put(at, b'{"a":' * 2_000_000, f"{OWN}/journal.json"),
+            lambda at: read_journal(at),
+        ),
+        "answers in answers": (
+            lambda at: put(at, b"a = " + b"[" * 2_000_000),
+            lambda at: read_answers(at / "x", steps),
+        ),
+    }
 
 
 BLOCK = 1 << 20

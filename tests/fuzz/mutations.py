@@ -1,4 +1,6 @@
-"""How valid bytes are made invalid ones: flips, cuts, copies, spliced numbers, odd words; and how many of them are tried."""
+"""How valid bytes are made invalid ones: flips, cuts, copies,
+spliced numbers, odd words; and how many of them are tried.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 
 def tried(examples: int) -> settings:
-    """So many examples of a test in every run, the same ones each time; MSEG_WIZARD_FUZZ times as many in a long run."""
+    """So many examples of a test in every run, the same ones each
+    time; MSEG_WIZARD_FUZZ times as many in a long run.
+    """
     checks = [
         HealthCheck.too_slow,
         HealthCheck.data_too_large,

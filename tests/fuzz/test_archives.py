@@ -151,8 +151,16 @@ def test_a_tar_is_unpacked_below_its_folder_or_refused(data: bytes) -> None:
         looked(path)
 
 
-@given(st.one_of(free(), free().map(lambda data: b"PK\3\4" + data), free().map(lambda data: b"\x1f\x8b\x08\0" + data), free().map(gzipped),
-                 free(600).map(lambda data: data + TARS[0]), free().map(lambda data: data + ZIPS[0])))  # fmt: skip
+@given(
+    st.one_of(
+        free(),
+        free().map(lambda data: b"PK\3\4" + data),
+        free().map(lambda data: b"\x1f\x8b\x08\0" + data),
+        free().map(gzipped),
+        free(600).map(lambda data: data + TARS[0]),
+        free().map(lambda data: data + ZIPS[0]),
+    )
+)
 @tried(300)
 def test_what_is_no_archive_is_told_to_be_none(data: bytes) -> None:
     with lying(data) as path:

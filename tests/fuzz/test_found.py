@@ -109,8 +109,20 @@ def test_a_tar_of_more_members_than_any_dataset_has_is_refused_while_it_is_liste
             list(members(tmp_path / "x"))
 
 
-HOSTS = ["http://xn--/", "http://xn--a/", "https://xn--ls8h.example/", "http://a:99999/", "http://a:0/", f"http://{'a' * 64}.example/",
-         "http://a..b/", "http://[::1", "http://a%1b/", "http:./a", "ftp://a/", "//"]  # fmt: skip
+HOSTS = [
+    "http://xn--/",
+    "http://xn--a/",
+    "https://xn--ls8h.example/",
+    "http://a:99999/",
+    "http://a:0/",
+    f"http://{'a' * 64}.example/",
+    "http://a..b/",
+    "http://[::1",
+    "http://a%1b/",
+    "http:./a",
+    "ftp://a/",
+    "//",
+]
 
 
 @pytest.mark.parametrize("place", HOSTS)

@@ -1,4 +1,6 @@
-"""Label files that nobody wrote: each reader returns what it promises or raises a Problem, and no damage passes where there is a sum."""
+"""Label files that nobody wrote: each reader returns what it promises
+or raises a Problem, and no damage passes where there is a sum.
+"""
 
 from __future__ import annotations
 

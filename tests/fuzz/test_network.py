@@ -1,4 +1,6 @@
-"""Answers that no honest server gives and links that no e-mail held: each is understood, asked again or told, and none crashes or hangs."""
+"""Answers that no honest server gives and links that no e-mail held:
+each is understood, asked again or told, and none crashes or hangs.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +36,29 @@ from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 STEPS = {step.id: step for step in load()}
 DATE = b"Mon, 01 Jan 2024 00:00:00 GMT"
 HEADS = (
-    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\nLast-Modified: ' + DATE + b"\r\nDate: " + DATE + b"\r\n\r\nPK\3\4x",
-    b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\nContent-Type: application/zip\r\n\r\n12345",
+    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\nLast-Modified: '
+    + DATE
+    + b"\r\nDate: "
+    + DATE
+    + b"\r\n\r\nPK\3\4x",
+    b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\nContent-Type: "
+    b"application/zip\r\n\r\n12345",
     b"HTTP/1.1 416 No\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 302 Found\r\nLocation: http://xn--nxasmq6b.example:80/a?b=c#d\r\nSet-Cookie: a=\"b\xc3\xa9\"; Path=/\r\n\r\n",
-    b"HTTP/1.1 503 Later\r\nRetry-After: " + DATE + b"\r\nDate: " + DATE + b"\r\nContent-Type: a/b; charset=idna\r\n\r\n<title>a</title>",
-    b"HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n",
-)  # fmt: skip
+    b'HTTP/1.1 302 Found\r\nLocation: http://xn--nxasmq6b.example:80/a?b=c#d\r\nSet-Cookie: a="b\xc3\xa9"; '
+    b"Path=/\r\n\r\n",
+    b"HTTP/1.1 503 Later\r\nRetry-After: "
+    + DATE
+    + b"\r\nDate: "
+    + DATE
+    + b"\r\nContent-Type: a/b; charset=idna\r\n\r\n<title>a</title>",
+    b"HTTP/1.1 403 No\r\nContent-Encoding: gzip\r\nTransfer-Encoding: "
+    b"chunked\r\n\r\n5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n",
+)
 PAGES = (
-    b"<!DOCTYPE html><!-- a --><head><title>Log &amp; in</title></head><form action='/x'><input type=hidden name='csrfmiddlewaretoken'"
-    b' value="ab&#99;"><input name=username><input type=\'password\' name="password"></form><script>if (a<b) {}</script>'
+    b"<!DOCTYPE html><!-- a --><head><title>Log &amp; in</title></head><form action='/x'><input type=hidden "
+    b"name='csrfmiddlewaretoken'"
+    b' value="ab&#99;"><input name=username><input type=\'password\' name="password"></form><script>if (a<b) '
+    b"{}</script>"
     b"<p>Your account is locked</p>4237c19de34c8a376e9ba46b495d6f66  gtFine_trainvaltest.zip",
     b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Message></Error>",
 )

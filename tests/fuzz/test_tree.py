@@ -1,4 +1,6 @@
-"""Class tables, lists and records that nobody at MSeg wrote: every line is taken for what it says or named in a Problem."""
+"""Class tables, lists and records that nobody at MSeg wrote:
+every line is taken for what it says or named in a Problem.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,12 @@ FILES = {
     f"{DATA}-relabeled/bdd-relabeled_names.txt": b"road\nsky #1\n",
     f"{DATA}-relabeled/list/train.txt": b"i/s.jpg l/train/s.png\n",
     f"{DATA}-relabeled/list/val.txt": b"s.jpg s.png\n",
-    "mseg/class_remapping_files/bdd_to_bdd-relabeled.tsv": b"bdd\tbdd-relabeled\tmore\nroad\troad\nsky #1\tunlabeled\n\n",
-    RECORDS_FILE: b'# -*- coding: utf-8 -*-\nbdd_update_records = [\n    R("bdd", "train", "road", "sky #1", "x/f.txt"),\n]\n',
+    "mseg/class_remapping_files/bdd_to_bdd-relabeled.tsv": (
+        b"bdd\tbdd-relabeled\tmore\nroad\troad\nsky #1\tunlabeled\n\n"
+    ),
+    RECORDS_FILE: (
+        b'# -*- coding: utf-8 -*-\nbdd_update_records = [\n    R("bdd", "train", "road", "sky #1", "x/f.txt"),\n]\n'
+    ),
     "mseg/relabeled_data/x/f.txt": b"s_12.jpg\ns_3_7.png\n",
     mseg_config.CONFIG: b'import os\n\nMSEG_DST_DIR = "/a"  # \xc3\xa9\n',
 }

@@ -91,7 +91,9 @@ class Asked:
 
 
 Plan = bytes | Path | Answer | list[Answer] | Callable[[Asked], Answer]
-"""For one path: a body; a folder (whose files appear below the path); one answer; one after another (the last stays); a rule."""
+"""For one path: a body; a folder (whose files appear below the
+path); one answer; one after another (the last stays); a rule.
+"""
 
 
 class FaultyServer:
@@ -190,7 +192,10 @@ def redirect(place: str, status: int = 302, headers: tuple[tuple[str, str], ...]
 
 def s3_error(status: int, code: str, message: str) -> Answer:
     """How S3 says no."""
-    xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message><HostId>x</HostId></Error>'
+    xml = (
+        '<?xml version="1.0" '
+        f'encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message><HostId>x</HostId></Error>'
+    )
     return Answer(body=xml.encode(), kind="application/xml", status=status, etag="", modified="", ranges=False)
 
 

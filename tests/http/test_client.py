@@ -1,4 +1,6 @@
-"""The way to a server: redirects, routes, logins, certificates and proxies, with every secret kept to its own origin."""
+"""The way to a server: redirects, routes, logins, certificates
+and proxies, with every secret kept to its own origin.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Several connections where a server limits each: as careful with every byte as one is, and no more of them than help."""
+"""Several connections where a server limits each: as careful
+with every byte as one is, and no more of them than help.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Where a download may come from: refusals, pages in a file's place, what was published, waiting as asked, links that expired."""
+"""Where a download may come from: refusals, pages in a file's
+place, what was published, waiting as asked, links that expired.
+"""
 
 from __future__ import annotations
 

@@ -172,7 +172,10 @@ def test_an_answer_without_an_end_does_not_fill_the_disk(tmp_path: Path) -> None
 
 def test_a_disk_that_something_else_fills_up_is_a_problem_and_what_is_here_is_kept(tmp_path: Path) -> None:
     slow = Answer(body=b"PK\x03\x04" + bytes(20_000_000), piece=500_000, pause=0.02)
-    fill = "( for i in $(seq 1000); do [ -s a.zip.part ] && exec cat /dev/zero > other; sleep 0.02; done ) > /dev/null 2>&1 &"
+    fill = (
+        "( for i in $(seq 1000); do [ -s a.zip.part ] && exec cat /dev/zero > other; sleep 0.02; done ) > "
+        "/dev/null 2>&1 &"
+    )
     said = mounted("size=100m", tmp_path, slow, fill)
     assert f"The disk is full: {tmp_path / 'a.zip.part'} can't grow." in said
     assert "are kept" in said

@@ -1,4 +1,6 @@
-"""Pasted links that a server no longer takes: their field is asked for, they are not used again, and no byte is fetched twice."""
+"""Pasted links that a server no longer takes: their field is asked
+for, they are not used again, and no byte is fetched twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Hashes made beside the download: of exactly what was told to be final, over at once when stopped, and no error kept to the end."""
+"""Hashes made beside the download: of exactly what was told to be
+final, over at once when stopped, and no error kept to the end.
+"""
 
 from __future__ import annotations
 

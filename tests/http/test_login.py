@@ -1,4 +1,6 @@
-"""Logging in at Cityscapes and WildDash: the right form to the right place, and plain words for every way in which it can fail."""
+"""Logging in at Cityscapes and WildDash: the right form to the
+right place, and plain words for every way in which it can fail.
+"""
 
 from __future__ import annotations
 

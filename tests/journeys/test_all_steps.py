@@ -1,4 +1,6 @@
-"""All fourteen steps with the golden kit: from a mirror, and with logins, links and an upload, down to the wiped credentials."""
+"""All fourteen steps with the golden kit: from a mirror, and with
+logins, links and an upload, down to the wiped credentials.
+"""
 
 from __future__ import annotations
 

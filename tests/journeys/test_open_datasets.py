@@ -1,4 +1,6 @@
-"""The whole journey with the golden kit, as users start it: from an empty disk, undisturbed, and with everything going wrong."""
+"""The whole journey with the golden kit, as users start it: from
+an empty disk, undisturbed, and with everything going wrong.
+"""
 
 from __future__ import annotations
 

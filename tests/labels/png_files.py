@@ -25,7 +25,9 @@ def png(
     extra: bytes = b"",
     parts: int = 1,
 ) -> bytes:
-    """A PNG of (H, W) or (H, W, channels) samples; `extra` are chunks before the pixels, which come in `parts` chunks."""
+    """A PNG of (H, W) or (H, W, channels) samples; `extra` are
+    chunks before the pixels, which come in `parts` chunks.
+    """
     rows = samples.reshape(samples.shape[0], -1)
     if depth < 8:
         bits = np.unpackbits(rows.astype(np.uint8)[:, :, None], axis=2)[:, :, 8 - depth :]

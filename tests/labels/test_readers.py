@@ -32,12 +32,14 @@ def element(kind: int, content: bytes) -> bytes:
 def matlab(ids: NDArray[np.generic], name: str = "LabelMap", stored: str = "<u2", class_: int = 11) -> bytes:
     """A version 5 file as MATLAB's `save` writes it, uncompressed."""
     kind = {"u1": 2, "<u2": 4, "<f8": 9}[stored]
-    content = b"".join([
-        element(6, struct.pack("<II", class_, 0)),
-        element(5, struct.pack(f"<{ids.ndim}i", *ids.shape)),
-        element(1, name.encode()),
-        element(kind, ids.astype(stored).tobytes("F")),
-    ])  # fmt: skip
+    content = b"".join(
+        [
+            element(6, struct.pack("<II", class_, 0)),
+            element(5, struct.pack(f"<{ids.ndim}i", *ids.shape)),
+            element(1, name.encode()),
+            element(kind, ids.astype(stored).tobytes("F")),
+        ]
+    )
     return b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + element(14, content)
 
 
@@ -85,8 +87,10 @@ BAD_MATS: dict[str, bytes] = {
     "no LabelMap": compressed(matlab(np.ones((2, 2), np.uint16), "Other")),
     "fractions": compressed(matlab(np.full((2, 2), 0.5), stored="<f8", class_=6)),
     "three dimensions": matlab(np.ones((1, 2, 3), np.uint16)),
-    "absurd size": compressed(matlab(np.ones((2, 2), np.uint16)).replace(struct.pack("<ii", 2, 2), struct.pack("<ii", 2**20, 2**20))),
-}  # fmt: skip
+    "absurd size": compressed(
+        matlab(np.ones((2, 2), np.uint16)).replace(struct.pack("<ii", 2, 2), struct.pack("<ii", 2**20, 2**20))
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BAD_MATS)
@@ -200,12 +204,16 @@ def test_polygons_are_filled_as_pillow_fills_them(
 @pytest.mark.parametrize(
     "content",
     [
-        "", "[]", '{"imgHeight": 5, "objects": []}', '{"imgHeight": 0, "imgWidth": 5, "objects": []}',
-        '{"imgHeight": 99999, "imgWidth": 99999, "objects": []}', '{"imgHeight": 5, "imgWidth": 5, "objects": [{"label": "car"}]}',
+        "",
+        "[]",
+        '{"imgHeight": 5, "objects": []}',
+        '{"imgHeight": 0, "imgWidth": 5, "objects": []}',
+        '{"imgHeight": 99999, "imgWidth": 99999, "objects": []}',
+        '{"imgHeight": 5, "imgWidth": 5, "objects": [{"label": "car"}]}',
         '{"imgHeight": 5, "imgWidth": 5, "objects": [{"label": "car", "polygon": [[1]]}]}',
         '{"imgHeight": 5, "imgWidth": 5, "objects": [{"label": "car", "polygon": [[1, 1e999], [0, 0], [1, 1]]}]}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_polygon_annotation_is_named_and_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(Problem, match=r"x\.json") as caught:

@@ -13,16 +13,23 @@ from mseg_wizard.progress import Problem
 from tests.labels.trees import make_tree, write_lines
 
 FULL_SIZE = {
-    "ade20k-150": (89, 24683, 9385), "bdd": (16, 3197, 2950), "cityscapes-19": (12, 2363, 1278), "cityscapes-34": (12, 2363, 1278),
-    "idd-39": (16, 32080, 6834), "mapillary-public65": (19, 911, 822), "sunrgbd-37": (38, 4472, 3949),
-}  # fmt: skip
+    "ade20k-150": (89, 24683, 9385),
+    "bdd": (16, 3197, 2950),
+    "cityscapes-19": (12, 2363, 1278),
+    "cityscapes-34": (12, 2363, 1278),
+    "idd-39": (16, 32080, 6834),
+    "mapillary-public65": (19, 911, 822),
+    "sunrgbd-37": (38, 4472, 3949),
+}
 """Records, segments and images of MSeg's own tables, as its paper's code has them."""
 
 
 def tree_with(
     top: Path, taxonomy: str, lists: Mapping[str, Sequence[str]], files: Mapping[str, Sequence[str]], source: str = ""
 ) -> Tree:
-    """A tree whose records of `taxonomy` are one per file: the class `a` becomes `b`; a file's name starts with its split."""
+    """A tree whose records of `taxonomy` are one per file: the
+    class `a` becomes `b`; a file's name starts with its split.
+    """
     variable = RELABELINGS[taxonomy].variable
     calls = [
         f'    DatasetClassUpdateRecord("any", "{name.partition("_")[0]}", "a", "b", "x/{name}"),' for name in files
@@ -57,13 +64,37 @@ def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
     [
         ("ade20k-150", "train", "i/ADE_train_1.jpg l/training/ADE_train_1.png", "ADE_train_1_182.png", 182),
         ("bdd", "val", "i/4d87-77fa.jpg l/val/4d87-77fa_train_id.png", "4d87-77fa_11.jpg", 11),
-        ("cityscapes-19", "train", "i/ulm_1_2_leftImg8bit.png l/ulm/ulm_1_2_gtFine_labelIds.png", "sequlm_ulm_1_2_leftImg8bit_5.jpg", 5),
-        ("coco-panoptic-133", "val", "i/000000000139.jpg l/val2017/000000000139.png", "000000000139_3226956.png", 3226956),
-        ("idd-39", "train", "i/1/212186_leftImg8bit.png l/1/212186_gtFine_labelids.png", "seq1_212186_leftImg8bit_42.jpg", 42),
-        ("mapillary-public65", "val", "validation/images/WJ_Z-7.jpg v/labels/WJ_Z-7.png", "mapillary_WJ_Z-7_7936.jpg", 7936),
+        (
+            "cityscapes-19",
+            "train",
+            "i/ulm_1_2_leftImg8bit.png l/ulm/ulm_1_2_gtFine_labelIds.png",
+            "sequlm_ulm_1_2_leftImg8bit_5.jpg",
+            5,
+        ),
+        (
+            "coco-panoptic-133",
+            "val",
+            "i/000000000139.jpg l/val2017/000000000139.png",
+            "000000000139_3226956.png",
+            3226956,
+        ),
+        (
+            "idd-39",
+            "train",
+            "i/1/212186_leftImg8bit.png l/1/212186_gtFine_labelids.png",
+            "seq1_212186_leftImg8bit_42.jpg",
+            42,
+        ),
+        (
+            "mapillary-public65",
+            "val",
+            "validation/images/WJ_Z-7.jpg v/labels/WJ_Z-7.png",
+            "mapillary_WJ_Z-7_7936.jpg",
+            7936,
+        ),
         ("sunrgbd-37", "val", "image/test/img-000152.jpg l/test/00000152.png", "img-000152_34.jpg", 34),
     ],
-)  # fmt: skip
+)
 def test_a_line_finds_its_image_by_folder_and_stem(
     tmp_path: Path, taxonomy: str, split: str, row: str, line: str, segment: int
 ) -> None:

@@ -18,10 +18,19 @@ from mseg_wizard.progress import Problem
 from tests.labels.trees import lists_folder, make_tree, write_lines
 
 FULL_SIZE_ROWS = {
-    "ade20k-151": (20210, 2000), "bdd": (7000, 1000), "camvid-32": (367, 101), "cityscapes-34": (2975, 500), "idd-40": (6993, 981),
-    "kitti-34": (150, 50), "mapillary-public66": (18000, 2000), "pascal-context-460": (4998, 5105), "scannet-41": (19466, 5436),
-    "sunrgbd-38": (5285, 475), "voc2012": (10582, 1449), "wilddash-34": (70, 70),
-}  # fmt: skip
+    "ade20k-151": (20210, 2000),
+    "bdd": (7000, 1000),
+    "camvid-32": (367, 101),
+    "cityscapes-34": (2975, 500),
+    "idd-40": (6993, 981),
+    "kitti-34": (150, 50),
+    "mapillary-public66": (18000, 2000),
+    "pascal-context-460": (4998, 5105),
+    "scannet-41": (19466, 5436),
+    "sunrgbd-38": (5285, 475),
+    "voc2012": (10582, 1449),
+    "wilddash-34": (70, 70),
+}
 
 
 @pytest.mark.parametrize("folder", ["mseg/class_remapping_files", "mseg/relabeled_data"])
@@ -95,8 +104,10 @@ def test_paths_may_hold_blanks_and_number_signs(tmp_path: Path) -> None:
     lines = ["my images/a #1.jpg my labels/a #1.png", "b.JPG\tb.png", "only an image.png"]
     tree = make_tree(tmp_path, {"bdd": ["road"]}, lists={("bdd", "train"): lines})
     assert tree.rows("bdd", "train") == (
-        ListRow("my images/a #1.jpg", "my labels/a #1.png"), ListRow("b.JPG", "b.png"), ListRow("only an image.png", None)
-    )  # fmt: skip
+        ListRow("my images/a #1.jpg", "my labels/a #1.png"),
+        ListRow("b.JPG", "b.png"),
+        ListRow("only an image.png", None),
+    )
 
 
 def test_a_list_of_one_row_is_a_list(tmp_path: Path) -> None:

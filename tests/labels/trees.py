@@ -17,7 +17,9 @@ def make_tree(
     lists: Mapping[tuple[str, str], Sequence[str]] | None = None,
     end: str = "\n",
 ) -> Tree:
-    """A tree below `top` with class names by taxonomy, pairs by (source, target), colours by taxonomy, lines by (taxonomy, split)."""
+    """A tree below `top` with class names by taxonomy, pairs by (source,
+    target), colours by taxonomy, lines by (taxonomy, split).
+    """
     for taxonomy, classes in names.items():
         write_lines(lists_folder(top, taxonomy) / f"{taxonomy}_names.txt", classes, end)
         (lists_folder(top, taxonomy) / "list").mkdir(exist_ok=True)

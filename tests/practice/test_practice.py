@@ -50,6 +50,19 @@ def test_kept_practice_has_the_datasets_and_the_report(wizard: Wizard, tmp_path:
     assert done.returncode == 0, done.stdout + done.stderr
     folder = Path(done.stdout.rsplit("was kept: ", 1)[1].strip())
     names = {path.name for path in (folder / "mseg" / "mseg_dataset").iterdir()}
-    assert {"ADE20K", "BDD", "Camvid", "Cityscapes", "COCOPanoptic", "IDD", "KITTI", "MapillaryVistasPublic", "PASCAL_Context",
-            "PASCAL_VOC_2012", "ScanNet", "SUNRGBD", "WildDash"} == names  # fmt: skip
+    assert {
+        "ADE20K",
+        "BDD",
+        "Camvid",
+        "Cityscapes",
+        "COCOPanoptic",
+        "IDD",
+        "KITTI",
+        "MapillaryVistasPublic",
+        "PASCAL_Context",
+        "PASCAL_VOC_2012",
+        "ScanNet",
+        "SUNRGBD",
+        "WildDash",
+    } == names
     assert (folder / "mseg" / ".mseg-wizard" / "report" / "index.html").is_file()

@@ -1,4 +1,6 @@
-"""The report's pictures and colours: what they show of odd images, and that classes can be told apart and recognised."""
+"""The report's pictures and colours: what they show of odd
+images, and that classes can be told apart and recognised.
+"""
 
 from __future__ import annotations
 

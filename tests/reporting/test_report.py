@@ -1,4 +1,6 @@
-"""The report: what it says and shows, that it is safe to open and to keep, and that it is whole whatever happens while it is written."""
+"""The report: what it says and shows, that it is safe to open and to
+keep, and that it is whole whatever happens while it is written.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,15 @@ from tests.verification.finished import Finished, copy, make
 from tests.wizard import ANSWERS, Wizard, tree_of
 
 TRAINING = (
-    "ade20k-150-relabeled", "bdd-relabeled", "cityscapes-19-relabeled", "cityscapes-34-relabeled", "coco-panoptic-133-relabeled",
-    "idd-39-relabeled", "mapillary-public65-relabeled", "sunrgbd-37-relabeled",
-)  # fmt: skip
+    "ade20k-150-relabeled",
+    "bdd-relabeled",
+    "cityscapes-19-relabeled",
+    "cityscapes-34-relabeled",
+    "coco-panoptic-133-relabeled",
+    "idd-39-relabeled",
+    "mapillary-public65-relabeled",
+    "sunrgbd-37-relabeled",
+)
 TESTING = ("camvid-11", "kitti-19", "pascal-context-60", "scannet-20", "voc2012", "wilddash-19")
 
 

@@ -1,4 +1,6 @@
-"""Planted secrets, and the search for them in every form in which text gets into files, screens, streams and processes."""
+"""Planted secrets, and the search for them in every form in
+which text gets into files, screens, streams and processes.
+"""
 
 from __future__ import annotations
 

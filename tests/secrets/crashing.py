@@ -1,4 +1,6 @@
-"""The wizard with a bug whose message quotes every secret, as a program: where the bug is, then the wizard's own arguments."""
+"""The wizard with a bug whose message quotes every secret, as a
+program: where the bug is, then the wizard's own arguments.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Generator
 from typing import NoReturn
 
 from mseg_wizard import engine
+from mseg_wizard.cli.commands import run as run_command
 from mseg_wizard.cli.main import main as wizard
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
@@ -61,7 +64,7 @@ def main(where: str) -> int:
     if where in ("task", "worker", "quoted"):
         TASKS["tree"] = Task({"task": task, "worker": worker, "quoted": quoted}[where], missing)
     elif where == "main":
-        setattr(main, "unattended", bug)  # noqa: B010 - it is no name of that module's own
+        setattr(run_command, "unattended", bug)  # noqa: B010 - it is no name of that module's own
     elif where == "engine":
         engine.waiting = lambda step, ctx: bug(ctx)
     return wizard(sys.argv[2:])

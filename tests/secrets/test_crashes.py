@@ -74,9 +74,14 @@ def test_no_core_is_dumped_and_no_other_program_of_the_user_may_look_into_the_pr
         pytest.skip("root may look into everything, and setpriv is not here to be somebody else")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     process = subprocess.Popen(
-        [*me, sys.executable, "-c", LOOK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment, cwd=tmp_path,
-    )  # fmt: skip
+        [*me, sys.executable, "-c", LOOK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
     assert process.stdout is not None
     if not (line := process.stdout.readline()):
         pytest.skip(f"nobody can't run it here: {process.communicate()[1][-200:]}")

@@ -1,4 +1,6 @@
-"""Secrets planted in every field, option and variable that may hold one: whatever goes wrong on the way, none gets anywhere else."""
+"""Secrets planted in every field, option and variable that may hold
+one: whatever goes wrong on the way, none gets anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -97,20 +99,28 @@ def echo(asked: Asked) -> str:
 
 
 def misbehaving(world: World, dead: FaultyServer) -> dict[str, object]:
-    """A lab's server: every archive goes wrong, each in another careless way; and a login page that repeats what it was sent."""
-    ways = cycle((
-        lambda asked: page(f"No {echo(asked)}", echo(asked), status=403),
-        lambda asked: redirect(f"{dead.url}/elsewhere?{asked.target.partition('?')[2]}"),
-        lambda asked: redirect(f"https://nowhere.practice.example{asked.target}"),
-        lambda asked: redirect(f"http://nowhere.practice.example{asked.target}"),
-        lambda asked: page(f"Busy with {echo(asked)}", status=503, headers=(("Retry-After", "0"),)),
-        lambda asked: s3_error(400, "ExpiredToken", echo(asked)),
-        lambda asked: page(f"Log in {echo(asked)}", f'<form><input type="password" name="p" value="{asked.target}"></form>'),
-        lambda asked: redirect(f"/accounts/login?next={quote(asked.target, '')}"),
-        lambda asked: Answer(body=b"PK\x03\x04" + bytes(3000), cut=2000, headers=(("Set-Cookie", f"s={token('mirrorquery')}"),)),
-        lambda asked: replace(page(echo(asked)), mute=True),
-        lambda asked: redirect(asked.target),
-    ))  # fmt: skip
+    """A lab's server: every archive goes wrong, each in another
+    careless way; and a login page that repeats what it was sent.
+    """
+    ways = cycle(
+        (
+            lambda asked: page(f"No {echo(asked)}", echo(asked), status=403),
+            lambda asked: redirect(f"{dead.url}/elsewhere?{asked.target.partition('?')[2]}"),
+            lambda asked: redirect(f"https://nowhere.practice.example{asked.target}"),
+            lambda asked: redirect(f"http://nowhere.practice.example{asked.target}"),
+            lambda asked: page(f"Busy with {echo(asked)}", status=503, headers=(("Retry-After", "0"),)),
+            lambda asked: s3_error(400, "ExpiredToken", echo(asked)),
+            lambda asked: page(
+                f"Log in {echo(asked)}", f'<form><input type="password" name="p" value="{asked.target}"></form>'
+            ),
+            lambda asked: redirect(f"/accounts/login?next={quote(asked.target, '')}"),
+            lambda asked: Answer(
+                body=b"PK\x03\x04" + bytes(3000), cut=2000, headers=(("Set-Cookie", f"s={token('mirrorquery')}"),)
+            ),
+            lambda asked: replace(page(echo(asked)), mute=True),
+            lambda asked: redirect(asked.target),
+        )
+    )
     plans: dict[str, object] = {f"/lab/{file}": way for file, way in zip(world.archives, ways, strict=False)}
 
     def login(asked: Asked) -> Answer:
@@ -191,7 +201,8 @@ class Traveller:
     def _processes(self, seen: Seen) -> None:
         own = seen.command_lines.get(seen.wizard, set())
         for text in {text for texts in seen.command_lines.values() for text in texts}:
-            # --mirror stands in the wizard's because the user put it there, and in a child's until it has become another program
+            # --mirror stands in the wizard's because the user put it
+            # there, and in a child's until it has become another program
             self.search.text("a command line", text, besides=MIRROR if text in own else ())
         for texts in seen.environments.values():
             self.search.text("an environment", b"\n".join(texts), besides=PROXY)  # other programs need the proxy too

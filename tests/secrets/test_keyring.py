@@ -1,4 +1,6 @@
-"""Secrets in a real system keyring: the wizard's own files, words and processes never have them, and after a wipe nothing has."""
+"""Secrets in a real system keyring: the wizard's own files, words
+and processes never have them, and after a wipe nothing has.
+"""
 
 from __future__ import annotations
 

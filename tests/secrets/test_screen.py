@@ -35,7 +35,8 @@ async def test_pictures_and_clipboard_have_no_secret_whatever_is_pressed(
                 await pilot.pause()
                 await (type_in(pilot, value) if name == "archives" else paste(pilot, value))
                 seen.append(app.export_screenshot())
-                # all of it chosen, copied, cut and pasted again; then the usual keys of palettes, screenshots and viewers
+                # all of it chosen, copied, cut and pasted again; then the
+                # usual keys of palettes, screenshots and viewers
                 await pilot.press("home", "shift+end", "ctrl+c", "ctrl+x", "ctrl+v", "ctrl+p", "escape", "f7", "escape")
                 seen += [app.export_screenshot(), screen(app), app.clipboard]
             await pilot.press("escape", "f8")

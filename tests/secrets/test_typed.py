@@ -1,4 +1,6 @@
-"""Secrets in wrong places: command lines, forms and answers files that are refused say why, and quote nothing that opens doors."""
+"""Secrets in wrong places: command lines, forms and answers files
+that are refused say why, and quote nothing that opens doors.
+"""
 
 from __future__ import annotations
 

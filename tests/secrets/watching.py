@@ -1,4 +1,6 @@
-"""What the system shows of running processes to whoever asks: their command lines, environments and limits, read while they live."""
+"""What the system shows of running processes to whoever asks: their
+command lines, environments and limits, read while they live.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Two lanes within a step: what the network brings beside what the processors do, and never anything before its turn."""
+"""Two lanes within a step: what the network brings beside what
+the processors do, and never anything before its turn.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ archive = "{name}.zip"
 
 @st.composite
 def plans(draw: st.DrawFn) -> list[Step]:
-    """Steps of calls in the orders that step files may have: of each archive a download before its extraction, others anywhere."""
+    """Steps of calls in the orders that step files may have: of each
+    archive a download before its extraction, others anywhere.
+    """
     steps = []
     for number in range(draw(st.integers(1, 3))):
         archives = [Archive(file=f"{number}{letter}.zip", dataset="d") for letter in "abc"[: draw(st.integers(0, 3))]]
@@ -100,7 +104,9 @@ def test_whatever_ends_first_every_call_comes_in_its_turn(steps: list[Step], dic
 
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that takes its time: a real one may have all of an archive in no time, and then there is nothing to overlap."""
+    """A disk that takes its time: a real one may have all of an
+    archive in no time, and then there is nothing to overlap.
+    """
     save = _Group.save
 
     def slowly(group: _Group) -> None:
@@ -143,7 +149,10 @@ def opened(folder: Path, url: str) -> Iterator[Context]:
 
 @pytest.mark.usefixtures("slow_disk")
 def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[str, bytes], tmp_path: Path) -> None:
-    """The server gives 0.75 MB a second to a connection. Lanes and whole are of one run; one of three must be undisturbed by others."""
+    """The server gives 0.75 MB a second to a connection.
+
+    Lanes and whole are of one run; one of three must be undisturbed by others.
+    """
     answers = {path: Answer(body=body, piece=60_000, pause=0.08) for path, body in archives.items()}
     measured = []
     for number in range(3):

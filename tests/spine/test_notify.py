@@ -1,4 +1,6 @@
-"""Messages to a person who is not looking: a real command gets them, once each, with nothing secret, and can't harm the work."""
+"""Messages to a person who is not looking: a real command gets
+them, once each, with nothing secret, and can't harm the work.
+"""
 
 from __future__ import annotations
 
@@ -135,10 +137,15 @@ def test_each_news_is_told_once(tmp_path: Path) -> None:
     working, upload = Progress("x", call="a"), Progress("upload it", waiting=True, call="a")
     problem = Waiting("It waits.", "", "idd", ["url"])
     seen = [
-        Snapshot(True, ("a",), {"a": working}), Snapshot(True, ("a",), {"a": upload}), Snapshot(True, ("a",), {"a": working}),
-        Snapshot(True, ("a",), {"a": upload}), Snapshot(False, ("a",), problem=problem), Snapshot(False, ("a",), problem=problem),
-        Snapshot(False, ("a",)), Snapshot(complete=True),
-    ]  # fmt: skip
+        Snapshot(True, ("a",), {"a": working}),
+        Snapshot(True, ("a",), {"a": upload}),
+        Snapshot(True, ("a",), {"a": working}),
+        Snapshot(True, ("a",), {"a": upload}),
+        Snapshot(False, ("a",), problem=problem),
+        Snapshot(False, ("a",), problem=problem),
+        Snapshot(False, ("a",)),
+        Snapshot(complete=True),
+    ]
     assert [notifier.follow(snapshot) for snapshot in seen] == [False, True, False, False, True, False, False, True]
 
 

@@ -1,4 +1,6 @@
-"""What the step files say of archives: how to tell them, what comes out, what must be there; held against the golden kit."""
+"""What the step files say of archives: how to tell them, what
+comes out, what must be there; held against the golden kit.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +22,59 @@ ARCHIVES = [archive for step in STEPS for archive in step.archives]
 CALLS = [call for step in STEPS for call in step.calls]
 
 FULL = {
-    "ade20k-151": 22_210, "camvid-32": 701, "coco-panoptic-inst-201": 123_287, "pascal-context-460": 10_103, "sunrgbd-38": 5_760,
-    "cityscapes-34": 3_475, "idd-40": 7_974, "kitti-34": 200, "mapillary-public66": 20_000, "scannet-41": 24_902, "wilddash-34": 70,
-    "ade20k-150": 22_210, "bdd": 8_000, "cityscapes-19": 3_475, "coco-panoptic-133": 123_287, "idd-39": 7_974,
-    "mapillary-public65": 20_000, "sunrgbd-37": 5_760,
-}  # fmt: skip
+    "ade20k-151": 22_210,
+    "camvid-32": 701,
+    "coco-panoptic-inst-201": 123_287,
+    "pascal-context-460": 10_103,
+    "sunrgbd-38": 5_760,
+    "cityscapes-34": 3_475,
+    "idd-40": 7_974,
+    "kitti-34": 200,
+    "mapillary-public66": 20_000,
+    "scannet-41": 24_902,
+    "wilddash-34": 70,
+    "ade20k-150": 22_210,
+    "bdd": 8_000,
+    "cityscapes-19": 3_475,
+    "coco-panoptic-133": 123_287,
+    "idd-39": 7_974,
+    "mapillary-public65": 20_000,
+    "sunrgbd-37": 5_760,
+}
 """Distinct label maps in MSeg's full-size lists (train and val, CamVid with test)."""
 TESTS = {"idd-40": 2_029, "kitti-34": 200, "wilddash-34": 226}
 """Images in test lists that name no labels."""
 
-RAW = ("ade20k-151", "camvid-32", "coco-panoptic-inst-201", "sunrgbd-38", "voc2012", "bdd", "cityscapes-34", "kitti-34",
-       "mapillary-public66", "scannet-41", "wilddash-34", "idd-40", "pascal-context-460")  # fmt: skip
+RAW = (
+    "ade20k-151",
+    "camvid-32",
+    "coco-panoptic-inst-201",
+    "sunrgbd-38",
+    "voc2012",
+    "bdd",
+    "cityscapes-34",
+    "kitti-34",
+    "mapillary-public66",
+    "scannet-41",
+    "wilddash-34",
+    "idd-40",
+    "pascal-context-460",
+)
 ROOTS = {
-    "ade20k": "ADE20K/ADEChallengeData2016", "bdd": "BDD/bdd100k", "camvid": "Camvid", "cityscapes": "Cityscapes",
-    "coco": "COCOPanoptic", "idd": "IDD/IDD_Segmentation", "kitti": "KITTI", "mapillary": "MapillaryVistasPublic",
-    "pascal": "PASCAL_Context", "scannet": "ScanNet/scannet_frames_25k", "sunrgbd": "SUNRGBD", "voc2012": "PASCAL_VOC_2012",
+    "ade20k": "ADE20K/ADEChallengeData2016",
+    "bdd": "BDD/bdd100k",
+    "camvid": "Camvid",
+    "cityscapes": "Cityscapes",
+    "coco": "COCOPanoptic",
+    "idd": "IDD/IDD_Segmentation",
+    "kitti": "KITTI",
+    "mapillary": "MapillaryVistasPublic",
+    "pascal": "PASCAL_Context",
+    "scannet": "ScanNet/scannet_frames_25k",
+    "sunrgbd": "SUNRGBD",
+    "voc2012": "PASCAL_VOC_2012",
     "wilddash": "WildDash",
-}  # fmt: skip
+}
 """Folder below mseg_dataset/ from which the rows of a taxonomy's lists count, by the first part of its name."""
 
 

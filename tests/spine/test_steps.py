@@ -94,7 +94,10 @@ def test_each_archive_is_fetched_then_unpacked_before_the_next_begins() -> None:
         moves = [(call.task, call.archive.file) for call in step.calls if call.archive and call.task != "expect"]
         assert moves == [(task, archive.file) for archive in step.archives for task in ("download", "extract")]
     assert [archive.file for archive in ARCHIVES if archive.keep] == [
-        "bdd100k_seg.zip", "mapillary-vistas-dataset_public_v1.1.zip", "scannet_frames_25k.zip"]  # fmt: skip
+        "bdd100k_seg.zip",
+        "mapillary-vistas-dataset_public_v1.1.zip",
+        "scannet_frames_25k.zip",
+    ]
     assert [call.task for call in STEPS[4].calls] == ["expect", "download", "extract"]
 
 
@@ -114,8 +117,16 @@ def test_the_label_work_is_all_there_and_in_order() -> None:
         ("wilddash-34", ("wilddash-19",)),
     ]
     relabels = [taxonomy for call in CALLS if call.task == "relabel" for taxonomy in call.args["taxonomies"]]
-    assert relabels == ["ade20k-150", "bdd", "cityscapes-19", "cityscapes-34", "coco-panoptic-133", "idd-39", "mapillary-public65",
-                        "sunrgbd-37"]  # fmt: skip
+    assert relabels == [
+        "ade20k-150",
+        "bdd",
+        "cityscapes-19",
+        "cityscapes-34",
+        "coco-panoptic-133",
+        "idd-39",
+        "mapillary-public65",
+        "sunrgbd-37",
+    ]
     assert len({call.key for call in CALLS}) == len(CALLS)
 
 
@@ -248,8 +259,12 @@ def test_no_step_files_at_all_is_said(tmp_path: Path) -> None:
 def _texts(step: Step) -> list[str]:
     """Every word that a step's pane shows."""
     return [
-        step.title, step.summary, step.why, step.time, step.licence,
+        step.title,
+        step.summary,
+        step.why,
+        step.time,
+        step.licence,
         *(link.label for link in step.links),
         *(text for item in step.fields for text in (item.label, item.help)),
         *(call.title for call in step.calls),
-    ]  # fmt: skip
+    ]

@@ -1,4 +1,6 @@
-"""Where secrets are kept: a real Secret Service in every state it can be in, and this session's memory where there is none."""
+"""Where secrets are kept: a real Secret Service in every state
+it can be in, and this session's memory where there is none.
+"""
 
 from __future__ import annotations
 

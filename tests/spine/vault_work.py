@@ -1,4 +1,6 @@
-"""What the vault's tests have other processes do: `python -m tests.spine.vault_work COMMAND [VALUE]`, and the answer as JSON."""
+"""What the vault's tests have other processes do: `python -m
+tests.spine.vault_work COMMAND [VALUE]`, and the answer as JSON.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the tests of step 1 share: a destination of its own, a small mseg-api tree that pip can install, and one that passes as MSeg's."""
+"""What the tests of step 1 share: a destination of its own, a small
+mseg-api tree that pip can install, and one that passes as MSeg's.
+"""
 
 from __future__ import annotations
 

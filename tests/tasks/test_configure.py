@@ -17,7 +17,9 @@ from tests.tasks.preparing import CONFIG, make_tree, opened, run
 SOURCES = {
     "bare": b'MSEG_DST_DIR = ""\n',
     "without a last line end": b'MSEG_DST_DIR = ""',
-    "windows line ends": b'#!/usr/bin/python3\r\n# "x"\r\nMSEG_DST_DIR = ""  # set this\r\nif MSEG_DST_DIR == "":\r\n    A = 1\r\n',
+    "windows line ends": (
+        b'#!/usr/bin/python3\r\n# "x"\r\nMSEG_DST_DIR = ""  # set this\r\nif MSEG_DST_DIR == "":\r\n    A = 1\r\n'
+    ),
     "old mac line ends": b'A = 1\rMSEG_DST_DIR = ""\rB = 2\r',
     "byte order mark": b'\xef\xbb\xbf# \xc3\xa9\nMSEG_DST_DIR = ""\n',
     "latin-1": b'# -*- coding: latin-1 -*-\nA = "\xe9"; MSEG_DST_DIR = ""; B = "\xe9"\n',

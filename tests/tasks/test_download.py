@@ -1,4 +1,6 @@
-"""What a download leaves to be known: a server that doesn't say how long its file is is named wherever a person looks."""
+"""What a download leaves to be known: a server that doesn't
+say how long its file is is named wherever a person looks.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ def test_what_a_server_did_not_say_is_noted_and_stands_in_status_and_report(
             practice_world, tmp_path / "d", options=Options(routes=(f"http://cvgl.stanford.edu={server.url}",))
         )
         run(download(ctx, archive(ctx, FILE)))
-    doubt = f"http://cvgl.stanford.edu/data2/{FILE} did not say how long it is: only unpacking it can show whether it is whole"
+    doubt = (
+        f"http://cvgl.stanford.edu/data2/{FILE} did not say how long it is: only unpacking it can show whether it "
+        "is whole"
+    )
     assert ctx.notes == [f"{FILE}: {doubt}"]
     assert f"{FILE}: {doubt}" in notes_of(ctx.steps, ctx.store.journal)
     assert "1 archive that no length proves whole" in notes_summary(ctx.steps, ctx.store.journal, ctx.destination)

@@ -1,4 +1,6 @@
-"""An archive that only a browser can fetch: found, or awaited while it is uploaded; what is something else is left alone."""
+"""An archive that only a browser can fetch: found, or awaited
+while it is uploaded; what is something else is left alone.
+"""
 
 from __future__ import annotations
 

@@ -136,7 +136,10 @@ def test_no_secret_of_the_environment_or_the_vault_reaches_pip(
     with opened(tmp_path / "d", python=str(python)) as ctx:
         ctx.vault.put("idd", "url", Secret("https://idd.example/planted-link-in-the-vault"))
         seen = tmp_path / "environment"
-        more = f"import json, os; Path({str(seen)!r}).write_text(json.dumps([dict(os.environ), Path('/proc/self/cmdline').read_text()]))"
+        more = (
+            f"import json, os; Path({str(seen)!r}).write_text(json.dumps([dict(os.environ), "
+            "Path('/proc/self/cmdline').read_text()]))"
+        )
         accept(ctx, make_tree(tmp_path / "tree", more))
         run(install(ctx))
         environment, _ = json.loads(seen.read_text())
@@ -232,7 +235,8 @@ def test_stopping_ends_pip_and_everything_that_it_started(python: Path, tmp_path
     pids = tmp_path / "pids"
     more = (
         "import os, signal, subprocess, time; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-        f"child = subprocess.Popen(['sleep', '1000']); Path({str(pids)!r}).write_text(f'{{os.getpid()}} {{child.pid}}'); time.sleep(1000)"
+        f"child = subprocess.Popen(['sleep', '1000']); Path({str(pids)!r}).write_text(f'{{os.getpid()}} "
+        f"{{child.pid}}'); time.sleep(1000)"
     )
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree", more))

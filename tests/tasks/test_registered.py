@@ -1,4 +1,6 @@
-"""The registered datasets as users run them, unattended, with everything that can be wrong at first: and no secret is seen anywhere."""
+"""The registered datasets as users run them, unattended, with everything
+that can be wrong at first: and no secret is seen anywhere.
+"""
 
 from __future__ import annotations
 

@@ -43,8 +43,15 @@ def made_by(raw: GoldenTree, key: str) -> list[str]:
 
 def test_the_step_files_relabel_all_eight_taxonomies() -> None:
     assert sorted(taxonomy for key in RELABELS for taxonomy in CALLS[key]["taxonomies"]) == [
-        "ade20k-150", "bdd", "cityscapes-19", "cityscapes-34", "coco-panoptic-133", "idd-39", "mapillary-public65", "sunrgbd-37",
-    ]  # fmt: skip
+        "ade20k-150",
+        "bdd",
+        "cityscapes-19",
+        "cityscapes-34",
+        "coco-panoptic-133",
+        "idd-39",
+        "mapillary-public65",
+        "sunrgbd-37",
+    ]
 
 
 @pytest.mark.parametrize("key", RELABELS)

@@ -1,4 +1,6 @@
-"""Wiping: every stored password and link is gone for good, what others left is found and offered, and nothing is said that isn't so."""
+"""Wiping: every stored password and link is gone for good, what others
+left is found and offered, and nothing is said that isn't so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the tests of the screen share: five small steps, a task that does as it is told, and a pilot that can wait and read."""
+"""What the tests of the screen share: five small steps, a task
+that does as it is told, and a pilot that can wait and read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Run as a program on a terminal of its own: the guided journey over the test's small steps. Arguments: folder, what is special."""
+"""Run as a program on a terminal of its own: the guided journey over the test's small steps.
+
+Arguments: folder, what is special.
+"""
 
 from __future__ import annotations
 

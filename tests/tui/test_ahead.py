@@ -65,7 +65,9 @@ async def test_a_password_that_follows_a_tab_at_once_is_not_shown_in_the_field_b
 
 
 async def test_what_is_typed_while_keys_are_on_their_way_keeps_its_order(desk: Desk) -> None:
-    """As a line brings a paste without brackets: in pieces, each of which may arrive at any moment of the work on those before."""
+    """As a line brings a paste without brackets: in pieces, each of
+    which may arrive at any moment of the work on those before.
+    """
     app = desk.wizard(desk.destination)
     text, dice = "/tmp/abc_def-ghi/jkl_mno.zip", random.Random(1)
     async with app.run_test(size=(80, 24)) as pilot:

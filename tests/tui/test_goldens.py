@@ -27,8 +27,20 @@ from tests.tui.kit import Desk, desk_at, into, says, screen, until
 GOLDENS = Path(__file__).with_name("goldens")
 SIZES = [(80, 24), (60, 20)]
 STATES = {
-    "start", "wipe", "help", "working", "quit", "waiting", "failed", "stopped", "form", "filled", "consent", "log", "complete",
-}  # fmt: skip
+    "start",
+    "wipe",
+    "help",
+    "working",
+    "quit",
+    "waiting",
+    "failed",
+    "stopped",
+    "form",
+    "filled",
+    "consent",
+    "log",
+    "complete",
+}
 PICTURED = {"start", "working", "working-light", "waiting", "failed", "complete"}
 """States whose colours are held, too, at 80×24."""
 LOGIN = {"username": "erika", "password": "geheim"}
@@ -79,7 +91,9 @@ def pictured(app: Wizard, name: str) -> None:
 
 
 def drawn(svg: str) -> list[tuple[str, str, str]]:
-    """Each run of text: its line, its style, its words; that says what a picture looks like, however it is written down."""
+    """Each run of text: its line, its style, its words; that says
+    what a picture looks like, however it is written down.
+    """
     styles = dict(re.findall(r"-(r\d+) \{ ([^}]*) \}", svg))
     runs = re.findall(r'<text class="[^"]*-(r\d+)" x="[^"]*" y="([^"]*)"[^>]*>([^<]*)</text>', svg)
     return [
@@ -90,7 +104,9 @@ def drawn(svg: str) -> list[tuple[str, str, str]]:
 
 
 def normal(text: str) -> str:
-    """Without what changes from run to run: places, sizes of the disk, clocks, scroll bars; every line stays as long as the eye sees it."""
+    """Without what changes from run to run: places, sizes of the disk,
+    clocks, scroll bars; every line stays as long as the eye sees it.
+    """
     text = re.sub(r"mseg-[a-z0-9_]{8}", "mseg-........", text)
     text = re.sub(r"[\d,]+ inodes", "… inodes", text)
     text = re.sub(r"\d{4}-\d\d-\d\d", "2020-02-02", text)

@@ -1,4 +1,6 @@
-"""The line that says what to do next: whatever stands in it can be read to its end, on the smallest screen and with the longest paths."""
+"""The line that says what to do next: whatever stands in it can be
+read to its end, on the smallest screen and with the longest paths.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,14 @@ from tests.tui.kit import Desk, desk_at, screen, until
 
 LONG = "/net/storage7/projects/computer-vision/semantic-segmentation-of-everything/people/maximiliane.musterfrau" * 2
 CALL = "/".join(("city", "work", "city"))
-SCP = f"Waiting for bdd100k_seg.zip. Upload it: scp -P 2222 -s bdd100k_seg.zip 'maximiliane@login.cluster.uni-example.de:{LONG}/'"
-NEED = "Step 9, Mapillary Vistas, waits for you: Mapillary download link. The server says that the link has expired: ask for a fresh one."
+SCP = (
+    "Waiting for bdd100k_seg.zip. Upload it: scp -P 2222 -s bdd100k_seg.zip "
+    f"'maximiliane@login.cluster.uni-example.de:{LONG}/'"
+)
+NEED = (
+    "Step 9, Mapillary Vistas, waits for you: Mapillary download link. The server says that the link has expired: "
+    "ask for a fresh one."
+)
 
 
 @pytest.fixture
@@ -58,7 +66,10 @@ def viewed(app: Wizard, *, released: bool = False, locked: str = "") -> None:
     session.viewer, session.released, session.locked = True, released, locked
 
 
-LOCKED = f"Another wizard works in {LONG}: process 4194304 on login-node-17.cluster.uni-example.de. Wait for it, or stop it there."
+LOCKED = (
+    f"Another wizard works in {LONG}: process 4194304 on login-node-17.cluster.uni-example.de. Wait for it, or "
+    "stop it there."
+)
 CASES = [
     Case("a remark", Snapshot(), ("…end",), first=lambda app: told(app, remark=f"Copied: https://host{LONG}…end")),
     Case(

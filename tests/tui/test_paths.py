@@ -141,7 +141,7 @@ async def test_rows_are_completed_and_links_and_secrets_are_looked_up_nowhere(
         listed.append(text)
         return fitting_paths(text, endings)
 
-    monkeypatch.setattr(path_suggester, "fits", noting)
+    monkeypatch.setattr(path_suggester, "fitting_paths", noting)
     (shelf / "gtFine.zip").touch()
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(180, 40)) as pilot:
@@ -177,7 +177,7 @@ async def test_the_line_of_a_choice_takes_any_file(desk: Desk, shelf: Path) -> N
 
 async def test_the_screen_goes_on_and_ends_while_a_folder_hangs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(path_suggester, "fits", lambda text, endings=(): hangs.wait() and FittingPaths())
+    monkeypatch.setattr(path_suggester, "fitting_paths", lambda text, endings=(): hangs.wait() and FittingPaths())
     app = desk.wizard()
     async with app.run_test(size=(180, 40)) as pilot:
         await into(pilot, app, "prepare")

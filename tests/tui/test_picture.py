@@ -1,4 +1,6 @@
-"""The picture of the label map that was made last: what it shows, when it comes and goes, and that it is never in the way."""
+"""The picture of the label map that was made last: what it shows,
+when it comes and goes, and that it is never in the way.
+"""
 
 from __future__ import annotations
 

@@ -170,7 +170,8 @@ async def test_a_failure_leads_on_to_another_try_and_to_the_log_with_its_problem
         await says(pilot, "Something unexpected happened")
         with app.session.log.open("a") as file:
             file.write(
-                "2026-01-01 10:00:00,000 INFO mseg_wizard: all is well\n2026-01-01 10:00:01,000 WARNING mseg_wizard: refused\n"
+                "2026-01-01 10:00:00,000 INFO mseg_wizard: all is well\n2026-01-01 10:00:01,000 WARNING mseg_wizard: "
+                "refused\n"
             )
             file.write('Traceback (most recent call last):\n  File "x.py", line 1, in y\n    raise\n')
         await pilot.press("f7")

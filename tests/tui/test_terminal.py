@@ -1,4 +1,6 @@
-"""The screen on a real terminal: it comes, follows its size, goes at a key, a signal or a hang-up, and leaves the terminal as it was."""
+"""The screen on a real terminal: it comes, follows its size, goes at
+a key, a signal or a hang-up, and leaves the terminal as it was.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ from tests.wizard import ANSWERS, Wizard
 
 @dataclass
 class Finished:
-    """One copy, with the wizard that works on it. No archive is on this machine any more, except where a test brings the mirror."""
+    """One copy, with the wizard that works on it.
+
+    No archive is on this machine any more, except where a test brings the mirror.
+    """
 
     wizard: Wizard
     destination: Path
@@ -43,7 +46,10 @@ class Finished:
 
 @cache
 def make(golden: Path, place: Path, until: str) -> Path:
-    """A destination below `place` on which all steps up to `until` are done, from a mirror that is gone afterwards. Made once."""
+    """A destination below `place` on which all steps up to `until` are done, from a mirror that is gone afterwards.
+
+    Made once.
+    """
     (place / "home").mkdir(parents=True)
     (place / "answers.toml").write_text(ANSWERS)
     shutil.copytree(golden / "mirror", place / "mirror")

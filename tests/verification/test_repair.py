@@ -1,4 +1,6 @@
-"""Verification where not all is there: archives that are gone, steps to come, another wizard, a kill; and repairs that go on."""
+"""Verification where not all is there: archives that are gone,
+steps to come, another wizard, a kill; and repairs that go on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Verification: what is right passes, every kind of fault is named with its file and step, and what can be mended is."""
+"""Verification: what is right passes, every kind of fault is
+named with its file and step, and what can be mended is.
+"""
 
 from __future__ import annotations
 
@@ -112,60 +114,97 @@ PLANTED: dict[str, tuple[str, Callable[[Path], None], str, str]] = {
     "empty file": ("SUNRGBD/semseg-label37/train/00000253.png", emptied, "is empty", "remap-open"),
     "empty image": ("SUNRGBD/image/train/img-000253.jpg", emptied, "is empty", "download-open"),
     "illegal id": (
-        "BDD/bdd100k/seg_relabeled/labels/train/1cbc711c-205586b2_train_id.png", rewrite(illegal),
-        "holds ids that no class of bdd-relabeled has: 77 (1 pixel)", "relabel",
+        "BDD/bdd100k/seg_relabeled/labels/train/1cbc711c-205586b2_train_id.png",
+        rewrite(illegal),
+        "holds ids that no class of bdd-relabeled has: 77 (1 pixel)",
+        "relabel",
     ),
     "255 where none can come out": (
-        "PASCAL_Context/Segmentation_GT_60cls/2008_000008.png", rewrite(lambda pixels: np.full_like(pixels, 255)),
-        "holds ids that no class of pascal-context-60 has: 255", "remap-open",
+        "PASCAL_Context/Segmentation_GT_60cls/2008_000008.png",
+        rewrite(lambda pixels: np.full_like(pixels, 255)),
+        "holds ids that no class of pascal-context-60 has: 255",
+        "remap-open",
     ),
     "wrong size": (
-        "ScanNet/scannet_frames_25k/scene0206_02/label20/001800.png", rewrite(lambda pixels: pixels[:-1]), "its image", "scannet",
+        "ScanNet/scannet_frames_25k/scene0206_02/label20/001800.png",
+        rewrite(lambda pixels: pixels[:-1]),
+        "its image",
+        "scannet",
     ),
     "wrong size of a raw label": (
-        "WildDash/wd_val_01/fi0000_100000_labelIds.png", rewrite(lambda pixels: pixels[:, :-2]), "its image", "wilddash",
+        "WildDash/wd_val_01/fi0000_100000_labelIds.png",
+        rewrite(lambda pixels: pixels[:, :-2]),
+        "its image",
+        "wilddash",
     ),
     "wrong depth": (
-        "WildDash/wd_val_19class/cn0000_100000_labelIds.png", rewrite(lambda pixels: pixels.astype(np.uint16)),
-        "is stored as 16-bit greyscale instead of 8-bit greyscale", "wilddash",
+        "WildDash/wd_val_19class/cn0000_100000_labelIds.png",
+        rewrite(lambda pixels: pixels.astype(np.uint16)),
+        "is stored as 16-bit greyscale instead of 8-bit greyscale",
+        "wilddash",
     ),
     "dump of 8 bits": (
-        "PASCAL_Context/Segmentation_GT_460cls/2008_001018.png", rewrite(lambda pixels: pixels.astype(np.uint8)),
-        "is stored as 8-bit greyscale instead of 16-bit greyscale", "remap-open",
+        "PASCAL_Context/Segmentation_GT_460cls/2008_001018.png",
+        rewrite(lambda pixels: pixels.astype(np.uint8)),
+        "is stored as 8-bit greyscale instead of 16-bit greyscale",
+        "remap-open",
     ),
     "colours": (
-        "Camvid/semseg11/0001TP_008280_L.png", rewrite(lambda pixels: np.stack([pixels] * 3, axis=2)),
-        "is stored as 8-bit RGB", "remap-open",
+        "Camvid/semseg11/0001TP_008280_L.png",
+        rewrite(lambda pixels: np.stack([pixels] * 3, axis=2)),
+        "is stored as 8-bit RGB",
+        "remap-open",
     ),
     "palette": ("Camvid/semseg11/0001TP_007770_L.png", as_palette, "is stored as 8-bit palette", "remap-open"),
     "one pixel": (
-        "MapillaryVistasPublic/training_semseg65/labels/0zy090bBb71pudPWvhvQ2Q.png", rewrite(changed),
-        "1 pixel not as its label gives them, first row 0, column 0", "mapillary",
+        "MapillaryVistasPublic/training_semseg65/labels/0zy090bBb71pudPWvhvQ2Q.png",
+        rewrite(changed),
+        "1 pixel not as its label gives them, first row 0, column 0",
+        "mapillary",
     ),
     "one pixel of COCO": (
-        "COCOPanoptic/semantic_annotations201/train2017/000000000025.png", rewrite(changed),
-        "1 pixel not as its label gives them", "remap-open",
+        "COCOPanoptic/semantic_annotations201/train2017/000000000025.png",
+        rewrite(changed),
+        "1 pixel not as its label gives them",
+        "remap-open",
     ),
     "one pixel of a drawn map": (
-        "IDD/IDD_Segmentation/gtFine/train/11/307348_gtFine_labelids.png", rewrite(changed), "1 pixel not as its label gives them", "idd",
+        "IDD/IDD_Segmentation/gtFine/train/11/307348_gtFine_labelids.png",
+        rewrite(changed),
+        "1 pixel not as its label gives them",
+        "idd",
     ),
     "segments not updated": (
-        f"{ADE}/annotations_semseg150_relabeled/training/ADE_train_00016125.png", from_file("semseg150_relabeled", "semseg150"),
-        "segment 113: ", "relabel",
+        f"{ADE}/annotations_semseg150_relabeled/training/ADE_train_00016125.png",
+        from_file("semseg150_relabeled", "semseg150"),
+        "segment 113: ",
+        "relabel",
     ),
     "another taxonomy": (
-        f"Cityscapes/gtFine_19cls_relabeled/{CITY}", from_file("19cls_relabeled", "34cls_relabeled"),
-        "not as its label gives", "relabel",
+        f"Cityscapes/gtFine_19cls_relabeled/{CITY}",
+        from_file("19cls_relabeled", "34cls_relabeled"),
+        "not as its label gives",
+        "relabel",
     ),
     "the same before relabelling": (
-        "COCOPanoptic/semantic_relabeled133/train2017/000000016509.png", from_file("relabeled133", "annotations133"),
-        "shows shelf instead of seat at a pixel that MSeg's authors looked at", "relabel",
+        "COCOPanoptic/semantic_relabeled133/train2017/000000016509.png",
+        from_file("relabeled133", "annotations133"),
+        "shows shelf instead of seat at a pixel that MSeg's authors looked at",
+        "relabel",
     ),
     "damaged masks": (
-        "MapillaryVistasPublic/training/instances/1fhI-qv6dVR-1Kc8Oafb3Q.png", cut, "is cut short", "mapillary",
+        "MapillaryVistasPublic/training/instances/1fhI-qv6dVR-1Kc8Oafb3Q.png",
+        cut,
+        "is cut short",
+        "mapillary",
     ),
-    "annotations": ("COCOPanoptic/annotations/panoptic_val2017.json", cut, "is no panoptic annotation file", "download-open"),
-}  # fmt: skip
+    "annotations": (
+        "COCOPanoptic/annotations/panoptic_val2017.json",
+        cut,
+        "is no panoptic annotation file",
+        "download-open",
+    ),
+}
 
 
 @pytest.fixture(scope="module")

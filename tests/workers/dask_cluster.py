@@ -1,4 +1,6 @@
-"""A real Dask scheduler and real worker processes on this machine, for tests, and a wire that notes what goes to the scheduler."""
+"""A real Dask scheduler and real worker processes on this machine,
+for tests, and a wire that notes what goes to the scheduler.
+"""
 
 from __future__ import annotations
 
@@ -67,9 +69,14 @@ class DaskCluster:
     ) -> subprocess.Popen[bytes]:
         log = (self._folder / f"{len(self._processes)}-{command}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "dask", command, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}), cwd=cwd or self._folder,
-        )  # fmt: skip
+            [sys.executable, "-m", "dask", command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
+            cwd=cwd or self._folder,
+        )
         log.close()
         self._processes.append(process)
         return process

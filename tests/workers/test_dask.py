@@ -1,4 +1,6 @@
-"""A cluster: the same files as from this machine's processes, whoever comes, goes or dies; nothing secret is sent to it."""
+"""A cluster: the same files as from this machine's processes,
+whoever comes, goes or dies; nothing secret is sent to it.
+"""
 
 from __future__ import annotations
 
@@ -244,9 +246,18 @@ def test_nothing_secret_is_sent_to_the_cluster(dask: DaskCluster, practice_world
     answers.touch(mode=0o600)
     answers.write_text(toml(practice_world.answers))
     ended = wizard.run(
-        "run", "--answers", answers, "--mirror", practice_world.mirror, "--until", "remap-open", "--dest", tmp_path / "d",
-        "--scheduler", wire.address,
-    )  # fmt: skip
+        "run",
+        "--answers",
+        answers,
+        "--mirror",
+        practice_world.mirror,
+        "--until",
+        "remap-open",
+        "--dest",
+        tmp_path / "d",
+        "--scheduler",
+        wire.address,
+    )
     assert ended.returncode == 0, ended.stderr
     tables = practice_world.answers.values()
     secrets += [
@@ -260,11 +271,17 @@ def test_nothing_secret_is_sent_to_the_cluster(dask: DaskCluster, practice_world
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['distributed'] = None; from mseg_wizard.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = (
+        "import sys; sys.modules['distributed'] = None; from mseg_wizard.cli.main import main; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code, "run", "--dest", str(tmp_path / "d"), "--scheduler", "tcp://127.0.0.1:9"],
-        capture_output=True, text=True, check=False, env=Wizard(tmp_path).environment(),
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=Wizard(tmp_path).environment(),
+    )
     assert ended.returncode == 1
     assert "pip install 'mseg-wizard[cluster]'" in ended.stderr
 

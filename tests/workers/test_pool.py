@@ -1,4 +1,6 @@
-"""The pool: every item has an outcome, whatever becomes of the worker that had it, and no worker outlives the wizard."""
+"""The pool: every item has an outcome, whatever becomes of the
+worker that had it, and no worker outlives the wizard.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,8 @@ def test_what_workers_print_goes_to_the_log_and_not_to_the_screen(
 
 def test_workers_end_when_the_wizard_is_killed(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path\nfrom mseg_wizard.workers.pool import Pool, each\nfrom tests.workers import pool_work\n"
+        "from pathlib import Path\nfrom mseg_wizard.workers.pool import Pool, each\nfrom tests.workers import "
+        "pool_work\n"
         f"pool = Pool(2, Path({str(tmp_path / 'log')!r}))\n"
         "for _ in each(pool, pool_work.slow, range(100000)):\n"
         "    print(*pool.executor()._processes, flush=True)\n"

@@ -70,7 +70,10 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
     partly = "; what is there already counts towards that" if begun else ""
     enough = space.bytes >= FULL_AT_ONCE or (None if begun else False)
     takes = f"all of MSeg needs about {_round(FULL_AT_ONCE)} there{partly}"
-    goes = f"to download: {_round(FULL_FETCHED)}, to write in all: {_round(FULL_BYTES)}, as archives make way for what comes out of them"
+    goes = (
+        f"to download: {_round(FULL_FETCHED)}, to write in all: {_round(FULL_BYTES)}, as archives make way for "
+        "what comes out of them"
+    )
     yield "disk", f"{size(space.bytes)} free for {place}; {takes} ({goes})", enough
     if space.files is None:
         yield "inodes", "this file system does not count them", None
@@ -141,7 +144,9 @@ def _terminal() -> Iterator[tuple[str, str, bool | None]]:
 
 
 def _unwritable(folder: Path) -> str:
-    """Why nothing can be put there, empty where it can: tried with a file that never gets a name, because rights tell root nothing."""
+    """Why nothing can be put there, empty where it can: tried with a
+    file that never gets a name, because rights tell root nothing.
+    """
     try:
         with tempfile.TemporaryFile(dir=folder):
             return ""

@@ -41,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lacks(step: Step, journal: Journal) -> list[str]:
-    """Required answers that the journal does not have; secrets are not asked for here, because `status` opens no vault."""
+    """Required answers that the journal does not have; secrets are
+    not asked for here, because `status` opens no vault.
+    """
     answers = journal.answers.get(step.id, {})
     return [
         item.name

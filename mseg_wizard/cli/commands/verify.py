@@ -1,4 +1,6 @@
-"""`mseg-wizard verify`: one verification at any time, its verdict on stdout and all else on stderr, and the repair of what it found."""
+"""`mseg-wizard verify`: one verification at any time, its verdict on
+stdout and all else on stderr, and the repair of what it found.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ SHOWN = 1000
 def verify(
     ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None
 ) -> Exit:
-    """Verify, and with `repair` have what is faulty made again and verify once more. `ask`: a person can allow what has to be allowed."""
+    """Verify, and with `repair` have what is faulty made again and verify once more.
+
+    `ask`: a person can allow what has to be allowed.
+    """
     say = _show_json if as_json else _show
     before = read_verdict(ctx)
     if not (repair and before and before.repairing):

@@ -1,4 +1,7 @@
-"""wipe: the command that removes stored passwords and links, in plain lines. What is removed and searched is in wipe.py."""
+"""wipe: the command that removes stored passwords and links, in plain lines.
+
+What is removed and searched is in wipe.py.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
-    """Remove the secrets of one destination, or of all that this user ever opened. It takes no lock: a running wizard does not stop it."""
+    """Remove the secrets of one destination, or of all that this user ever opened.
+
+    It takes no lock: a running wizard does not stop it.
+    """
     journal = read_journal(destination) if destination else None
     if destination and journal is None and not everything:
         what, do = unopened(destination)

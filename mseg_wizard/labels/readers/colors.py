@@ -1,4 +1,7 @@
-"""Colour-coded labels → class ids. A colour that no class has counts as the first class, as in MSeg's label maps, and is counted."""
+"""Colour-coded labels → class ids.
+
+A colour that no class has counts as the first class, as in MSeg's label maps, and is counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""PASCAL Context's .mat files → label maps: the one form that its authors used is read directly, every other by scipy."""
+"""PASCAL Context's .mat files → label maps: the one form that
+its authors used is read directly, every other by scipy.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def _inflated(path: Path | str, data: bytes) -> list[bytes]:
 
 
 def _sound(content: bytes, order: str) -> bool:
-    """Whether all parts of a matrix of numbers are of kinds that numbers have: scipy takes a kind for a place in its tables, unchecked."""
+    """Whether all parts of a matrix of numbers are of kinds that numbers
+    have: scipy takes a kind for a place in its tables, unchecked.
+    """
     if len(content) < 24 or struct.unpack_from(f"{order}I", content, 16)[0] & 0xFF not in _NUMBERS:
         return True
     at = 8

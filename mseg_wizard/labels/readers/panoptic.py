@@ -17,7 +17,9 @@ from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
 
 SegmentTable: TypeAlias = bytes
-"""Pairs of segment id and category id, little-endian uint32: small to keep for 118,287 images and to hand to workers."""
+"""Pairs of segment id and category id, little-endian uint32:
+small to keep for 118,287 images and to hand to workers.
+"""
 
 _AGAIN = "Extract the annotations' archive again."
 _GROUP = 254
@@ -42,7 +44,9 @@ _annotation = msgspec.json.Decoder(_Annotation)
 
 
 def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
-    """Name of the panoptic PNG → its segments. Everything else in the file (360 MB for COCO's training images) is skipped.
+    """Name of the panoptic PNG → its segments.
+
+    Everything else in the file (360 MB for COCO's training images) is skipped.
 
     One image at a time: all segments at once as objects take 1 GB.
     """

@@ -1,4 +1,7 @@
-"""Polygon annotations (Cityscapes, IDD) → label maps and masks. Pillow draws: others, and Pillow before 11.2.1, fill differently."""
+"""Polygon annotations (Cityscapes, IDD) → label maps and masks.
+
+Pillow draws: others, and Pillow before 11.2.1, fill differently.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,8 @@ _decoder = msgspec.json.Decoder(Scene)
 def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDArray[np.uint8]:
     """Class ids, (H, W): the objects in file order, the later over the earlier.
 
-    Deleted objects, those of fewer than three points and those whose class `ids` lacks are left out; a class that ends in `group` is
-    looked up again without it.
+    Deleted objects, those of fewer than three points and those whose class `ids` lacks are left out; a class that ends
+    in `group` is looked up again without it.
     """
     scene = read_scene(path)
     pixels = np.full((scene.imgHeight, scene.imgWidth), background, np.uint8)

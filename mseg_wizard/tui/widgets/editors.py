@@ -1,4 +1,7 @@
-"""The widgets that take one answer each; lists are in rows.py. An editor knows what is new in it; keeping that is the form's part."""
+"""The widgets that take one answer each; lists are in rows.py.
+
+An editor knows what is new in it; keeping that is the form's part.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,9 @@ class SecretLine(Line):
             self.value = ""
 
     def refuse(self) -> None:
-        """Have what stands here replaced by what comes next, unless the cursor is moved: nobody sees what he would add to."""
+        """Have what stands here replaced by what comes next, unless
+        the cursor is moved: nobody sees what he would add to.
+        """
         self._refused = True
         self.select_all()
 

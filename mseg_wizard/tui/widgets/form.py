@@ -173,7 +173,9 @@ class FieldRow(Vertical):
         self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
 
     async def _look(self) -> None:
-        """Say what is at the path that is being typed; what the user has typed on meanwhile is left to the next look."""
+        """Say what is at the path that is being typed; what the user
+        has typed on meanwhile is left to the next look.
+        """
         line = self._line
         if line is None:
             return

@@ -78,7 +78,10 @@ class LogPane(Vertical):
             event.prevent_default()
 
     def _entitle(self) -> None:
-        keys = f"F2 {'all lines' if self._only_errors else 'problems only'} · F3 {'hides' if self._traces else 'shows'} tracebacks"
+        keys = (
+            f"F2 {'all lines' if self._only_errors else 'problems only'} · F3 "
+            f"{'hides' if self._traces else 'shows'} tracebacks"
+        )
         self.query_one(Static).update(Content(f"Log: {printable(str(self.path))}\n{keys}"))
 
     def _follow(self) -> None:

@@ -1,4 +1,7 @@
-"""The rest of a path that someone types: which names fit what stands there. Only folders are listed; what a place is says places.py."""
+"""The rest of a path that someone types: which names fit what stands there.
+
+Only folders are listed; what a place is says places.py.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class FittingPaths:
 
 
 def fitting_paths(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
-    """Folders whose names go on like `text`, and files that end so; never raises, and reads no more than ENTRIES names for SECONDS."""
+    """Folders whose names go on like `text`, and files that end so;
+    never raises, and reads no more than ENTRIES names for SECONDS.
+    """
     folder, slash, begun = text.rpartition("/")
     if text.startswith("~") and not slash:
         return FittingPaths()
@@ -74,7 +79,8 @@ def fitting_paths(text: str, endings: tuple[str, ...] = ()) -> FittingPaths:
 
 
 class DiskLook:
-    """Looks at the disk for one line, in one thread at a time: a network folder that hangs holds up neither the screen nor the end.
+    """Looks at the disk for one line, in one thread at a time: a network
+    folder that hangs holds up neither the screen nor the end.
 
     So the thread is no one's to wait for, and what was overtaken by newer text is not looked at any more.
     """

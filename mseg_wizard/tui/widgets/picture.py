@@ -1,4 +1,7 @@
-"""The label map that was made last, beside its image, in half cells below a step's tasks. What it shows is found out elsewhere."""
+"""The label map that was made last, beside its image, in half cells below a step's tasks.
+
+What it shows is found out elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,9 @@ EVERY = 4.0
 WIDEST, HIGHEST, LOWEST = 36, 18, 6
 """Columns and rows of each half. Below the lowest nothing can be made out."""
 USUAL = 3 / 4
-"""Height of most images over their width: the room below a wide one stays empty, so that nothing moves from picture to picture."""
+"""Height of most images over their width: the room below a wide
+one stays empty, so that nothing moves from picture to picture.
+"""
 GAP = 2
 LEGEND = 2
 LONGEST = 24
@@ -70,7 +75,9 @@ class PictureArea:
 
 
 class Picture(Widget, can_focus=False):
-    """Comes with the step's first label map and stays while the step is at work; moves nothing while someone is in the form."""
+    """Comes with the step's first label map and stays while the
+    step is at work; moves nothing while someone is in the form.
+    """
 
     ALLOW_SELECT = False
 
@@ -93,7 +100,9 @@ class Picture(Widget, can_focus=False):
         self._drawing = self._broken = False
 
     def follow(self, snapshot: Snapshot, left: Size, *, still: bool) -> None:
-        """Show what `snapshot` says was made, in the cells that are left for it; `still`: nothing may come, go or change its size now."""
+        """Show what `snapshot` says was made, in the cells that are left
+        for it; `still`: nothing may come, go or change its size now.
+        """
         at_work = self._at_work(snapshot)
         call = next((call for call in at_work if call.task in TAXONOMIES), None)
         begun = call or (at_work and (self._room or self._ready or self._drawing))
@@ -128,7 +137,8 @@ class Picture(Widget, can_focus=False):
         driver = self.app._driver
         if self._drawing or self._asked == (made, room) or (isinstance(driver, Terminal) and driver.behind):
             return False
-        # Other room waits for the next picture as well: the lines of the tasks come and go, and a layout costs a whole pane.
+        # Other room waits for the next picture as well: the lines of
+        # the tasks come and go, and a layout costs a whole pane.
         return self._asked is None or time.monotonic() - self._asked_at >= EVERY
 
     async def _draw(self, call: Call, made: str, room: PictureArea) -> None:
@@ -165,7 +175,10 @@ def wanted() -> bool:
 
 
 def toggle() -> bool:
-    """Remember that the user wants no pictures any more, or wants them again; returns which. Reads and writes a file."""
+    """Remember that the user wants no pictures any more, or wants them again; returns which.
+
+    Reads and writes a file.
+    """
     shown = not wanted()
     prefer(PREFERENCE, "shown" if shown else HIDDEN)
     return shown

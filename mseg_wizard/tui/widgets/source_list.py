@@ -24,7 +24,8 @@ ROW_STARTS = (*LINK, "/", "~", "./", "../")
 
 
 def pasted_rows(text: str) -> list[str]:
-    """Pasted text as rows: a line that begins neither like a path nor like a link goes on the one before, because terminals wrap.
+    """Pasted text as rows: a line that begins neither like a path nor
+    like a link goes on the one before, because terminals wrap.
 
     Not where that one is a path that ends as archives do: then it is a file's name by itself.
     """
