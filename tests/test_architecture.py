@@ -1,11 +1,10 @@
-"""What keeps the house in shape: imports run one way, step files
-fit the tasks, and the project names no package registry.
-"""
+"""What keeps the house in shape: rooms in their order, each with a sentence about itself, step files that fit the tasks."""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,71 +16,58 @@ from mseg_wizard.tasks.registry import TASKS
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "mseg_wizard"
-LAYERS = (
-    ("progress", "files", "host", "lines", "completion"),
-    ("step", "log", "preferences"),
-    ("background", "store", "vault", "labels"),
-    (
-        "window",
-        "pool",
-        "worker",
-        "cluster",
-        "cluster_checks",
-        "cluster_worker",
-        "tasks.archives",
-        "tasks.members",
-        "tasks.reading",
-        "tasks.tars",
-        "tasks.web",
-        "tasks.zips",
-    ),
-    ("links", "snapshot"),
-    ("context",),
-    ("tasks", "estimate", "wiping", "reporting"),
-    ("engine", "status", "remarks", "opening", "notify"),
-    (
-        "plain",
-        "questions",
-        "tui",
-        "doctor",
-        "practice",
-        "arguments",
-        "steps_command",
-        "wipe_command",
-        "verify_command",
-        "report_command",
-    ),
-    ("cli", "__main__"),
-)
-"""Each may import itself, its neighbours and what stands above it here, never what stands below."""
-
+SPINE = 10
+"""Modules that may stand at the top, besides the two that Python wants there."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+ROOMS = sorted(path for path in PACKAGE.rglob("__init__.py"))
 CALLS = [call for step in load() for call in step.calls]
 
 
-def layer(module: str) -> int:
-    parts = module.split(".")[1:]
-    for name in (".".join(parts[:2]), parts[0]):
-        if found := [number for number, names in enumerate(LAYERS) if name in names]:
-            return found[0]
-    raise AssertionError(f"{parts[0]} has no place in LAYERS: give it one")
+def test_imports_run_one_way() -> None:
+    """The order of the rooms stands in pyproject.toml; import-linter says which import breaks it."""
+    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    linted = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_the_spine_alone_stands_at_the_top() -> None:
+    top = [path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__")]
+    assert len(top) <= SPINE, f"find a room for one of {sorted(top)}"
+
+
+@pytest.mark.parametrize("path", ROOMS + MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_room_and_module_begins_with_what_it_is(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    assert said[:1].isupper() or said[:1] in "`" or re.match(r"[a-z]+: ", said), "say what lives here, in a sentence"
+    assert said.split("\n\n")[0].rstrip().endswith((".", "?")), "make it a whole sentence"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_run_one_way(path: Path) -> None:
-    here = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+def test_no_module_is_imported_under_the_name_of_its_own_function(path: Path) -> None:
+    """`from tasks import download` would leave readers to guess which of the two `download` is."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        for name in imported(node):
-            if name.startswith("mseg_wizard."):
-                assert layer(name) <= layer(here), f"{here} imports {name}"
-                if here.startswith("mseg_wizard.labels"):
-                    assert name.startswith(("mseg_wizard.labels", "mseg_wizard.progress")), f"{here} imports {name}"
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mseg_wizard"):
+            folder = ROOT.joinpath(*(node.module or "").split("."))
+            for alias in node.names:
+                module = folder / f"{alias.name}.py"
+                if module.is_file() and alias.name == (alias.asname or alias.name):
+                    body = ast.parse(module.read_text("utf-8")).body
+                    own = {item.name for item in body if isinstance(item, ast.FunctionDef | ast.ClassDef)}
+                    assert alias.name not in own, f"import from {node.module}.{alias.name} what is needed of it"
 
 
-def imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{alias.name}" for alias in node.names if not alias.name.startswith("__")]
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+def test_the_style_sheet_names_what_the_screen_is_made_of() -> None:
+    """A selector that names nothing says nothing: what it was to style looks wrong, and no error tells."""
+    sheet = re.sub(r"/\*.*?\*/", "", (PACKAGE / "tui" / "wizard.tcss").read_text("utf-8"), flags=re.DOTALL)
+    named = set(re.findall(r"(?<![\w.#$-])[A-Z]\w+", sheet)) - {"Screen", "Button", "RichLog"}
+    code = "".join(path.read_text("utf-8") for path in (PACKAGE / "tui").rglob("*.py"))
+    assert named <= set(re.findall(r"^class (\w+)", code, re.MULTILINE))
 
 
 @pytest.mark.parametrize(

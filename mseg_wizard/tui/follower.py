@@ -133,7 +133,7 @@ class FollowerScreen(FormsScreen):
         self.yielded = row.target()
         self.yielded.focus()
 
-    async def on_field_row_given(self, event: FieldRow.AnswerGiven) -> None:
+    async def on_field_row_answer_given(self, event: FieldRow.AnswerGiven) -> None:
         awaits = self.session.snapshot.awaits
         if event.entered and event.row.new() is None and awaits and event.row.step.id == self.step_of(awaits):
             self.say("Nothing is there yet. An upload is noticed by itself.")

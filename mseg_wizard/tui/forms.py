@@ -35,7 +35,7 @@ class FormsScreen(PanesScreen):
         self._saves: dict[str, int] = {}
         """Step id → answers kept so far in this sitting."""
 
-    async def on_field_row_given(self, event: FieldRow.AnswerGiven) -> None:
+    async def on_field_row_answer_given(self, event: FieldRow.AnswerGiven) -> None:
         event.stop()
         if event.row is not self.home_row:
             self.run_worker(self.keep(event.row))

@@ -155,7 +155,7 @@ class FieldRow(Vertical):
             if wrong is not None and line.value == text:
                 self._say(wrong=wrong)
 
-    def on_given(self, event: AnswerGiven) -> None:
+    def on_answer_given(self, event: AnswerGiven) -> None:
         event.stop()
         if isinstance(self.editor, SourceList | Choice):
             self._say(wrong="")
