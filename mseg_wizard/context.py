@@ -67,7 +67,7 @@ class Options:
     by_questions: bool = False
     """The person is asked one thing after the other (`--plain`): a task must not wait for anything but an answer."""
     notify: str = ""
-    """The user's command for messages, see notify.py."""
+    """The user's command for messages, see notify."""
 
 
 @dataclass

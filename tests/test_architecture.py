@@ -1,4 +1,4 @@
-"""What keeps the house in shape: rooms in their order, each with a sentence about itself, step files that fit the tasks."""
+"""What keeps the house in shape: rooms in their order, each with a sentence about itself, step files that fit."""
 
 from __future__ import annotations
 

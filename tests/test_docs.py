@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.wizard import Wizard
 
 DOCS = ROOT / "mseg_wizard" / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), ROOT / ".github" / "CONTRIBUTING.md"]
 
 
 def headings(page: Path) -> set[str]:
@@ -54,10 +54,21 @@ def test_every_command_on_a_page_is_one_that_the_wizard_takes(page: Path) -> Non
         assert step is None or step in ids, arguments
 
 
+def test_what_the_page_about_the_house_names_is_there() -> None:
+    text = (DOCS / "design.md").read_text("utf-8")
+    package, rooms = ROOT / "mseg_wizard", {path.parent.name for path in (ROOT / "mseg_wizard").rglob("__init__.py")}
+    for name in re.findall(r"`((?:\w+/)+\w*(?:\.\w+)?)`", text):
+        assert any((place / name).exists() for place in (ROOT, package, *package.iterdir())), name
+    for name in re.findall(r"`((?:\w+\.)+\w+)`", text):
+        room, *rest = name.split(".")
+        if room in rooms and rest[-1] not in ("py", "html"):
+            assert any((package / room / Path(*rest[:end])).with_suffix(".py").is_file() for end in (1, 2)), name
+
+
 def test_every_page_is_found_from_the_readme() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for page in PAGES[1:]:
-        assert f"(mseg_wizard/docs/{page.name})" in text
+        assert f"({page.relative_to(ROOT).as_posix()})" in text
 
 
 def test_the_pages_tell_of_space_what_the_program_knows() -> None:

@@ -1,6 +1,6 @@
-"""The by_questions journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on.
+"""The guided journey by questions one after the other (`--plain`): works, asks for what is lacking, goes on.
 
-The lines are plain.py's.
+The lines are plain's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The command line's grammar and the words of its help: commands, options, examples, exit codes.
 
-What they do is in cli.py.
+What they do is in cli.commands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The journey in plain lines, unattended. The questions of `--plain` are in questions.py."""
+"""The journey in plain lines, unattended. The questions of `--plain` are in ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The datasets as verification sees them: raw labels, the label
+"""What a dataset is, by the step files: raw labels, the label
 maps made of them, and which call brings or makes each file.
 """
 

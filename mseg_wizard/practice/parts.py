@@ -1,6 +1,6 @@
 """What one dataset gives to the practice world, and the maker that all draw from.
 
-The datasets are in indoor.py and road.py.
+The datasets are in datasets_open and datasets_registered.
 """
 
 from __future__ import annotations

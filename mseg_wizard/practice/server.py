@@ -1,6 +1,6 @@
 """The practice server: plays every web site that MSeg's archives come from, on loopback.
 
-Who may have what is decided in logins.py.
+Who may have what is decided in logins.
 """
 
 from __future__ import annotations

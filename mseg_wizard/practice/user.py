@@ -1,4 +1,4 @@
-"""The practising user: a desk with e-mails and downloaded files,
+"""The practising user: a folder with e-mails and downloaded files,
 and a player of that user who makes the usual mistakes first.
 """
 

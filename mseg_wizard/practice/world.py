@@ -1,7 +1,7 @@
 """The practice world: a miniature MSeg made of nothing but code,
 with every archive, the mseg-api tree, and answers for the forms.
 
-The server that hands it out is in server.py.
+The server that hands it out is in practice.server.
 """
 
 from __future__ import annotations

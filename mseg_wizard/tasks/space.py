@@ -1,4 +1,4 @@
-"""space: is there room for all that is still to come? The sums are made in disk_space.py."""
+"""space: is there room for all that is still to come? The sums are made in datasets.disk_space."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """wipe: every stored password and link of a destination removed, and what else may hold them found.
 
-The keyring itself is in vault.py.
+The keyring itself is the vault's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The one screen: steps on the left, the chosen one on the right, what is being done below.
 
-What the keys do lives in keys.py.
+What the keys do is in key_bindings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A cluster's workers as the window sees them: Dask workers that share the disk.
+"""A cluster's workers as the batches see them: Dask workers that share the disk.
 
-What they must be like is in cluster_checks.
+What they must be like is in dask_checks.
 """
 
 from __future__ import annotations

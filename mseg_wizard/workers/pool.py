@@ -1,4 +1,4 @@
-"""Worker processes, and each(): a bounded window of items over them.
+"""Worker processes, and each(): a bounded number of items under way.
 
 Knows executors and items, not what the items mean.
 """

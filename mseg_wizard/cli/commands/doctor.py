@@ -1,4 +1,4 @@
-"""doctor: what this machine offers for the job, told as it is. It changes nothing."""
+"""`mseg-wizard doctor`: what this machine offers for the job, told as it is. It changes nothing."""
 
 from __future__ import annotations
 

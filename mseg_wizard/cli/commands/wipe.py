@@ -1,6 +1,6 @@
-"""wipe: the command that removes stored passwords and links, in plain lines.
+"""`mseg-wizard wipe`: stored passwords and links removed, in plain lines.
 
-What is removed and searched is in wipe.py.
+What is removed and searched is in tasks.wipe.
 """
 
 from __future__ import annotations

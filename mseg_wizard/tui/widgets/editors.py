@@ -1,4 +1,4 @@
-"""The widgets that take one answer each; lists are in rows.py.
+"""The widgets that take one answer each; lists are in source_list.
 
 An editor knows what is new in it; keeping that is the form's part.
 """

@@ -1,6 +1,6 @@
 """The rest of a path that someone types: which names fit what stands there.
 
-Only folders are listed; what a place is says places.py.
+Only folders are listed; what is at a path is found out in path_check.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The list of folders, files and links that a step's archives are taken from. An editor like those in editors.py."""
+"""The list of folders, files and links that a step's archives are taken from. An editor like the others."""
 
 from __future__ import annotations
 
