@@ -62,7 +62,11 @@ def test_what_the_page_about_the_house_names_is_there() -> None:
     for name in re.findall(r"`((?:\w+\.)+\w+)`", text):
         room, *rest = name.split(".")
         if room in rooms and rest[-1] not in ("py", "html"):
-            assert any((package / room / Path(*rest[:end])).with_suffix(".py").is_file() for end in (1, 2)), name
+            assert any(
+                (package / room / Path(*rest[:end])).with_suffix(kind).exists()
+                for end in (1, 2)
+                for kind in ("", ".py")
+            ), name
 
 
 def test_every_page_is_found_from_the_readme() -> None:

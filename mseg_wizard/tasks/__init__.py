@@ -1,1 +1,4 @@
-"""One file per kind of work; The registry names them as steps/*.toml does; what they have in common is a kind, and what they work on is in the rooms below."""
+"""One file per kind of work; the registry names them as steps/*.toml does.
+
+What they have in common is a kind, and what they work on is in the rooms below.
+"""

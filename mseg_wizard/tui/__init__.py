@@ -1,4 +1,7 @@
-"""The screen: panes, forms, keys, and a session with a destination. Nothing below imports it: without this folder `mseg-wizard run` does the same job."""
+"""The screen: panes, forms, keys, and a session with a destination.
+
+Nothing below imports it: without this folder `mseg-wizard run` does the same job.
+"""
 
 import os
 
