@@ -37,7 +37,7 @@ Answers = Mapping[str, Mapping[str, Any]]
 """Step id → field name → value."""
 
 
-class OfNoUseNow(Problem):
+class UnusableAnswer(Problem):
     """Right in form and of no use at this time: a link that has expired, a file that is not there."""
 
 
@@ -101,7 +101,7 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
                 )
             try:
                 check_answer(by_id[name], fields[key], value)
-            except OfNoUseNow:
+            except UnusableAnswer:
                 continue
             except Problem as problem:
                 raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
@@ -174,7 +174,7 @@ def check_email(step: Step, item: Field, value: str) -> str:
     return text
 
 
-def check_tree(step: Step, item: Field, value: str) -> str:
+def check_tree_answer(step: Step, item: Field, value: str) -> str:
     """Where mseg-api is: no link, which may hold a token and would stand in the journal."""
     if is_link(value):
         what = f"“{item.label}” is a link; the tree is fetched from MSeg's own place, or from a mirror."
@@ -195,7 +195,7 @@ def check_sources(step: Step, rows: Sequence[str]) -> list[str]:
 FIELD_CHECKS: dict[str, Check] = {
     "scannet.base_url": check_base_url,
     "wilddash.username": check_email,
-    "prepare.mseg_api": check_tree,
+    "prepare.mseg_api": check_tree_answer,
 }
 """`step.field` → its own check; fields of kind `url` have check_link."""
 
@@ -222,7 +222,7 @@ def _source_path(step: Step, row: str, alone: bool) -> str:
     if folder:
         return str(path)
     if not file:
-        raise OfNoUseNow(f"{where} is not there, or you may not read it.", WANTED)
+        raise UnusableAnswer(f"{where} is not there, or you may not read it.", WANTED)
     archive = next(
         (archive for archive in step.archives if archive.file == path.name), step.archives[0] if alone else None
     )
@@ -261,7 +261,7 @@ def _leads_to(url: httpx.URL, archive: Archive) -> bool:
 def _not_expired(url: httpx.URL, where: str) -> None:
     ends = expiry(url)
     if ends and ends <= datetime.now(UTC):
-        raise OfNoUseNow(
+        raise UnusableAnswer(
             f"{where} is a link that expired on {ends:%Y-%m-%d at %H:%M} UTC.",
             "Get a fresh one, the way you got this one.",
         )
@@ -283,7 +283,7 @@ def _script(text: str, where: str) -> str:
     try:
         path = Path(one_line(text).strip("'\"")).expanduser()
         if not path.is_file():
-            raise OfNoUseNow(
+            raise UnusableAnswer(
                 f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted
             )
         with path.open(encoding="utf-8", errors="replace") as file:

@@ -15,7 +15,7 @@ from mseg_wizard.answers import check_answer
 from mseg_wizard.core import host
 from mseg_wizard.core.log import log_to
 from mseg_wizard.core.preferences import prefer, remember_id
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
 from mseg_wizard.store import Store
@@ -90,7 +90,7 @@ class Context:
     refusals: list[Refusal] = field(default_factory=list)
     offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Offers that were made in this session: key of the Consent → what it concerned."""
-    _trees: dict[tuple[Path, str], Tree] = field(default_factory=dict)
+    _trees: dict[tuple[Path, str], MsegApiTree] = field(default_factory=dict)
     _pools: list[Pool] = field(default_factory=list)
     _clusters: list[Cluster] = field(default_factory=list)
 
@@ -105,7 +105,7 @@ class Context:
         return self.store.destination
 
     @property
-    def dataset(self) -> Path:
+    def dataset_folder(self) -> Path:
         """The folder that MSeg's code knows: <MSEG_DST_DIR>/mseg_dataset."""
         return self.destination / "mseg_dataset"
 
@@ -234,11 +234,11 @@ class Context:
         return self.store.journal.tree.get("pinned") == "yes"
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> MsegApiTree:
         """The accepted mseg-api tree: class tables, lists, records."""
         folder = self.tree_folder
         # a tree that was exchanged during the session is read anew
-        return self._trees.setdefault((folder, self.store.journal.tree.get("stamp", "")), Tree(folder))
+        return self._trees.setdefault((folder, self.store.journal.tree.get("stamp", "")), MsegApiTree(folder))
 
     @property
     def workers(self) -> int:
@@ -258,7 +258,9 @@ class Context:
             from mseg_wizard.workers.dask import Cluster  # few need it, and it loads what workers load
 
             self._clusters.append(
-                Cluster(self.options.scheduler, lambda: [path for path in (self.own, self.dataset) if path.is_dir()])
+                Cluster(
+                    self.options.scheduler, lambda: [path for path in (self.own, self.dataset_folder) if path.is_dir()]
+                )
             )
         return self._clusters[0]
 
@@ -276,7 +278,7 @@ class Context:
         return sum(pool.workers for pool in self._pools) + sum(cluster.hosts()[0] for cluster in self._clusters)
 
     def worker_news(self) -> list[str]:
-        """What befell a cluster's workers since this was asked last, in words for the user."""
+        """What happened to a cluster's workers since this was asked last, in words for the user."""
         return [text for cluster in self._clusters for text in cluster.worker_news()]
 
     def close(self) -> None:

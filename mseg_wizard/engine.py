@@ -21,7 +21,7 @@ from mseg_wizard.tasks.registry import TASKS
 log = logging.getLogger("mseg_wizard")
 
 
-BESIDE = 0.05
+LANE_POLL = 0.05
 """Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
 
 
@@ -109,7 +109,7 @@ def in_own_thread(work: Generator[Progress, None, None], first: Progress) -> Gen
                 job.say(progress)
         return progress
 
-    yield (yield from background(drive, first, BESIDE))
+    yield (yield from background(drive, first, LANE_POLL))
 
 
 def _network(call: Call) -> bool:

@@ -20,7 +20,7 @@ KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "
 """What a form can ask for. `sources` is a folder, a file, a link, or several of these, one a line."""
 
 COLUMNS = ("image", "label", "records")
-"""What a holding is computed from."""
+"""What expected files are computed from."""
 
 KEYS = ("id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "tasks")
 """Of a step file."""

@@ -101,7 +101,7 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True)
-class Wiped:
+class VaultWipeResult:
     """What a wipe removed, and what is still there."""
 
     removed: tuple[str, ...]
@@ -193,7 +193,7 @@ class Vault:
         used = [variable(step, field) for field in fields if f"{step}.{field}" not in self._entered]
         return [name for name in used if self._environment.get(name)]
 
-    def wipe(self, names: Iterable[tuple[str, str]]) -> Wiped:
+    def wipe(self, names: Iterable[tuple[str, str]]) -> VaultWipeResult:
         """Remove the secrets of these (step, field) pairs from keyring
         and memory; keyring can't enumerate, so the caller names all.
         """
@@ -212,7 +212,7 @@ class Vault:
             self._forget(name)
             if gone:
                 removed.append(name)
-        return Wiped(tuple(removed), tuple(remains), self._trouble)
+        return VaultWipeResult(tuple(removed), tuple(remains), self._trouble)
 
     def state(self) -> str:
         """In words for the screen and `doctor`: where new secrets would be kept."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 
 PLACES = {
     "ADE20K_2016_07_26.zip": {"": "ADE20K"},
@@ -45,7 +45,7 @@ class GoldenTree:
     """Unpacked archives under `dataset`, MSeg's tree, and the pixels that are expected of every label map."""
 
     dataset: Path
-    tree: Tree
+    tree: MsegApiTree
     expected: dict[str, tuple[str, str, str]]
     """Path below mseg_dataset → dtype, shape ("HxW"), sha256 of the pixels; what MSeg's code made only."""
 
@@ -78,7 +78,7 @@ def unpack(golden: Path, dataset: Path) -> GoldenTree:
             row for row in csv.DictReader(lines, delimiter="\t") if row["kind"] == "label" and row["origin"] == "made"
         ]
     expected = {row["path"]: (row["dtype"], row["shape"], row["pixel_sha256"]) for row in rows}
-    return GoldenTree(dataset, Tree(golden / "mirror" / "mseg-api"), expected)
+    return GoldenTree(dataset, MsegApiTree(golden / "mirror" / "mseg-api"), expected)
 
 
 def pixels_of(path: Path) -> tuple[str, str, str]:

@@ -15,9 +15,9 @@ from PIL import Image
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.kind import Task
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.remap import remap_missing
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.workers import pool
 from tests.labels.trees import make_tree

@@ -25,7 +25,7 @@ MemberToWrite = tuple[zip_file.Entry, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class MemberBatch:
     """Some members of one zip. Their names were judged and their folders made."""
 
     archive: Path
@@ -51,21 +51,21 @@ class Failure:
         return (Damaged if self.damaged else Problem)(self.what, self.do)
 
 
-def shares(archive: Path, name: str, into: Path, rows: Iterable[MemberToWrite]) -> Iterator[Share]:
+def member_batches(archive: Path, name: str, into: Path, rows: Iterable[MemberToWrite]) -> Iterator[MemberBatch]:
     """The rows, which come in the order in which they lie in the archive, in shares."""
     taken: list[MemberToWrite] = []
     count = 0
     for row in rows:
         if taken and (len(taken) >= FILES or count + row[0].size > BYTES):
-            yield Share(archive, name, into, tuple(taken))
+            yield MemberBatch(archive, name, into, tuple(taken))
             taken, count = [], 0
         taken.append(row)
         count += row[0].size
     if taken:
-        yield Share(archive, name, into, tuple(taken))
+        yield MemberBatch(archive, name, into, tuple(taken))
 
 
-def unpack_share(share: Share) -> int | Failure | OSError:
+def unpack_batch(share: MemberBatch) -> int | Failure | OSError:
     """In a worker: have the members of a share as files, durable
     but for their names; returns how many had to be written.
     """
@@ -93,7 +93,7 @@ def unpack_in_workers(
     for folder in {path[: path.rfind("/") + 1] for _, path, _ in rows}:
         tree.make(folder)
         tree.touched(folder)
-    with closing(each(pool, unpack_share, shares(archive, name, into, rows))) as working:
+    with closing(each(pool, unpack_batch, member_batches(archive, name, into, rows))) as working:
         for outcomes in working:
             count = written = 0
             for outcome in outcomes:

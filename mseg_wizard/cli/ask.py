@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, say, say_complete, shown, work
+from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, printable_redacted, say, say_complete, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.invocation import resume_command, to_go_on
+from mseg_wizard.core.invocation import resume_command, resume_hint
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Field, Step
@@ -57,7 +57,7 @@ def by_questions(
                     say_complete(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
-            say(f"\nStopped. {to_go_on(ctx.destination)}")
+            say(f"\nStopped. {resume_hint(ctx.destination)}")
             # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
             left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
             return Exit.INTERRUPTED if left else Exit.WAITING
@@ -145,8 +145,10 @@ def _present(ctx: Context, step: Step, item: Field) -> str:
     if item.kind == "acknowledge":
         return "yes"
     if item.kind == "sources":
-        return ", ".join("a link" if isinstance(row, Secret) else shown(row) for row in ctx.sources(step.id))
-    return "given" if item.secret else shown(str(ctx.answer(step.id, item.name))) or "nothing"
+        return ", ".join(
+            "a link" if isinstance(row, Secret) else printable_redacted(row) for row in ctx.sources(step.id)
+        )
+    return "given" if item.secret else printable_redacted(str(ctx.answer(step.id, item.name))) or "nothing"
 
 
 def _may_go(ctx: Context, step: Step, item: Field) -> bool:

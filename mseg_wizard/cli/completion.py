@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @dataclass(frozen=True)
-class Word:
+class CompletionWord:
     """An option, or an argument that has a place of its own."""
 
     name: str
@@ -34,7 +34,7 @@ class Command:
     name: str
     """Empty for what may come before a command."""
     help: str
-    words: tuple[Word, ...]
+    words: tuple[CompletionWord, ...]
 
 
 def script(shell: str, parser: argparse.ArgumentParser, steps: Sequence[str]) -> str:
@@ -59,14 +59,14 @@ def grammar(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, 
     return found
 
 
-def _words(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, ...]]) -> tuple[Word, ...]:
+def _words(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, ...]]) -> tuple[CompletionWord, ...]:
     words = []
     for action in parser._actions:
         if not isinstance(action, argparse._SubParsersAction):
             takes, metavar = action.nargs != 0, str(action.metavar or "")
             value = values.get(metavar, ()) if takes else ()
             words += [
-                Word(name, (action.help or "").partition(";")[0], takes, value, metavar)
+                CompletionWord(name, (action.help or "").partition(";")[0], takes, value, metavar)
                 for name in action.option_strings or [""]
             ]
     return tuple(words)
@@ -190,7 +190,7 @@ def _fish(commands: list[Command]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fish_word(word: Word) -> str:
+def _fish_word(word: CompletionWord) -> str:
     name = (
         f"-l {word.name[2:]}"
         if word.name.startswith("--")

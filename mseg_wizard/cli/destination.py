@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers import Answers, OfNoUseNow, check_answer, is_link, read_answers
+from mseg_wizard.answers import Answers, UnusableAnswer, check_answer, is_link, read_answers
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.preferences import check_preferences, preferences
 from mseg_wizard.http.addresses import Routes
@@ -135,7 +135,7 @@ def give_answers(ctx: Context, answers: Answers) -> None:
                 continue
             try:
                 ctx.remember(step, {key: value})
-            except OfNoUseNow as problem:
+            except UnusableAnswer as problem:
                 log.warning("%s", problem)
                 if rows := _usable(step, key, value):
                     ctx.remember(step, {key: rows})
@@ -149,6 +149,6 @@ def _usable(step: Step, key: str, value: Any) -> list[Any]:
     rows = []
     if step.field(key).kind == "sources":
         for row in value.splitlines() if isinstance(value, str) else value:
-            with suppress(OfNoUseNow):
+            with suppress(UnusableAnswer):
                 rows += check_answer(step, step.field(key), [row])
     return rows

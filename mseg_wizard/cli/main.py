@@ -12,7 +12,7 @@ from importlib import import_module
 
 from mseg_wizard.cli.parser import parser
 from mseg_wizard.cli.plain import Exit, complain, exit_code
-from mseg_wizard.core.invocation import started_with
+from mseg_wizard.core.invocation import note_command_line
 from mseg_wizard.core.log import log_crash, no_core_dumps
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import load, secret_fields
@@ -64,7 +64,7 @@ def _obey(argv: Sequence[str] | None) -> int:
     code: int = Exit.DONE
     try:
         args = parser().parse_args(argv)
-        started_with(sys.argv[1:] if argv is None else argv)
+        note_command_line(sys.argv[1:] if argv is None else argv)
         take_environment(secret_fields(load()))
         code = command_named(args.command)(args)
     except SystemExit as end:  # argparse has told all

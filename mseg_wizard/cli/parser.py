@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from mseg_wizard import __version__
 from mseg_wizard.cli.completion import SHELLS
-from mseg_wizard.cli.plain import shown
+from mseg_wizard.cli.plain import printable_redacted
 from mseg_wizard.cli.text import hanging, width, wrapped
 from mseg_wizard.core import host
 from mseg_wizard.core.preferences import preferences_file
@@ -30,7 +30,7 @@ STOPPED = {130: "stopped by Ctrl+C; the same command goes on", 143: "stopped by 
 
 
 @dataclass(frozen=True)
-class Words:
+class CommandHelp:
     """What the help of a command says."""
 
     brief: str
@@ -46,7 +46,7 @@ class Words:
         return "\n".join(["examples:", *examples, "", "exit codes:", *codes])
 
 
-WIZARD = Words(
+WIZARD = CommandHelp(
     "",
     "From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes. Without a command: the "
     "guided journey on the "
@@ -77,7 +77,7 @@ WIZARD = Words(
 )
 
 COMMANDS = {
-    "run": Words(
+    "run": CommandHelp(
         "the journey unattended, in plain lines",
         "Works through the steps without asking anything. Answers come from --answers, from earlier starts and, for "
         "passwords and links, "
@@ -110,7 +110,7 @@ COMMANDS = {
             **STOPPED,
         },
     ),
-    "status": Words(
+    "status": CommandHelp(
         "where every step stands",
         "Reads what the wizard noted; it takes no lock, asks no keyring and changes nothing, so it may run at any "
         "time. Without --dest it "
@@ -122,7 +122,7 @@ COMMANDS = {
         ),
         {0: "it is told", 1: "no wizard has worked there yet, or its journal can't be read", 2: USAGE},
     ),
-    "steps": Words(
+    "steps": CommandHelp(
         "the steps, or one step in its own words",
         "Without a name: a line for each step. With one, its id or number: why it is there, how long it takes, its "
         "licence, links, form "
@@ -134,7 +134,7 @@ COMMANDS = {
         ),
         {0: "it is told", 2: "there is no such step, or a step file is wrong"},
     ),
-    "doctor": Words(
+    "doctor": CommandHelp(
         "what this machine offers for the job",
         "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your "
         "attention, [-] what is "
@@ -150,7 +150,7 @@ COMMANDS = {
         ),
         {0: "it is told, whatever was found", 2: "the command line is wrong"},
     ),
-    "verify": Words(
+    "verify": CommandHelp(
         "look at every file, label map and segment again",
         "Compares every label map with what its raw label gives, every relabelled segment and MSeg's 43 targeted "
         "pixels. The verdict goes "
@@ -171,7 +171,7 @@ COMMANDS = {
             **STOPPED,
         },
     ),
-    "report": Words(
+    "report": CommandHelp(
         "write the report again, with pictures to judge by eye",
         "Writes the page whatever is complete by now. Its place is all that goes to stdout.",
         (
@@ -180,7 +180,7 @@ COMMANDS = {
         ),
         {0: "written", 1: "something failed, or no wizard has worked there yet", 2: USAGE, 4: LOCKED, **STOPPED},
     ),
-    "wipe": Words(
+    "wipe": CommandHelp(
         "remove every stored password and link",
         "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't "
         "remove: variables of "
@@ -191,7 +191,7 @@ COMMANDS = {
         ),
         {0: "nothing is stored any more", 1: "something could not be removed, or no wizard has worked there", 2: USAGE},
     ),
-    "practice": Words(
+    "practice": CommandHelp(
         "the whole journey in miniature, without network or account",
         "Makes a small MSeg in a temporary folder, plays every web site on this machine, and removes both at the end. "
         "Nothing real is "
@@ -203,7 +203,7 @@ COMMANDS = {
         ),
         {0: "complete", 1: "something failed", 2: "there is no terminal for the screen", 130: "stopped"},
     ),
-    "completion": Words(
+    "completion": CommandHelp(
         "a script that lets your shell complete commands and options",
         "Prints the script; it changes nothing by itself.",
         (
@@ -237,7 +237,10 @@ class Parser(argparse.ArgumentParser):
                 f"{', '.join(choices)}."
             )
         # What is wrong may be an address with a password in it.
-        self.exit(2, f"{self.prog}: {shown(message)}\n  `{self.prog} --help` says what there is, with examples.\n")
+        self.exit(
+            2,
+            f"{self.prog}: {printable_redacted(message)}\n  `{self.prog} --help` says what there is, with examples.\n",
+        )
 
 
 class _Help(argparse.HelpFormatter):

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TextIO
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import to_go_on
+from mseg_wizard.core.invocation import resume_hint
 from mseg_wizard.core.log import LOG, redact
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
@@ -56,16 +56,16 @@ def complain(problem: BaseException, log: Path | None = None) -> None:
             file=sys.stderr,
         )
         return
-    print(f"mseg-wizard: {shown(problem.what)}", file=sys.stderr)
+    print(f"mseg-wizard: {printable_redacted(problem.what)}", file=sys.stderr)
     for item in problem.items[:SHOWN_ITEMS]:
-        print(f"    {shown(item)}", file=sys.stderr)
+        print(f"    {printable_redacted(item)}", file=sys.stderr)
     if len(problem.items) > SHOWN_ITEMS:
         print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, all of them in the log", file=sys.stderr)
     for line in problem.do.splitlines():
-        print(f"  {shown(line)}", file=sys.stderr)
+        print(f"  {printable_redacted(line)}", file=sys.stderr)
 
 
-def shown(text: str) -> str:
+def printable_redacted(text: str) -> str:
     return printable(redact(text), 2000)
 
 
@@ -86,7 +86,7 @@ def unattended(
     """
     end, stopped_by = work(ctx, steps, every, talk)
     if stopped_by:
-        say(f"Stopped. {to_go_on(ctx.destination)}", talk)
+        say(f"Stopped. {resume_hint(ctx.destination)}", talk)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
@@ -154,26 +154,26 @@ class _Lines:
 
     def show(self, snapshot: Snapshot, worker_news: Sequence[str] = ()) -> None:
         for text in worker_news:
-            say(shown(text), self._talk)
+            say(printable_redacted(text), self._talk)
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
             if call in snapshot.calls and snapshot.running and call in self._said and not due:
                 continue
             if call in self._known and call not in self._said and not (progress.done or progress.rate):
                 continue
-            line = standing(*self._titles[call], progress)
+            line = progress_line(*self._titles[call], progress)
             if self._said.get(call) != line:
                 self._said[call] = line
                 self._at = time.monotonic()
                 say(line, self._talk)
 
 
-def standing(number: int, title: str, progress: Progress) -> str:
+def progress_line(number: int, title: str, progress: Progress) -> str:
     """One line: which call of which step, what it is doing, how far it is."""
     doing = (
         "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
     )  # its name is said already
-    parts = [f"{number:2} {title}: {shown(doing)}"]
+    parts = [f"{number:2} {title}: {printable_redacted(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(
             f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of "
@@ -193,7 +193,7 @@ def standing(number: int, title: str, progress: Progress) -> str:
 def say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
     """What is complete, what is worth knowing of it, and where the report is."""
     upto = "" if steps[-1] is ctx.steps[-1] else f" up to step {steps[-1].number}, {steps[-1].title}"
-    say(f"Complete{upto}: {ctx.dataset}", talk)
+    say(f"Complete{upto}: {ctx.dataset_folder}", talk)
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(call.task == "report" for step in steps for call in step.calls):

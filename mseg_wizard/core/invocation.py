@@ -12,7 +12,7 @@ from mseg_wizard.progress import printable
 _command: list[str] = []
 
 
-def started_with(arguments: Sequence[str]) -> None:
+def note_command_line(arguments: Sequence[str]) -> None:
     """Note the command line of this process, for `resume_command`."""
     _command[:] = arguments
 
@@ -29,12 +29,12 @@ def resume_command(destination: Path | None) -> str:
     return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
 
 
-def fleeting() -> bool:
+def is_temporary() -> bool:
     """Is this practice, whose folder goes when the wizard ends?"""
     return _command[:1] == ["practice"] and "--keep" not in _command
 
 
-def to_go_on(destination: Path | None, before: str = " ") -> str:
+def resume_hint(destination: Path | None, before: str = " ") -> str:
     """What becomes of the work that stops here, and the command that
     goes on with it; `before`: what stands before the command.
     """

@@ -36,7 +36,7 @@ LEAST = 8
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedProgram:
     """How a program ended."""
 
     code: int
@@ -45,7 +45,7 @@ class Ended:
     """The last of what it printed, safe to show."""
 
 
-def run(
+def run_program(
     job: Job,
     command: Sequence[str | Path],
     *,
@@ -53,7 +53,7 @@ def run(
     environment: Mapping[str, str],
     limit: float | None = None,
     say: Callable[[str], object] = len,
-) -> Ended:
+) -> EndedProgram:
     """Run a program to its end, giving each line that it prints to `say`;
     raises OSError where it can't be started, Stopped, TimeoutError.
 
@@ -95,7 +95,7 @@ def run(
         while True:  # it closed its output and may work on
             _watch(job, until)
             with suppress(subprocess.TimeoutExpired):
-                return Ended(process.wait(0.2), tuple(lines))
+                return EndedProgram(process.wait(0.2), tuple(lines))
     finally:
         _end(process)
 

@@ -45,7 +45,7 @@ class Dataset:
 
     @cached_property
     def made(self) -> tuple[tuple[str, str, Call], ...]:
-        """Taxonomy of each made map, in the order of `rules`; the
+        """Taxonomy of each made map, in the order of `verification.plan.rules_of`; the
         taxonomy whose relabelling it is, else empty; its call.
         """
         remapped = [(target, "", self.remap) for target in self.targets if self.remap]

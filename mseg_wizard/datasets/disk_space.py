@@ -93,7 +93,7 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
     asks for the room that it needs itself, before anything else runs.
     """
     changes: list[DiskChange] = []
-    folders = FolderListings(ctx.dataset)
+    folders = FolderListings(ctx.dataset_folder)
     journal = ctx.store.journal
     known: dict[str, tuple[float, float]] = {}
     for step in ctx.steps:
@@ -152,7 +152,7 @@ def _changes(
         if archive.file not in known:
             known[archive.file] = _shares(ctx, step, archive)
         share, scale = known[archive.file]
-        place = ctx.dataset / archive.dataset
+        place = ctx.dataset_folder / archive.dataset
         if share and call.task == "download":
             yield DiskChange(step=step, call=call, place=place, **_fetch(ctx, archive, scale))
         elif share:
@@ -171,7 +171,9 @@ def _changes(
                 for row in ctx.tree.rows(taxonomy, split)
             }
             count = sum(label is not None and not folders.has(f"{root}/{label}") for label in labels)
-            yield DiskChange(step=step, call=call, place=ctx.dataset / root, made=count * call.each_bytes, files=count)
+            yield DiskChange(
+                step=step, call=call, place=ctx.dataset_folder / root, made=count * call.each_bytes, files=count
+            )
 
 
 def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:

@@ -15,7 +15,7 @@ def missing_files(ctx: Context, archive: Archive) -> list[str]:
     """Files that the archive should have brought and that aren't there,
     as paths below mseg_dataset/: listed ones in the lists' order.
     """
-    folders = FolderListings(ctx.dataset)
+    folders = FolderListings(ctx.dataset_folder)
     listed = [row for expected in archive.holds for row in _missing(ctx, archive, expected, folders)]
     return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
@@ -24,7 +24,7 @@ def unmounted(ctx: Context, archive: Archive) -> str:
     """What to say where the archive was unpacked before and its dataset's
     folder is empty, as of a disk that isn't mounted; else "".
     """
-    folder = ctx.dataset / archive.dataset
+    folder = ctx.dataset_folder / archive.dataset
     if not was_unpacked(ctx, archive) or (folder.is_dir() and any(folder.iterdir())):
         return ""
     return f"{folder} is empty or not there: if it is on another disk, see first that this is mounted."
@@ -84,7 +84,7 @@ def _listed(ctx: Context, expected: ExpectedFiles) -> Iterator[str]:
 
 def _missing_records(ctx: Context, archive: Archive, expected: ExpectedFiles) -> Iterator[str]:
     """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
-    top = ctx.dataset / archive.dataset / expected.folder
+    top = ctx.dataset_folder / archive.dataset / expected.folder
     found = {name for _, _, names in os.walk(top) for name in names}
     for stem in sorted(recorded_stems(ctx.tree, expected.taxonomy)):
         name = stem + expected.suffix

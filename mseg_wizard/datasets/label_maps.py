@@ -40,7 +40,7 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
     """Those of `outputs`, paths below mseg_dataset/, that aren't there."""
-    folders = FolderListings(ctx.dataset)
+    folders = FolderListings(ctx.dataset_folder)
     return [output for output in outputs if not folders.has(output)]
 
 
@@ -63,7 +63,7 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
     if ctx.foreign and not foreign:
         ctx.adopt()
     for folder in {output.rpartition("/")[0] for output in outputs}:
-        (ctx.dataset / folder).mkdir(parents=True, exist_ok=True)
+        (ctx.dataset_folder / folder).mkdir(parents=True, exist_ok=True)
     _sweep(ctx, outputs)
     return frozenset(outputs if foreign or ctx.distrust else missing)
 
@@ -89,7 +89,8 @@ def make_label_maps(
         for outcome in outcomes:
             if any(words in outcome.fault for words in FULL):
                 raise Problem(
-                    f"The disk of {ctx.dataset} is full.", "Make room, then start again: only what is missing is made."
+                    f"The disk of {ctx.dataset_folder} is full.",
+                    "Make room, then start again: only what is missing is made.",
                 )
             if outcome.fault:
                 subject = name(outcome.item)
@@ -113,16 +114,16 @@ def sync_outputs(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, No
     with ThreadPoolExecutor(THREADS, "syncing") as threads:
         for done in range(0, len(outputs), SYNCED_AT_ONCE):
             yield Progress("making sure that the disk has them", done, len(outputs), "files")
-            paths = [f"{ctx.dataset}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
+            paths = [f"{ctx.dataset_folder}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
             list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
     _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
-    sync(*{ctx.dataset / Path(output).parent for output in outputs})
+    sync(*{ctx.dataset_folder / Path(output).parent for output in outputs})
 
 
 def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
     """The item's last output, below mseg_dataset/; none where its name is no proper text: it can't be told then."""
     made = next((output for output in reversed(item.outputs) if output), "") if item else ""
-    return made.removeprefix(f"{ctx.dataset}/") if made.isprintable() else ""
+    return made.removeprefix(f"{ctx.dataset_folder}/") if made.isprintable() else ""
 
 
 def _sync(paths: Sequence[str]) -> None:
@@ -134,6 +135,6 @@ def _sync(paths: Sequence[str]) -> None:
 def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
     """Remove what killed workers left half written; none may be at work."""
     for folder in {output.rpartition("/")[0] for output in outputs}:
-        for name in FolderListings(ctx.dataset).names(folder):
+        for name in FolderListings(ctx.dataset_folder).names(folder):
             if name.startswith(".") and name.endswith(".tmp"):
-                (ctx.dataset / folder / name).unlink(missing_ok=True)
+                (ctx.dataset_folder / folder / name).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
     kind = relabeling_of(taxonomy).mask
     if kind != "blue":
         return MASKS[kind]
-    root = ctx.dataset / ctx.tree.root(taxonomy)
+    root = ctx.dataset_folder / ctx.tree.root(taxonomy)
     top = root.parent / "ADE20K_2016_07_26"
     found = {
         name.removesuffix("_seg.png"): os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118 - 22,000 of them
@@ -40,7 +40,7 @@ def _raw_mat(label: str) -> str:
 
 def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
     """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
-    for path in sorted((ctx.dataset / root / "trainval").glob("*.mat")):
+    for path in sorted((ctx.dataset_folder / root / "trainval").glob("*.mat")):
         yield (
             f"{root}/trainval/{path.name}",
             (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1)),
@@ -53,8 +53,8 @@ def _raw_polygons(label: str) -> str:
 
 
 def _unlisted_polygons(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    for path in sorted((ctx.dataset / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
-        raw = f"{root}/{path.relative_to(ctx.dataset / root).as_posix()}"
+    for path in sorted((ctx.dataset_folder / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
+        raw = f"{root}/{path.relative_to(ctx.dataset_folder / root).as_posix()}"
         yield raw, (raw.replace("_polygons.json", "_labelids.png"), *[None] * (targets - 1))
 
 

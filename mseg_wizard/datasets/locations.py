@@ -36,7 +36,7 @@ class Source:
 
 def own_path(ctx: Context, archive: Archive) -> Path:
     """Where an archive is downloaded or uploaded to."""
-    return ctx.dataset / archive.dataset / archive.file
+    return ctx.dataset_folder / archive.dataset / archive.file
 
 
 def sources(ctx: Context, archive: Archive) -> Iterator[Source]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mseg_wizard.core.background import Job
 from mseg_wizard.datasets import mseg_config
-from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, SPLITS, Tree, blob_id, identity
+from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, SPLITS, MsegApiTree, blob_id, identity
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Step
 
@@ -65,20 +65,20 @@ def missing_parts(tree: Path) -> list[str]:
     ]
 
 
-def check_tree(tree: Path) -> TreeCheck:
+def identify_tree(tree: Path) -> TreeCheck:
     """Read all of it and say what it is; raises OSError where a file can't be read."""
     found = {folder: identity(tree, folder) for folder in DATA} | {
         RECORDS_FILE: blob_id((tree / RECORDS_FILE).read_bytes())
     }
     wanted = {folder: PINNED[folder][1] for folder in DATA} | {RECORDS_FILE: PINNED_RECORDS}
     differs = tuple(name for name, is_ in found.items() if is_ != wanted[name])
-    whole = not differs and content(tree) == PINNED[""][1]
+    whole = not differs and unconfigured_identity(tree) == PINNED[""][1]
     return TreeCheck(
         whole, differs, hashlib.sha256("".join(f"{name} {is_}\n" for name, is_ in found.items()).encode()).hexdigest()
     )
 
 
-def content(tree: Path) -> str:
+def unconfigured_identity(tree: Path) -> str:
     """The identity that the tree had before a folder was written
     into dataset_config.py; "" where too much else is in it.
     """
@@ -95,9 +95,9 @@ def content(tree: Path) -> str:
     return identity(tree, instead=instead, without=GENERATED)
 
 
-def unreadable(tree: Path, steps: Sequence[Step]) -> list[str]:
+def list_faults(tree: Path, steps: Sequence[Step]) -> list[str]:
     """What is wrong with the lists that the steps work by, a line each."""
-    reader, wrong = Tree(tree), []
+    reader, wrong = MsegApiTree(tree), []
     for taxonomy, split in sorted(_lists(steps)):
         try:
             if not reader.rows(taxonomy, split):

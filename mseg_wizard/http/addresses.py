@@ -50,12 +50,12 @@ def origin(url: httpx.URL) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
-def shown(url: httpx.URL) -> str:
+def without_query(url: httpx.URL) -> str:
     """Origin and path: never the query, a user name or a password."""
     return printable(origin(url) + url.raw_path.split(b"?")[0].decode("ascii", "replace"), 200)
 
 
-def signed(url: httpx.URL) -> bool:
+def is_signed(url: httpx.URL) -> bool:
     """Whether the link carries a signature that expires."""
     return any(name.lower() in _SIGNED for name in url.params)
 

@@ -40,5 +40,5 @@ def prefix(ranges: Ranges) -> int:
     return ranges[0][1] if ranges and ranges[0][0] == 0 else 0
 
 
-def count(ranges: Iterable[Range]) -> int:
+def byte_count(ranges: Iterable[Range]) -> int:
     return sum(stop - start for start, stop in ranges)

@@ -18,16 +18,14 @@ import httpx
 
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.http import html_pages, responses
-from mseg_wizard.http.addresses import Routes, origin, signed
+from mseg_wizard.http.addresses import Routes, is_signed, origin
 from mseg_wizard.http.client import HttpClient, RedirectRefused
 from mseg_wizard.http.connections import CONNECTIONS, Connection, Connections
 from mseg_wizard.http.hashing import Hasher
 from mseg_wizard.http.partial_file import PartialFile, PartialState, disk_problems
-from mseg_wizard.http.remote_file import Endpoint, Expected, Fetched, Location, RetryPolicy, endpoint_of
-from mseg_wizard.http.responses import ConnectionBroken, LinkRefused, SourceRefused, TryAgain
+from mseg_wizard.http.remote_file import Endpoint, Fetched, Location, PublishedFacts, RetryPolicy, endpoint_of
+from mseg_wizard.http.responses import ConnectionBroken, SourceRefused, TryAgain
 from mseg_wizard.progress import Meter, Progress, duration, size
-
-__all__ = ["Expected", "Fetched", "LinkRefused", "Location", "RetryPolicy", "fetch"]
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +33,11 @@ log = logging.getLogger(__name__)
 def fetch(
     target: Path,
     locations: Sequence[Location],
-    expected: Expected | None = None,
+    expected: PublishedFacts | None = None,
     *,
     routes: Routes | None = None,
     state_path: Path | None = None,
-    patience: RetryPolicy | None = None,
+    retry_policy: RetryPolicy | None = None,
     connections: int = CONNECTIONS,
 ) -> Generator[Progress, None, Fetched]:
     """Fetch the file into `target`, through `<target>.part`; raises Problem, LinkRefused.
@@ -51,10 +49,12 @@ def fetch(
     def work(job: Job) -> Fetched:
         with disk_problems(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        patient = patience or RetryPolicy()
+        patient = retry_policy or RetryPolicy()
         with closing(HttpClient(job, routes, stall=patient.stall)) as client, PartialFile(target, state_path) as part:
             endpoints = [endpoint_of(location, client) for location in locations]
-            return _Fetch(job, client, part, target.name, expected or Expected(), patient, connections).run(endpoints)
+            return _Fetch(job, client, part, target.name, expected or PublishedFacts(), patient, connections).run(
+                endpoints
+            )
 
     running = background(work, Progress(f"looking for {target.name}", unit="B"))
     meter, doing = Meter(), ""
@@ -85,17 +85,17 @@ class _Fetch:
         client: HttpClient,
         part: PartialFile,
         name: str,
-        expected: Expected,
-        patience: RetryPolicy,
+        expected: PublishedFacts,
+        retry_policy: RetryPolicy,
         connections: int,
     ) -> None:
-        self.job, self.client, self.part, self.name, self.expected, self.patience = (
+        self.job, self.client, self.part, self.name, self.expected, self.retry_policy = (
             job,
             client,
             part,
             name,
             expected,
-            patience,
+            retry_policy,
         )
         self.connections = connections
         self.alone = False
@@ -146,11 +146,11 @@ class _Fetch:
                     self.logged_in, relogged = False, True
                     continue
                 limit = (
-                    self.patience.tries
+                    self.retry_policy.tries
                     if best or (last and not endpoint.location.doubtful)
-                    else self.patience.tries_before_next
+                    else self.retry_policy.tries_before_next
                 )
-                if fruitless >= limit or ((again.after or 0) > self.patience.asked and not last and not best):
+                if fruitless >= limit or ((again.after or 0) > self.retry_policy.asked and not last and not best):
                     asked = f", and asks to wait {duration(again.after)}" if again.after else ""
                     raise SourceRefused(
                         f"{again}{asked}" + (f", {fruitless} times in a row" if fruitless > 1 else "")
@@ -162,10 +162,10 @@ class _Fetch:
 
     def _pause(self, endpoint: Endpoint, again: TryAgain, fruitless: int) -> None:
         """Wait before the next attempt, counting down."""
-        delay = self.patience.delay(fruitless)
+        delay = self.retry_policy.delay(fruitless)
         why = str(again)
         if again.after is not None:
-            delay = min(again.after, self.patience.asked)
+            delay = min(again.after, self.retry_policy.asked)
             why += f", and asks to wait {duration(again.after)}" if again.after > delay else ""
         until = time.monotonic() + delay
         while (left := until - time.monotonic()) > 0:
@@ -235,7 +235,7 @@ class _Fetch:
         decisive = self._decisive(endpoint)
         with (
             self._speaking(endpoint),
-            client.follow(url, headers=headers, downgrade=decisive, connect=self.patience.connect) as answer,
+            client.follow(url, headers=headers, downgrade=decisive, connect=self.retry_policy.connect) as answer,
         ):
             yield answer
 
@@ -244,12 +244,12 @@ class _Fetch:
         """What goes wrong on the way to a server, in the user's words."""
         try:
             yield
-        except RedirectRefused as astray:
-            raise (TryAgain(str(astray), login=True) if astray.login else SourceRefused(str(astray))) from None
+        except RedirectRefused as refused:
+            raise (TryAgain(str(refused), login=True) if refused.login else SourceRefused(str(refused))) from None
         except httpx.InvalidURL:
             raise SourceRefused("its address can't be used", link=endpoint.pasted) from None
         except httpx.TransportError as error:
-            raise responses.network_failure(error, self.client, self.patience.stall) from None
+            raise responses.network_failure(error, self.client, self.retry_policy.stall) from None
 
     def _take(
         self,
@@ -340,7 +340,7 @@ class _Fetch:
             raise TryAgain("it does not say how long its file is")
 
     def _not_the_file(self, endpoint: Endpoint, response: httpx.Response, final: httpx.URL) -> SourceRefused | TryAgain:
-        resigned = not endpoint.pasted and signed(final)
+        resigned = not endpoint.pasted and is_signed(final)
         return responses.not_the_file(response, self.client, pasted=endpoint.pasted, resigned=resigned)
 
     def _checked(self, endpoint: Endpoint, finals: Sequence[httpx.URL]) -> Fetched:

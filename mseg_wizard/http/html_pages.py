@@ -36,7 +36,7 @@ _CHARSETS = re.compile(r"ascii|utf-?\d+|iso8859-\d+|cp125\d|koi8-[rtu]|big5|gbk?
 
 
 @dataclass(frozen=True)
-class Page:
+class HtmlPage:
     """A document that came in a file's place."""
 
     title: str
@@ -44,7 +44,7 @@ class Page:
     login: bool = False
 
 
-def page(head: bytes, content_type: str = "", encoding: str = "") -> Page | None:
+def detect_page(head: bytes, content_type: str = "", encoding: str = "") -> HtmlPage | None:
     """The page that these first bytes begin, None where they are no HTML or XML."""
     if encoding.lower() in ("gzip", "x-gzip", "deflate"):
         head = _inflated(head)
@@ -53,7 +53,7 @@ def page(head: bytes, content_type: str = "", encoding: str = "") -> Page | None
     text = text_of(head, content_type)
     code, message = _element(text, "Code"), _element(text, "Message")
     title = ": ".join(filter(None, (code, message))) if code else _element(text, "title") or _element(text, "h1")
-    return Page(title, bool(re.search(r"<input\b[^<>]*\btype\s*=\s*[\"']?password", text, re.IGNORECASE)))
+    return HtmlPage(title, bool(re.search(r"<input\b[^<>]*\btype\s*=\s*[\"']?password", text, re.IGNORECASE)))
 
 
 def body(chunks: Iterable[bytes], headers: Mapping[str, str], most: int = BODY) -> bytes:

@@ -19,7 +19,7 @@ from mseg_wizard.http.responses import TryAgain
 from mseg_wizard.progress import Problem
 from mseg_wizard.vault import Secret
 
-PAGE = 1 << 20
+PAGE_BYTES = 1 << 20
 """Bytes of a login page that are read: some carry their scripts and pictures with them."""
 HOPS = 5
 """Redirects of a login page that are followed, within its own origin."""
@@ -111,7 +111,7 @@ def _refusal(
             f"{site.name} does not let this account in: its page{titled} says “{client.clean(said[0])}”.",
             f"Log in with a browser at {site.origin}{site.path} and do what it asks for, then start again.",
         )
-    page = html_pages.page(text.encode())
+    page = html_pages.detect_page(text.encode())
     if status == 200 and page and page.login:
         return _wrong(site)
     if status in (401, 403):
@@ -148,9 +148,9 @@ def _session_works(client: HttpClient, url: httpx.URL) -> bool:
     """Does the page behind a login answer to its session? Only one that asks for the login again says no."""
     try:
         with client.follow(url) as (response, _):
-            page = html_pages.page(_text(response).encode())
-    except RedirectRefused as astray:
-        return not astray.login
+            page = html_pages.detect_page(_text(response).encode())
+    except RedirectRefused as refused:
+        return not refused.login
     return not (page and page.login)
 
 
@@ -171,12 +171,12 @@ def published_md5(client: HttpClient, site: LoginSite, path: str, file: str) -> 
 
 def _text(response: httpx.Response) -> str:
     return html_pages.text_of(
-        html_pages.body(response.iter_raw(), response.headers, PAGE), response.headers.get("content-type", "")
+        html_pages.body(response.iter_raw(), response.headers, PAGE_BYTES), response.headers.get("content-type", "")
     )
 
 
 def _titled(client: HttpClient, response: httpx.Response, text: str) -> str:
-    page = html_pages.page(text.encode(), response.headers.get("content-type", ""))
+    page = html_pages.detect_page(text.encode(), response.headers.get("content-type", ""))
     return f" (“{client.clean(page.title)}”)" if page and page.title else ""
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from mseg_wizard.core import host
 from mseg_wizard.core.files import sweep, sync, write_atomically
-from mseg_wizard.http.byte_ranges import Range, Ranges, clipped, count, joined, prefix
+from mseg_wizard.http.byte_ranges import Range, Ranges, byte_count, clipped, joined, prefix
 from mseg_wizard.progress import Problem, size
 
 SYNC = 64 * 1024 * 1024
@@ -223,13 +223,13 @@ class PartialFile:
         self._file = self._lines = None
 
     def _have(self, here: Ranges) -> None:
-        self.here, self.size = joined(here), count(here)
+        self.here, self.size = joined(here), byte_count(here)
         self._due = self.size + SYNC
 
     def _wrote(self, start: int, stop: int) -> None:
         with self._lock:
             self.here = joined([*self.here, (start, stop)])
-            self.size = count(self.here)
+            self.size = byte_count(self.here)
             if self._lines and self._lines.write(line := _line((start, stop))) != len(line):
                 self._lines.close()  # nothing may follow half a line
                 self._lines = None

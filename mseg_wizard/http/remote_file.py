@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from mseg_wizard.http.addresses import origin, shown, signed, web_address
+from mseg_wizard.http.addresses import is_signed, origin, web_address, without_query
 from mseg_wizard.http.client import CONNECT, STALL, HttpClient
 from mseg_wizard.vault import Secret
 
@@ -28,7 +28,7 @@ class Location:
     are wrong, TryAgain where it may work later, httpx.TransportError where the network fails.
     """
     named: bool = False
-    """The user named this place: where `Expected.lenient` is set, its file may differ from the published one."""
+    """The user named this place: where `PublishedFacts.lenient` is set, its file may differ from the published one."""
     doubtful: bool = False
     """It may well not be there any more: while nothing has come from
     it, it is given up as quickly as if another place were left.
@@ -36,7 +36,7 @@ class Location:
 
 
 @dataclass(frozen=True)
-class Expected:
+class PublishedFacts:
     """What was published about the file. A size or hash that differs refuses it, except where it is told otherwise."""
 
     bytes: int | None = None
@@ -123,5 +123,5 @@ def endpoint_of(location: Location, client: HttpClient) -> Endpoint:
     if secret:
         client.hide(url.path, *url.path.split("/"))
     place = origin(url).encode() + (b"" if secret else url.raw_path.split(b"?")[0])
-    title = f"{origin(url)}/…" if secret else shown(url)
-    return Endpoint(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or signed(url))
+    title = f"{origin(url)}/…" if secret else without_query(url)
+    return Endpoint(location, url, title, hashlib.sha256(place).hexdigest()[:16], secret or is_signed(url))

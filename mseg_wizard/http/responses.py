@@ -114,7 +114,7 @@ def not_the_file(
     `pasted`: a fresh link could help; `resigned`: asking again gives one.
     """
     status = response.status_code
-    page = html_pages.page(
+    page = html_pages.detect_page(
         html_pages.body(_until_broken(response), response.headers), response.headers.get("content-type", "")
     )
     known = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
@@ -143,7 +143,7 @@ def check_first_bytes(
         response.headers.get("content-type", ""),
         response.headers.get("content-encoding", "").strip().lower(),
     )
-    if page := html_pages.page(head, kind, encoding):
+    if page := html_pages.detect_page(head, kind, encoding):
         title = f" “{client.clean(page.title)}”" if page.title else ""
         if page.login:
             raise TryAgain(f"it answers with its login page{title}", login=True)

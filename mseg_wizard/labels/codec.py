@@ -70,13 +70,13 @@ def read_rgb(path: Path | str) -> NDArray[np.uint8]:
     return pixels if palette is None else palette[pixels]
 
 
-def read_header(path: Path | str) -> Header:
+def read_file_header(path: Path | str) -> Header:
     """Size and kind of a PNG, from the first bytes of the file."""
     try:
         with Path(path).open("rb") as file:
             return png.read_header(file.read(33))
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise unreadable_label(path, error) from None
 
 
 def write_ids(path: Path | str, ids: Ids) -> None:
@@ -137,17 +137,17 @@ def _read(path: Path | str) -> Png:
     try:
         return _parsed(path)
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise unreadable_label(path, error) from None
 
 
 def _samples(path: Path | str, found: Png) -> NDArray[np.uint8]:
     try:
         return png.samples(found)
     except ValueError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_label(path, error) from None
 
 
-def unreadable(path: Path | str, error: OSError | ValueError) -> Problem:
+def unreadable_label(path: Path | str, error: OSError | ValueError) -> Problem:
     """What to tell of a raw file that could not be read."""
     if isinstance(error, FileNotFoundError):
         return Problem(f"{path} is missing.", GONE)

@@ -15,14 +15,14 @@ from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_ids, read_rgb
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import segment_numbers
-from mseg_wizard.labels.readers.polygons import Polygon, image_over, read_scene
+from mseg_wizard.labels.readers.polygons import Polygon, image_over, read_polygons
 from mseg_wizard.labels.records import Update
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem
 
-Region: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+SegmentPixels: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of a segment's pixels."""
-Regions: TypeAlias = Mapping[int, Region]
+PixelsBySegment: TypeAlias = Mapping[int, SegmentPixels]
 """Segment → its pixels."""
 
 FEWEST = {"blue": 10}
@@ -31,7 +31,7 @@ GROUP = 254
 """Segments told apart in one pass."""
 
 
-def regions(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def segment_pixels(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """The pixels of each of `segments` that is there, read from the file `mask` in one go, however many they are.
 
     `label`, (H, W): the label map before relabelling; it gives the size, and for the kind "class" it is the mask
@@ -41,7 +41,7 @@ def regions(kind: str, mask: str, label: Ids, segments: Sequence[int]) -> Region
 
 
 def write_updates(
-    relabeled: NDArray[np.uint8], updates: Sequence[Update], found: Regions, *, strict: bool, fewest: int = 1
+    relabeled: NDArray[np.uint8], updates: Sequence[Update], found: PixelsBySegment, *, strict: bool, fewest: int = 1
 ) -> list[str]:
     """Write the new class of every update into `relabeled`, (H, W),
     in order; returns the faults, in words, and writes those not.
@@ -76,7 +76,7 @@ def _other(held: NDArray[np.uint8] | None, old: int) -> tuple[int, int] | None:
     return int(different[0]), int(different.size)
 
 
-def _by_number(numbers: NDArray[np.uint8], segments: Sequence[int]) -> dict[int, Region]:
+def _by_number(numbers: NDArray[np.uint8], segments: Sequence[int]) -> dict[int, SegmentPixels]:
     """Pixels by the position in `segments` that `numbers` holds (255:
     none): one look at the image, then only at what was found.
     """
@@ -94,18 +94,18 @@ def _by_number(numbers: NDArray[np.uint8], segments: Sequence[int]) -> dict[int,
     return found
 
 
-def _class(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def _class(mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """A segment is a class id of the label itself."""
     return _looked_up(label, segments, 256)
 
 
-def _instance(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def _instance(mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """A 16-bit PNG holds class · 256 + instance."""
     return _looked_up(_sized(mask, read_ids(mask), label), segments, 1 << 16)
 
 
-def _looked_up(ids: Ids, segments: Sequence[int], entries: int) -> Regions:
-    found: dict[int, Region] = {}
+def _looked_up(ids: Ids, segments: Sequence[int], entries: int) -> PixelsBySegment:
+    found: dict[int, SegmentPixels] = {}
     for start in range(0, len(segments), GROUP):
         group = segments[start : start + GROUP]
         table = np.full(entries, IGNORED, np.uint8)
@@ -116,17 +116,17 @@ def _looked_up(ids: Ids, segments: Sequence[int], entries: int) -> Regions:
     return found
 
 
-def _panoptic(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def _panoptic(mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """An RGB PNG holds R + 256 G + 65536 B."""
     rgb = _sized(mask, read_rgb(mask), label)
-    found: dict[int, Region] = {}
+    found: dict[int, SegmentPixels] = {}
     for start in range(0, len(segments), GROUP):
         group = segments[start : start + GROUP]
         found |= _by_number(segment_numbers(rgb, [id_ if id_ < rgb_lookup.ENTRIES else 0 for id_ in group]), group)
     return found
 
 
-def _blue(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def _blue(mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """ADE20K: the blue channel of a PNG of another size, resized to the label's by nearest neighbour."""
     blue = read_rgb(mask)[:, :, 2]
     height, width = label.shape
@@ -145,9 +145,9 @@ def opencv_rows(target: int, source: int) -> NDArray[np.intp]:
     return np.minimum(rows, source - 1, out=rows)
 
 
-def _polygon(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
+def _polygon(mask: str, label: Ids, segments: Sequence[int]) -> PixelsBySegment:
     """A polygon of an annotation file: the first object whose id, or index where it has none, is the segment's."""
-    scene = read_scene(mask)
+    scene = read_polygons(mask)
     if (scene.imgHeight, scene.imgWidth) != label.shape:
         raise _misfit(mask, (scene.imgHeight, scene.imgWidth), label)
     first: dict[int, Polygon] = {}
@@ -162,7 +162,7 @@ def _polygon(mask: str, label: Ids, segments: Sequence[int]) -> Regions:
     return found
 
 
-def _drawn(canvas: NDArray[np.uint8], draw: ImageDraw.ImageDraw, polygon: list[tuple[float, float]]) -> Region:
+def _drawn(canvas: NDArray[np.uint8], draw: ImageDraw.ImageDraw, polygon: list[tuple[float, float]]) -> SegmentPixels:
     """The pixels of one polygon, outline included.
 
     The canvas is empty before and after; only the polygon's box of it is looked at.
@@ -198,7 +198,7 @@ def _misfit(mask: str, size: tuple[int, ...], label: Ids) -> Problem:
     )
 
 
-_KINDS: Mapping[str, Callable[[str, Ids, Sequence[int]], Regions]] = {
+_KINDS: Mapping[str, Callable[[str, Ids, Sequence[int]], PixelsBySegment]] = {
     "blue": _blue,
     "class": _class,
     "instance": _instance,

@@ -17,7 +17,7 @@ from mseg_wizard.labels.taxonomy import (
     RECORDS_FILE,
     SPLITS,
     UNLABELED,
-    Tree,
+    MsegApiTree,
     invalid_line,
     read_bytes,
     read_lines,
@@ -38,7 +38,7 @@ class Relabeling:
     """The list in the records file; two taxonomies share Cityscapes'."""
     naming: Naming
     mask: str
-    """Where the pixels of a segment are, by the names that `segments` knows."""
+    """Where the pixels of a segment are, by the names that `labels.masks` knows."""
     strict: bool
     """Every pixel of a segment must hold the record's old class."""
 
@@ -114,7 +114,7 @@ def relabeling_of(taxonomy: str) -> Relabeling:
         ) from None
 
 
-def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
+def read_records(tree: MsegApiTree, taxonomy: str) -> tuple[Record, ...]:
     """The taxonomy's records in the table's order. The file is parsed, never run."""
     file = tree.path / RECORDS_FILE
     try:
@@ -153,7 +153,7 @@ def records(tree: Tree, taxonomy: str) -> tuple[Record, ...]:
     return tuple(rows)
 
 
-def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
+def updates(tree: MsegApiTree, taxonomy: str) -> dict[ImageKey, list[Update]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
     `taxonomy` is the one before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
@@ -165,7 +165,7 @@ def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
     listed = {place for split in SPLITS for place in image_keys(tree, relabeled, split)}
     found: dict[ImageKey, dict[int, Update]] = {}
     faults = []
-    for record in records(tree, taxonomy):
+    for record in read_records(tree, taxonomy):
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
             faults.append(f"{record.file}: {relabeled} has no class {printable(unknown[0], 100)!r}")
             continue
@@ -182,7 +182,7 @@ def updates(tree: Tree, taxonomy: str) -> dict[ImageKey, list[Update]]:
     return {place: list(by_segment.values()) for place, by_segment in found.items()}
 
 
-def image_keys(tree: Tree, taxonomy: str, split: str) -> list[ImageKey]:
+def image_keys(tree: MsegApiTree, taxonomy: str, split: str) -> list[ImageKey]:
     """The place of each row of a list, in order."""
     return [
         ImageKey(split, f"/{row.label}".split("/")[-2], _stem(row.image))
@@ -191,15 +191,15 @@ def image_keys(tree: Tree, taxonomy: str, split: str) -> list[ImageKey]:
     ]
 
 
-def recorded_stems(tree: Tree, taxonomy: str) -> frozenset[str]:
+def recorded_stems(tree: MsegApiTree, taxonomy: str) -> frozenset[str]:
     """Stems of all images that a record of the taxonomy names."""
     naming = relabeling_of(taxonomy).naming
     return frozenset(
-        place.stem for record in records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming)
+        place.stem for record in read_records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming)
     )
 
 
-def _segments(tree: Tree, record: Record, naming: Naming) -> list[tuple[int, ImageKey, int]]:
+def _segments(tree: MsegApiTree, record: Record, naming: Naming) -> list[tuple[int, ImageKey, int]]:
     """Line number, image and segment of each line of the record's file."""
     file = tree.path / "mseg" / "relabeled_data" / record.file
     rows = []

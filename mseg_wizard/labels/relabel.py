@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.labels.codec import read_ids, write_ids
-from mseg_wizard.labels.masks import FEWEST, regions, write_updates
+from mseg_wizard.labels.masks import FEWEST, segment_pixels, write_updates
 from mseg_wizard.labels.records import Update, relabeling_of
 from mseg_wizard.labels.remap import apply_table
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 
 
@@ -20,7 +20,7 @@ class RelabelRecipe:
     """
 
     mask: str
-    """Where the pixels of a segment are, by the names that `segments` knows."""
+    """Where the pixels of a segment are, by the names that `labels.masks` knows."""
     strict: bool
     tables: tuple[bytes, ...]
     """For each taxonomy, what every id of its label map becomes before the segments."""
@@ -40,7 +40,7 @@ class ImageToRelabel:
     """For each taxonomy; the same segments, with the ids of its classes."""
 
 
-def relabel_recipe(tree: Tree, taxonomies: Sequence[str]) -> RelabelRecipe:
+def relabel_recipe(tree: MsegApiTree, taxonomies: Sequence[str]) -> RelabelRecipe:
     """The recipe of taxonomies, named as before relabelling, that share images and records."""
     first = relabeling_of(taxonomies[0])
     tables = tuple(tree.table(taxonomy, f"{taxonomy}-relabeled").values.tobytes() for taxonomy in taxonomies)
@@ -54,7 +54,7 @@ def relabel_image(recipe: RelabelRecipe, item: ImageToRelabel) -> int:
     """
     first = read_ids(item.labels[0])
     segments = [update.segment for update in item.updates[0]]
-    found = regions(recipe.mask, item.mask, first, segments) if segments else {}
+    found = segment_pixels(recipe.mask, item.mask, first, segments) if segments else {}
     results = []
     for number, (label, output, updates) in enumerate(zip(item.labels, item.outputs, item.updates, strict=True)):
         if output is None:

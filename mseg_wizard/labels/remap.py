@@ -18,7 +18,7 @@ from mseg_wizard.labels.readers.colors import read_colored
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_panoptic
 from mseg_wizard.labels.readers.polygons import rasterize
-from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 
 
@@ -47,7 +47,7 @@ class LabelToRemap:
 
 
 @dataclass(frozen=True, slots=True)
-class Oddities:
+class UnexpectedPixels:
     """Pixels that the taxonomy does not foresee: they became the first class, as in MSeg's label maps."""
 
     unnamed: int = 0
@@ -56,7 +56,7 @@ class Oddities:
     """Colours that no class has."""
 
 
-def remap_recipe(tree: Tree, reader: str, source: str, targets: Sequence[str]) -> RemapRecipe:
+def remap_recipe(tree: MsegApiTree, reader: str, source: str, targets: Sequence[str]) -> RemapRecipe:
     """The recipe of one dataset. What the reader makes is `source` itself or, for a raw form, the first target."""
     if reader not in READERS:
         raise Problem(f"There is no reader {reader!r}.", f"Known are: {', '.join(READERS)}.")
@@ -65,7 +65,7 @@ def remap_recipe(tree: Tree, reader: str, source: str, targets: Sequence[str]) -
     return RemapRecipe(reader, tree.names(read), tree.colors(source).tobytes() if reader == "colors" else b"", tables)
 
 
-def remap(recipe: RemapRecipe, item: LabelToRemap) -> Oddities:
+def remap_label(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
     """Read one label, write its results; raises Problem that names the file."""
     ids, uncolored = READERS[recipe.reader](recipe, item)
     for table, output in zip(recipe.tables, item.outputs, strict=True):
@@ -76,7 +76,7 @@ def remap(recipe: RemapRecipe, item: LabelToRemap) -> Oddities:
                 raise Problem(
                     f"{output} can't be written: {error.strerror}.", "Make room or make its folder writable."
                 ) from None
-    return Oddities(count_unnamed(ids, len(recipe.names)), uncolored)
+    return UnexpectedPixels(count_unnamed(ids, len(recipe.names)), uncolored)
 
 
 def apply_table(ids: Ids, table: bytes, source: str) -> NDArray[np.uint8]:

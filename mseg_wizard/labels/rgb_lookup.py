@@ -32,11 +32,11 @@ def lookup(rgb: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8
         np.bitwise_and(block, np.uint32(0xFFFFFF), out=part)
         # With mode="clip" numpy writes into `out` directly; every number is within the table.
         np.take(table, part, out=found[start : start + block.size], mode="clip")
-    found[-1] = table[pack(flat[-3:])]
+    found[-1] = table[color_number(flat[-3:])]
     return found.reshape(rgb.shape[:2])
 
 
-def pack(color: NDArray[np.uint8]) -> int:
+def color_number(color: NDArray[np.uint8]) -> int:
     """One colour as a number."""
     red, green, blue = (int(part) for part in color)
     return red | green << 8 | blue << 16

@@ -85,7 +85,7 @@ class Table:
     """Which entries nothing names: pixels that hold them are counted."""
 
 
-class Tree:
+class MsegApiTree:
     """The tree whose folder `path` holds `mseg/`.
 
     Files are read when they are first asked for; every complaint names file and line.

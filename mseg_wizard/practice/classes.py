@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 UNLABELED = "unlabeled"
 
-SPLITS: Mapping[str, tuple[str, ...]] = {
+SUBCLASSES: Mapping[str, tuple[str, ...]] = {
     "cart": ("hay_cart", "milk_cart"),
     "lantern": ("paper_lantern",),
     "kite": ("box_kite",),
@@ -19,7 +19,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 """
 
 NOUNS = (
-    *SPLITS,
+    *SUBCLASSES,
     "meadow",
     "harbour",
     "cloud",
@@ -147,7 +147,7 @@ def taxonomies() -> dict[str, list[str]]:
         made = dict.fromkeys(relabeled(word) for word in names[name])
         names[f"{name}-relabeled"] = [
             *(word for word in made if word != UNLABELED),
-            *(new for group in SPLITS.values() for new in group),
+            *(new for group in SUBCLASSES.values() for new in group),
         ]
     return names
 
@@ -155,7 +155,7 @@ def taxonomies() -> dict[str, list[str]]:
 def relabeled(word: str) -> str:
     """The class that the table X → X-relabeled gives to X's class `word`."""
     noun = word.split()[-1]
-    return f"{noun}_other" if noun in SPLITS else noun
+    return f"{noun}_other" if noun in SUBCLASSES else noun
 
 
 def tables(names: Mapping[str, list[str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
@@ -179,7 +179,11 @@ def master(names: Mapping[str, list[str]]) -> list[list[str]]:
     """
     raw = {*TO_RAW.values(), "coco-panoptic-inst-201"} - set(RELABELED)
     columns = [name for name in names if name not in raw]
-    universal = [*(relabeled(noun) for noun in NOUNS), *(new for group in SPLITS.values() for new in group), UNLABELED]
+    universal = [
+        *(relabeled(noun) for noun in NOUNS),
+        *(new for group in SUBCLASSES.values() for new in group),
+        UNLABELED,
+    ]
     rows = [["Parent Category", *columns, "universal", "Definition"]]
     for word in universal:
         row = [word.split("_")[-1]]
@@ -200,7 +204,7 @@ def _words(count: int, turn: int = 0) -> list[str]:
     """
 
     def endless() -> Iterator[str]:
-        split = len(SPLITS)
+        split = len(SUBCLASSES)
         others = NOUNS[split:]
         turned = others[turn % len(others) :] + others[: turn % len(others)]
         for adjective in ADJECTIVES:

@@ -9,16 +9,16 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.practice.packing import pack
-from mseg_wizard.practice.parts import Maker, Part, Segment
-from mseg_wizard.practice.pixels import as_bytes, colour, draw, jpeg, mat, palette, photo, png
+from mseg_wizard.practice.packing import make_archive
+from mseg_wizard.practice.parts import DatasetContent, DatasetMaker, Segment
+from mseg_wizard.practice.pixels import as_bytes, colour, jpeg, mat, palette, photo, png, render
 
 _PLACES = ("b/bakery", "c/castle/outdoor", "o/orchard", "misc", "outliers/z")
 
 
-def ade20k(make: Maker) -> Part:
+def ade20k(make: DatasetMaker) -> DatasetContent:
     """Two archives of the same images: the challenge's label maps, and the full set's `_seg.png` in another size."""
-    part = Part()
+    part = DatasetContent()
     full, challenge = part.archives["ADE20K_2016_07_26.zip"], part.archives["ADEChallengeData2016.zip"]
     full["ADE20K_2016_07_26/index_ade20k.mat"] = b"practice\n"
     challenge["ADEChallengeData2016/objectInfo150.txt"] = b"practice\n"
@@ -32,14 +32,16 @@ def ade20k(make: Maker) -> Part:
             challenge[f"ADEChallengeData2016/images/{folder}/{stem}.jpg"] = jpeg(
                 photo(random, scene), grey=number % 4 == 2
             )
-            challenge[f"ADEChallengeData2016/annotations/{folder}/{stem}.png"] = png(draw(scene, ids).astype(np.uint8))
+            challenge[f"ADEChallengeData2016/annotations/{folder}/{stem}.png"] = png(
+                render(scene, ids).astype(np.uint8)
+            )
             part.rows["ade20k-151", split].append(f"images/{folder}/{stem}.jpg annotations/{folder}/{stem}.png")
 
             scale = (1.5, 1.25, 2.0)[number % 3]
             inside = f"ADE20K_2016_07_26/images/{folder}/{_PLACES[number % len(_PLACES)]}/{stem}"
             instances = random.sample(range(1, 256), len(ids))
             # red and green tell the class, blue the instance
-            packed = draw(scene, [blue << 16 | code << 8 for code, blue in zip(ids, instances, strict=True)], scale)
+            packed = render(scene, [blue << 16 | code << 8 for code, blue in zip(ids, instances, strict=True)], scale)
             full[f"{inside}.jpg"] = jpeg(photo(random, scene, scale))
             full[f"{inside}_seg.png"] = png(as_bytes(packed))
             full[f"{inside}_parts_1.png"] = png(np.zeros((*packed.shape, 3), np.uint8))
@@ -51,9 +53,9 @@ def ade20k(make: Maker) -> Part:
     return part
 
 
-def camvid(make: Maker) -> Part:
+def camvid(make: DatasetMaker) -> DatasetContent:
     """Photographs and colour-coded labels, both PNG; its test split has labels."""
-    part = Part()
+    part = DatasetContent()
     stills, labels = part.archives["701_StillsRaw_full.zip"], part.archives["LabeledApproved_full.zip"]
     colours = np.array(palette(make.names["camvid-32"]), np.uint8)
     for split, drive in (("train", "0101PR"), ("val", "0102PR"), ("test", "Seq10XY_f")):
@@ -61,14 +63,14 @@ def camvid(make: Maker) -> Part:
             stem = f"{drive}_{number * 30:06}" if split != "test" else f"{drive}{number * 30:05}"
             scene = make.scene("camvid-32", split, number)
             stills[f"701_StillsRaw_full/{stem}.png"] = png(photo(make.random("camvid", stem), scene))
-            labels[f"{stem}_L.png"] = png(colours[draw(scene, make.ids("camvid-32", scene.things))])
+            labels[f"{stem}_L.png"] = png(colours[render(scene, make.ids("camvid-32", scene.things))])
             part.rows["camvid-32", split].append(f"701_StillsRaw_full/{stem}.png Labels32-RGB/{stem}_L.png")
     return part
 
 
-def coco(make: Maker) -> Part:
+def coco(make: DatasetMaker) -> DatasetContent:
     """Panoptic PNGs in zips inside a zip, beside the JSON that says what their ids mean."""
-    part = Part()
+    part = DatasetContent()
     names = make.names["coco-panoptic-201"]
     categories = [
         {
@@ -92,7 +94,7 @@ def coco(make: Maker) -> Part:
             segment_ids = random.sample(range(1, 256), 2) + random.sample(
                 range(1 << 16, 1 << 24), len(scene.things) - 2
             )
-            packed = draw(scene, segment_ids)
+            packed = render(scene, segment_ids)
             part.archives[f"{split}2017.zip"][f"{split}2017/{stem}.jpg"] = jpeg(
                 photo(random, scene), grey=number % 4 == 3
             )
@@ -121,13 +123,13 @@ def coco(make: Maker) -> Part:
             "categories": categories,
         }
         annotations[f"annotations/panoptic_{split}2017.json"] = json.dumps(document).encode()
-        annotations[f"annotations/panoptic_{split}2017.zip"] = pack(".zip", maps)
+        annotations[f"annotations/panoptic_{split}2017.zip"] = make_archive(".zip", maps)
     return part
 
 
-def pascal_context(make: Maker) -> Part:
+def pascal_context(make: DatasetMaker) -> DatasetContent:
     """VOC 2010's photographs, and one .mat label map for each; the archives hold one image more than the lists."""
-    part = Part()
+    part = DatasetContent()
     photos, labels = part.archives["VOCtrainval_03-May-2010.tar"], part.archives["trainval.tar.gz"]
     photos["VOCdevkit/VOC2010/ImageSets/Main/train.txt"] = b"\n"
     for split, year in (("train", 2008), ("val", 2009), ("test", 2010)):
@@ -137,7 +139,7 @@ def pascal_context(make: Maker) -> Part:
             photos[f"VOCdevkit/VOC2010/JPEGImages/{stem}.jpg"] = jpeg(photo(make.random("pascal-context", stem), scene))
             photos[f"VOCdevkit/VOC2010/Annotations/{stem}.xml"] = b"<annotation/>\n"
             labels[f"trainval/{stem}.mat"] = mat(
-                draw(scene, make.ids("pascal-context-460", scene.things)).astype(np.uint16)
+                render(scene, make.ids("pascal-context-460", scene.things)).astype(np.uint16)
             )
             if split != "test":
                 part.rows["pascal-context-460", split].append(
@@ -149,9 +151,9 @@ def pascal_context(make: Maker) -> Part:
     return part
 
 
-def voc2012(make: Maker) -> Part:
+def voc2012(make: DatasetMaker) -> DatasetContent:
     """VOC 2012's photographs, and label maps that are final already: grey or palette PNG, with 255 along borders."""
-    part = Part()
+    part = DatasetContent()
     photos, labels = part.archives["VOCtrainval_11-May-2012.tar"], part.archives["SegmentationClassAug.zip"]
     photos["VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"] = b"\n"
     colours = [(0, 0, 0), *palette(make.names["voc2012"])[1:]]
@@ -160,7 +162,7 @@ def voc2012(make: Maker) -> Part:
         for number in make.numbers(split):
             stem = f"{year}_{number * 9:06}"
             scene = make.scene("voc2012", split, number)
-            label = draw(scene, make.ids("voc2012", scene.things)).astype(np.uint8)
+            label = render(scene, make.ids("voc2012", scene.things)).astype(np.uint8)
             label[scene.height // 2, :] = 255
             photos[f"VOCdevkit/VOC2012/JPEGImages/{stem}.jpg"] = jpeg(photo(make.random("voc", stem), scene))
             photos[f"VOCdevkit/VOC2012/Annotations/{stem}.xml"] = b"<annotation/>\n"
@@ -172,11 +174,11 @@ def voc2012(make: Maker) -> Part:
     return part
 
 
-def sun_rgbd(make: Maker) -> Part:
+def sun_rgbd(make: DatasetMaker) -> DatasetContent:
     """Label maps of 38 classes in a folder called label37; numbers
     repeat between train and test; the list `val` is `test` on disk.
     """
-    part = Part()
+    part = DatasetContent()
     members = part.archives["sun_rgbd.tgz"]
     for split, folder in (("train", "train"), ("val", "test")):
         for number in make.numbers(split):
@@ -184,10 +186,10 @@ def sun_rgbd(make: Maker) -> Part:
             random = make.random("sunrgbd", folder, number)
             members[f"image/{folder}/img-{number:06}.jpg"] = jpeg(photo(random, scene), grey=number % 5 == 4)
             members[f"label37/{folder}/{number:08}.png"] = png(
-                draw(scene, make.ids("sunrgbd-38", scene.things)).astype(np.uint8)
+                render(scene, make.ids("sunrgbd-38", scene.things)).astype(np.uint8)
             )
             members[f"depth/{folder}/{number:08}.png"] = png(
-                draw(scene, range(1000, 1000 + len(scene.things))).astype(np.uint16)
+                render(scene, range(1000, 1000 + len(scene.things))).astype(np.uint16)
             )
             part.rows["sunrgbd-38", split].append(
                 f"image/{folder}/img-{number:06}.jpg label38/{folder}/{number:08}.png"

@@ -7,17 +7,17 @@ from random import Random
 
 import numpy as np
 
-from mseg_wizard.practice.parts import Maker, Part, Segment
-from mseg_wizard.practice.pixels import Pixels, Scene, colour, draw, jpeg, palette, photo, png
+from mseg_wizard.practice.parts import DatasetContent, DatasetMaker, Segment
+from mseg_wizard.practice.pixels import Pixels, Scene, colour, jpeg, palette, photo, png, render
 
 _NOTE = b"Invented for practice with mseg-wizard; every use is allowed.\n"
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _CITIES = ("anderswo", "irgendheim", "nirgendstadt")
 
 
-def bdd(make: Maker) -> Part:
+def bdd(make: DatasetMaker) -> DatasetContent:
     """Label maps that are in MSeg's form already; some hold 255."""
-    part = Part()
+    part = DatasetContent()
     members = part.archives["bdd100k_seg.zip"]
     for split in ("train", "val", "test"):
         for number in make.numbers(split):
@@ -27,7 +27,7 @@ def bdd(make: Maker) -> Part:
             members[f"bdd100k/seg/images/{split}/{stem}.jpg"] = jpeg(photo(random, scene))
             if split == "test":
                 continue
-            label = draw(scene, make.ids("bdd", scene.things)).astype(np.uint8)
+            label = render(scene, make.ids("bdd", scene.things)).astype(np.uint8)
             label[-4:] = 255
             members[f"bdd100k/seg/labels/{split}/{stem}_train_id.png"] = png(label)
             members[f"bdd100k/seg/color_labels/{split}/{stem}_train_color.png"] = png(_coloured(scene, alpha=True))
@@ -36,9 +36,9 @@ def bdd(make: Maker) -> Part:
     return part
 
 
-def cityscapes(make: Maker) -> Part:
+def cityscapes(make: DatasetMaker) -> DatasetContent:
     """Two archives; polygons without ids, so that their place in the file is their id."""
-    part = Part()
+    part = DatasetContent()
     labels, images = part.archives["gtFine_trainvaltest.zip"], part.archives["leftImg8bit_trainvaltest.zip"]
     for members in (labels, images):
         members["README"] = members["license.txt"] = _NOTE
@@ -55,7 +55,7 @@ def cityscapes(make: Maker) -> Part:
             place = f"{split}/{city}/{stem}"
             images[f"leftImg8bit/{place}_leftImg8bit.png"] = png(photo(make.random("cityscapes", stem, split), scene))
             labels[f"gtFine/{place}_gtFine_polygons.json"] = json.dumps(document, indent=4).encode()
-            labels[f"gtFine/{place}_gtFine_labelIds.png"] = png(draw(scene, ids).astype(np.uint8))
+            labels[f"gtFine/{place}_gtFine_labelIds.png"] = png(render(scene, ids).astype(np.uint8))
             labels[f"gtFine/{place}_gtFine_instanceIds.png"] = png(_instances(scene, ids, 1000))
             labels[f"gtFine/{place}_gtFine_color.png"] = png(_coloured(scene, alpha=True))
             if split != "test":
@@ -70,9 +70,9 @@ def cityscapes(make: Maker) -> Part:
     return part
 
 
-def idd(make: Maker) -> Part:
+def idd(make: DatasetMaker) -> DatasetContent:
     """Polygons only, no label maps; frame names repeat across sequences, and vertices are not whole numbers."""
-    part = Part()
+    part = DatasetContent()
     members = part.archives["idd-segmentation.tar.gz"]
     for split, first in (("train", 11), ("val", 71), ("test", 91)):
         for number in make.numbers(split):
@@ -96,9 +96,9 @@ def idd(make: Maker) -> Part:
     return part
 
 
-def kitti(make: Maker) -> Part:
+def kitti(make: DatasetMaker) -> DatasetContent:
     """Train and val share their folders; test has images only."""
-    part = Part()
+    part = DatasetContent()
     members = part.archives["data_semantics.zip"]
     for split, first in (("train", 0), ("val", 100), ("test", 0)):
         for number in make.numbers(split):
@@ -112,17 +112,17 @@ def kitti(make: Maker) -> Part:
                 continue
             ids = make.ids("kitti-34", scene.things)
             members[f"training/instance/{stem}.png"] = png(_instances(scene, ids, 256))
-            members[f"training/semantic/{stem}.png"] = png(draw(scene, ids).astype(np.uint8))
+            members[f"training/semantic/{stem}.png"] = png(render(scene, ids).astype(np.uint8))
             members[f"training/semantic_rgb/{stem}.png"] = png(_coloured(scene))
             part.rows["kitti-34", split].append(f"{image} training/semantic/{stem}.png")
     return part
 
 
-def mapillary(make: Maker) -> Part:
+def mapillary(make: DatasetMaker) -> DatasetContent:
     """Colour labels, as RGB or with a palette that is in no
     particular order, and 16-bit instances (class · 256 + n).
     """
-    part = Part()
+    part = DatasetContent()
     members = part.archives["mapillary-vistas-dataset_public_v1.1.zip"]
     words = make.names["mapillary-public66"]
     colours = palette(words)
@@ -147,8 +147,8 @@ def mapillary(make: Maker) -> Part:
                 continue
             ids = make.ids("mapillary-public66", scene.things)
             order = random.sample(range(len(colours)), len(colours))
-            shuffled = draw(scene, [order.index(class_id) for class_id in ids]).astype(np.uint8)
-            as_rgb = np.array(colours, np.uint8)[draw(scene, ids)]
+            shuffled = render(scene, [order.index(class_id) for class_id in ids]).astype(np.uint8)
+            as_rgb = np.array(colours, np.uint8)[render(scene, ids)]
             members[f"{folder}/labels/{stem}.png"] = (
                 png(as_rgb) if number % 3 == 0 else png(shuffled, [colours[index] for index in order])
             )
@@ -166,9 +166,9 @@ def mapillary(make: Maker) -> Part:
     return part
 
 
-def scannet(make: Maker) -> Part:
+def scannet(make: DatasetMaker) -> DatasetContent:
     """Frames of indoor scenes; the lists name test frames that the archive does not hold."""
-    part = Part()
+    part = DatasetContent()
     members = part.archives["scannet_frames_25k.zip"]
     for split, first in (("train", 1), ("val", 301), ("test", 901)):
         for number in make.numbers(split):
@@ -180,8 +180,8 @@ def scannet(make: Maker) -> Part:
             ids = make.ids("scannet-41", scene.things)
             inside = f"scannet_frames_25k/{room}"
             members[f"{inside}/color/{frame}.jpg"] = jpeg(photo(make.random("scannet", room), scene))
-            members[f"{inside}/label/{frame}.png"] = png(draw(scene, ids).astype(np.uint8))
-            members[f"{inside}/depth/{frame}.png"] = png(draw(scene, range(2000, 2000 + len(ids))).astype(np.uint16))
+            members[f"{inside}/label/{frame}.png"] = png(render(scene, ids).astype(np.uint8))
+            members[f"{inside}/depth/{frame}.png"] = png(render(scene, range(2000, 2000 + len(ids))).astype(np.uint16))
             members[f"{inside}/instance/{frame}.png"] = png(_instances(scene, ids, 1000))
             members[f"{inside}/pose/{frame}.txt"] = b"1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n"
             members[f"{inside}/intrinsics_color.txt"] = members[f"{inside}/intrinsics_depth.txt"] = b"1 0 0 0\n"
@@ -189,11 +189,11 @@ def scannet(make: Maker) -> Part:
     return part
 
 
-def wilddash(make: Maker) -> Part:
+def wilddash(make: DatasetMaker) -> DatasetContent:
     """Two archives that bring some files twice; the train list is
     the val list sixteen times over, the test list images alone.
     """
-    part = Part()
+    part = DatasetContent()
     both, labelled = part.archives["wd_both_01.zip"], part.archives["wd_val_01.zip"]
     for members in (both, labelled):
         members["authors.txt"] = members["license.txt"] = members["readme.txt"] = _NOTE
@@ -210,7 +210,7 @@ def wilddash(make: Maker) -> Part:
             ids = make.ids("wilddash-34", scene.things)
             labelled[f"anonymized/{stem}.png"] = small
             labelled[f"wd_val_01/{stem}.png"] = image
-            labelled[f"wd_val_01/{stem}_labelIds.png"] = png(draw(scene, ids).astype(np.uint8))
+            labelled[f"wd_val_01/{stem}_labelIds.png"] = png(render(scene, ids).astype(np.uint8))
             labelled[f"wd_val_01/{stem}_instanceIds.png"] = png(_instances(scene, ids, 1000))
             labelled[f"wd_val_01/{stem}_labelColors.png"] = png(_coloured(scene))
             part.rows["wilddash-34", "val"].append(f"wd_val_01/{stem}.png wd_val_01/{stem}_labelIds.png")
@@ -220,7 +220,7 @@ def wilddash(make: Maker) -> Part:
 
 def _coloured(scene: Scene, alpha: bool = False) -> Pixels:
     table = np.array([(*colour(thing.word), 255) for thing in scene.things], np.uint8)
-    return table[draw(scene, range(len(scene.things)))][..., : 4 if alpha else 3]
+    return table[render(scene, range(len(scene.things)))][..., : 4 if alpha else 3]
 
 
 def _instance_values(ids: list[int], step: int) -> list[int]:
@@ -229,7 +229,7 @@ def _instance_values(ids: list[int], step: int) -> list[int]:
 
 
 def _instances(scene: Scene, ids: list[int], step: int) -> Pixels:
-    return draw(scene, _instance_values(ids, step)).astype(np.uint16)
+    return render(scene, _instance_values(ids, step)).astype(np.uint16)
 
 
 def _idd_id(index: int) -> int:
@@ -237,7 +237,7 @@ def _idd_id(index: int) -> int:
     return 90 - 7 * index
 
 
-def _idd_polygons(make: Maker, scene: Scene) -> dict[str, object]:
+def _idd_polygons(make: DatasetMaker, scene: Scene) -> dict[str, object]:
     def thing(object_id: int, label: str, polygon: object, deleted: int = 0) -> dict[str, object]:
         return {
             "id": object_id,

@@ -30,7 +30,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PageResponse:
     """An answer that is no file."""
 
     status: int
@@ -40,7 +40,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class FileResponse:
     """The answer is a file of the served folder."""
 
     name: str
@@ -50,12 +50,12 @@ class File:
     """Parts of it can be had, and its length is told beforehand."""
 
 
-def page(title: str, text: str) -> str:
+def html_page(title: str, text: str) -> str:
     """A small HTML page."""
     return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1>{text}</body></html>\n"
 
 
-def signed(url: str, now: datetime | None = None, hours: float = 24) -> str:
+def sign_link(url: str, now: datetime | None = None, hours: float = 24) -> str:
     """A link as S3 signs them: good for `hours` from `now`; it opens what it names to whoever holds it."""
     start, seconds = (now or datetime.now(UTC)).strftime(_TIME), str(round(hours * 3600))
     query = {
@@ -69,7 +69,7 @@ def signed(url: str, now: datetime | None = None, hours: float = 24) -> str:
     return f"{url}?{urlencode(query)}"
 
 
-def refused(method: str, path: str, query: Mapping[str, str], now: datetime | None = None) -> Reply | None:
+def refused(method: str, path: str, query: Mapping[str, str], now: datetime | None = None) -> PageResponse | None:
     """S3's answer to a link that is unsigned, changed or expired; None where it is good."""
     start, seconds, signature = (query.get(f"X-Amz-{part}", "") for part in ("Date", "Expires", "Signature"))
     if not signature:
@@ -97,33 +97,35 @@ class Sessions:
         """WildDash's csrftoken cookie → the form tokens handed out with it."""
         self._forms = 0
 
-    def cityscapes_login(self, method: str, form: Mapping[str, str], cookies: Mapping[str, str]) -> Reply:
+    def cityscapes_login(self, method: str, form: Mapping[str, str], cookies: Mapping[str, str]) -> PageResponse:
         """The form, or its answer: 302 when the password is right, the form again (200) when it is not."""
         session = cookies.get("PHPSESSID") or secrets.token_hex(13)
         cookie = (("Set-Cookie", f"PHPSESSID={session}; path=/; HttpOnly"),)
         if method == "POST" and form.get("submit") == "Login" and self._right("cityscapes", form):
             self._cityscapes.add(session)
-            return Reply(302, headers=(*cookie, ("Location", "/downloads/")))
+            return PageResponse(302, headers=(*cookie, ("Location", "/downloads/")))
         said = "<p>Incorrect username or password.</p>" if method == "POST" else ""
-        return Reply(200, _cityscapes_form(said), cookie)
+        return PageResponse(200, _cityscapes_form(said), cookie)
 
-    def cityscapes_file(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Reply | File:
+    def cityscapes_file(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> PageResponse | FileResponse:
         """The package, or, without a session, the login page (200)."""
         if cookies.get("PHPSESSID") not in self._cityscapes:
-            return Reply(200, _cityscapes_form("<p>Please log in.</p>"))
+            return PageResponse(200, _cityscapes_form("<p>Please log in.</p>"))
         name = PACKAGES.get(query.get("packageID", ""))
-        return File(name, named=True) if name else Reply(404, page("Not found", ""))
+        return FileResponse(name, named=True) if name else PageResponse(404, html_page("Not found", ""))
 
     def wilddash_login(
         self, method: str, form: Mapping[str, str], cookies: Mapping[str, str], referer: str, path: str
-    ) -> Reply:
+    ) -> PageResponse:
         """Django's form: 403 without cookie, token or Referer; 302 when
         the password is right, the form again (200) when it is not.
         """
         cookie = cookies.get("csrftoken", "")
         if method == "POST":
             if not referer or form.get("csrfmiddlewaretoken", "") not in self._tokens.get(cookie, ()):
-                return Reply(403, page("Forbidden (403)", "<p>CSRF verification failed. Request aborted.</p>"))
+                return PageResponse(
+                    403, html_page("Forbidden (403)", "<p>CSRF verification failed. Request aborted.</p>")
+                )
             if self._right("wilddash", form):
                 session, fresh = secrets.token_hex(16), secrets.token_urlsafe(24)
                 self._wilddash.add(session)
@@ -132,7 +134,9 @@ class Sessions:
                     f"sessionid={session}; HttpOnly; Path=/; SameSite=Lax",
                     f"csrftoken={fresh}; Path=/; SameSite=Lax",
                 )
-                return Reply(302, headers=(*(("Set-Cookie", value) for value in headers), ("Location", "/downloads/")))
+                return PageResponse(
+                    302, headers=(*(("Set-Cookie", value) for value in headers), ("Location", "/downloads/"))
+                )
         if cookie not in self._tokens:
             cookie = secrets.token_urlsafe(24)
         token = secrets.token_urlsafe(48)
@@ -147,14 +151,14 @@ class Sessions:
         fields = (
             f"<input type={mark}hidden{mark} name={mark}csrfmiddlewaretoken{mark} value={mark}{token}{mark}>" + _FIELDS
         )
-        body = page("Log in", f'{said}<form method="post" action="{quote(path)}">{fields}</form>')
-        return Reply(200, body, (("Set-Cookie", f"csrftoken={cookie}; Path=/; SameSite=Lax"),))
+        body = html_page("Log in", f'{said}<form method="post" action="{quote(path)}">{fields}</form>')
+        return PageResponse(200, body, (("Set-Cookie", f"csrftoken={cookie}; Path=/; SameSite=Lax"),))
 
-    def wilddash_file(self, path: str, cookies: Mapping[str, str]) -> Reply | File:
+    def wilddash_file(self, path: str, cookies: Mapping[str, str]) -> PageResponse | FileResponse:
         """The file, or, without a session, the way to the login page (302)."""
         if cookies.get("sessionid") not in self._wilddash:
-            return Reply(302, headers=(("Location", f"/accounts/login/?next={quote(path)}"),))
-        return File(unquote(path.rsplit("/", 1)[-1]))
+            return PageResponse(302, headers=(("Location", f"/accounts/login/?next={quote(path)}"),))
+        return FileResponse(unquote(path.rsplit("/", 1)[-1]))
 
     def _right(self, site: str, form: Mapping[str, str]) -> bool:
         user, password = self._accounts[site]
@@ -172,13 +176,15 @@ _FIELDS = (
 
 
 def _cityscapes_form(said: str) -> str:
-    return page("Login", f'{said}<form method="post" action="/login">{_FIELDS}</form>')
+    return html_page("Login", f'{said}<form method="post" action="/login">{_FIELDS}</form>')
 
 
 def _signature(path: str, start: str, seconds: str) -> str:
     return hmac.new(_KEY, "\n".join((unquote(path), start, seconds)).encode(), hashlib.sha256).hexdigest()
 
 
-def _denied(code: str, message: str, more: str = "") -> Reply:
+def _denied(code: str, message: str, more: str = "") -> PageResponse:
     error = f"<Code>{code}</Code><Message>{message}</Message>{more}<RequestId>PRACTICE</RequestId>"
-    return Reply(403, f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>', content_type="application/xml")
+    return PageResponse(
+        403, f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>', content_type="application/xml"
+    )

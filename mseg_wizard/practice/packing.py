@@ -22,7 +22,7 @@ The folders above a member are written as members of their own, as the real arch
 """
 
 
-def pack(name: str, members: Members, stored: Iterable[str] = ()) -> bytes:
+def make_archive(name: str, members: Members, stored: Iterable[str] = ()) -> bytes:
     """An archive in the format that its name says; members named in `stored` are not compressed (in a zip)."""
     if name.endswith(".zip"):
         return _zip(members, frozenset(stored))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from mseg_wizard.practice.classes import CLASS_SEGMENTS, SPLITS, relabeled
+from mseg_wizard.practice.classes import CLASS_SEGMENTS, SUBCLASSES, relabeled
 from mseg_wizard.practice.pixels import Scene, Thing, scene
 
 
@@ -28,7 +28,7 @@ class Segment:
 
 
 @dataclass
-class Part:
+class DatasetContent:
     """One dataset: its archives' members, its lists' rows, its segments."""
 
     archives: dict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Maker:
+class DatasetMaker:
     """The seed, how many images, and the classes."""
 
     seed: int
@@ -58,7 +58,7 @@ class Maker:
     def scene(self, taxonomy: str, split: str, number: int) -> Scene:
         """An image's scene, in classes of a raw taxonomy."""
         words = [word for word in self.names[taxonomy] if word.lower() not in ("unlabeled", "background")]
-        return scene(self.random(taxonomy, split, number), words, list(SPLITS), number)
+        return scene(self.random(taxonomy, split, number), words, list(SUBCLASSES), number)
 
     def ids(self, taxonomy: str, things: Iterable[Thing]) -> list[int]:
         """The things' class ids."""
@@ -73,7 +73,7 @@ class Maker:
         return {
             index: relabeled(thing.word)
             for index, thing in seen.visible()
-            if thing.word in known and thing.word.split()[-1] in SPLITS
+            if thing.word in known and thing.word.split()[-1] in SUBCLASSES
         }
 
     def class_segments(self, table: str, taxonomy: str, split: str, stem: str, seen: Scene) -> list[Segment]:

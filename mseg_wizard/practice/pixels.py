@@ -42,7 +42,7 @@ class Scene:
 
     def visible(self, at_least: int = 40) -> Iterator[tuple[int, Thing]]:
         """The things of which at least so many pixels are seen, with their index."""
-        counts = np.bincount(draw(self, range(len(self.things))).ravel(), minlength=len(self.things))
+        counts = np.bincount(render(self, range(len(self.things))).ravel(), minlength=len(self.things))
         return ((index, thing) for index, thing in enumerate(self.things) if counts[index] >= at_least)
 
 
@@ -63,7 +63,7 @@ def scene(random: Random, words: Sequence[str], featured: Sequence[str], number:
     return Scene(width, height, tuple(things))
 
 
-def draw(scene: Scene, values: Sequence[int] | range, scale: float = 1) -> NDArray[np.int32]:
+def render(scene: Scene, values: Sequence[int] | range, scale: float = 1) -> NDArray[np.int32]:
     """The scene as (H, W) numbers, thing i drawn with `values[i]`; `scale` enlarges it."""
     canvas = Image.new("I", (round(scene.width * scale), round(scene.height * scale)), color=values[0])
     pen = ImageDraw.Draw(canvas)
@@ -79,7 +79,7 @@ def as_bytes(packed: NDArray[np.int32]) -> NDArray[np.uint8]:
 
 def photo(random: Random, scene: Scene, scale: float = 1) -> NDArray[np.uint8]:
     """A photograph of the scene: (H, W, 3), each thing in a colour of its class, with some light and grain."""
-    index = draw(scene, range(len(scene.things)), scale)
+    index = render(scene, range(len(scene.things)), scale)
     colours = np.array([colour(thing.word) for thing in scene.things], dtype=np.float32)
     rows, columns = index.shape
     light = np.linspace(1.1, 0.8, rows, dtype=np.float32)[:, None] * np.linspace(0.9, 1.1, columns, dtype=np.float32)

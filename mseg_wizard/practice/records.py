@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mseg_wizard.practice.classes import SPLITS, UNLABELED
+from mseg_wizard.practice.classes import SUBCLASSES, UNLABELED
 from mseg_wizard.practice.parts import Segment
 
 TABLES = ("cocop", "ade20k", "cityscapes", "bdd", "idd", "sunrgbd", "mapillary")
 """In the order of MSeg's own file; `cityscapes` serves both of its taxonomies."""
 
 
-def records(segments: Iterable[Segment]) -> tuple[str, dict[str, str]]:
+def records_files(segments: Iterable[Segment]) -> tuple[str, dict[str, str]]:
     """The text of dataset_update_records.py, and name → text of the files in relabeled_data.
 
     Every segment is named once; some keep their class, some become `unlabeled`.
@@ -22,7 +22,7 @@ def records(segments: Iterable[Segment]) -> tuple[str, dict[str, str]]:
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for turn, segment in enumerate(segments):
         noun = segment.old.removesuffix("_other")
-        choices = (segment.old, *SPLITS[noun], UNLABELED)
+        choices = (segment.old, *SUBCLASSES[noun], UNLABELED)
         groups.setdefault((segment.table, segment.split, segment.old, choices[turn % len(choices)]), []).append(
             segment.line
         )

@@ -24,8 +24,17 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote, urlsplit
 
-from mseg_wizard.practice.files import ServedFile, ServedFiles, part
-from mseg_wizard.practice.logins import ACCOUNTS, PACKAGES, File, Reply, Sessions, fields, page, refused
+from mseg_wizard.practice.logins import (
+    ACCOUNTS,
+    PACKAGES,
+    FileResponse,
+    PageResponse,
+    Sessions,
+    fields,
+    html_page,
+    refused,
+)
+from mseg_wizard.practice.served_files import ServedFile, ServedFiles, requested_range
 
 _BLOCK = 1 << 16
 _GITHUB = "/mseg-dataset/mseg-api/archive/"
@@ -181,15 +190,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, form: str) -> None:
         address = urlsplit(self.path)
         answer = self._decide(address.path, fields(address.query), fields(form))
-        if isinstance(answer, Reply):
+        if isinstance(answer, PageResponse):
             self._reply(address.path, answer)
         elif item := self.server.files.take(answer.name):
             with item.file:
                 self._file(address.path, answer, item)
         else:
-            self._reply(address.path, Reply(404, page("Not found", "<p>The practice world has no such file.</p>")))
+            self._reply(
+                address.path, PageResponse(404, html_page("Not found", "<p>The practice world has no such file.</p>"))
+            )
 
-    def _decide(self, path: str, query: Mapping[str, str], form: Mapping[str, str]) -> Reply | File:
+    def _decide(self, path: str, query: Mapping[str, str], form: Mapping[str, str]) -> PageResponse | FileResponse:
         """Which site this address belongs to, and what that site says."""
         sessions, cookies, name = self.server.sessions, self._cookies(), unquote(path.rsplit("/", 1)[-1])
         if path == "/login":
@@ -197,9 +208,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path.rstrip("/") == "/accounts/login":
             return sessions.wilddash_login(self.command, form, cookies, self.headers.get("Referer", ""), path)
         if self.command == "POST":
-            return Reply(405, page("Method not allowed", ""))
+            return PageResponse(405, html_page("Method not allowed", ""))
         if path in ("/", "/downloads/"):
-            return Reply(200, page("Downloads", "<p>The practice server stands here for every site.</p>"))
+            return PageResponse(200, html_page("Downloads", "<p>The practice server stands here for every site.</p>"))
         if path.rstrip("/") == "/file-handling":
             return sessions.cityscapes_file(query, cookies)
         if path.rstrip("/") == "/md5-sum":
@@ -207,14 +218,16 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/download/"):
             return sessions.wilddash_file(path, cookies)
         if path.startswith("/signed/") or "X-Amz-Signature" in query:
-            return refused(self.command, path, query) or File(name)
+            return refused(self.command, path, query) or FileResponse(name)
         if path.startswith(("/s/", "/scl/")) and query.get("dl") != "1":
-            return Reply(200, page(name, "<p>A preview. The file itself is at the same address with dl=1.</p>"))
+            return PageResponse(
+                200, html_page(name, "<p>A preview. The file itself is at the same address with dl=1.</p>")
+            )
         if path.startswith(_GITHUB) and name.endswith(".zip"):
-            return File(f"mseg-api-{name}", named=True, ranges=False)
+            return FileResponse(f"mseg-api-{name}", named=True, ranges=False)
         if self.server.redirects and not path.startswith("/served/"):
-            return Reply(302, headers=(("Location", f"/served/{name}"),))
-        return File(name)
+            return PageResponse(302, headers=(("Location", f"/served/{name}"),))
+        return FileResponse(name)
 
     def _cookies(self) -> dict[str, str]:
         try:
@@ -222,12 +235,14 @@ class _Handler(BaseHTTPRequestHandler):
         except CookieError:
             return {}
 
-    def _md5(self, name: str) -> Reply:
+    def _md5(self, name: str) -> PageResponse:
         item = self.server.files.take(name)
         if item is None:
-            return Reply(404, page("Not found", ""))
+            return PageResponse(404, html_page("Not found", ""))
         with item.file as file:
-            return Reply(200, f"{hashlib.file_digest(file, 'md5').hexdigest()}  {name}\n", content_type="text/plain")
+            return PageResponse(
+                200, f"{hashlib.file_digest(file, 'md5').hexdigest()}  {name}\n", content_type="text/plain"
+            )
 
     def _begin(self, path: str, status: int) -> Request:
         """The status line, and the log's line before it: whoever has the answer finds it in the log."""
@@ -236,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         return seen
 
-    def _reply(self, path: str, reply: Reply) -> None:
+    def _reply(self, path: str, reply: PageResponse) -> None:
         body = reply.body.encode()
         seen = self._begin(path, reply.status)
         for key, value in reply.headers:
@@ -248,11 +263,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: seen.sent])
 
-    def _file(self, path: str, answer: File, item: ServedFile) -> None:
+    def _file(self, path: str, answer: FileResponse, item: ServedFile) -> None:
         """Send a file or the part that was asked for."""
         dated = formatdate(item.changed, usegmt=True)
         same = self.headers.get("If-Range", item.etag) in (item.etag, dated)
-        asked = part(self.headers.get("Range", ""), item.size) if answer.ranges and same else None
+        asked = requested_range(self.headers.get("Range", ""), item.size) if answer.ranges and same else None
         first, last = asked or (0, item.size - 1)
         status = 200 if asked is None else 206 if first < item.size else 416
         length = 0 if status == 416 else last - first + 1
@@ -276,7 +291,7 @@ class _Handler(BaseHTTPRequestHandler):
             item.file.seek(first)
             self._body(item, seen, length, answer)
 
-    def _body(self, item: ServedFile, seen: Request, length: int, answer: File) -> None:
+    def _body(self, item: ServedFile, seen: Request, length: int, answer: FileResponse) -> None:
         limit, started = self.server.limit, time.monotonic()
         cut, reset = self.server.cutter.after(answer.name, length) or (None, False)
         end = length if cut is None else cut

@@ -15,7 +15,7 @@ from typing import Any
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.locations import own_path
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
 
@@ -41,14 +41,14 @@ def put_files_at_hand(folder: Path, world: World) -> None:
         "KITTI sent this link yesterday:\n\n"
         f"{expired_link()}\n\n"
         "and, because you asked again, this one today:\n\n"
-        f"{signed(KITTI)}\n\n"
+        f"{sign_link(KITTI)}\n\n"
         f"BDD100K: your browser has downloaded {folder / BDD}\n"
         f"         (and {wrong / BDD}, which has the same name and is not the one)\n"
     )
 
 
 def expired_link() -> str:
-    return signed(KITTI, datetime.now(UTC) - timedelta(days=1), hours=12)
+    return sign_link(KITTI, datetime.now(UTC) - timedelta(days=1), hours=12)
 
 
 def first_answers(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -14,12 +14,12 @@ from random import Random
 
 from mseg_wizard.practice import datasets_open, datasets_registered
 from mseg_wizard.practice.classes import taxonomies
-from mseg_wizard.practice.logins import ACCOUNTS, LINKS, signed
-from mseg_wizard.practice.packing import pack
-from mseg_wizard.practice.parts import Maker, Part
-from mseg_wizard.practice.tree import tree
+from mseg_wizard.practice.logins import ACCOUNTS, LINKS, sign_link
+from mseg_wizard.practice.mseg_api_files import tree_files
+from mseg_wizard.practice.packing import make_archive
+from mseg_wizard.practice.parts import DatasetContent, DatasetMaker
 
-_DATASETS: tuple[Callable[[Maker], Part], ...] = (
+_DATASETS: tuple[Callable[[DatasetMaker], DatasetContent], ...] = (
     datasets_open.ade20k,
     datasets_open.camvid,
     datasets_open.coco,
@@ -51,7 +51,7 @@ BASE_URL = '{LINKS}/scannet/'
 TOS_URL = BASE_URL + 'terms.pdf'
 """
 
-Answers = dict[str, dict[str, str | bool | int]]
+PracticeAnswers = dict[str, dict[str, str | bool | int]]
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,15 @@ class World:
     """Segments that the records name, each of Cityscapes' counted once."""
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> PracticeAnswers:
         """What a practising user may answer, as `--answers` takes it, but
         for the destination; the links are good for a day from now.
 
         They lead to LINKS, which has to be routed to the practice server.
         """
-        users: Answers = {step: {"username": user, "password": password} for step, (user, password) in ACCOUNTS.items()}
+        users: PracticeAnswers = {
+            step: {"username": user, "password": password} for step, (user, password) in ACCOUNTS.items()
+        }
         return {
             "prepare": {
                 "read": True,
@@ -88,9 +90,9 @@ class World:
             },
             "bdd": {"archives": str(self.mirror / "bdd100k_seg.zip")},
             "cityscapes": users["cityscapes"],
-            "idd": {"url": signed(f"{LINKS}/signed/idd-segmentation.tar.gz")},
-            "kitti": {"url": signed(f"{LINKS}/signed/data_semantics.zip")},
-            "mapillary": {"url": signed(f"{LINKS}/signed/mapillary-vistas-dataset_public_v1.1.zip")},
+            "idd": {"url": sign_link(f"{LINKS}/signed/idd-segmentation.tar.gz")},
+            "kitti": {"url": sign_link(f"{LINKS}/signed/data_semantics.zip")},
+            "mapillary": {"url": sign_link(f"{LINKS}/signed/mapillary-vistas-dataset_public_v1.1.zip")},
             "scannet": {"base_url": f"{LINKS}/scannet/"},
             "wilddash": users["wilddash"],
             "finish": {"confirm": True},
@@ -104,15 +106,15 @@ def make_world(folder: Path, *, seed: int = 0, images: int = 4, padding: int = 0
     The same arguments give the same bytes.
     """
     names = taxonomies()
-    make = Maker(seed, images, names)
+    make = DatasetMaker(seed, images, names)
     parts = [dataset(make) for dataset in _DATASETS]
     mirror = folder / "mirror"
     mirror.mkdir(parents=True, exist_ok=True)
     archives = {name: members for part in parts for name, members in part.archives.items()}
     for name, members in archives.items():
         filler = _filler(seed, name, padding)
-        (mirror / name).write_bytes(pack(name, {**members, **filler}, stored=filler))
-    for path, text in tree(parts, names).items():
+        (mirror / name).write_bytes(make_archive(name, {**members, **filler}, stored=filler))
+    for path, text in tree_files(parts, names).items():
         file = mirror / "mseg-api" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="")
@@ -122,7 +124,7 @@ def make_world(folder: Path, *, seed: int = 0, images: int = 4, padding: int = 0
     return World(folder, mirror, mirror / "mseg-api", tuple(sorted(archives)), script, segments)
 
 
-def toml(answers: Answers) -> str:
+def toml(answers: PracticeAnswers) -> str:
     """Answers as the text of a file for `--answers`. It holds passwords: write it for its owner alone."""
     tables = []
     for step, fields in answers.items():

@@ -14,9 +14,9 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.labels.remap import DUMPS
-from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
-from mseg_wizard.reporting.pictures import Brush, Shot
+from mseg_wizard.reporting.pictures import LabelStyle, PictureJob
 
 PICTURES = "pictures"
 """Folder of the pictures, beside the page."""
@@ -41,7 +41,7 @@ class SplitSummary:
     labels: int
     """0 where the list names images only."""
     labels_there: int
-    shots: tuple[Shot, ...] = ()
+    shots: tuple[PictureJob, ...] = ()
 
     @property
     def words(self) -> str:
@@ -100,7 +100,7 @@ def survey(ctx: Context, stop: Callable[[], None]) -> tuple[DatasetSummary, ...]
     return tuple(_Survey(ctx, dataset, stop).summary() for dataset in datasets_in(ctx.steps))
 
 
-def shared_classes(tree: Tree) -> list[tuple[int, str]]:
+def shared_classes(tree: MsegApiTree) -> list[tuple[int, str]]:
     """Id and name of each of the classes that all training sets share,
     from the tree's master table; none where the tree has none.
     """
@@ -137,7 +137,7 @@ class _Survey:
     def __init__(self, ctx: Context, dataset: Dataset, stop: Callable[[], None]) -> None:
         self.ctx, self.dataset, self.stop = ctx, dataset, stop
         self.root = ctx.tree.root(dataset.raw)
-        self.folders = FolderListings(ctx.dataset)
+        self.folders = FolderListings(ctx.dataset_folder)
         self.photos: dict[str, str] = {}
         """Image → file of its picture, which all its labels share."""
 
@@ -160,9 +160,9 @@ class _Survey:
 
     def _taxonomy(self, name: str, use: str, drawn: bool) -> TaxonomySummary:
         # A tree of its own: the lists are let go once they were gone through.
-        tree = Tree(self.ctx.tree_folder)
+        tree = MsegApiTree(self.ctx.tree_folder)
         colors, names = colors_of(tree, chain_of(self.dataset, name)), tree.names(name)
-        brush = Brush(name, names, palette_of(colors).tobytes()) if drawn else None
+        brush = LabelStyle(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
         rows = [
             row.label
@@ -172,19 +172,21 @@ class _Survey:
             if row.label
         ]
         there = [
-            f"{self.ctx.dataset}/{self.root}/{label}" for label in dict.fromkeys(rows) if drawn and self._has(label)
+            f"{self.ctx.dataset_folder}/{self.root}/{label}"
+            for label in dict.fromkeys(rows)
+            if drawn and self._has(label)
         ]
         return TaxonomySummary(
             name, meaning(self.dataset, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
             tuple(_spread(there, COUNTED)), len(there),
         )  # fmt: skip
 
-    def _split(self, tree: Tree, taxonomy: str, split: str, brush: Brush | None) -> SplitSummary:
+    def _split(self, tree: MsegApiTree, taxonomy: str, split: str, brush: LabelStyle | None) -> SplitSummary:
         self.stop()
         rows = tree.unique_rows(taxonomy, split)
         images = {row.image: self._has(row.image) for row in rows}
         labels = {row.label: self._has(row.label) for row in rows if row.label is not None}
-        shots: tuple[Shot, ...] = ()
+        shots: tuple[PictureJob, ...] = ()
         if brush and split in SPLITS:
             whole = [(row.image, row.label) for row in rows if row.label and labels[row.label] and images[row.image]]
             shots = tuple(
@@ -196,11 +198,11 @@ class _Survey:
     def _has(self, path: str) -> bool:
         return self.folders.has(f"{self.root}/{path}")
 
-    def _shot(self, stem: str, image: str, label: str, brush: Brush) -> Shot:
+    def _shot(self, stem: str, image: str, label: str, brush: LabelStyle) -> PictureJob:
         first = image not in self.photos
         photo = self.photos.setdefault(image, f"{PICTURES}/{stem}-image.jpg")
-        top, beside = f"{self.ctx.dataset}/{self.root}", f"{PICTURES}/{stem}"
-        return Shot(
+        top, beside = f"{self.ctx.dataset_folder}/{self.root}", f"{PICTURES}/{stem}"
+        return PictureJob(
             f"{top}/{image}", f"{top}/{label}", brush, photo, f"{beside}-overlay.jpg", f"{beside}-labels.png", first
         )
 

@@ -23,9 +23,9 @@ from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import printable
 from mseg_wizard.reporting.catalog import DatasetSummary, TaxonomySummary
 from mseg_wizard.reporting.facts import Facts
-from mseg_wizard.reporting.pictures import Drawn
+from mseg_wizard.reporting.pictures import PictureResult
 
-PAGE = "index.html"
+INDEX_FILE = "index.html"
 CLASSES = "classes"
 """Folder of the tables of classes."""
 SHARED = "universal"
@@ -78,7 +78,7 @@ def write(
     facts: Facts,
     datasets: Sequence[DatasetSummary],
     shared: Sequence[tuple[int, str]],
-    drawn: Mapping[str, Drawn],
+    drawn: Mapping[str, PictureResult],
     tallies: Mapping[str, Tally],
 ) -> None:
     """Write page and tables into `folder`, where the pictures are.
@@ -113,13 +113,13 @@ def write(
         below=_below,
         **CONSTANTS,
     )
-    write_atomically(folder / PAGE, html.encode())
+    write_atomically(folder / INDEX_FILE, html.encode())
 
 
 def subject_of(folder: Path) -> str:
     """What the page in `folder` is about; empty where there is no page."""
     try:
-        with (folder / PAGE).open(encoding="utf-8") as file:
+        with (folder / INDEX_FILE).open(encoding="utf-8") as file:
             head = file.read(2000)
     except (OSError, UnicodeDecodeError):
         return ""
@@ -151,7 +151,7 @@ def _bars(taxonomy: TaxonomySummary, tally: Tally) -> list[Bar]:
     return sorted(rows, key=lambda bar: (-bar.share, bar.id))
 
 
-def _legend(taxonomy: TaxonomySummary, drawn: Drawn) -> Iterator[Bar]:
+def _legend(taxonomy: TaxonomySummary, drawn: PictureResult) -> Iterator[Bar]:
     """The most frequent classes of one picture."""
     known = {id_: (name, color) for id_, name, color in taxonomy.classes}
     for id_, share in drawn.shares[:LEGEND]:

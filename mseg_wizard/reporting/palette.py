@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 
 NOTHING = (0, 0, 0)
@@ -26,7 +26,7 @@ Colors = NDArray[np.uint8]
 """(n, 3) RGB."""
 
 
-def colors_of(tree: Tree, chain: Sequence[str]) -> Colors:
+def colors_of(tree: MsegApiTree, chain: Sequence[str]) -> Colors:
     """A colour for each class of the last taxonomy of `chain`, which names what it was made from, oldest first.
 
     A class keeps its colour from taxonomy to taxonomy by its name, so that label maps before and after can be compared
@@ -74,7 +74,7 @@ def distinct(count: int, taken: tuple[tuple[int, ...], ...] = ()) -> Colors:
     return chosen
 
 
-def _own(tree: Tree, taxonomy: str) -> Colors | None:
+def _own(tree: MsegApiTree, taxonomy: str) -> Colors | None:
     try:
         return tree.colors(taxonomy)
     except Problem:  # no file of that name, or one for other classes: a report does without

@@ -33,7 +33,7 @@ LONGEST = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Brush:
+class LabelStyle:
     """How the labels of one taxonomy are drawn."""
 
     taxonomy: str
@@ -43,12 +43,12 @@ class Brush:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class PictureJob:
     """One image to be drawn with the labels of one taxonomy."""
 
     image: str
     label: str
-    brush: Brush
+    brush: LabelStyle
     photo: str
     """The pictures, below the report's folder: the image alone, the labels over it, the labels alone."""
     overlay: str
@@ -65,7 +65,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PictureResult:
     """What is to be seen in the pictures of one image."""
 
     width: int = 0
@@ -77,7 +77,7 @@ class Drawn:
     """Why there are none."""
 
 
-def draw(folder: Path, shot: Shot) -> Drawn:
+def draw_pictures(folder: Path, shot: PictureJob) -> PictureResult:
     """Write the pictures of one image into `folder`. An image or label that can't be read is told, not raised."""
     try:
         photo = read_photo(shot.image)
@@ -85,7 +85,7 @@ def draw(folder: Path, shot: Shot) -> Drawn:
             _write_photo(folder / shot.photo, photo)
         ids = read_labels(shot.label)
     except Problem as problem:
-        return Drawn(fault=problem.what)
+        return PictureResult(fault=problem.what)
     counts = _histogram(ids)
     small = scaled(ids, photo.width, photo.height)
     palette = np.frombuffer(shot.brush.palette, np.uint8).reshape(-1, 3)
@@ -94,10 +94,10 @@ def draw(folder: Path, shot: Shot) -> Drawn:
     plain.putpalette(shot.brush.palette)  # a palette file: what it stores are the ids
     _write(folder / shot.plain, plain, "PNG", optimize=True)
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda id_: (-counts[id_], id_))
-    return Drawn(photo.width, photo.height, tuple((id_, float(counts[id_] / ids.size)) for id_ in order))
+    return PictureResult(photo.width, photo.height, tuple((id_, float(counts[id_] / ids.size)) for id_ in order))
 
 
-def count(sample: Sample) -> bytes:
+def count_pixels(sample: Sample) -> bytes:
     """How many of its pixels have each id from 0 to 255: 256 numbers of 64 bits.
 
     Raises Problem where it can't be read.

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
-from mseg_wizard.labels.codec import read_header
-from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, Tree
+from mseg_wizard.labels.codec import read_file_header
+from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.reporting.catalog import chain_of
 from mseg_wizard.reporting.palette import Colors, colors_of, palette_of
@@ -40,7 +40,7 @@ TAXONOMIES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
 """Task that makes label maps → the taxonomies that a call of it makes them in."""
 
 
-class Share(NamedTuple):
+class ClassShare(NamedTuple):
     """One class in one label map."""
 
     name: str
@@ -60,7 +60,7 @@ class Preview:
     photo: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     """Both (2 × rows, columns, 3), RGB: a cell is about twice as high as wide, and two pixels fill it."""
-    shares: tuple[Share, ...]
+    shares: tuple[ClassShare, ...]
     """Of the classes that cover most, the largest first."""
 
 
@@ -76,13 +76,13 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
         if found is None or dataset is None:
             return None
         taxonomy, image = found
-        label = f"{ctx.dataset}/{made}"
-        header = read_header(label)
+        label = f"{ctx.dataset_folder}/{made}"
+        header = read_file_header(label)
         if header.width * header.height > MOST:
             return None
         ids = read_labels(label)
         width, height = _size(ids.shape[1], ids.shape[0], columns, rows)
-        photo = np.asarray(read_photo(f"{ctx.dataset}/{ctx.tree.root(taxonomy)}/{image}", (width, height), MOST))
+        photo = np.asarray(read_photo(f"{ctx.dataset_folder}/{ctx.tree.root(taxonomy)}/{image}", (width, height), MOST))
         colors = _colors(ctx.tree, tuple(chain_of(dataset, taxonomy)))
         names = ctx.tree.names(taxonomy)
     except Problem:
@@ -111,17 +111,17 @@ def _size(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2)
-def _colors(tree: Tree, chain: tuple[str, ...]) -> Colors:
+def _colors(tree: MsegApiTree, chain: tuple[str, ...]) -> Colors:
     return colors_of(tree, chain)
 
 
-def _shares(ids: NDArray[np.uint8], names: tuple[str, ...], palette: Colors) -> tuple[Share, ...]:
+def _shares(ids: NDArray[np.uint8], names: tuple[str, ...], palette: Colors) -> tuple[ClassShare, ...]:
     step = max(1, isqrt(ids.size // COUNTED))
     seen = ids[::step, ::step]
     counts = np.bincount(seen.ravel(), minlength=IGNORED + 1)
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda id_: (-counts[id_], id_))[:NAMED]
     named = dict(enumerate(names)) | {IGNORED: UNLABELED}
     return tuple(
-        Share(named.get(id_, f"id {id_}"), tuple(palette[id_].tolist()), float(counts[id_] / seen.size))
+        ClassShare(named.get(id_, f"id {id_}"), tuple(palette[id_].tolist()), float(counts[id_] / seen.size))
         for id_ in order
     )

@@ -11,7 +11,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.files import sweep, write_atomically
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 
 def configure(ctx: Context) -> Generator[Progress, None, None]:

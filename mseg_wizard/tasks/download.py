@@ -14,13 +14,13 @@ from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacke
 from mseg_wizard.datasets.locations import Source, local_source, own_path, sources
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
-from mseg_wizard.http.remote_file import Expected, Fetched, Location
+from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts
 from mseg_wizard.http.responses import LinkRefused, Unavailable
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
@@ -120,7 +120,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
     published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
-    expected = Expected(*published, lenient=ctx.modified_tree, md5_too=known_by_md5)
+    expected = PublishedFacts(*published, lenient=ctx.modified_tree, md5_too=known_by_md5)
     places = [(source, _location(archive, source, login)) for source in sources(ctx, archive) if source.path is None]
     if not places:
         nowhere = Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))

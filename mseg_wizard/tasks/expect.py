@@ -25,7 +25,7 @@ from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 STABLE = 3.0
 """Seconds for which a file must not have changed to count as uploaded."""

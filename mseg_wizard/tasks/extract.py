@@ -13,7 +13,7 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 ANEW = "Remove it, then start again: it is brought back."
 
@@ -40,7 +40,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             f"Unpacking it again would write them all anew. Allow that (--allow {key}), or bring the files back.",
             key,
         )
-    path, folder = Path(record.path), ctx.dataset / archive.dataset
+    path, folder = Path(record.path), ctx.dataset_folder / archive.dataset
     # What is there already is compared, never trusted: so neither
     # a power cut nor another program's files need a word here.
     pool = ctx.processes()

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 
 def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, None]:
@@ -14,16 +14,16 @@ def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, N
     for done, name in enumerate(folders):
         yield Progress(f"making {name}", done, len(folders), "folders")
         try:
-            (ctx.dataset / name).mkdir(parents=True, exist_ok=True)
+            (ctx.dataset_folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Problem(
-                f"{ctx.dataset / name} can't be made: {error.strerror}.", "Make it possible, then start again."
+                f"{ctx.dataset_folder / name} can't be made: {error.strerror}.", "Make it possible, then start again."
             ) from None
     yield Progress("made", len(folders), len(folders), "folders")
 
 
 def folders_missing(ctx: Context, folders: Sequence[str]) -> list[str]:
-    return [name for name in folders if not (ctx.dataset / name).is_dir()]
+    return [name for name in folders if not (ctx.dataset_folder / name).is_dir()]
 
 
 FOLDERS = Task(folders, folders_missing)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.core.subprocesses import Ended, run, without_secrets
+from mseg_wizard.core.subprocesses import EndedProgram, run_program, without_secrets
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import ENVIRONMENT
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
 
 def _version(job: Job, ctx: Context, python: Path, environment: dict[str, str]) -> str:
     try:
-        ended = run(job, [python, "-c", _VERSION], cwd=ctx.own, environment=environment, limit=ANSWER)
+        ended = run_program(job, [python, "-c", _VERSION], cwd=ctx.own, environment=environment, limit=ANSWER)
         version = json.loads(ended.lines[-1]) if ended.code == 0 and ended.lines else None
     except (OSError, ValueError):
         version = None
@@ -161,7 +161,7 @@ def _version(job: Job, ctx: Context, python: Path, environment: dict[str, str]) 
 
 def _imported(job: Job, ctx: Context, python: Path, environment: dict[str, str]) -> tuple[Path | None, bool]:
     """The folder that holds the `mseg` which is imported, None where none is; and whether pip knows of it."""
-    ended = run(job, [python, "-c", _IMPORT], cwd=ctx.own, environment=environment)
+    ended = run_program(job, [python, "-c", _IMPORT], cwd=ctx.own, environment=environment)
     if ended.code or not ended.lines:
         return None, False
     try:
@@ -184,21 +184,21 @@ def _may_run(ctx: Context, tree: Path) -> None:
     )
 
 
-def _run(job: Job, ctx: Context, command: list[str | Path], environment: dict[str, str], doing: str) -> Ended:
+def _run(job: Job, ctx: Context, command: list[str | Path], environment: dict[str, str], doing: str) -> EndedProgram:
     def say(line: str) -> None:
         log.info("%s: %s", doing, line)
         job.say(Progress(f"{doing}: {printable(line, 200)}"))
 
     job.say(Progress(doing))
     try:
-        return run(job, command, cwd=ctx.own, environment=environment, say=say)
+        return run_program(job, command, cwd=ctx.own, environment=environment, say=say)
     except OSError as error:
         raise Problem(
             f"{command[0]} can't be run: {error.strerror or error}.", "Name another Python in the form of step 1."
         ) from None
 
 
-def _failed(what: str, python: Path, ended: Ended) -> Problem:
+def _failed(what: str, python: Path, ended: EndedProgram) -> Problem:
     text = "\n".join(ended.lines)
     remedy = next(
         (remedy for sign, remedy in REMEDIES if sign in text),

@@ -8,11 +8,11 @@ from mseg_wizard.tasks.expect import EXPECT
 from mseg_wizard.tasks.extract import EXTRACT
 from mseg_wizard.tasks.folders import FOLDERS
 from mseg_wizard.tasks.install import INSTALL
-from mseg_wizard.tasks.kind import Task
 from mseg_wizard.tasks.relabel import RELABEL
 from mseg_wizard.tasks.remap import REMAP
 from mseg_wizard.tasks.report import REPORT
 from mseg_wizard.tasks.space import SPACE
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.tasks.tree import TREE
 from mseg_wizard.tasks.verify import VERIFY
 from mseg_wizard.tasks.wipe import WIPE

@@ -12,9 +12,9 @@ from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, ou
 from mseg_wizard.datasets.label_paths import label_itself, mask_files
 from mseg_wizard.labels.records import ImageKey, Update, image_keys, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
-from mseg_wizard.labels.taxonomy import SPLITS, Tree
+from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
     return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
 
 
-def _rows(tree: Tree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
+def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
     """Each image once: line i of a taxonomy's list pairs with line
     i of its relabelled one and of the other taxonomies.
     """
@@ -83,7 +83,7 @@ def _items(
     wanted: frozenset[str],
 ) -> Iterator[ImageToRelabel]:
     root = ctx.tree.root(taxonomy)
-    folder = f"{ctx.dataset}/{root}"
+    folder = f"{ctx.dataset_folder}/{root}"
     mask_of = mask_files(ctx, taxonomy) if rows else label_itself
     for row in rows:
         mask = mask_of(row.image)

@@ -11,11 +11,10 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import RAW, UNLISTED
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
-from mseg_wizard.labels.remap import LabelToRemap, remap_recipe
-from mseg_wizard.labels.remap import remap as remap_image
+from mseg_wizard.labels.remap import LabelToRemap, remap_label, remap_recipe
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -40,22 +39,25 @@ def remap(
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
         LabelToRemap(
-            str(ctx.dataset / raw), tuple(output and str(ctx.dataset / output) for output in row), segments.get(raw)
+            str(ctx.dataset_folder / raw),
+            tuple(output and str(ctx.dataset_folder / output) for output in row),
+            segments.get(raw),
         )
         for raw, row in rows.items()
         if raw not in dumps
     ]
-    work = functools.partial(remap_image, remap_recipe(ctx.tree, reader, source, targets))
+    work = functools.partial(remap_label, remap_recipe(ctx.tree, reader, source, targets))
     oddities = yield from make_label_maps(ctx, f"remapping {source}", work, items, _name)
     if dumps:
         items = [
             LabelToRemap(
-                str(ctx.dataset / dump), tuple(output and str(ctx.dataset / output) for output in rows[raw][1:])
+                str(ctx.dataset_folder / dump),
+                tuple(output and str(ctx.dataset_folder / output) for output in rows[raw][1:]),
             )
             for raw, dump in dumps.items()
             if any(rows[raw][1:])
         ]
-        work = functools.partial(remap_image, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
+        work = functools.partial(remap_label, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
         oddities += yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name)
     for what, count in (
         ("an id that no class has", sum(odd.unnamed for odd in oddities)),
@@ -65,7 +67,7 @@ def remap(
             ctx.note(f"{source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
     yield from sync_outputs(ctx, outputs)
     if consumes and not missing_outputs(ctx, outputs):
-        _consume(ctx.dataset / ctx.tree.root(source) / consumes)
+        _consume(ctx.dataset_folder / ctx.tree.root(source) / consumes)
 
 
 def remap_missing(
@@ -102,7 +104,9 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
 
     Read in the workers: a second of decoding would stop the screen.
     """
-    folders = {f"{ctx.dataset}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})}
+    folders = {
+        f"{ctx.dataset_folder}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})
+    }
     segments: dict[str, SegmentTable] = {}
     for outcomes in each(ctx.pool(), read_annotations, folders):
         for outcome in outcomes:
@@ -118,7 +122,7 @@ def _dumps(ctx: Context, plan: OutputsByLabel, rows: Mapping[str, object]) -> di
     found = {}
     for raw in rows:
         dump = plan[raw][0]
-        if dump and not (ctx.dataset / raw).exists() and (ctx.dataset / dump).exists():
+        if dump and not (ctx.dataset_folder / raw).exists() and (ctx.dataset_folder / dump).exists():
             found[raw] = dump
     return found
 

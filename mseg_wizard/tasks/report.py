@@ -24,8 +24,8 @@ from mseg_wizard.reporting import page
 from mseg_wizard.reporting.catalog import PICTURES, DatasetSummary, shared_classes, survey
 from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.page import Tally
-from mseg_wizard.reporting.pictures import Drawn, Sample, count, draw
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.reporting.pictures import PictureResult, Sample, count_pixels, draw_pictures
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.verdict import FILE, subject
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
@@ -71,7 +71,7 @@ def report_missing(ctx: Context) -> list[str]:
 
 def place_of(ctx: Context) -> Path:
     """The page."""
-    return ctx.own / FOLDER / page.PAGE
+    return ctx.own / FOLDER / page.INDEX_FILE
 
 
 def _subject(ctx: Context) -> str:
@@ -95,17 +95,17 @@ def _sweep(*folders: Path) -> None:
 
 def _pictures(
     ctx: Context, folder: Path, datasets: Sequence[DatasetSummary]
-) -> Generator[Progress, None, tuple[dict[str, Drawn], dict[str, Tally]]]:
+) -> Generator[Progress, None, tuple[dict[str, PictureResult], dict[str, Tally]]]:
     """Draw and count, in the workers; what can't be read is told in the results."""
     shown = [taxonomy for dataset in datasets for taxonomy in dataset.taxonomies if taxonomy.drawn]
     shots = [shot for taxonomy in shown for split in taxonomy.splits for shot in split.shots]
     samples = [Sample(taxonomy.name, path) for taxonomy in shown for path in taxonomy.sample]
     total, meter = len(shots) + len(samples), Meter()
-    drawn: dict[str, Drawn] = {}
+    drawn: dict[str, PictureResult] = {}
     faults: list[str] = []
-    for pictures in each(ctx.pool(), functools.partial(draw, folder), shots):
+    for pictures in each(ctx.pool(), functools.partial(draw_pictures, folder), shots):
         for picture in pictures:
-            drawn[picture.item.plain] = picture.result or Drawn(fault=picture.fault)
+            drawn[picture.item.plain] = picture.result or PictureResult(fault=picture.fault)
             if picture.fault:
                 faults.append(printable(f"{picture.item.image}: {picture.fault}"))
         yield with_wait(ctx.pool(), Progress("drawing pictures", len(drawn), total, "images", meter.rate(len(drawn))))
@@ -114,7 +114,7 @@ def _pictures(
         raise Problem(what, "Make room or mend what is named, then start again.", faults)
     tallies = {taxonomy.name: Tally(np.zeros(IGNORED + 1, np.int64)) for taxonomy in shown}
     done = len(drawn)
-    for counts in each(ctx.pool(), count, samples):
+    for counts in each(ctx.pool(), count_pixels, samples):
         for counted in counts:
             tally = tallies[counted.item.taxonomy]
             if counted.result is None:

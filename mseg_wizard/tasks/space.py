@@ -9,7 +9,7 @@ from mseg_wizard.core.background import background
 from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 TIGHT = 1.1
 """Estimates are about this good: less room than this over the need is worth a word."""

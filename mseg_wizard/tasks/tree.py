@@ -23,10 +23,11 @@ from mseg_wizard.core.files import sync
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.datasets.locations import in_mirror
 from mseg_wizard.datasets.mseg_api import TreeCheck
-from mseg_wizard.http.addresses import Routes, shown
-from mseg_wizard.http.download import Location, fetch
+from mseg_wizard.http.addresses import Routes, without_query
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 
 URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
 NAME = "mseg-api"
@@ -118,7 +119,7 @@ def _origin(ctx: Context) -> TreeOrigin:
         for name in (NAME, f"{NAME}.zip"):
             if mirror and not is_link(mirror) and (path := Path(mirror).expanduser().absolute() / name).exists():
                 return TreeOrigin("mirror", f"the mirror ({path})", path)
-        return TreeOrigin("fetch", shown(httpx.URL(URL)))
+        return TreeOrigin("fetch", without_query(httpx.URL(URL)))
     path = Path(answer).expanduser().absolute()
     if path.is_dir():
         return TreeOrigin("folder", f"the folder {path}", path, _in_place(ctx, answer))
@@ -213,7 +214,7 @@ def _usable_tree(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Pr
     _accept(ctx, origin, verdict)
     if verdict.differs:
         wrong = yield from background(
-            lambda job: mseg_api.unreadable(folder, ctx.steps), Progress("reading MSeg's lists")
+            lambda job: mseg_api.list_faults(folder, ctx.steps), Progress("reading MSeg's lists")
         )
         if wrong:
             raise Problem(
@@ -225,7 +226,7 @@ def _usable_tree(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Pr
 
 
 def _examined(folder: Path) -> Generator[Progress, None, TreeCheck]:
-    return background(lambda job: mseg_api.check_tree(folder), Progress("checking every file of mseg-api"))
+    return background(lambda job: mseg_api.identify_tree(folder), Progress("checking every file of mseg-api"))
 
 
 def _complete(folder: Path, origin: TreeOrigin) -> None:
@@ -259,7 +260,10 @@ def _put_in_place(ctx: Context, beside: Path, place: Path) -> None:
     """Give a checked copy its name. What stands there already is kept if it is the same, and never deleted."""
     record = ctx.store.journal.tree
     if place.is_dir() and any(place.iterdir()):
-        if not mseg_api.missing_parts(place) and mseg_api.content(place) == mseg_api.content(beside) != "":
+        if (
+            not mseg_api.missing_parts(place)
+            and mseg_api.unconfigured_identity(place) == mseg_api.unconfigured_identity(beside) != ""
+        ):
             return
         if record.get("folder") != str(place) or record.get("in_place") == "yes":
             raise Problem(

@@ -15,7 +15,7 @@ from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.progress import Meter, Progress, Waiting
 from mseg_wizard.step import Step
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import ASIDE

@@ -19,7 +19,7 @@ from mseg_wizard.core.background import Job, background
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step, secret_fields
 from mseg_wizard.store import OWN
-from mseg_wizard.tasks.kind import Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault
 
 HISTORIES = (".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".python_history")
@@ -44,7 +44,7 @@ class Leftover:
 
 
 @dataclass(frozen=True)
-class Wiping:
+class WipeResult:
     """What a wipe did, and what it could not do."""
 
     removed: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def wipe(ctx: Context) -> Generator[Progress, None, None]:
         what = "Wiping the stored passwords and links waits for your word."
         raise Waiting(what, f"Fill in {ctx.step('finish').form}.", "finish", ("confirm",))
 
-    def work(job: Job) -> Wiping:
+    def work(job: Job) -> WipeResult:
         return wipe_secrets(ctx.vault, ctx.steps, ctx.destination, ctx.store.journal.kept)
 
     done = yield from background(work, doing)
@@ -89,7 +89,7 @@ def wipe_missing(ctx: Context) -> list[str]:
     return ctx.vault.kept(secret_fields(ctx.steps))
 
 
-def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, kept: Sequence[str] = ()) -> Wiping:
+def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, kept: Sequence[str] = ()) -> WipeResult:
     """Remove all, then look whether any of it still stands in the destination's own folder.
 
     `kept`: names that were put into the keyring, for the case that it can't be asked now. Takes seconds; deletes no
@@ -113,7 +113,7 @@ def wipe_secrets(vault: Vault, steps: Sequence[Step], destination: Path | None, 
         for name in vault.variables(step, (field,))
     ]
     beyond += [f"{path} holds one of them: remove that line there" for path in _histories() if _holds(path, needles)]
-    return Wiping(wiped.removed, tuple(remains), tuple(beyond), leftovers)
+    return WipeResult(wiped.removed, tuple(remains), tuple(beyond), leftovers)
 
 
 def delete(leftovers: Iterable[Leftover]) -> list[str]:

@@ -20,7 +20,7 @@ from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import to_go_on
+from mseg_wizard.core.invocation import resume_hint
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
@@ -28,7 +28,7 @@ from mseg_wizard.tui.key_bindings import MainScreen
 from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
-from mseg_wizard.tui.text import window
+from mseg_wizard.tui.text import terminal_title
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.workers import pool
 
@@ -58,12 +58,12 @@ def guide(
     try:
         app.run()
     finally:
-        dataset = session.ctx.dataset if session.ctx else None
+        dataset = session.ctx.dataset_folder if session.ctx else None
         complete = session.snapshot.complete
         session.close()
     if dataset and app.code not in (HANGUP, CRASHED):
         with suppress(OSError):
-            print(f"Complete: {dataset}" if complete else to_go_on(session.destination))
+            print(f"Complete: {dataset}" if complete else resume_hint(session.destination))
     return app.code
 
 
@@ -96,7 +96,7 @@ class Wizard(KeyQueue):
 
     def _call_the_window(self) -> None:
         """Have the terminal's title say how it stands: it is in sight where the window isn't."""
-        title = window(self.session.snapshot)
+        title = terminal_title(self.session.snapshot)
         if title != self._called and isinstance(self._driver, Terminal):
             self._called = title
             self._driver.call_it(title)
@@ -135,7 +135,7 @@ class Wizard(KeyQueue):
 
     async def _quit(self) -> None:
         if self.session.working:
-            text = f"The work stops cleanly. {to_go_on(self.session.destination, chr(10) * 2 + '  ')}"
+            text = f"The work stops cleanly. {resume_hint(self.session.destination, chr(10) * 2 + '  ')}"
             ask = QuestionDialog("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)
             return

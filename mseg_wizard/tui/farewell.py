@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import fleeting
+from mseg_wizard.core.invocation import is_temporary
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning
@@ -31,13 +31,13 @@ def farewell(ctx: Context) -> str:
     except Problem:
         settings = "Write it into mseg/utils/dataset_config.py."
     parts = [
-        f"The data: {printable(str(ctx.dataset))}",
+        f"The data: {printable(str(ctx.dataset_folder))}",
         "Training code finds them by its setting MSEG_DST_DIR = "
         f"{printable(str(ctx.destination))}\n{printable(settings)}",
-        FLEETING if fleeting() else "",
+        FLEETING if is_temporary() else "",
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
         times(ctx.steps, ctx.store.journal),
-        "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomies(ctx)),
+        "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -52,7 +52,7 @@ def times(steps: Sequence[Step], journal: Journal) -> str:
     return "\n".join([f"Work: {duration(sum(spent.values()))}" + (", most of it in" if rows else ""), *rows])
 
 
-def taxonomies(ctx: Context) -> list[str]:
+def taxonomy_lines(ctx: Context) -> list[str]:
     """A line for each dataset: the set that MSeg trains or tests with, and what the name means."""
     rows = []
     for dataset in datasets_in(ctx.steps):

@@ -15,7 +15,7 @@ from mseg_wizard.progress import printable
 from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.follower import FollowerScreen
-from mseg_wizard.tui.step_page import Links, StepPage, pane_text
+from mseg_wizard.tui.step_page import LinkList, StepPage, pane_text
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.frame import HelpPane, StepList
@@ -100,7 +100,7 @@ class MainScreen(FollowerScreen):
     def on_key(self) -> None:
         self.remark = ""
 
-    async def on_links_chosen(self, event: Links.Chosen) -> None:
+    async def on_links_chosen(self, event: LinkList.Chosen) -> None:
         if event.copy:
             self.app.copy_to_clipboard(event.link.url)
         self.say(("Copied, if your terminal allows that: " if event.copy else "") + printable(event.link.url))

@@ -22,7 +22,7 @@ from mseg_wizard.tui import eta
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.space_watch import SpaceWatch
 from mseg_wizard.tui.step_page import StepPage, pane_text
-from mseg_wizard.tui.text import bar, fit, standing
+from mseg_wizard.tui.text import bar, fit, progress_words
 from mseg_wizard.tui.widgets.form import FieldRow
 from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, MessageLine, StepList
 from mseg_wizard.tui.widgets.log_view import LogPane
@@ -140,13 +140,13 @@ class PanesScreen(Screen[None]):
             head = f"{MARKS['waiting' if progress.waiting else 'running']} {step.number if step else ''} {title}"
             if len(snapshot.calls) > 1 or (progress.total and self.size.height < LOW):  # a line for each
                 head = fit(head, width // 2)
-                lines.append(f"{head}  {standing(progress, width - len(head) - 2)}")
+                lines.append(f"{head}  {progress_words(progress, width - len(head) - 2)}")
                 continue
             head += f": {pane_text(progress.doing)}"
             # A download's line is only cut; what waits for the user must be read to its end.
             if not progress.total and len(head) > width:
                 self.untold = pane_text(progress.doing)
-            lines += [fit(head, width), "    " + standing(progress, width - 4)]
+            lines += [fit(head, width), "    " + progress_words(progress, width - 4)]
         now.display = bool(lines)
         now.say("\n".join(lines))
 
@@ -188,7 +188,7 @@ class PanesScreen(Screen[None]):
         if snapshot.complete or all(state.state == "done" for state in states):
             if self.session.ctx is None:
                 return "[x] Every step is complete. F10 ends.", "bold $success"
-            where = pane_text(str(self.session.ctx.dataset))
+            where = pane_text(str(self.session.ctx.dataset_folder))
             words = f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}"
             return words, "bold $success"
         return self._hint_before_it_runs(snapshot, states), ""

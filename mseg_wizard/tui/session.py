@@ -24,7 +24,7 @@ from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, overview, pu
 from mseg_wizard.step import Field, Step, secret_fields
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
-from mseg_wizard.tasks.wipe import Wiping, wipe_secrets
+from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
 from mseg_wizard.tui.text import expired, masked
 from mseg_wizard.vault import Secret
 
@@ -283,7 +283,7 @@ class Session:
             return shutil.disk_usage(place).free if place else None
         return None
 
-    def wipe(self) -> Wiping:
+    def wipe(self) -> WipeResult:
         """Remove every stored credential and link of this destination, and the drafts of them."""
         removed = []
         for step, name in secret_fields(self.steps):
@@ -294,7 +294,7 @@ class Session:
             elif drafts.pop(name, None):
                 removed.append(f"{step}.{name}")
         if self.ctx is None:
-            return Wiping(tuple(removed))
+            return WipeResult(tuple(removed))
         done = wipe_secrets(self.ctx.vault, self.steps, self.ctx.destination, self.journal.kept)
         if not done.remains:
             self.ctx.store.forget_kept()

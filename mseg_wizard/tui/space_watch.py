@@ -28,7 +28,7 @@ class SpaceWatch:
         self._at, self._finished = time.monotonic(), finished
         try:
             needs = disk_space.space_needs(disk_space.still_to_come(ctx))
-            device = disk_space.free_space(ctx.dataset).device
+            device = disk_space.free_space(ctx.dataset_folder).device
         except (Problem, OSError):  # no tree yet; the work itself will say what is wrong with one that is there
             self.bytes = None
             return

@@ -29,7 +29,7 @@ from mseg_wizard.tui.widgets.picture import Picture
 SHOWN_NOTES = 5
 
 
-class Links(OptionList):
+class LinkList(OptionList):
     """The step's pages: one stop for Tab, arrows choose, Enter copies the address."""
 
     class Chosen(Message):
@@ -61,7 +61,7 @@ class Links(OptionList):
             self.post_message(self.Chosen(self._links[self.highlighted], copy=False))
 
 
-class Tasks(Vertical):
+class TaskList(Vertical):
     """One line for each task, redrawn only where something changed."""
 
     def __init__(self, step: Step, session: Session) -> None:
@@ -111,7 +111,7 @@ class StepPage(VerticalScroll, can_focus=False):
         self._title = SteadyText(classes="title")
         self._problem = Static(classes="problem")
         self._ending = Static(classes="problem")
-        self._tasks = Tasks(step, session)
+        self._tasks = TaskList(step, session)
         self.picture = Picture(step, session)
         self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
         self._shown: object = None
@@ -129,7 +129,7 @@ class StepPage(VerticalScroll, can_focus=False):
             yield Static(Content(f"Licence: {reflowed(step.licence)}"), classes="why")
         if step.links:
             yield Static(Content("Links (Enter copies the address)"), classes="heading")
-            yield Links(step.links)
+            yield LinkList(step.links)
         if step.fields:
             yield Static(Content("Form"), classes="heading")
             yield from self.rows.values()
@@ -211,7 +211,7 @@ class StepPage(VerticalScroll, can_focus=False):
         for name in (*lacks, *self.rows):
             if name in self.rows:
                 return self.rows[name].target()
-        return next(iter(self.query(Links)), None)
+        return next(iter(self.query(LinkList)), None)
 
 
 def pane_text(text: str) -> str:

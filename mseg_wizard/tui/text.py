@@ -20,7 +20,7 @@ STATES = {
     "pending": "not begun",
     "filled": "form complete; begins when its turn comes",
 }
-"""The states of status.MARKS in the user's words."""
+"""The states of snapshot.MARKS in the user's words."""
 
 STYLES = {
     "done": "$success",
@@ -52,7 +52,7 @@ def bar(fraction: float | None, width: int) -> str:
     return "█" * full + "░" * (width - full)
 
 
-def standing(progress: Progress, width: int) -> str:
+def progress_words(progress: Progress, width: int) -> str:
     """Where a task stands, on one line: bar, share, time left, rate,
     amounts; the last ones are left out where they don't fit.
     """
@@ -78,7 +78,7 @@ def standing(progress: Progress, width: int) -> str:
     return bar(share, max(4, min(24, width - len(text) - 1))) + " " + text
 
 
-def window(snapshot: Snapshot) -> str:
+def terminal_title(snapshot: Snapshot) -> str:
     """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
     if snapshot.awaits or isinstance(snapshot.problem, Waiting):
         return f"{MARKS['waiting']} waits for you · mseg-wizard"
@@ -90,7 +90,7 @@ def window(snapshot: Snapshot) -> str:
 
 
 def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
-    """One of status.STATES for one task's line."""
+    """One of snapshot.STATES for one task's line."""
     if call.key in snapshot.calls:
         if snapshot.running:
             progress = snapshot.progress.get(call.key)
@@ -114,7 +114,7 @@ def call_line(call: Call, state: str, progress: Progress | None, width: int) -> 
                 f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing
             )  # what is wrapped is easier copied flush
         if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
-            lines.append(INDENT + standing(progress, width - len(INDENT)))
+            lines.append(INDENT + progress_words(progress, width - len(INDENT)))
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mseg_wizard.labels.codec import image_shape, read_made
-from mseg_wizard.labels.masks import FEWEST, Regions, regions, write_updates
+from mseg_wizard.labels.masks import FEWEST, PixelsBySegment, segment_pixels, write_updates
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import SegmentTable
 from mseg_wizard.labels.records import Update
@@ -100,7 +100,7 @@ def check(rules: Rules, item: ImageToCheck) -> CheckedImage:
     if raw is not None and shape is not None and odd_size and rules.made:
         raw, shape = _size_mismatch(raw, shape, stored, faults)
     due: dict[int, Ids] = {}
-    masks: dict[str, Regions] = {}
+    masks: dict[str, PixelsBySegment] = {}
     segments = 0
     for position, made in enumerate(rules.made):
         of, updates = rules.of[position], item.updates.get(position, ())
@@ -168,7 +168,7 @@ def _due(
     item: ImageToCheck,
     source: Ids,
     updates: tuple[Update, ...],
-    masks: dict[str, Regions],
+    masks: dict[str, PixelsBySegment],
     faults: Faults,
 ) -> Ids | None:
     """What a made map must hold; None where that can't be told.
@@ -186,7 +186,9 @@ def _due(
         return None
     try:
         if made.masks not in masks:
-            masks[made.masks] = regions(made.masks, item.masks or "", source, [update.segment for update in updates])
+            masks[made.masks] = segment_pixels(
+                made.masks, item.masks or "", source, [update.segment for update in updates]
+            )
     except Problem as problem:
         faults.setdefault(MASK, []).append(short(problem, item.masks or ""))
         return None

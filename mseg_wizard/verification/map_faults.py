@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from mseg_wizard.labels.masks import Regions
+from mseg_wizard.labels.masks import PixelsBySegment
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.records import Update
 from mseg_wizard.labels.remap import count_unnamed
@@ -33,13 +33,13 @@ class MadeMap:
     """255 may occur."""
     depth: int = 8
     masks: str = ""
-    """Relabelled: where the pixels of a segment are, by the names that `segments` knows."""
+    """Relabelled: where the pixels of a segment are, by the names that `labels.masks` knows."""
     strict: bool = False
     """Relabelled: the pixels of a segment must hold the record's old class before."""
 
 
 def faults_of(
-    made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: Regions
+    made: MadeMap, ids: Ids, due: Ids | None, shape: Shape | None, updates: Sequence[Update], found: PixelsBySegment
 ) -> str:
     """What is wrong with the ids of a made map; empty where nothing is.
 
@@ -98,7 +98,9 @@ def _illegal(made: MadeMap, ids: Ids) -> str:
     return ", ".join(bad[:SHOWN]) + (f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else "")
 
 
-def _unshown(made: MadeMap, ids: Ids, due: Ids, updates: Sequence[Update], found: Regions) -> tuple[list[str], int]:
+def _unshown(
+    made: MadeMap, ids: Ids, due: Ids, updates: Sequence[Update], found: PixelsBySegment
+) -> tuple[list[str], int]:
     """Segments whose pixels don't show their new class, as far as
     no later segment covers them; and how many pixels that are.
     """

@@ -17,7 +17,7 @@ from mseg_wizard.datasets.label_paths import mask_files
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
 from mseg_wizard.labels.records import Update, image_keys, relabeling_of, updates
 from mseg_wizard.labels.remap import DUMPS, remap_recipe
-from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
@@ -113,7 +113,7 @@ class Plan:
         return Fault(file, what, call.key if call else "")
 
     def _there(self, ctx: Context, path: str | None) -> str | None:
-        return f"{ctx.dataset}/{path}" if path and path not in self.gone else None
+        return f"{ctx.dataset_folder}/{path}" if path and path not in self.gone else None
 
 
 def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
@@ -124,7 +124,7 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
     ):
         stop()
         # A tree of its own for each: the lists are let go once they were gone through.
-        tree = Tree(ctx.tree_folder)
+        tree = MsegApiTree(ctx.tree_folder)
         _read_lists(made, tree, taxonomy, column)
         if before:
             _read_records(made, tree, before, column - 1)
@@ -140,18 +140,18 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
 
 def count_images(ctx: Context, dataset: Dataset) -> int:
     """How many images the dataset's plan will have."""
-    tree = Tree(ctx.tree_folder)
+    tree = MsegApiTree(ctx.tree_folder)
     found = set()
     for split in _splits(tree, dataset.raw):
         found |= {row.image for row in tree.rows(dataset.raw, split) if split in dataset.splits or row.label is None}
     return len(found)
 
 
-def _splits(tree: Tree, taxonomy: str) -> list[str]:
+def _splits(tree: MsegApiTree, taxonomy: str) -> list[str]:
     return [split for split in LISTS if split in tree.splits(taxonomy)]
 
 
-def _read_lists(made: Plan, tree: Tree, taxonomy: str, column: int) -> None:
+def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> None:
     columns = 1 + len(made.dataset.made)
     for split in _splits(tree, taxonomy):
         labelled = split in made.dataset.splits
@@ -166,7 +166,7 @@ def _read_lists(made: Plan, tree: Tree, taxonomy: str, column: int) -> None:
                 listed.labels[column] = row.label
 
 
-def _read_records(made: Plan, tree: Tree, before: str, position: int) -> None:
+def _read_records(made: Plan, tree: MsegApiTree, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
     found, relabeled = updates(tree, before), f"{before}-relabeled"
     targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
@@ -208,11 +208,15 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
         stop()
         call = made.call(images[0], RAW)
         try:
-            found = read_annotations(ctx.dataset / f"{folder}.json")
+            found = read_annotations(ctx.dataset_folder / f"{folder}.json")
         except Problem as problem:
             if call is None or call.key in ctx.store.journal.finished:
                 made.faults.append(
-                    Fault(f"{folder}.json", short(problem, f"{ctx.dataset}/{folder}.json"), call.key if call else "")
+                    Fault(
+                        f"{folder}.json",
+                        short(problem, f"{ctx.dataset_folder}/{folder}.json"),
+                        call.key if call else "",
+                    )
                 )
             found = {}
         for image in images:
@@ -225,7 +229,7 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
 
 def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
-    folders = FolderListings(ctx.dataset)
+    folders = FolderListings(ctx.dataset_folder)
     finished = ctx.store.journal.finished
     positions = (IMAGE, RAW, MASK, *range(len(made.dataset.made)))
     for number, image in enumerate(made.images):

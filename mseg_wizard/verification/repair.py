@@ -23,7 +23,7 @@ under their own paths, until a verification finds no fault.
 
 @dataclass(frozen=True)
 class Repair:
-    """What mending asks of one call."""
+    """What the repair asks of one call."""
 
     call: Call
     files: int
@@ -40,7 +40,7 @@ class Repair:
 
 
 def repairs(ctx: Context, faults: Iterable[Fault]) -> list[Repair]:
-    """What it takes to mend them, in the order of the work."""
+    """What it takes to repair them, in the order of the work."""
     files: dict[str, set[str]] = {}
     for fault in faults:
         files.setdefault(fault.call, set()).add(fault.file)
@@ -50,7 +50,7 @@ def repairs(ctx: Context, faults: Iterable[Fault]) -> list[Repair]:
 
 def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
     """Move every faulty file away and have its call not finished;
-    returns the verdict, now on record as being mended.
+    returns the verdict, now on record as being repaired.
     """
     verdict = replace(verdict, repairing=tuple(dict.fromkeys(fault.step for fault in verdict.faults if fault.call)))
     # On record first: a kill in the middle leaves files that are missing, and whoever goes on knows why.
@@ -58,7 +58,7 @@ def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
     for fault in verdict.faults:
         if not fault.call:
             continue
-        place, aside = ctx.dataset / fault.file, ctx.own / ASIDE / fault.file
+        place, aside = ctx.dataset_folder / fault.file, ctx.own / ASIDE / fault.file
         try:
             if place.is_file() or place.is_symlink():
                 aside.parent.mkdir(parents=True, exist_ok=True)

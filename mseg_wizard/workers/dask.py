@@ -95,7 +95,7 @@ class Cluster:
         self._problem: Problem | None = None
         self._next_look = 0.0
 
-    # What the window asks
+    # What the batches ask
 
     @property
     def workers(self) -> int:
@@ -210,7 +210,7 @@ class Cluster:
         return len(self._state.workers), len({address.rpartition(":")[0] for address in self._state.workers})
 
     def worker_news(self) -> list[str]:
-        """What befell the workers since this was asked last, in words for the user."""
+        """What happened to the workers since this was asked last, in words for the user."""
         return _all(self._news)
 
     # Under the lock

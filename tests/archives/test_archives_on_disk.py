@@ -41,7 +41,7 @@ def context(
 
 
 def place(ctx: Context) -> Path:
-    return ctx.dataset / "ADE20K" / FILE
+    return ctx.dataset_folder / "ADE20K" / FILE
 
 
 def sent(server: PracticeServer) -> int:
@@ -122,20 +122,20 @@ def test_an_archive_that_was_tidied_away_is_not_fetched_again_and_lost_files_are
     once = sent(server)
     list(journey([only], ctx))
     assert sent(server) == once
-    lost = ctx.dataset / "ADE20K/ADEChallengeData2016/annotations/training"
+    lost = ctx.dataset_folder / "ADE20K/ADEChallengeData2016/annotations/training"
     next(lost.iterdir()).unlink()
     with pytest.raises(Consent, match=r"Files of ADEChallengeData2016.zip are gone \(1\)") as caught:
         list(journey([only], ctx))
     assert "967 MB" in caught.value.do
     assert "mounted" not in caught.value.what
-    (ctx.dataset / "ADE20K").rename(away := tmp_path / "another disk")
+    (ctx.dataset_folder / "ADE20K").rename(away := tmp_path / "another disk")
     with pytest.raises(
         Consent, match=r"ADE20K is empty or not there: if it is on another disk, see first that this is mounted"
     ):
         list(journey([only], ctx))
     assert sent(server) == once
-    shutil.rmtree(ctx.dataset / "ADE20K", ignore_errors=True)
-    away.rename(ctx.dataset / "ADE20K")
+    shutil.rmtree(ctx.dataset_folder / "ADE20K", ignore_errors=True)
+    away.rename(ctx.dataset_folder / "ADE20K")
     ctx.consents.add(caught.value.key)
     list(journey([only], ctx))
     assert sent(server) == 2 * once
@@ -171,7 +171,7 @@ def test_nothing_but_the_dataset_is_left_in_its_folder(
     ctx = context(practice_world, tmp_path / "d", server=server)
     run(download(ctx, archive(ctx, FILE)))
     run(extract(ctx, archive(ctx, FILE)))
-    assert {path.name for path in (ctx.dataset / "ADE20K").iterdir()} == {"ADEChallengeData2016"}
+    assert {path.name for path in (ctx.dataset_folder / "ADE20K").iterdir()} == {"ADEChallengeData2016"}
     ctx.close()
 
 
@@ -182,13 +182,13 @@ def test_an_archive_that_was_brought_is_not_unpacked_into_the_place_where_a_disk
     step = ctx.step("download-open")
     only = type(step)(**{name: getattr(step, name) for name in step.__slots__} | {"calls": step.calls[2:4]})
     list(journey([only], ctx))
-    (ctx.dataset / "ADE20K").rename(away := tmp_path / "another disk")
+    (ctx.dataset_folder / "ADE20K").rename(away := tmp_path / "another disk")
     with pytest.raises(Consent, match="see first that this is mounted") as caught:
         list(journey([only], ctx))
-    assert not (ctx.dataset / "ADE20K").exists()
-    away.rename(ctx.dataset / "ADE20K")
+    assert not (ctx.dataset_folder / "ADE20K").exists()
+    away.rename(ctx.dataset_folder / "ADE20K")
     list(journey([only], ctx))
-    shutil.rmtree(ctx.dataset / "ADE20K")
+    shutil.rmtree(ctx.dataset_folder / "ADE20K")
     ctx.consents.add(caught.value.key)
     list(journey([only], ctx))
     assert extract_missing(ctx, archive(ctx, FILE)) == []

@@ -22,7 +22,7 @@ from pathlib import Path
 import keyring
 
 from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import make_world, toml
 from mseg_wizard.step import load
@@ -44,7 +44,7 @@ def main() -> None:
     answers = world.answers
     now = datetime.now(UTC)
     for step, name in (("idd", "idd-segmentation.tar.gz"), ("kitti", "data_semantics.zip"), ("mapillary", LATER[0])):
-        answers[step] = {"url": signed(f"{LINKS}/signed/{name}", now, YEARS)}
+        answers[step] = {"url": sign_link(f"{LINKS}/signed/{name}", now, YEARS)}
     (PLACE / "home").mkdir()
     file = PLACE / "answers.toml"
     file.touch(mode=0o600)

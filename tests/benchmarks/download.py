@@ -21,7 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mseg_wizard.core.host import cores
-from mseg_wizard.http.download import Expected, Location, fetch
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location, PublishedFacts
 from tests.benchmarks.labels import MEMORY
 
 LARGE, LIMITED = 1 << 30, 400_000_000
@@ -81,7 +82,7 @@ def seconds(way: Way, url: str, folder: Path) -> float:
 
 def ours(size: int, sha256: str, connections: int) -> Way:
     def way(url: str, target: Path) -> None:
-        for _ in fetch(target, [Location(url)], Expected(bytes=size, sha256=sha256), connections=connections):
+        for _ in fetch(target, [Location(url)], PublishedFacts(bytes=size, sha256=sha256), connections=connections):
             pass
 
     return way

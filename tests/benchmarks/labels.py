@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap
+from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap_label
 from mseg_wizard.workers.process import keep_memory
 
 Pixels = NDArray[Any]
@@ -85,7 +85,7 @@ def measure(family: Family, folder: Path) -> None:
         ]
         made = [tuple(str(file).replace("plain-", "ours-") for file in files) for files in places]
         items = [LabelToRemap(item.source, files, item.segments) for (_, item), files in zip(work, made, strict=True)]
-        fast += [seconds(partial(remap, recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]
+        fast += [seconds(partial(remap_label, recipe, item)) for (recipe, _), item in zip(work, items, strict=True)]
         for place, output in zip(chain(*places), map(Path, chain(*made)), strict=True):
             assert np.array_equal(np.asarray(Image.open(place)), np.asarray(Image.open(output))), (
                 f"{family.name}: pixels differ"

@@ -19,7 +19,7 @@ from typing import Any
 
 from mseg_wizard.labels.records import updates
 from mseg_wizard.labels.remap import remap_recipe
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.step import load
 from tests.benchmarks.verify import full_lists
 from tests.conftest import ROOT
@@ -43,9 +43,9 @@ def main(folder: Path | None) -> None:
             print(f"{what:<34} {seconds:8.2f} {megabytes:7.0f}   {count:,}", flush=True)
 
 
-def measured(work: Callable[[Tree], int], place: Path) -> tuple[float, float, int]:
+def measured(work: Callable[[MsegApiTree], int], place: Path) -> tuple[float, float, int]:
     before, began = memory(), time.perf_counter()
-    count = work(Tree(place))
+    count = work(MsegApiTree(place))
     return time.perf_counter() - began, memory() - before, count
 
 
@@ -57,7 +57,7 @@ def memory() -> float:
 # What is loaded
 
 
-def lists(tree: Tree) -> int:
+def lists(tree: MsegApiTree) -> int:
     """Rows of every list that remapping and relabelling go through."""
     names = {name for call in calls("remap") for name in (call["source"], *call["targets"])}
     names |= {
@@ -72,19 +72,19 @@ def lists(tree: Tree) -> int:
     return sum(map(len, kept))
 
 
-def tables(tree: Tree) -> int:
+def tables(tree: MsegApiTree) -> int:
     """Classes of every recipe."""
     kept = [remap_recipe(tree, call["reader"], call["source"], call["targets"]) for call in calls("remap")]
     return sum(len(found.names) for found in kept)
 
 
-def records(tree: Tree) -> int:
+def records(tree: MsegApiTree) -> int:
     """Segments of every taxonomy that is relabelled."""
     kept = [updates(tree, taxonomy) for call in calls("relabel") for taxonomy in call["taxonomies"]]
     return sum(len(rows) for found in kept for rows in found.values())
 
 
-def everything(tree: Tree) -> int:
+def everything(tree: MsegApiTree) -> int:
     return lists(tree) + tables(tree) + records(tree)
 
 

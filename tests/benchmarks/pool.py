@@ -21,7 +21,7 @@ from typing import Any
 
 from mseg_wizard.labels import relabel
 from mseg_wizard.labels.records import Update
-from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap
+from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap_label
 from mseg_wizard.progress import Meter, Progress
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import LARGEST, Pool, each, prepare_start, run_batch
@@ -86,7 +86,8 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
 
     def recipe(reader: str, classes: int, tables: tuple[bytes | None, ...], colors: bytes = b"") -> Any:
         return functools.partial(
-            remap, RemapRecipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables)
+            remap_label,
+            RemapRecipe(reader, tuple(f"class number {number}" for number in range(classes)), colors, tables),
         )
 
     updates = [tuple(Update(1_000_000 + number + part, 17, 18) for part in range(3)) for number in range(LARGEST)]
@@ -157,7 +158,7 @@ def efficiency(family: Family, folder: Path, images: int, rounds: int) -> None:
         _, item = made[number % len(made)]
         outputs = tuple(str(folder / f"out-{number}-{target}.png") for target in range(len(item.outputs)))
         items.append(LabelToRemap(item.source, outputs, item.segments))
-    work, pools = functools.partial(remap, recipe), {1: Pool(1), 2: Pool(2)}
+    work, pools = functools.partial(remap_label, recipe), {1: Pool(1), 2: Pool(2)}
     for pool in pools.values():
         list(each(pool, work, items[: 4 * pool.workers]))
     took: dict[Any, list[float]] = {1: [], 2: [], "machine": [], "own": []}

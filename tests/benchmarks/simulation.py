@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.labels.remap import LabelToRemap, remap
+from mseg_wizard.labels.remap import LabelToRemap, remap_label
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import BATCH, LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family
@@ -197,7 +197,7 @@ def validate(images: int, rounds: int, families: Sequence[Family]) -> None:
                 for number in range(count)
                 for _, item in [made[number % len(made)]]
             ]
-            compare(family.name, functools.partial(remap, made[0][0]), items, rounds)
+            compare(family.name, functools.partial(remap_label, made[0][0]), items, rounds)
 
 
 def compare(name: str, work: Any, items: list[Any], rounds: int) -> None:

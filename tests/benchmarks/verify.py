@@ -109,7 +109,7 @@ def fill(place: Path, full: Path) -> None:
     for family in datasets_in(ctx.steps):
         found = make_plan(ctx, family, nothing)
         for path in paths(found):
-            file = ctx.dataset / path
+            file = ctx.dataset_folder / path
             try:
                 file.touch()
             except FileNotFoundError:
@@ -128,7 +128,7 @@ def annotate(ctx: Context, found: Plan) -> None:
         segments = [{"id": 1_000_000 + number, "category_id": number, **box} for number in range(SEGMENTS)]
         by_folder.setdefault(folder, []).append({"file_name": name, "image_id": 1, "segments_info": segments})
     for folder, rows in by_folder.items():
-        (ctx.dataset / f"{folder}.json").write_text(json.dumps({"annotations": rows}))
+        (ctx.dataset_folder / f"{folder}.json").write_text(json.dumps({"annotations": rows}))
 
 
 def paths(found: Plan) -> set[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.completion import SHELLS, Word, grammar, script
+from mseg_wizard.cli.completion import SHELLS, CompletionWord, grammar, script
 from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, parser
 from mseg_wizard.step import load
@@ -175,7 +175,7 @@ def test_fish_offers_values_where_there_are_such(fish: Path) -> None:
 
 def test_every_value_is_completed_or_known_to_be_the_users_alone() -> None:
     known = {"DIR", "DIR_OR_URL", "FILE", "STEP", "SHELL"}
-    taken: list[Word] = [word for command in GRAMMAR for word in command.words if word.takes]
+    taken: list[CompletionWord] = [word for command in GRAMMAR for word in command.words if word.takes]
     assert {word.metavar for word in taken} <= known | WITHOUT, (
         "say in completion.py what completes it, or add it to WITHOUT"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.plain import standing
+from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.preferences import remember_id
 from mseg_wizard.progress import Progress, amount
 from mseg_wizard.store import OWN, Store
@@ -55,8 +55,8 @@ def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(
 
 
 def test_a_line_says_the_name_of_its_task_once() -> None:
-    assert standing(1, "Fetch it", Progress("Fetch it")) == " 1 Fetch it: begins"
-    assert standing(12, "Fetch it", Progress("checking: Fetch it")) == "12 Fetch it: checking"
+    assert progress_line(1, "Fetch it", Progress("Fetch it")) == " 1 Fetch it: begins"
+    assert progress_line(12, "Fetch it", Progress("checking: Fetch it")) == "12 Fetch it: checking"
 
 
 def test_one_is_told_as_one() -> None:

@@ -22,7 +22,7 @@ from mseg_wizard.datasets.disk_space import (
     space_table,
     still_to_come,
 )
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.store import ArchiveRecord
 from tests.tasks.preparing import opened
 
@@ -50,12 +50,12 @@ def complete_tree(full_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def full_reader(complete_tree: Path) -> Tree:
-    return Tree(complete_tree)
+def full_reader(complete_tree: Path) -> MsegApiTree:
+    return MsegApiTree(complete_tree)
 
 
 @pytest.fixture
-def full(complete_tree: Path, full_reader: Tree, tmp_path: Path) -> Iterator[Context]:
+def full(complete_tree: Path, full_reader: MsegApiTree, tmp_path: Path) -> Iterator[Context]:
     """An empty disk and the published tree, whose 800,000 rows are read once for all tests."""
     with opened(tmp_path / "d") as ctx:
         ctx.store.journal.tree = {"folder": str(complete_tree), "pinned": "yes"}
@@ -90,7 +90,7 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
     assert at_the_end == pytest.approx(FULL_AT_ONCE, rel=0.02)
     left = [change.call.key.replace("extract", "download") for change in changes if change.unpacked and not change.gone]
     assert sum(of(changes, key).fetched for key in left) == pytest.approx(FULL_ARCHIVES_LEFT, rel=0.01)
-    assert need.place == full.dataset
+    assert need.place == full.dataset_folder
 
 
 def test_each_step_has_its_line(full: Context) -> None:
@@ -116,14 +116,14 @@ def test_finished_calls_count_nothing(full: Context) -> None:
 
 
 def test_a_partial_download_is_taken_off(full: Context) -> None:
-    part = full.dataset / "COCOPanoptic" / "val2017.zip.part"
+    part = full.dataset_folder / "COCOPanoptic" / "val2017.zip.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(bytes(1000))
     assert of(still_to_come(full), "download-open/download/val2017.zip").fetched == 815585330 - 1000
 
 
 def test_an_archive_that_is_there_is_not_fetched_and_its_own_size_counts(full: Context) -> None:
-    archive = full.dataset / "Camvid" / "LabeledApproved_full.zip"
+    archive = full.dataset_folder / "Camvid" / "LabeledApproved_full.zip"
     archive.parent.mkdir(parents=True)
     archive.write_bytes(bytes(5000))
     changes = still_to_come(full)
@@ -158,7 +158,7 @@ def test_label_maps_and_images_that_are_there_are_taken_off(full: Context) -> No
     before = of(still_to_come(full), "remap-open/remap/camvid-32")
     row = full.tree.unique_rows("camvid-11", "train")[0]
     for path in (row.image, row.label):
-        file = full.dataset / "Camvid" / str(path)
+        file = full.dataset_folder / "Camvid" / str(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     changes = still_to_come(full)
@@ -169,8 +169,8 @@ def test_label_maps_and_images_that_are_there_are_taken_off(full: Context) -> No
 def test_what_is_unpacked_already_is_not_fetched(full: Context) -> None:
     for split in ("train", "val", "test"):
         for row in full.tree.rows("camvid-32", split):
-            (full.dataset / "Camvid" / row.image).parent.mkdir(parents=True, exist_ok=True)
-            (full.dataset / "Camvid" / row.image).touch()
+            (full.dataset_folder / "Camvid" / row.image).parent.mkdir(parents=True, exist_ok=True)
+            (full.dataset_folder / "Camvid" / row.image).touch()
     keys = {change.call.key for change in still_to_come(full)}
     assert "download-open/download/701_StillsRaw_full.zip" not in keys
     assert "download-open/extract/701_StillsRaw_full.zip" not in keys
@@ -217,9 +217,9 @@ def test_a_file_system_without_inodes_is_not_counted() -> None:
 def test_a_dataset_on_another_disk_is_counted_there(full: Context, tmp_path: Path) -> None:
     if Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("one file system only")
-    full.dataset.mkdir()
-    (full.dataset / "COCOPanoptic").symlink_to("/dev/shm")
+    full.dataset_folder.mkdir()
+    (full.dataset_folder / "COCOPanoptic").symlink_to("/dev/shm")
     one, other = space_needs(still_to_come(full))
     assert {one.room.device, other.room.device} == {tmp_path.stat().st_dev, Path("/dev/shm").stat().st_dev}
-    assert other.place == full.dataset / "COCOPanoptic"
+    assert other.place == full.dataset_folder / "COCOPanoptic"
     assert one.files + other.files == pytest.approx(FULL_FILES, rel=0.1)

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from mseg_wizard.http.download import Location, fetch
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location
 from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.http.downloading import QUICK, finish, leftovers, noted, part, zipped
@@ -44,7 +45,7 @@ def test_killed_while_several_connections_run_it_ends_with_the_right_file_and_lo
             assert only_right_bytes(part(target), note)
         began = len(server.log)
         server.answers["/a.zip"] = Answer(body=BODY)
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         again = sum(server.sent("/a.zip")) - len(BODY)
         assert all(server.ranges("/a.zip")[began:])
     assert target.read_bytes() == BODY

@@ -58,7 +58,7 @@ def spoil(ctx: Context, raws: list[str], kinds: Mapping[str, Spoil], first: int)
     before = {}
     ways = cycle([*kinds][first % len(kinds) :] + [*kinds][: first % len(kinds)])
     for raw in raws[:-1]:
-        path = ctx.dataset / raw
+        path = ctx.dataset_folder / raw
         before[path] = path.read_bytes()
         bad = kinds[next(ways)](before[path])
         path.unlink()
@@ -90,7 +90,7 @@ def check(
     )
     for path, made in outputs.items():
         assert [place.exists() for place in made] == [path not in before] * len(made), path
-    assert not list(ctx.dataset.rglob(".*.tmp"))
+    assert not list(ctx.dataset_folder.rglob(".*.tmp"))
     mend(before)
     list(start(ctx, call))
     assert call.key in ctx.store.journal.finished
@@ -104,14 +104,16 @@ def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str
     call = CALLS[key]
     args = {name: value for name, value in call.args.items() if name != "consumes"}
     plan = _plan(ctx, splits=args.pop("splits", ("train", "val")), **args)
-    outputs = {ctx.dataset / raw: [ctx.dataset / output for output in row if output] for raw, row in plan.items()}
-    expected = tree_of(ctx.dataset)
+    outputs = {
+        ctx.dataset_folder / raw: [ctx.dataset_folder / output for output in row if output] for raw, row in plan.items()
+    }
+    expected = tree_of(ctx.dataset_folder)
     for path in (path for row in outputs.values() for path in row):
         path.unlink(missing_ok=True)
     before = spoil(ctx, list(plan), KINDS[call.args["reader"]], first)
     check(ctx, call, fails(ctx, call), before, outputs)
     if "consumes" not in call.args:
-        assert tree_of(ctx.dataset) == expected
+        assert tree_of(ctx.dataset_folder) == expected
 
 
 @pytest.mark.parametrize("first", [0, 6])
@@ -126,13 +128,13 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
             ctx.tree.rows(taxonomy, split), ctx.tree.rows(f"{taxonomy}-relabeled", split), strict=True
         ):
             raw = f"{root}/{mask_of(row.image) or row.label}"
-            rows[raw], labels[raw] = f"{root}/{after.label}", f"{ctx.dataset}/{root}/{row.label}"
+            rows[raw], labels[raw] = f"{root}/{after.label}", f"{ctx.dataset_folder}/{root}/{row.label}"
     list(start(ctx, call))
-    expected = tree_of(ctx.dataset)
+    expected = tree_of(ctx.dataset_folder)
     # Only images that records name are looked at by their masks: which ones, the first failure tells.
     for output in rows.values():
-        (ctx.dataset / output).unlink()
-    before = {path: path.read_bytes() for path in (ctx.dataset / raw for raw in rows)}
+        (ctx.dataset_folder / output).unlink()
+    before = {path: path.read_bytes() for path in (ctx.dataset_folder / raw for raw in rows)}
     for path in before:
         path.write_bytes(b"")
     said = "\n".join(fails(ctx, call).items)
@@ -140,7 +142,7 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
     assert named
     mend(before)
     for output in rows.values():
-        (ctx.dataset / output).unlink(missing_ok=True)
+        (ctx.dataset_folder / output).unlink(missing_ok=True)
     raws = [*named, *(raw for raw in rows if raw not in named)][: len(named) + 1]
     kinds = ANNOTATION if raws[0].endswith(".json") else MASK if mask_of(row.image) else PICTURE
     before = spoil(
@@ -148,23 +150,23 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
     )
     said = "\n".join(fails(ctx, call).items)
     for raw, output in rows.items():
-        bad = ctx.dataset / raw in before
-        assert (ctx.dataset / output).exists() is not bad, f"{raw}: {said}"
+        bad = ctx.dataset_folder / raw in before
+        assert (ctx.dataset_folder / output).exists() is not bad, f"{raw}: {said}"
         assert (labels[raw] in said) is bad, f"{raw}: {said}"
     mend(before)
     list(start(ctx, call))
-    assert tree_of(ctx.dataset) == expected
+    assert tree_of(ctx.dataset_folder) == expected
 
 
 @pytest.mark.parametrize("ctx", ["remapped"], indirect=True)
 def test_an_image_that_cocos_json_does_not_describe_is_named_and_the_others_are_made(ctx: Context) -> None:
     call = next(call for call in CALLS.values() if call.args.get("reader") == "panoptic")
-    path = ctx.dataset / "COCOPanoptic/annotations/panoptic_train2017.json"
-    expected, right = tree_of(ctx.dataset), path.read_bytes()
+    path = ctx.dataset_folder / "COCOPanoptic/annotations/panoptic_train2017.json"
+    expected, right = tree_of(ctx.dataset_folder), path.read_bytes()
     table = json.loads(right)
     gone = Path(table["annotations"].pop(1)["file_name"])
     path.write_text(json.dumps(table))
-    made = [*ctx.dataset.glob("COCOPanoptic/semantic_annotations*/*/*.png")]
+    made = [*ctx.dataset_folder.glob("COCOPanoptic/semantic_annotations*/*/*.png")]
     for output in made:
         output.unlink()
     problem = fails(ctx, call)
@@ -174,16 +176,16 @@ def test_an_image_that_cocos_json_does_not_describe_is_named_and_the_others_are_
     count("bad inputs tried")
     mend({path: right})
     list(start(ctx, call))
-    assert tree_of(ctx.dataset) == expected
+    assert tree_of(ctx.dataset_folder) == expected
 
 
 @pytest.mark.parametrize("bad", [b"", b"{}", b"[" * 200_000, b'{"annotations": [{"file_name": 3}]}', b"\xff\xfe"])
 @pytest.mark.parametrize("ctx", ["remapped"], indirect=True)
 def test_annotations_that_cannot_be_read_are_named_by_their_file(ctx: Context, bad: bytes) -> None:
     call = next(call for call in CALLS.values() if call.args.get("reader") == "panoptic")
-    path = ctx.dataset / "COCOPanoptic/annotations/panoptic_val2017.json"
+    path = ctx.dataset_folder / "COCOPanoptic/annotations/panoptic_val2017.json"
     path.write_bytes(bad)
-    next(ctx.dataset.glob("COCOPanoptic/semantic_annotations133/val2017/*.png")).unlink()
+    next(ctx.dataset_folder.glob("COCOPanoptic/semantic_annotations133/val2017/*.png")).unlink()
     assert path.name in str(fails(ctx, call))
     assert TASKS[call.task].missing(ctx, **call.args)
     count("bad inputs tried")

@@ -47,7 +47,7 @@ def ctx(original: Path, practice_world: World, tmp_path: Path) -> Iterator[Conte
 
 @pytest.mark.parametrize("task", ["extract", "remap", "relabel"])
 def test_what_a_power_cut_left_empty_or_short_is_made_again(ctx: Context, task: str) -> None:
-    expected = tree_of(ctx.dataset)
+    expected = tree_of(ctx.dataset_folder)
     for call in (call for call in CALLS.values() if call.task == task and call.key != CONSUMED):
         # Which files a call makes is seen when they are gone: here it is told by their folder or their list.
         made = sorted(path for path in outputs(ctx, call.key, expected) if path.exists())
@@ -61,7 +61,7 @@ def test_what_a_power_cut_left_empty_or_short_is_made_again(ctx: Context, task: 
         ctx.store.journal.started[call.key] = "the boot before"
         for _ in start(ctx, call):
             pass
-        assert tree_of(ctx.dataset) == expected, call.key
+        assert tree_of(ctx.dataset_folder) == expected, call.key
         count("faults tried")
 
 
@@ -76,13 +76,13 @@ def outputs(ctx: Context, key: str, tree: dict[str, str]) -> set[Path]:
         folders = tuple(
             f"{call.archive.dataset}/{holding.folder}/" for holding in call.archive.holds if holding.column == "records"
         )
-        return {ctx.dataset / name for name in tree if name in listed or (folders and name.startswith(folders))}
+        return {ctx.dataset_folder / name for name in tree if name in listed or (folders and name.startswith(folders))}
     taxonomies = call.args.get("targets") or tuple(f"{name}-relabeled" for name in call.args["taxonomies"])
     if call.args.get("consumes"):  # what it dumped was on the disk before the raw labels went
         taxonomies = taxonomies[1:]
     rows = {row.label for name in taxonomies for split in ("train", "val") for row in ctx.tree.rows(name, split)}
     root = ctx.tree.root(taxonomies[0])
-    return {ctx.dataset / root / label for label in rows if label}
+    return {ctx.dataset_folder / root / label for label in rows if label}
 
 
 def _listed(ctx: Context, holding: ExpectedFiles) -> Iterator[str]:

@@ -54,8 +54,8 @@ def named_alone(ctx: Context, words: str) -> None:
     is right again, the call completes with the same tree.
     """
     count("faults tried")
-    before = (ctx.dataset / BAD).with_suffix(".right")
-    maps = sorted(ctx.dataset.glob("SUNRGBD/semseg-label37/*/*.png"))
+    before = (ctx.dataset_folder / BAD).with_suffix(".right")
+    maps = sorted(ctx.dataset_folder.glob("SUNRGBD/semseg-label37/*/*.png"))
     for path in maps:
         path.unlink()
     with pytest.raises(Problem) as caught:
@@ -66,37 +66,37 @@ def named_alone(ctx: Context, words: str) -> None:
     assert words in caught.value.items[0]
     assert [path.name for path in maps if not path.exists()] == [Path(BAD).name]
     assert KEY not in ctx.store.journal.finished
-    before.replace(ctx.dataset / BAD)
+    before.replace(ctx.dataset_folder / BAD)
     for _ in start(ctx, CALLS[KEY]):
         pass
     assert KEY in ctx.store.journal.finished
 
 
 def put_aside(ctx: Context) -> Path:
-    path = ctx.dataset / BAD
+    path = ctx.dataset_folder / BAD
     path.rename(path.with_suffix(".right"))
     return path
 
 
 def test_an_image_that_takes_its_worker_with_it_is_named(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = tree_of(ctx.dataset)
+    expected = tree_of(ctx.dataset_folder)
     put_aside(ctx).write_text(DEADLY)
-    monkeypatch.setattr(remapping, "remap_image", remap_or_die)
+    monkeypatch.setattr(remapping, "remap_label", remap_or_die)
     named_alone(ctx, "the worker process died")
-    assert tree_of(ctx.dataset) == expected
+    assert tree_of(ctx.dataset_folder) == expected
 
 
 def test_an_image_that_never_ends_is_named(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = tree_of(ctx.dataset)
+    expected = tree_of(ctx.dataset_folder)
     os.mkfifo(put_aside(ctx))  # reading it waits for a writer that never comes
     monkeypatch.setattr(label_maps, "each", functools.partial(each, hangs_after=1.0))
     named_alone(ctx, "does not end")
-    assert tree_of(ctx.dataset) == expected
+    assert tree_of(ctx.dataset_folder) == expected
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) -> None:
-    expected = tree_of(ctx.dataset)
+    expected = tree_of(ctx.dataset_folder)
     put_aside(ctx).write_bytes(large())
     pool = ctx.pool()
     assert isinstance(pool, Pool)
@@ -108,7 +108,7 @@ def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) ->
         now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         resource.prlimit(pid, resource.RLIMIT_AS, (now + (60 << 20), now + (60 << 20)))
     named_alone(ctx, "emory")
-    assert tree_of(ctx.dataset) == expected
+    assert tree_of(ctx.dataset_folder) == expected
 
 
 def large() -> bytes:

@@ -30,8 +30,8 @@ from mseg_wizard.labels.codec import image_shape, read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.readers.polygons import rasterize
-from mseg_wizard.labels.records import records
-from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
+from mseg_wizard.labels.records import read_records
+from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, read_journal
@@ -97,18 +97,21 @@ def cases() -> dict[str, Case]:
             lambda at: put(at, b'{"annotations":[{"x":' + b'{"a":' * 5_000_000),
             lambda at: read_annotations(at / "x"),
         ),
-        "a list without end": (lambda at: listed(at).symlink_to("/dev/zero"), lambda at: Tree(at).rows("bdd", "train")),
+        "a list without end": (
+            lambda at: listed(at).symlink_to("/dev/zero"),
+            lambda at: MsegApiTree(at).rows("bdd", "train"),
+        ),
         "a list of one long line": (
             lambda at: listed(at).write_bytes(b"a\0" * 30_000_000),
-            lambda at: Tree(at).rows("bdd", "train"),
+            lambda at: MsegApiTree(at).rows("bdd", "train"),
         ),
         "records in records": (
             lambda at: put(at, b"bdd_update_records = " + b"-" * MANY, RECORDS_FILE),
-            lambda at: records(Tree(at), "bdd"),
+            lambda at: read_records(MsegApiTree(at), "bdd"),
         ),
         "records in brackets": (
             lambda at: put(at, b"bdd_update_records = " + b"[" * MANY, RECORDS_FILE),
-            lambda at: records(Tree(at), "bdd"),
+            lambda at: read_records(MsegApiTree(at), "bdd"),
         ),
         "zip of very many members": (lambda at: put(at, many()), lambda at: list(members(at / "x"))),
         "zip that promises an exabyte": (
@@ -138,9 +141,9 @@ def cases() -> dict[str, Case]:
             lambda at: put(at, gzip.compress(b"") * 100_000),
             lambda at: list(members(at / "x")),
         ),
-        "page of comments, fine": (nothing, lambda at: html_pages.page(b"<!---->" * 150_000 + b"x")),
-        "page of titles, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<title>" * 150_000)),
-        "page of inputs, fine": (nothing, lambda at: html_pages.page(b"<html>" + b"<input type " * 90_000)),
+        "page of comments, fine": (nothing, lambda at: html_pages.detect_page(b"<!---->" * 150_000 + b"x")),
+        "page of titles, fine": (nothing, lambda at: html_pages.detect_page(b"<html>" + b"<title>" * 150_000)),
+        "page of inputs, fine": (nothing, lambda at: html_pages.detect_page(b"<html>" + b"<input type " * 90_000)),
         "page of scripts, fine": (
             nothing,
             lambda at: [html_pages.untagged(part * 150_000) for part in ("<script", "<!--", "<", "<style>")],

@@ -21,7 +21,7 @@ from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import image_keys, updates
-from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
+from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
 from tests.archives.hostile import gzipped, tarred
 from tests.http.faulty_server import redirect, serving
@@ -69,7 +69,7 @@ def test_texts_that_are_no_text_are_refused_in_json(tmp_path: Path) -> None:
             read_annotations(tmp_path / "x")
 
 
-def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> Tree:
+def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> MsegApiTree:
     for name, text in {
         RECORDS_FILE: f"bdd_update_records = [{records}]",
         "mseg/relabeled_data/x.txt": lines,
@@ -79,7 +79,7 @@ def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> Tr
     }.items():
         (at / name).parent.mkdir(parents=True, exist_ok=True)
         (at / name).write_text(text)
-    return Tree(at)
+    return MsegApiTree(at)
 
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "../../../secret.txt", "a/../../x", r"a\0b", r"\ud800"])
@@ -177,12 +177,12 @@ def test_numbers_of_five_thousand_digits_are_no_lengths() -> None:
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "hex", "nonsense", "utf-8"])
 def test_a_page_in_any_charset_has_a_title(charset: str) -> None:
-    page = html_pages.page(b"<html>\xff<title>a</title>", f"text/html; charset={charset}")
+    page = html_pages.detect_page(b"<html>\xff<title>a</title>", f"text/html; charset={charset}")
     assert page is not None and page.title == "a"
 
 
 def test_a_character_of_five_thousand_digits_stays_as_it_is() -> None:
-    page = html_pages.page(b"<title>&#" + b"1" * 5000 + b";</title>")
+    page = html_pages.detect_page(b"<title>&#" + b"1" * 5000 + b";</title>")
     assert page is not None and page.title.startswith("&#111")
     login._Forms.with_password(f"<input name='&#{'1' * 5000};'>")
 

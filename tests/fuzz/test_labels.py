@@ -20,12 +20,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from mseg_wizard.labels.codec import MAX_PIXELS, image_shape, read_colors, read_header, read_ids, read_made, read_rgb
-from mseg_wizard.labels.masks import regions
+from mseg_wizard.labels.codec import (
+    MAX_PIXELS,
+    image_shape,
+    read_colors,
+    read_file_header,
+    read_ids,
+    read_made,
+    read_rgb,
+)
+from mseg_wizard.labels.masks import segment_pixels
 from mseg_wizard.labels.readers.colors import read_colored
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
-from mseg_wizard.labels.readers.polygons import rasterize, read_scene
+from mseg_wizard.labels.readers.polygons import rasterize, read_polygons
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, summed, tried
 from tests.labels.png_files import GREY, PALETTE, RGB, RGBA, chunk, png
 
@@ -43,7 +51,7 @@ INDEXED = png(
 FEW = png(PIXELS % 4, PALETTE, 2, palette=COLORS[:4])
 COLORED = png(COLORS.reshape(3, 4, 3), RGB, 8, parts=2)
 PNGS = (GREYS, DEEP, INDEXED, FEW, COLORED)
-READERS = (read_ids, read_colors, read_rgb, read_header, image_shape)
+READERS = (read_ids, read_colors, read_rgb, read_file_header, image_shape)
 
 
 def interlaced() -> bytes:
@@ -131,7 +139,7 @@ def test_coloured_made_and_panoptic_files_are_read_or_refused(data: bytes) -> No
             assert read_panoptic(file.name, np.array([[131328, 3]], "<u4").tobytes()).dtype == np.uint8
         for kind in ("blue", "instance", "panoptic"):
             with hostile():
-                regions(kind, file.name, PIXELS, [1, 300, 10**9])
+                segment_pixels(kind, file.name, PIXELS, [1, 300, 10**9])
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, about what it passes over
@@ -180,12 +188,12 @@ def test_polygons_are_drawn_or_refused(data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=MEMORY, suffix=".json") as file, hostile():
         file.write(data)
         file.flush()
-        scene = read_scene(file.name)
+        scene = read_polygons(file.name)
         if scene.imgHeight * scene.imgWidth > 1 << 20:
             return
         drawn = rasterize(file.name, {"a": 1}, 35)
         assert drawn.shape == (scene.imgHeight, scene.imgWidth) and set(np.unique(drawn)) <= {1, 35}
-        regions("polygon", file.name, drawn, [0, 1, 4, 10**9])
+        segment_pixels("polygon", file.name, drawn, [0, 1, 4, 10**9])
 
 
 @given(st.one_of(mutated(ANNOTATIONS), free()))

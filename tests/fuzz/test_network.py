@@ -23,7 +23,7 @@ from mseg_wizard.core.background import Job
 from mseg_wizard.datasets.archive_login import SITES
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
-from mseg_wizard.http.addresses import Routes, expiry, origin, shown, signed, web_address
+from mseg_wizard.http.addresses import Routes, expiry, is_signed, origin, web_address, without_query
 from mseg_wizard.http.client import HttpClient, RedirectRefused
 from mseg_wizard.http.partial_file import PartialFile, PartialState
 from mseg_wizard.http.remote_file import Location, endpoint_of
@@ -160,7 +160,7 @@ KINDS = ("", "text/html; charset=punycode", "a; charset=undefined", "charset='is
 def test_a_page_is_named_and_its_form_found_whatever_it_holds(data: bytes, kind: str) -> None:
     with hostile():
         for encoding in ("", "gzip"):
-            page = html_pages.page(data, kind, encoding)
+            page = html_pages.detect_page(data, kind, encoding)
             assert page is None or isinstance(page.title, str)
         text = html_pages.text_of(data, kind)
         logging_in._visible(text)
@@ -205,10 +205,10 @@ def test_a_pasted_text_is_a_link_or_refused(web: HttpClient) -> None:
                 assert printable(source.title, 300) == source.title
         web.headers.clear()
         if url := web_address(text):
-            assert origin(url).startswith("http") and shown(url).isprintable()
+            assert origin(url).startswith("http") and without_query(url).isprintable()
             expires = expiry(url)
             assert expires is None or expires <= datetime.max.replace(tzinfo=UTC)
-            signed(url)
+            is_signed(url)
 
     judged()
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard.datasets import mseg_config
-from mseg_wizard.labels.records import image_keys, records, updates
-from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
+from mseg_wizard.labels.records import image_keys, read_records, updates
+from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
 DATA = "mseg/dataset_lists/bdd"
@@ -37,26 +37,26 @@ FILES = {
 }
 
 
-def splits(tree: Tree) -> None:
+def splits(tree: MsegApiTree) -> None:
     for split in ("train", "val"):
         for row in tree.unique_rows("bdd-relabeled", split):
             assert row.image and not row.image.startswith("/") and ".." not in row.image.split("/")
         image_keys(tree, "bdd-relabeled", split)
 
 
-def table(tree: Tree) -> None:
+def table(tree: MsegApiTree) -> None:
     found = tree.table("bdd", "bdd-relabeled")
     assert found.values.dtype == np.uint8 and found.values.shape == found.unnamed.shape
     assert set(found.values.tolist()) <= {*range(len(tree.names("bdd-relabeled"))), 255}
 
 
-def relabelled(tree: Tree) -> None:
-    records(tree, "bdd")
+def relabelled(tree: MsegApiTree) -> None:
+    read_records(tree, "bdd")
     for place, segments in updates(tree, "bdd").items():
         assert place.split in ("train", "val") and all(0 <= update.segment < 10**10 for update in segments)
 
 
-def configured(tree: Tree) -> None:
+def configured(tree: MsegApiTree) -> None:
     source = (tree.path / mseg_config.CONFIG).read_bytes()
     try:
         before = mseg_config.value(source)
@@ -67,7 +67,7 @@ def configured(tree: Tree) -> None:
         assert str(unset)
 
 
-READS: tuple[Callable[[Tree], object], ...] = (
+READS: tuple[Callable[[MsegApiTree], object], ...] = (
     lambda tree: tree.names("bdd"),
     lambda tree: tree.colors("bdd"),
     lambda tree: tree.rows("bdd", "train"),
@@ -95,7 +95,7 @@ def test_a_tree_is_read_or_its_file_is_named(folder: Path, file: str) -> None:
         (folder / file).write_bytes(data)
         for read in READS:
             with hostile():
-                read(Tree(folder))
+                read(MsegApiTree(folder))
 
     try:
         spoiled()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mseg_wizard.http.download import Expected, Fetched, RetryPolicy
+from mseg_wizard.http.remote_file import Fetched, PublishedFacts, RetryPolicy
 from mseg_wizard.progress import Problem, Progress
 
 QUICK = RetryPolicy(first=0, stall=30, tries=4, tries_before_next=2)
@@ -37,7 +37,7 @@ BODY = zipped(1)
 OTHER = zipped(2)
 assert len(BODY) == len(OTHER)
 SHA256 = sha256(BODY)
-KNOWN = Expected(bytes=len(BODY), sha256=SHA256)
+KNOWN = PublishedFacts(bytes=len(BODY), sha256=SHA256)
 
 
 def finish(running: Generator[Progress, None, Fetched], seen: list[Progress] | None = None) -> Fetched:

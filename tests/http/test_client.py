@@ -13,9 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mseg_wizard.http.addresses import Routes, expiry, origin, shown, signed
+from mseg_wizard.http.addresses import Routes, expiry, is_signed, origin, without_query
 from mseg_wizard.http.client import HttpClient
-from mseg_wizard.http.download import LinkRefused, Location, fetch
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location
+from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Problem
 from tests.http.downloading import BODY, KNOWN, QUICK, finish, leftovers, problem
 from tests.http.faulty_server import Answer, Asked, page, redirect, serving
@@ -23,7 +25,7 @@ from tests.http.faulty_server import Answer, Asked, page, redirect, serving
 
 def test_addresses_are_shown_without_query_user_or_password() -> None:
     url = httpx.URL("https://user:pass@Example.ORG:443/a%20b/c.zip?token=1#there")
-    assert shown(url) == "https://example.org/a%20b/c.zip"
+    assert without_query(url) == "https://example.org/a%20b/c.zip"
     assert origin(url) == "https://example.org"
     assert origin(httpx.URL("http://[::1]:8080/x")) == "http://[::1]:8080"
 
@@ -33,15 +35,15 @@ def test_signed_links_are_known_and_say_when_they_expire() -> None:
     old = httpx.URL("https://b.s3.amazonaws.com/a.zip?AWSAccessKeyId=A&Signature=b%2F&Expires=1767265200")
     assert expiry(s3) == datetime(2026, 1, 1, 11, 30, tzinfo=UTC)
     assert expiry(old) == datetime(2026, 1, 1, 11, 0, tzinfo=UTC)
-    assert signed(s3)
-    assert signed(old)
+    assert is_signed(s3)
+    assert is_signed(old)
     for plain in (
         "https://example.org/a.zip?dl=1",
         "https://example.org/a?Expires=never",
         "https://example.org/a?X-Amz-Expires=5",
     ):
         assert expiry(httpx.URL(plain)) is None
-        assert not signed(httpx.URL(plain))
+        assert not is_signed(httpx.URL(plain))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_redirects_of_every_kind_are_followed(tmp_path: Path) -> None:
         f"/{status}": redirect(f"{status + 1 if status != 303 else 307}", status) for status in (301, 302, 303, 307)
     }
     with serving({"/308": redirect("./deep/a.zip#part", 308), "/deep/a.zip": BODY, **hops}) as server:
-        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/301")], patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/301")], retry_policy=QUICK))
         assert [asked.path for asked in server.log] == ["/301", "/302", "/303", "/307", "/308", "/deep/a.zip"]
 
 
@@ -103,7 +105,7 @@ def test_redirects_of_every_kind_are_followed(tmp_path: Path) -> None:
 def test_redirects_that_lead_nowhere_are_told(tmp_path: Path, hops: dict[str, Answer], words: str) -> None:
     target = tmp_path / "a.zip"
     with serving(dict(hops)) as server:
-        assert words in problem(fetch(target, [Location(f"{server.url}/0")], patience=QUICK)).what
+        assert words in problem(fetch(target, [Location(f"{server.url}/0")], retry_policy=QUICK)).what
     assert leftovers(target) == []
 
 
@@ -111,9 +113,9 @@ def test_from_https_to_plain_http_only_where_a_published_hash_decides(tmp_path: 
     with serving({"/a.zip": redirect("http://plain.test/b.zip"), "/b.zip": BODY}) as server:
         routes = Routes.parse([f"https://safe.test={server.url}", f"http://plain.test={server.url}"])
         place = Location("https://safe.test/a.zip")
-        assert "plain http" in problem(fetch(tmp_path / "a.zip", [place], routes=routes, patience=QUICK)).what
+        assert "plain http" in problem(fetch(tmp_path / "a.zip", [place], routes=routes, retry_policy=QUICK)).what
         assert server.sent("/b.zip") == []
-        finish(fetch(tmp_path / "a.zip", [place], KNOWN, routes=routes, patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", [place], KNOWN, routes=routes, retry_policy=QUICK))
 
 
 def test_routes_hold_after_redirects_and_a_cache_may_redirect_to_itself(tmp_path: Path) -> None:
@@ -124,7 +126,9 @@ def test_routes_hold_after_redirects_and_a_cache_may_redirect_to_itself(tmp_path
             "/c.zip": BODY,
         }
         routes = Routes.parse([f"https://one.test={server.url}", f"https://two.test={server.url}"])
-        fetched = finish(fetch(tmp_path / "a.zip", [Location("https://one.test/a.zip")], routes=routes, patience=QUICK))
+        fetched = finish(
+            fetch(tmp_path / "a.zip", [Location("https://one.test/a.zip")], routes=routes, retry_policy=QUICK)
+        )
     assert fetched.source == "https://one.test/a.zip"
 
 
@@ -165,7 +169,7 @@ def test_a_login_is_renewed_when_the_session_is_lost_and_the_download_goes_on(tm
 
     with serving(dict.fromkeys(("/login", "/", "/a.zip"), forgetful)) as server:
         routes = Routes.parse([f"https://site.test={server.url}"])
-        finish(fetch(target, [Location("https://site.test/a.zip", login=log_in)], routes=routes, patience=QUICK))
+        finish(fetch(target, [Location("https://site.test/a.zip", login=log_in)], routes=routes, retry_policy=QUICK))
         assert [asked.path for asked in server.log] == [
             *["/login", "/login", "/a.zip", "/a.zip"] * 3,
             "/login",
@@ -182,7 +186,10 @@ def test_a_login_that_does_not_help_is_not_repeated_for_ever(tmp_path: Path) -> 
         routes = Routes.parse([f"https://site.test={server.url}"])
         found = problem(
             fetch(
-                tmp_path / "a.zip", [Location("https://site.test/a.zip", login=log_in)], routes=routes, patience=QUICK
+                tmp_path / "a.zip",
+                [Location("https://site.test/a.zip", login=log_in)],
+                routes=routes,
+                retry_policy=QUICK,
             )
         )
         assert len(server.sent("/a.zip")) == 2
@@ -195,14 +202,14 @@ def test_a_wrong_password_is_told_at_once(tmp_path: Path) -> None:
         raise Problem("The password is wrong.", "Correct it.")
 
     places = [Location("https://site.test/a.zip", login=refused), Location("https://other.test/a.zip")]
-    assert problem(fetch(tmp_path / "a.zip", places, patience=QUICK)).what == "The password is wrong."
+    assert problem(fetch(tmp_path / "a.zip", places, retry_policy=QUICK)).what == "The password is wrong."
 
 
 def test_cookies_and_passwords_stay_with_their_own_origin(tmp_path: Path) -> None:
     with serving(dict.fromkeys(("/login", "/", "/away.zip"), site)) as server, serving({"/a.zip": BODY}) as storage:
         routes = Routes.parse([f"https://site.test={server.url}", f"http://storage.test={storage.url}"])
         place = Location("https://user:pa55@site.test/away.zip", login=log_in)
-        finish(fetch(tmp_path / "a.zip", [place], KNOWN, routes=routes, patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", [place], KNOWN, routes=routes, retry_policy=QUICK))
         assert all("Authorization" in asked.headers for asked in server.log)
         assert "Cookie" in server.log[-1].headers
         for name in ("Cookie", "Authorization", "Referer"):
@@ -212,7 +219,7 @@ def test_cookies_and_passwords_stay_with_their_own_origin(tmp_path: Path) -> Non
 def test_credentials_in_a_redirect_are_not_sent(tmp_path: Path) -> None:
     with serving({}) as server:
         server.answers |= {"/a.zip": redirect(server.url.replace("//", "//user:pass@") + "/b.zip"), "/b.zip": BODY}
-        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         assert "Authorization" not in server.log[1].headers
 
 
@@ -250,14 +257,16 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_and_a_ca_file_helps(
 ) -> None:
     with serving({"/a.zip": BODY}, tls=certificate) as server:
         places = [Location(f"{server.url}/a.zip")]
-        found = problem(fetch(tmp_path / "a.zip", places, KNOWN, patience=QUICK))
+        found = problem(fetch(tmp_path / "a.zip", places, KNOWN, retry_policy=QUICK))
         assert "certificate can't be verified" in found.what
         assert server.log == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-        finish(fetch(tmp_path / "1.zip", places, KNOWN, patience=QUICK))
+        finish(fetch(tmp_path / "1.zip", places, KNOWN, retry_policy=QUICK))
         for broken in (tmp_path / "none.pem", tmp_path / "1.zip"):
             monkeypatch.setenv("SSL_CERT_FILE", str(broken))
-            assert "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, patience=QUICK)).what
+            assert (
+                "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, retry_policy=QUICK)).what
+            )
 
 
 def test_proxies_of_the_environment_are_used_but_never_for_this_machine(
@@ -266,10 +275,11 @@ def test_proxies_of_the_environment_are_used_but_never_for_this_machine(
     with serving({"/a.zip": BODY}) as proxy, serving({"/a.zip": BODY}) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
-        finish(fetch(tmp_path / "1.zip", [Location("http://archives.test/a.zip")], KNOWN, patience=QUICK))
-        finish(fetch(tmp_path / "2.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK))
+        finish(fetch(tmp_path / "1.zip", [Location("http://archives.test/a.zip")], KNOWN, retry_policy=QUICK))
+        finish(fetch(tmp_path / "2.zip", [Location(f"{server.url}/a.zip")], KNOWN, retry_policy=QUICK))
         assert [asked.target for asked in proxy.log] == ["http://archives.test/a.zip"]
         monkeypatch.setenv("http_proxy", "nonsense://proxy")
         assert (
-            "proxy" in problem(fetch(tmp_path / "3.zip", [Location(f"{server.url}/a.zip")], KNOWN, patience=QUICK)).what
+            "proxy"
+            in problem(fetch(tmp_path / "3.zip", [Location(f"{server.url}/a.zip")], KNOWN, retry_policy=QUICK)).what
         )

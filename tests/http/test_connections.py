@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from mseg_wizard.core.background import Job
 from mseg_wizard.core.host import boot_id
-from mseg_wizard.http.byte_ranges import clipped, count, gaps, joined, prefix
+from mseg_wizard.http.byte_ranges import byte_count, clipped, gaps, joined, prefix
 from mseg_wizard.http.client import HttpClient
-from mseg_wizard.http.download import Expected, Fetched, LinkRefused, Location, fetch
-from mseg_wizard.http.remote_file import endpoint_of
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts, endpoint_of
+from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.http.downloading import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped
@@ -27,7 +28,7 @@ from tests.http.faulty_server import OLD, Answer, Asked, FaultyServer, Line, pag
 from tests.http.test_download_stops import fetched_with_room
 
 BODY, OTHER = zipped(11, 3_000_000), zipped(12, 3_000_000)
-KNOWN = Expected(bytes=len(BODY), sha256=sha256(BODY))
+KNOWN = PublishedFacts(bytes=len(BODY), sha256=sha256(BODY))
 PARTS = (("Accept-Ranges", "bytes"),)
 RIGHT = Answer(body=BODY, headers=PARTS)
 SLOW, BRISK = replace(RIGHT, piece=10_000, pause=0.02), replace(RIGHT, piece=10_000, pause=0.01)
@@ -54,9 +55,9 @@ def together(fetches: Iterable[Generator[Progress, None, Fetched]]) -> None:
         finish(each)
 
 
-def until_several(target: Path, server: FaultyServer, expected: Expected = KNOWN) -> None:
+def until_several(target: Path, server: FaultyServer, expected: PublishedFacts = KNOWN) -> None:
     """Fetch over several connections, and stop there."""
-    running = fetch(target, place(server), expected, patience=QUICK)
+    running = fetch(target, place(server), expected, retry_policy=QUICK)
     while server.open < 3:
         next(running)
     next(running)
@@ -67,7 +68,7 @@ def until_several(target: Path, server: FaultyServer, expected: Expected = KNOWN
 def test_a_server_that_limits_each_connection_is_asked_for_several_parts_at_a_time(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": SLOW}) as server:
-        fetched = finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        fetched = finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert server.ranges("/a.zip")[0] is None
         assert all(asked.headers["If-Range"] == '"one"' for asked in server.log[1:])
         assert 2 < server.most_open <= 8
@@ -87,14 +88,15 @@ def test_what_proves_neither_parts_nor_sameness_is_fetched_over_one_connection(t
     }
     with serving({f"/{name}": answer for name, answer in plain.items()}) as server:
         together(
-            fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], KNOWN, patience=QUICK) for name in plain
+            fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], KNOWN, retry_policy=QUICK)
+            for name in plain
         )
         assert sorted(asked.path for asked in server.log) == sorted(f"/{name}" for name in plain)
 
 
 def test_a_date_that_is_old_enough_proves_sameness_too(tmp_path: Path) -> None:
     with serving({"/a.zip": replace(SLOW, etag="")}) as server:
-        finish(fetch(tmp_path / "a.zip", place(server), KNOWN, patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", place(server), KNOWN, retry_policy=QUICK))
         assert server.most_open > 1
         assert {asked.headers["If-Range"] for asked in server.log[1:]} == {OLD}
 
@@ -102,7 +104,7 @@ def test_a_date_that_is_old_enough_proves_sameness_too(tmp_path: Path) -> None:
 def test_connections_that_bring_nothing_are_let_go_again(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": replace(RIGHT, piece=5000, line=Line(1_000_000))}) as server:
-        finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert 1 < server.most_open <= 4  # rates are noisy: they may seem to help once
     assert target.read_bytes() == BODY
 
@@ -129,7 +131,9 @@ WRONG = {
 
 def test_whatever_a_second_connection_is_answered_the_first_goes_on_alone(tmp_path: Path) -> None:
     with serving({f"/{name}": [BRISK, wrong, RIGHT] for name, wrong in WRONG.items()}) as server:
-        together(fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], patience=QUICK) for name in WRONG)
+        together(
+            fetch(tmp_path / f"{name}.zip", [Location(f"{server.url}/{name}")], retry_policy=QUICK) for name in WRONG
+        )
         for name in WRONG:
             assert (tmp_path / f"{name}.zip").read_bytes() == BODY, name
             first, _, *others = server.sent(f"/{name}")
@@ -142,7 +146,7 @@ def test_a_file_that_changes_between_two_segments_is_fetched_anew(tmp_path: Path
     for name, if_range in (("honest", True), ("careless", False)):
         target = tmp_path / f"{name}.zip"
         with serving({"/a.zip": [BRISK, replace(RIGHT, body=OTHER, etag='"two"', if_range=if_range)]}) as server:
-            finish(fetch(target, place(server), patience=QUICK))
+            finish(fetch(target, place(server), retry_policy=QUICK))
         assert target.read_bytes() == OTHER
 
 
@@ -155,7 +159,7 @@ def test_bytes_of_another_file_under_the_same_name_and_tag_are_found_by_the_hash
         return BRISK if len(server.log) == 1 else replace(RIGHT, body=OTHER if asked.headers.get("Range") else BODY)
 
     with serving({"/a.zip": forged}) as server:
-        finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert server.ranges("/a.zip")[-1] is None
     assert target.read_bytes() == BODY
 
@@ -172,7 +176,7 @@ def test_a_server_that_allows_few_connections_is_left_at_one(tmp_path: Path) -> 
 
     with serving({}) as server:
         server.answers["/a.zip"] = few
-        finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert 1 <= len(refused) <= 2  # of four, two were too many
     assert target.read_bytes() == BODY
 
@@ -180,7 +184,7 @@ def test_a_server_that_allows_few_connections_is_left_at_one(tmp_path: Path) -> 
 def test_connections_that_are_reset_are_replaced(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": replace(SLOW, cut=300_000, reset=True)}) as server:
-        finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert len(server.log) > len(BODY) // 300_000
         assert twice(server) <= CONNECTION * len(server.log)
     assert target.read_bytes() == BODY
@@ -189,7 +193,7 @@ def test_connections_that_are_reset_are_replaced(tmp_path: Path) -> None:
 def test_connections_that_end_at_once_are_not_opened_again_and_again(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": lambda asked: replace(RIGHT, cut=1000) if server.open else BRISK}) as server:
-        finish(fetch(target, place(server), KNOWN, patience=QUICK))
+        finish(fetch(target, place(server), KNOWN, retry_policy=QUICK))
         assert 3 <= len(server.log) < 20  # as quickly as they end it could be hundreds
     assert target.read_bytes() == BODY
 
@@ -197,7 +201,7 @@ def test_connections_that_end_at_once_are_not_opened_again_and_again(tmp_path: P
 def test_what_a_silent_connection_holds_is_fetched_by_the_others(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": [SLOW, SLOW, replace(SLOW, stall=50_000), replace(SLOW, mute=True), SLOW]}) as server:
-        finish(fetch(target, place(server), KNOWN, patience=replace(QUICK, stall=3600)))
+        finish(fetch(target, place(server), KNOWN, retry_policy=replace(QUICK, stall=3600)))
         assert server.stalled.is_set()
     assert target.read_bytes() == BODY
     assert helpers() == []
@@ -206,10 +210,10 @@ def test_what_a_silent_connection_holds_is_fetched_by_the_others(tmp_path: Path)
 def test_a_stop_while_several_run_keeps_what_is_here_and_goes_on_in_the_holes(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": SLOW}) as server:
-        until_several(target, server, Expected())
+        until_several(target, server, PublishedFacts())
         began = len(server.log)
         server.answers["/a.zip"] = RIGHT
-        finish(fetch(target, place(server), patience=QUICK))
+        finish(fetch(target, place(server), retry_policy=QUICK))
         assert all(server.ranges("/a.zip")[began:])
         assert twice(server) <= CONNECTION * began
     assert target.read_bytes() == BODY
@@ -219,7 +223,7 @@ def test_a_stop_while_several_run_keeps_what_is_here_and_goes_on_in_the_holes(tm
 def test_after_a_power_cut_no_hole_looks_whole(tmp_path: Path) -> None:
     target, note = tmp_path / "a.zip", tmp_path / "a.zip.part.json"
     with serving({"/a.zip": SLOW}) as server:
-        until_several(target, server, Expected())
+        until_several(target, server, PublishedFacts())
         table, lines = noted(note)
         assert len(lines) > 2
         note.write_text(note.read_text().replace(table["boot"], "an earlier one"))
@@ -229,7 +233,7 @@ def test_after_a_power_cut_no_hole_looks_whole(tmp_path: Path) -> None:
             safe[start:stop] = BODY[start:stop]
         part(target).write_bytes(safe)
         server.answers["/a.zip"] = RIGHT
-        finish(fetch(target, place(server), patience=QUICK))
+        finish(fetch(target, place(server), retry_policy=QUICK))
     assert target.read_bytes() == BODY
 
 
@@ -237,11 +241,11 @@ def test_after_a_power_cut_no_hole_looks_whole(tmp_path: Path) -> None:
 def test_a_line_of_the_note_that_was_cut_off_counts_for_nothing(tmp_path: Path, torn: bytes) -> None:
     target, note = tmp_path / "a.zip", tmp_path / "a.zip.part.json"
     with serving({"/a.zip": SLOW}) as server:
-        until_several(target, server, Expected())
+        until_several(target, server, PublishedFacts())
         with note.open("ab") as file:
             file.write(torn)
         server.answers["/a.zip"] = RIGHT
-        finish(fetch(target, place(server), patience=QUICK))
+        finish(fetch(target, place(server), retry_policy=QUICK))
     assert target.read_bytes() == BODY
 
 
@@ -260,18 +264,18 @@ def test_a_note_that_makes_no_sense_proves_nothing(tmp_path: Path, spread: str) 
             "boot": boot_id(),
         }
         note.write_text(json.dumps(told).replace("}", f', "spread": {spread}}}') + "\n")
-        finish(fetch(target, place(server), patience=QUICK))
+        finish(fetch(target, place(server), retry_policy=QUICK))
     assert target.read_bytes() == BODY
 
 
 def test_a_partial_file_with_holes_whose_note_is_lost_is_no_beginning(tmp_path: Path) -> None:
-    for name, expected in (("known", KNOWN), ("unknown", Expected())):
+    for name, expected in (("known", KNOWN), ("unknown", PublishedFacts())):
         target = tmp_path / f"{name}.zip"
         with serving({"/a.zip": SLOW}) as server:
             until_several(target, server, expected)
             (tmp_path / f"{name}.zip.part.json").unlink()
             server.answers["/a.zip"] = RIGHT
-            finish(fetch(target, place(server), expected, patience=QUICK))
+            finish(fetch(target, place(server), expected, retry_policy=QUICK))
         assert target.read_bytes() == BODY
 
 
@@ -284,7 +288,7 @@ def test_a_file_that_may_grow_no_further_ends_all_connections_and_what_is_here_i
         assert part(target).stat().st_size <= 1_200_000
         server.answers["/a.zip"] = RIGHT
         began = len(server.log)
-        finish(fetch(target, place(server), patience=QUICK))
+        finish(fetch(target, place(server), retry_policy=QUICK))
         assert all(server.ranges("/a.zip")[began:])
     assert target.read_bytes() == BODY
 
@@ -295,7 +299,7 @@ def test_every_connection_of_a_login_carries_its_cookie_and_no_other_origin_gets
 
     with serving({"/store.zip": SLOW}) as store, serving({"/a.zip": redirect(f"{store.url}/store.zip")}) as site:
         places = [Location(f"{site.url.replace('//', '//me:pass@')}/a.zip", login=login)]
-        finish(fetch(tmp_path / "a.zip", places, KNOWN, patience=QUICK))
+        finish(fetch(tmp_path / "a.zip", places, KNOWN, retry_policy=QUICK))
         assert len(site.log) == len(store.log) > 2
         assert all(
             asked.headers["Cookie"] == "session=s3ss1on" and asked.headers["Authorization"] for asked in site.log
@@ -316,11 +320,11 @@ def test_a_pasted_link_that_expires_between_two_segments_asks_for_a_fresh_one_wh
 
     with serving({}) as server:
         server.answers["/a.zip"] = until_expired
-        found = problem(fetch(target, [Location(Secret(f"{server.url}/a.zip?key=old"))], patience=QUICK))
+        found = problem(fetch(target, [Location(Secret(f"{server.url}/a.zip?key=old"))], retry_policy=QUICK))
         assert isinstance(found, LinkRefused)
         assert "are kept" in found.do
         kept = sum(server.sent("/a.zip")[:4])
-        finish(fetch(target, [Location(Secret(f"{server.url}/a.zip?key=new"))], patience=QUICK))
+        finish(fetch(target, [Location(Secret(f"{server.url}/a.zip?key=new"))], retry_policy=QUICK))
         again = sum(asked.sent for asked in server.log if "new" in asked.query["key"])
         assert kept + again <= len(BODY) + 4 * CONNECTION
     assert target.read_bytes() == BODY
@@ -335,7 +339,7 @@ def test_ranges_are_the_sets_that_they_stand_for(pieces: list[tuple[int, int]], 
     bytes_ = {number for start, stop in pieces for number in range(start, stop)}
     assert {number for start, stop in here for number in range(start, stop)} == bytes_
     assert all(before[1] < after[0] for before, after in pairwise(here))
-    assert count(here) == len(bytes_)
+    assert byte_count(here) == len(bytes_)
     assert prefix(here) == next(number for number in range(42) if number not in bytes_)
-    assert count(clipped(here, end)) == len([number for number in bytes_ if number < end])
+    assert byte_count(clipped(here, end)) == len([number for number in bytes_ if number < end])
     assert {number for start, stop in gaps(here, end) for number in range(start, stop)} == set(range(end)) - bytes_

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.http.download import LinkRefused, Location, fetch
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location
+from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.conftest import ROOT
@@ -26,9 +28,10 @@ FETCH = """
 import sys
 from pathlib import Path
 from mseg_wizard.progress import Problem
-from mseg_wizard.http.download import Location, Patience, fetch
+from mseg_wizard.http.download import fetch
+from mseg_wizard.http.remote_file import Location, RetryPolicy
 try:
-    for progress in fetch(Path(sys.argv[1]), [Location(sys.argv[2])], patience=Patience(first=0, tries=1)):
+    for progress in fetch(Path(sys.argv[1]), [Location(sys.argv[2])], retry_policy=RetryPolicy(first=0, tries=1)):
         print(progress, flush=True)
 except Problem as problem:
     print(problem.what)
@@ -42,17 +45,17 @@ def test_closing_while_the_server_is_silent_ends_every_thread_and_keeps_what_is_
     caplog.set_level(logging.INFO)
     target = tmp_path / "a.zip"
     with serving({"/a.zip": with_body(BODY, Answer(stall=300_000), Answer())}) as server:
-        stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        stopped_at(300_000, target, fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         assert not target.exists()
         assert not caplog.records  # it was no failing network
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         assert sum(server.sent("/a.zip")) == len(BODY)
     assert target.read_bytes() == BODY
 
 
 def test_closing_before_the_first_byte_of_an_answer_ends_every_thread(tmp_path: Path) -> None:
     with serving({"/a.zip": Answer(mute=True)}) as server:
-        running = fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=QUICK)
+        running = fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], retry_policy=QUICK)
         while not server.stalled.is_set():
             next(running)
         running.close()
@@ -66,7 +69,7 @@ def test_closing_during_a_handshake_that_nobody_answers_ends_every_thread(tmp_pa
         running = fetch(
             tmp_path / "a.zip",
             [Location(f"https://127.0.0.1:{port}/a.zip")],
-            patience=replace(QUICK, connect=600, stall=600),
+            retry_policy=replace(QUICK, connect=600, stall=600),
         )
         next(running)
         connection, _ = silent.accept()
@@ -78,7 +81,7 @@ def test_closing_during_a_handshake_that_nobody_answers_ends_every_thread(tmp_pa
 
 def test_closing_between_two_attempts_ends_every_thread(tmp_path: Path) -> None:
     with serving({"/a.zip": page("Busy", status=503)}) as server:
-        running = fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=replace(QUICK, first=600))
+        running = fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], retry_policy=replace(QUICK, first=600))
         while next(running).retry_in is None:
             pass
         running.close()
@@ -96,7 +99,7 @@ def test_a_killed_download_loses_no_byte(tmp_path: Path) -> None:
                 assert child.stdout is not None
                 assert child.stdout.readline()
             child.send_signal(signal.SIGKILL)
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         assert server.sent("/a.zip") == [400_000, len(BODY) - 400_000]
     assert target.read_bytes() == BODY
     assert leftovers(target) == []
@@ -116,7 +119,7 @@ def test_a_download_killed_at_any_time_ends_with_the_right_file(tmp_path: Path) 
                 child.kill()
             if part(target).exists():
                 assert BODY.startswith(part(target).read_bytes())
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
     assert target.read_bytes() == BODY
     assert leftovers(target) == []
 
@@ -125,7 +128,7 @@ def test_a_download_killed_at_any_time_ends_with_the_right_file(tmp_path: Path) 
 def test_a_folder_that_may_not_be_written_is_a_problem(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with serving({"/a.zip": BODY}) as server:
-        found = problem(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], patience=QUICK))
+        found = problem(fetch(tmp_path / "a.zip", [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
     assert f"{tmp_path / 'a.zip.part'} can't be written" in found.what
     assert f"Make {tmp_path} writable" in found.do
 
@@ -144,7 +147,7 @@ def test_a_file_that_may_grow_no_further_is_a_problem_and_what_is_here_is_kept(t
         assert "a.zip.part" in said
         assert "300 kB that are here are kept" in said
         assert part(target).read_bytes() == BODY[:300_000]
-        finish(fetch(target, [Location(f"{server.url}/a.zip")], patience=QUICK))
+        finish(fetch(target, [Location(f"{server.url}/a.zip")], retry_policy=QUICK))
         assert server.ranges("/a.zip") == [None, "bytes=300000-"]
     assert target.read_bytes() == BODY
 
@@ -216,7 +219,7 @@ def test_nothing_secret_is_seen_logged_or_saved(
     with serving({"/secret-p4th/a.zip": answer}) as server:
         address = server.url.replace("//", "//us3r-Pl4nted:pa55-Pl4nted@") + f"/secret-p4th/a.zip?key={QUOTED}"
         places = [Location(Secret(address))]
-        error = problem(fetch(target, places, KNOWN, patience=replace(QUICK, tries=2, stall=0.5)), seen)
+        error = problem(fetch(target, places, KNOWN, retry_policy=replace(QUICK, tries=2, stall=0.5)), seen)
         assert server.log[0].query == {"key": [TOKEN]}
     files = "".join(path.read_text("latin-1") for path in tmp_path.iterdir() if path.suffix == ".json")
     told = "\n".join([str(error), repr(error), repr(vars(error)), repr(seen), caplog.text, repr(places), files]).lower()
@@ -229,7 +232,7 @@ def test_the_note_beside_a_partial_file_names_the_place_without_its_query(tmp_pa
     target = tmp_path / "a.zip"
     with serving({"/path/a.zip": Answer(body=BODY, stall=300_000)}) as server:
         stopped_at(
-            300_000, target, fetch(target, [Location(f"{server.url}/path/a.zip?token={QUOTED}")], patience=QUICK)
+            300_000, target, fetch(target, [Location(f"{server.url}/path/a.zip?token={QUOTED}")], retry_policy=QUICK)
         )
         note = json.loads((tmp_path / "a.zip.part.json").read_text())
         assert note["title"] == f"{server.url}/path/a.zip"
@@ -239,5 +242,6 @@ def test_the_note_beside_a_partial_file_names_the_place_without_its_query(tmp_pa
 def test_a_refused_link_is_a_problem_of_its_own_kind(tmp_path: Path) -> None:
     with serving({}) as server:
         assert isinstance(
-            problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a.zip"))], patience=QUICK)), LinkRefused
+            problem(fetch(tmp_path / "a.zip", [Location(Secret(f"{server.url}/a.zip"))], retry_policy=QUICK)),
+            LinkRefused,
         )

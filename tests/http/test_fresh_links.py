@@ -11,7 +11,7 @@ import pytest
 
 from mseg_wizard import engine
 from mseg_wizard.context import Context
-from mseg_wizard.practice.logins import signed
+from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
@@ -58,7 +58,7 @@ def test_a_link_that_expires_on_the_way_is_asked_for_anew_and_the_download_goes_
         assert "The link to data_semantics.zip at https://links.practice.example/…" in problem.what
         assert "Request has expired" in problem.what
         assert "The 4.0 kB that are here are kept" in problem.do
-        assert (ctx.dataset / "KITTI" / f"{FILE}.part").stat().st_size == CUT
+        assert (ctx.dataset_folder / "KITTI" / f"{FILE}.part").stat().st_size == CUT
         assert leaks(["first-signature"], str(problem), repr(problem.items), tmp_path) == []
         # it is lacking until it is replaced, and the form's gate says why
         assert engine.waiting(ctx.step("kitti"), ctx) == ["url"]
@@ -94,7 +94,7 @@ def test_a_fresh_link_to_a_file_that_has_changed_begins_again(practice_world: Wo
 def test_s3_says_no_to_a_link_that_is_wrong_and_the_next_start_asks_once_more(
     practice_world: World, tmp_path: Path
 ) -> None:
-    good = signed(f"{LINKS}{PATH}")
+    good = sign_link(f"{LINKS}{PATH}")
     wrong = good[:-6] + "abcdef"
     with PracticeServer(practice_world.mirror) as server:
         ctx = opened(practice_world, tmp_path, server.url, {"kitti": {"url": wrong}})
@@ -149,7 +149,7 @@ def test_a_link_that_brings_something_else_is_forgotten(practice_world: World, t
         assert "something else" in problem.what
         assert "nothing in it is called training/image_2/*.png" in problem.what
         assert ctx.vault.get("kitti", "url") is None
-        assert not (ctx.dataset / "KITTI" / FILE).exists()
+        assert not (ctx.dataset_folder / "KITTI" / FILE).exists()
     ctx.close()
 
 

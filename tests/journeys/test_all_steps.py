@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.logins import ACCOUNTS, LINKS, signed
+from mseg_wizard.practice.logins import ACCOUNTS, LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.step import load
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
@@ -56,9 +56,9 @@ def test_with_logins_links_and_an_upload_it_is_the_same_and_no_secret_is_left_an
 ) -> None:
     answers, destination = tmp_path / "answers.toml", tmp_path / "d"
     links = {
-        "idd": signed(f"{LINKS}/signed/idd-segmentation.tar.gz"),
-        "kitti": signed(f"{LINKS}/signed/data_semantics.zip"),
-        "mapillary": signed(f"{LINKS}/signed/mapillary-vistas-dataset_public_v1.1.zip"),
+        "idd": sign_link(f"{LINKS}/signed/idd-segmentation.tar.gz"),
+        "kitti": sign_link(f"{LINKS}/signed/data_semantics.zip"),
+        "mapillary": sign_link(f"{LINKS}/signed/mapillary-vistas-dataset_public_v1.1.zip"),
     }
     text = CONFIRMED + f'[scannet]\nbase_url = "{LINKS}/canary-scannet/"\n'
     for step, (user, password) in ACCOUNTS.items():

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from mseg_wizard.core.files import sync
 from mseg_wizard.labels import png as png_module
-from mseg_wizard.labels.codec import read_colors, read_header, read_ids, read_rgb, write_ids
+from mseg_wizard.labels.codec import read_colors, read_file_header, read_ids, read_rgb, write_ids
 from mseg_wizard.labels.png import Header, Ids
 from mseg_wizard.progress import Problem
 from tests.labels.png_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, write_png
@@ -71,7 +71,7 @@ def test_a_written_map_is_a_greyscale_png_about_as_small_as_pillows(tmp_path: Pa
         )
     write_ids(tmp_path / "ours.png", np.asarray(image))
     image.save(tmp_path / "pillows.png")
-    assert read_header(tmp_path / "ours.png") == Header(640, 480, 8, GREY, 0, 0, 0)
+    assert read_file_header(tmp_path / "ours.png") == Header(640, 480, 8, GREY, 0, 0, 0)
     assert (tmp_path / "ours.png").stat().st_size <= 1.05 * (tmp_path / "pillows.png").stat().st_size
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.masks import Regions, opencv_rows, regions, write_updates
+from mseg_wizard.labels.masks import PixelsBySegment, opencv_rows, segment_pixels, write_updates
 from mseg_wizard.labels.records import RELABELINGS, Update, image_keys, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
-from mseg_wizard.labels.remap import remap, remap_recipe
+from mseg_wizard.labels.remap import remap_label, remap_recipe
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree
 from tests.labels.png_files import RGB, write_png
@@ -46,7 +46,7 @@ def remapped(golden_tree: GoldenTree) -> GoldenTree:
         for item in items_of(golden_tree, reader, source, targets):
             for output in item.outputs:
                 Path(str(output)).parent.mkdir(parents=True, exist_ok=True)
-            remap(how, item)
+            remap_label(how, item)
     return golden_tree
 
 
@@ -81,7 +81,7 @@ def test_every_relabelled_golden_map_is_pixel_identical(remapped: GoldenTree, ta
 # Where a segment's pixels are: each form against a full-size mask
 
 
-def as_masks(found: Regions, shape: tuple[int, int]) -> dict[int, NDArray[np.bool_]]:
+def as_masks(found: PixelsBySegment, shape: tuple[int, int]) -> dict[int, NDArray[np.bool_]]:
     masks = {}
     for segment, region in found.items():
         masks[segment] = np.zeros(shape, np.bool_)
@@ -89,7 +89,7 @@ def as_masks(found: Regions, shape: tuple[int, int]) -> dict[int, NDArray[np.boo
     return masks
 
 
-def assert_masks(found: Regions, expected: dict[int, NDArray[np.bool_]], shape: tuple[int, int]) -> None:
+def assert_masks(found: PixelsBySegment, expected: dict[int, NDArray[np.bool_]], shape: tuple[int, int]) -> None:
     """Found are exactly the masks that have pixels."""
     masks = as_masks(found, shape)
     expected = {segment: mask for segment, mask in expected.items() if mask.any()}
@@ -105,7 +105,7 @@ sizes = st.tuples(st.integers(1, 12), st.integers(1, 12))
 @given(sizes, st.lists(st.integers(0, 260), unique=True, max_size=300), st.integers(0, 9))
 def test_classes_are_segments_of_the_label_itself(shape: tuple[int, int], segments: list[int], seed: int) -> None:
     label = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
-    assert_masks(regions("class", "", label, segments), {s: label == s for s in segments}, shape)
+    assert_masks(segment_pixels("class", "", label, segments), {s: label == s for s in segments}, shape)
 
 
 @settings(max_examples=40, deadline=None)
@@ -122,7 +122,7 @@ def test_instances_and_panoptic_ids_are_segments(
         else:
             mask = write_png(folder / "p.png", np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=2), RGB)
         segments = [*numbers, 77, top, top + 5]
-        assert_masks(regions(kind, str(mask), label, segments), {s: ids == s for s in segments}, shape)
+        assert_masks(segment_pixels(kind, str(mask), label, segments), {s: ids == s for s in segments}, shape)
 
 
 def test_more_segments_than_a_byte_counts_are_told_apart(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_more_segments_than_a_byte_counts_are_told_apart(tmp_path: Path) -> None
     mask = write_png(tmp_path / "x.png", ids, depth=16)
     segments = [int(id_) for id_ in ids.ravel()]
     assert_masks(
-        regions("instance", str(mask), np.zeros((30, 30), np.uint8), segments),
+        segment_pixels("instance", str(mask), np.zeros((30, 30), np.uint8), segments),
         {s: ids == s for s in segments},
         (30, 30),
     )
@@ -160,7 +160,7 @@ def test_the_blue_channel_tells_segments_of_ade20k_apart(
     rgb = np.random.default_rng(seed).integers(0, 5, (*drawn, 3))
     mask = write_png(tmp_path_factory.mktemp("seg") / "x_seg.png", rgb, RGB)
     blue = rgb[:, :, 2][opencv_nearest(shape[0], drawn[0])][:, opencv_nearest(shape[1], drawn[1])]
-    found = regions("blue", str(mask), np.zeros(shape, np.uint8), [*range(7), 300])
+    found = segment_pixels("blue", str(mask), np.zeros(shape, np.uint8), [*range(7), 300])
     assert_masks(found, {s: blue == s for s in [*range(7), 300]}, shape)
 
 
@@ -184,7 +184,7 @@ def test_polygons_are_drawn_as_on_a_full_canvas(
     path = tmp_path_factory.mktemp("scene") / "x.json"
     objects = [{"label": "x", "polygon": [list(point) for point in outline]} for outline in outlines]
     path.write_text(json.dumps({"imgHeight": shape[0], "imgWidth": shape[1], "objects": objects}))
-    found = regions("polygon", str(path), np.zeros(shape, np.uint8), range(len(outlines)))
+    found = segment_pixels("polygon", str(path), np.zeros(shape, np.uint8), range(len(outlines)))
     assert_masks(found, {index: drawn_full_size(outline, shape) for index, outline in enumerate(outlines)}, shape)
 
 
@@ -197,7 +197,9 @@ def test_a_polygon_is_the_first_object_with_its_id_or_index_whatever_its_label(t
         {"label": "rider", "polygon": corners[3]},  # index 3, too late
     ]
     (tmp_path / "x.json").write_text(json.dumps({"imgHeight": 4, "imgWidth": 20, "objects": objects}))
-    masks = as_masks(regions("polygon", str(tmp_path / "x.json"), np.zeros((4, 20), np.uint8), [0, 1, 2, 3]), (4, 20))
+    masks = as_masks(
+        segment_pixels("polygon", str(tmp_path / "x.json"), np.zeros((4, 20), np.uint8), [0, 1, 2, 3]), (4, 20)
+    )
     assert {segment: np.unique(np.nonzero(mask)[1]).tolist() for segment, mask in masks.items()} == {
         1: [4, 5],
         3: [0, 1],
@@ -213,7 +215,7 @@ def test_a_mask_of_another_size_than_the_label_is_a_fault(tmp_path: Path, kind: 
         samples = np.zeros((3, 4), np.int64) if kind == "instance" else np.zeros((3, 4, 3), np.int64)
         mask = write_png(tmp_path / "x.png", samples, *((0, 16) if kind == "instance" else (RGB, 8)))
     with pytest.raises(Problem, match=r"x\..* is 4 × 3 pixels, its label map 5 × 3"):
-        regions(kind, str(mask), np.zeros((3, 5), np.uint8), [1])
+        segment_pixels(kind, str(mask), np.zeros((3, 5), np.uint8), [1])
 
 
 # Updates in order

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.labels.records import RELABELINGS, ImageKey, Update, recorded_stems, records, updates
-from mseg_wizard.labels.taxonomy import RECORDS_FILE, Tree
+from mseg_wizard.labels.records import RELABELINGS, ImageKey, Update, read_records, recorded_stems, updates
+from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
 from tests.labels.trees import make_tree, write_lines
 
@@ -26,7 +26,7 @@ FULL_SIZE = {
 
 def tree_with(
     top: Path, taxonomy: str, lists: Mapping[str, Sequence[str]], files: Mapping[str, Sequence[str]], source: str = ""
-) -> Tree:
+) -> MsegApiTree:
     """A tree whose records of `taxonomy` are one per file: the
     class `a` becomes `b`; a file's name starts with its split.
     """
@@ -42,12 +42,12 @@ def tree_with(
 
 
 def test_the_full_records_name_as_many_segments_and_images_as_msegs_own(full_tree: Path) -> None:
-    tree = Tree(full_tree)
+    tree = MsegApiTree(full_tree)
     for taxonomy, (count, segments, images) in FULL_SIZE.items():
         found = updates(tree, taxonomy)
-        assert len(records(tree, taxonomy)) == count, taxonomy
+        assert len(read_records(tree, taxonomy)) == count, taxonomy
         assert (sum(map(len, found.values())), len(found)) == (segments, images), taxonomy
-    assert len(records(tree, "coco-panoptic-133")) == 191
+    assert len(read_records(tree, "coco-panoptic-133")) == 191
     assert len(recorded_stems(tree, "coco-panoptic-133")) == 56782
 
 
@@ -148,7 +148,7 @@ def test_a_record_that_fits_no_image_is_a_fault_with_file_and_line(tmp_path: Pat
 )
 def test_a_records_file_of_another_form_is_refused(tmp_path: Path, source: str, says: str) -> None:
     with pytest.raises(Problem, match=says):
-        records(tree_with(tmp_path, "bdd", {}, {}, source), "bdd")
+        read_records(tree_with(tmp_path, "bdd", {}, {}, source), "bdd")
 
 
 def test_a_class_that_the_taxonomy_does_not_have_is_a_fault(tmp_path: Path) -> None:

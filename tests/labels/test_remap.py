@@ -19,11 +19,11 @@ from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.remap import (
     LabelToRemap,
-    Oddities,
     RemapRecipe,
+    UnexpectedPixels,
     apply_table,
     count_unnamed,
-    remap,
+    remap_label,
     remap_recipe,
 )
 from mseg_wizard.progress import Problem
@@ -73,7 +73,7 @@ def test_every_golden_label_map_is_pixel_identical(golden_tree: GoldenTree, fami
     for item in items_of(golden_tree, reader, source, targets):
         for output in item.outputs:
             Path(str(output)).parent.mkdir(parents=True, exist_ok=True)
-        remap(how, item)
+        remap_label(how, item)
     made = [path for target in targets for path in golden_tree.listed(target, "train", "val")]
     assert len(made) > 5
     assert golden_tree.differences(made) == []
@@ -90,7 +90,7 @@ def test_a_worker_process_needs_nothing_but_the_recipe_and_its_items(golden_tree
             )
             moved.append((how, LabelToRemap(item.source, outputs, item.segments), item.outputs))
     with get_context("spawn").Pool(1) as pool:
-        pool.starmap(remap, [(how, item) for how, item, _ in moved])
+        pool.starmap(remap_label, [(how, item) for how, item, _ in moved])
     for _, item, places in moved:
         for output, place in zip(item.outputs, places, strict=True):
             expected = golden_tree.expected[str(place).removeprefix(f"{golden_tree.dataset}/")]
@@ -114,9 +114,11 @@ def bdd(tmp_path: Path) -> RemapRecipe:
     return remap_recipe(make_tree(tmp_path, TREE_NAMES, tables=TABLES), "ids", "bdd", ["bdd-relabeled"])
 
 
-def made(how: RemapRecipe, source: Path, *outputs: Path | None) -> tuple[Oddities, list[list[list[int]] | None]]:
+def made(
+    how: RemapRecipe, source: Path, *outputs: Path | None
+) -> tuple[UnexpectedPixels, list[list[list[int]] | None]]:
     """What remap counts and writes."""
-    oddities = remap(how, LabelToRemap(str(source), tuple(str(output) if output else None for output in outputs)))
+    oddities = remap_label(how, LabelToRemap(str(source), tuple(str(output) if output else None for output in outputs)))
     return oddities, [np.asarray(read(output)).tolist() if output else None for output in outputs]
 
 
@@ -127,7 +129,10 @@ def read(path: Path) -> NDArray[np.generic]:
 
 def test_ids_that_nobody_named_become_the_first_class_and_are_counted(tmp_path: Path, bdd: RemapRecipe) -> None:
     write_png(tmp_path / "x.png", np.array([[0, 1, 2], [3, 254, 255]]))
-    assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(unnamed=2), [[[1, 2, 255], [0, 0, 255]]])
+    assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (
+        UnexpectedPixels(unnamed=2),
+        [[[1, 2, 255], [0, 0, 255]]],
+    )
 
 
 @pytest.mark.parametrize(("color", "depth"), [(GREY, 16), (PALETTE, 8), (PALETTE, 2)])
@@ -139,7 +144,7 @@ def test_sources_of_any_depth_give_8_bit_grey_results(tmp_path: Path, bdd: Remap
         depth,
         palette=np.full((3, 3), 7, np.uint8) if color == PALETTE else None,
     )
-    assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(), [[[1, 2, 255]]])
+    assert made(bdd, tmp_path / "x.png", tmp_path / "y.png") == (UnexpectedPixels(), [[[1, 2, 255]]])
     assert read(tmp_path / "y.png").dtype == np.uint8
 
 
@@ -160,7 +165,7 @@ def test_unknown_colours_count_as_the_first_class_before_the_table(tmp_path: Pat
         PALETTE,
         palette=np.array([[9, 9, 9], [1, 2, 3], [3, 2, 1]], np.uint8),
     )
-    assert made(how, tmp_path / "x.png", tmp_path / "y.png") == (Oddities(uncolored=1), [[[1, 255, 1]]])
+    assert made(how, tmp_path / "x.png", tmp_path / "y.png") == (UnexpectedPixels(uncolored=1), [[[1, 255, 1]]])
 
 
 def test_a_raw_form_is_dumped_and_remapped_from_one_reading_and_only_what_is_asked_for_is_written(

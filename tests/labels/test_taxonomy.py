@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, ListRow, Tree, blob_id, identity
+from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, ListRow, MsegApiTree, blob_id, identity
 from mseg_wizard.progress import Problem
 from tests.labels.trees import lists_folder, make_tree, write_lines
 
@@ -41,14 +41,14 @@ def test_msegs_own_data_are_known_by_their_pinned_identity(full_tree: Path, fold
 
 
 def test_the_full_lists_have_the_published_number_of_rows(full_tree: Path) -> None:
-    tree = Tree(full_tree)
+    tree = MsegApiTree(full_tree)
     for taxonomy, counts in FULL_SIZE_ROWS.items():
         assert tuple(len(tree.unique_rows(taxonomy, split)) for split in ("train", "val")) == counts, taxonomy
     assert len(tree.rows("wilddash-34", "train")) == 1120
 
 
 def test_every_list_names_and_table_of_the_full_tree_can_be_read(full_tree: Path) -> None:
-    tree = Tree(full_tree)
+    tree = MsegApiTree(full_tree)
     for folder in (full_tree / "mseg" / "dataset_lists").iterdir():
         assert tree.names(folder.name)
         assert tree.root(folder.name)
@@ -97,7 +97,7 @@ def test_line_ends_missing_last_newlines_and_byte_order_marks_do_not_matter(tmp_
         folder = lists_folder(tmp_path / str(number), "bdd")
         folder.mkdir(parents=True)
         (folder / "bdd_names.txt").write_bytes(content)
-        assert Tree(tmp_path / str(number)).names("bdd") == ("a", "b c")
+        assert MsegApiTree(tmp_path / str(number)).names("bdd") == ("a", "b c")
 
 
 def test_paths_may_hold_blanks_and_number_signs(tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_a_malformed_file_is_named_with_its_line_and_a_remedy(
 
 
 def test_an_unknown_taxonomy_has_no_data_root(tmp_path: Path) -> None:
-    assert Tree(tmp_path).root("mapillary-public65-relabeled") == "MapillaryVistasPublic"
-    assert Tree(tmp_path).root("idd-40") == "IDD/IDD_Segmentation"
+    assert MsegApiTree(tmp_path).root("mapillary-public65-relabeled") == "MapillaryVistasPublic"
+    assert MsegApiTree(tmp_path).root("idd-40") == "IDD/IDD_Segmentation"
     with pytest.raises(Problem, match="nyudepth"):
-        Tree(tmp_path).root("nyudepthv2-37")
+        MsegApiTree(tmp_path).root("nyudepthv2-37")
 
 
 def test_ids_that_nothing_names_become_the_first_class_and_are_marked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 
 
 def make_tree(
@@ -16,7 +16,7 @@ def make_tree(
     colors: Mapping[str, Sequence[tuple[int, int, int]]] | None = None,
     lists: Mapping[tuple[str, str], Sequence[str]] | None = None,
     end: str = "\n",
-) -> Tree:
+) -> MsegApiTree:
     """A tree below `top` with class names by taxonomy, pairs by (source,
     target), colours by taxonomy, lines by (taxonomy, split).
     """
@@ -32,7 +32,7 @@ def make_tree(
         )
     for (taxonomy, split), lines in (lists or {}).items():
         write_lines(lists_folder(top, taxonomy) / "list" / f"{split}.txt", lines, end)
-    return Tree(top)
+    return MsegApiTree(top)
 
 
 def lists_folder(top: Path, taxonomy: str) -> Path:

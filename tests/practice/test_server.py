@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mseg_wizard.practice.logins import ACCOUNTS, signed
+from mseg_wizard.practice.logins import ACCOUNTS, sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import World, make_world
 
@@ -198,7 +198,7 @@ def test_wilddash_quotes_its_hidden_field_both_ways(client: httpx.Client) -> Non
 
 def test_a_signed_link_opens_its_file_until_it_expires(world: World, server: PracticeServer) -> None:
     url = f"{server.url}/signed/data_semantics.zip"
-    good, old = signed(url), signed(url, datetime.now(UTC) - timedelta(hours=25))
+    good, old = sign_link(url), sign_link(url, datetime.now(UTC) - timedelta(hours=25))
     assert httpx.get(good).content == (world.mirror / "data_semantics.zip").read_bytes()
     assert httpx.get(good, headers={"Range": "bytes=2-5"}).status_code == 206
     expired = httpx.get(old)
@@ -209,7 +209,7 @@ def test_a_signed_link_opens_its_file_until_it_expires(world: World, server: Pra
 
 def test_a_changed_or_missing_signature_opens_nothing(server: PracticeServer) -> None:
     url = f"{server.url}/signed/data_semantics.zip"
-    good = signed(url)
+    good = sign_link(url)
     longer = good.replace("X-Amz-Expires=86400", "X-Amz-Expires=864000")
     assert longer != good
     for link in (longer, good.replace("data_semantics", "wd_val_01"), good[:-1] + ("0" if good[-1] != "0" else "1")):
@@ -294,7 +294,7 @@ def test_some_cuts_are_resets_and_some_look_like_an_orderly_end(world: World) ->
 
 def test_the_log_tells_what_was_asked_and_no_secret(world: World, server: PracticeServer, client: httpx.Client) -> None:
     user, password = ACCOUNTS["cityscapes"]
-    link = signed(f"{server.url}/signed/data_semantics.zip")
+    link = sign_link(f"{server.url}/signed/data_semantics.zip")
     client.get("/val2017.zip", headers={"Range": "bytes=0-9"})
     client.post("/login", data={"username": user, "password": password, "submit": "Login"})
     client.get(link)

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from scipy.io import loadmat
 
 from mseg_wizard.labels.records import RELABELINGS, ImageKey, updates
-from mseg_wizard.labels.taxonomy import DATA_ROOTS, Tree
+from mseg_wizard.labels.taxonomy import DATA_ROOTS, MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.world import World, make_world, toml
 from mseg_wizard.step import Archive, load
@@ -56,8 +56,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def tree(world: World) -> Tree:
-    return Tree(world.tree)
+def tree(world: World) -> MsegApiTree:
+    return MsegApiTree(world.tree)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: World, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_every_picture_in_an_archive_decodes(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("taxonomy", [*dict.fromkeys((*TO_RAW.values(), "bdd", "voc2012"))])
-def test_every_listed_image_and_label_is_in_its_archive(world: World, tree: Tree, taxonomy: str) -> None:
+def test_every_listed_image_and_label_is_in_its_archive(world: World, tree: MsegApiTree, taxonomy: str) -> None:
     raw = taxonomy.replace("coco-panoptic-201", "coco-panoptic-inst-201")
     placed = _placed(world)
     for split in tree.splits(raw):
@@ -127,7 +127,7 @@ def test_every_listed_image_and_label_is_in_its_archive(world: World, tree: Tree
             assert not missing or (taxonomy, split) == ("scannet-41", "test"), missing
 
 
-def test_labels_have_their_images_size_and_ids_that_the_taxonomy_names(world: World, tree: Tree) -> None:
+def test_labels_have_their_images_size_and_ids_that_the_taxonomy_names(world: World, tree: MsegApiTree) -> None:
     placed = _placed(world)
     seen: set[str] = set()
     for taxonomy in (
@@ -150,7 +150,7 @@ def test_labels_have_their_images_size_and_ids_that_the_taxonomy_names(world: Wo
     assert seen == {"L", "P"}
 
 
-def test_colour_labels_hold_only_colours_of_classes(world: World, tree: Tree) -> None:
+def test_colour_labels_hold_only_colours_of_classes(world: World, tree: MsegApiTree) -> None:
     placed = _placed(world)
     modes: set[str] = set()
     for taxonomy in ("camvid-32", "mapillary-public66"):
@@ -164,12 +164,12 @@ def test_colour_labels_hold_only_colours_of_classes(world: World, tree: Tree) ->
 
 
 @pytest.mark.parametrize(("taxonomy", "folder"), MADE.items())
-def test_lists_name_the_folders_that_labels_are_made_in(tree: Tree, taxonomy: str, folder: str) -> None:
+def test_lists_name_the_folders_that_labels_are_made_in(tree: MsegApiTree, taxonomy: str, folder: str) -> None:
     for split in ("train", "val"):
         assert all(row.label and row.label.startswith(folder) for row in tree.rows(taxonomy, split))
 
 
-def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: Tree) -> None:
+def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: MsegApiTree) -> None:
     assert {row.label.split("/")[1] for row in tree.rows("scannet-20", "train") if row.label} == {"label20"}
     assert {row.label.split("/")[0] for row in tree.rows("mapillary-public65", "val") if row.label} == {
         "validation_semseg65"
@@ -179,7 +179,7 @@ def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: Tree) -> N
     }
 
 
-def test_the_lists_repeat_rows_where_msegs_do(tree: Tree) -> None:
+def test_the_lists_repeat_rows_where_msegs_do(tree: MsegApiTree) -> None:
     assert tree.rows("wilddash-34", "train") == tree.rows("wilddash-34", "val") * 16
     assert tree.rows("pascal-context-460", "train")[-1] == tree.rows("pascal-context-460", "train")[0]
     assert all(
@@ -190,7 +190,7 @@ def test_the_lists_repeat_rows_where_msegs_do(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("target", "source"), [*TO_RAW.items(), *((f"{name}-relabeled", name) for name in RELABELINGS)]
 )
-def test_the_class_tables_cover_every_class(tree: Tree, target: str, source: str) -> None:
+def test_the_class_tables_cover_every_class(tree: MsegApiTree, target: str, source: str) -> None:
     table = tree.table(source, target)
     named = range(len(tree.names(source)))
     assert not table.unnamed[list(named)].any()
@@ -211,7 +211,9 @@ def test_the_master_table_has_a_universal_column(world: World) -> None:
 
 
 @pytest.mark.parametrize("taxonomy", RELABELINGS)
-def test_every_record_names_a_class_an_image_and_a_segment_that_exist(world: World, tree: Tree, taxonomy: str) -> None:
+def test_every_record_names_a_class_an_image_and_a_segment_that_exist(
+    world: World, tree: MsegApiTree, taxonomy: str
+) -> None:
     found = updates(tree, taxonomy)  # complains about unknown classes, unlisted images and duplicates
     table = tree.table(taxonomy, f"{taxonomy}-relabeled")
     assert {place.split for place in found} == {"train", "val"}
@@ -223,7 +225,7 @@ def test_every_record_names_a_class_an_image_and_a_segment_that_exist(world: Wor
                 assert set(table.values[label[mask]].tolist()) == {row.old}, (place, row)
 
 
-def test_records_keep_change_and_unlabel(tree: Tree) -> None:
+def test_records_keep_change_and_unlabel(tree: MsegApiTree) -> None:
     for taxonomy in RELABELINGS:
         rows = [row for updated in updates(tree, taxonomy).values() for row in updated]
         assert any(row.new == row.old for row in rows), taxonomy
@@ -234,7 +236,7 @@ def test_records_keep_change_and_unlabel(tree: Tree) -> None:
 
 
 def test_more_images_come_when_they_are_asked_for(tmp_path: Path) -> None:
-    tree = Tree(make_world(tmp_path, images=9).tree)
+    tree = MsegApiTree(make_world(tmp_path, images=9).tree)
     assert [len(tree.rows("ade20k-151", split)) for split in ("train", "val")] == [9, 4]
     for taxonomy in RELABELINGS:
         assert updates(tree, taxonomy)
@@ -330,7 +332,7 @@ def _image(content: bytes) -> Image.Image:
 
 
 def _mask(
-    world: World, tree: Tree, taxonomy: str, place: ImageKey, segment: int
+    world: World, tree: MsegApiTree, taxonomy: str, place: ImageKey, segment: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8] | None]:
     """The segment's pixels, and the label map in `taxonomy` where the segment must lie in one class."""
     placed = _placed(world)

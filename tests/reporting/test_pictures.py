@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.reporting.palette import NOTHING, colors_of, distinct, palette_of
-from mseg_wizard.reporting.pictures import Brush, Drawn, Sample, Shot, count, draw
+from mseg_wizard.reporting.pictures import LabelStyle, PictureJob, PictureResult, Sample, count_pixels, draw_pictures
 from tests.labels.trees import make_tree
 
 NAMES = ("road", "sky", "a tree with a very long name that goes on")
@@ -21,14 +21,16 @@ NAMES = ("road", "sky", "a tree with a very long name that goes on")
 
 def drawn(
     folder: Path, ids: NDArray[np.generic], size: tuple[int, int] | None = None, names: tuple[str, ...] = NAMES
-) -> Drawn:
+) -> PictureResult:
     """Draw a grey image of `size` (width, height; the label's unless given) with these labels."""
     Image.new("L", size or (ids.shape[1], ids.shape[0]), 128).save(folder / "image.png")
     Image.fromarray(ids).save(folder / "label.png")
-    brush = Brush("t", names, palette_of(distinct(len(names))).tobytes())
-    return draw(
+    brush = LabelStyle("t", names, palette_of(distinct(len(names))).tobytes())
+    return draw_pictures(
         folder,
-        Shot(f"{folder}/image.png", f"{folder}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True),
+        PictureJob(
+            f"{folder}/image.png", f"{folder}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True
+        ),
     )
 
 
@@ -42,7 +44,7 @@ def test_the_shares_are_of_the_whole_label_map_largest_first(tmp_path: Path) -> 
     ids[:, 1500:] = 255
     ids[0, 0] = 1
     found = drawn(tmp_path, ids)
-    assert found == Drawn(512, 256, ((0, 0.7499995), (255, 0.25), (1, 0.0000005)))
+    assert found == PictureResult(512, 256, ((0, 0.7499995), (255, 0.25), (1, 0.0000005)))
     assert opened(tmp_path / "plain.png").shape == (256, 512)
     assert set(np.unique(opened(tmp_path / "plain.png"))) <= {0, 1, 255}
 
@@ -87,27 +89,27 @@ def test_what_can_not_be_drawn_is_told(tmp_path: Path, label: bytes | str | None
         Image.fromarray(np.full((20, 20), 300, np.uint16)).save(tmp_path / "label.png")
     elif isinstance(label, bytes):
         (tmp_path / "label.png").write_bytes(label)
-    brush = Brush("t", NAMES, palette_of(distinct(3)).tobytes())
-    shot = Shot(
+    brush = LabelStyle("t", NAMES, palette_of(distinct(3)).tobytes())
+    shot = PictureJob(
         f"{tmp_path}/image.png", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True
     )
-    assert why in draw(tmp_path, shot).fault
+    assert why in draw_pictures(tmp_path, shot).fault
 
 
 def test_an_image_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "label.png")
     (tmp_path / "image.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    brush = Brush("t", NAMES, palette_of(distinct(3)).tobytes())
-    shot = Shot(
+    brush = LabelStyle("t", NAMES, palette_of(distinct(3)).tobytes())
+    shot = PictureJob(
         f"{tmp_path}/image.jpg", f"{tmp_path}/label.png", brush, "photo.jpg", "overlay.jpg", "plain.png", first=True
     )
-    assert "can't be read" in draw(tmp_path, shot).fault
+    assert "can't be read" in draw_pictures(tmp_path, shot).fault
 
 
 def test_counting_takes_every_pixel_of_a_large_map(tmp_path: Path) -> None:
     ids = (np.arange(1500 * 1501) % 256).astype(np.uint8).reshape(1500, 1501)
     Image.fromarray(ids).save(tmp_path / "label.png")
-    counted = np.frombuffer(count(Sample("t", f"{tmp_path}/label.png")), np.int64)
+    counted = np.frombuffer(count_pixels(Sample("t", f"{tmp_path}/label.png")), np.int64)
     assert counted.tolist() == np.bincount(ids.ravel(), minlength=256).tolist()
 
 
@@ -143,6 +145,6 @@ def test_a_colour_file_for_other_classes_is_not_used(tmp_path: Path) -> None:
 
 
 def test_every_taxonomy_of_mseg_gets_colours(full_tree: Path) -> None:
-    tree = Tree(full_tree)
+    tree = MsegApiTree(full_tree)
     for folder in (full_tree / "mseg" / "dataset_lists").iterdir():
         assert colors_of(tree, [folder.name]).shape == (len(tree.names(folder.name)), 3)

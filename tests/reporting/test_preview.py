@@ -130,7 +130,7 @@ def test_the_calls_of_the_step_files_have_pictures_in_their_last_taxonomy(
         call = next(call for step in ctx.steps for call in step.calls if call.key == key)
         row = ctx.tree.rows(taxonomy, "val")[0]
         made = f"{ctx.tree.root(taxonomy)}/{row.label}"
-        write(ctx.dataset / made, np.arange(150, dtype=np.uint8).reshape(10, 15) % len(ctx.tree.names(taxonomy)))
+        write(ctx.dataset_folder / made, np.arange(150, dtype=np.uint8).reshape(10, 15) % len(ctx.tree.names(taxonomy)))
         found = preview(ctx, call, made, 30, 10)
         assert found
         assert (found.taxonomy, found.image) == (taxonomy, row.image.rpartition("/")[2])

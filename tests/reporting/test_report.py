@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mseg_wizard.labels.taxonomy import IGNORED, Tree
+from mseg_wizard.labels.taxonomy import IGNORED, MsegApiTree
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.report import report, report_missing
 from mseg_wizard.verification.verdict import forget_verdict
@@ -105,7 +105,7 @@ def again(finished: Finished, *args: str) -> Page:
 
 
 def test_every_final_set_of_classes_is_shown_with_five_images_of_each_list(page: Page, original: Path) -> None:
-    tree = Tree(original / "mseg-api")
+    tree = MsegApiTree(original / "mseg-api")
     for taxonomy in (*TRAINING, *TESTING, *(name.removesuffix("-relabeled") for name in TRAINING)):
         images = [min(5, len(tree.unique_rows(taxonomy, split))) for split in ("train", "val")]
         assert len(page.pictures[taxonomy]) == 3 * sum(images), taxonomy
@@ -133,7 +133,7 @@ def test_the_pictures_of_labels_hold_the_ids_in_the_colours_of_the_legend(page: 
 
 
 def test_every_set_of_classes_has_a_table_of_its_ids(page: Page, original: Path) -> None:
-    tree, seen = Tree(original / "mseg-api"), 0
+    tree, seen = MsegApiTree(original / "mseg-api"), 0
     for file in (page.folder / "classes").glob("*.csv"):
         if file.stem == "universal":
             continue
@@ -180,7 +180,7 @@ def test_it_gives_the_verdict_the_notes_and_the_times(page: Page) -> None:
 
 
 def test_the_frequencies_are_those_of_the_label_maps(page: Page, original: Path) -> None:
-    tree, counts = Tree(original / "mseg-api"), np.zeros(256, np.int64)
+    tree, counts = MsegApiTree(original / "mseg-api"), np.zeros(256, np.int64)
     for row in (*tree.unique_rows("kitti-19", "train"), *tree.unique_rows("kitti-19", "val")):
         with Image.open(original / "mseg_dataset" / "KITTI" / str(row.label)) as label:
             counts += np.bincount(np.asarray(label).ravel(), minlength=256)

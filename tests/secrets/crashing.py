@@ -13,8 +13,8 @@ from mseg_wizard.cli.commands import run as run_command
 from mseg_wizard.cli.main import main as wizard
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
-from mseg_wizard.tasks.kind import Task
 from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.workers.pool import each
 
 FIELDS = (

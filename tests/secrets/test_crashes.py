@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from tests.conftest import ROOT
 from tests.secrets.canaries import Search, token, toml
 from tests.wizard import Wizard
@@ -20,7 +20,7 @@ NAMES = ("user", "password", "query", "base", "rows")
 ANSWERS: dict[str, dict[str, object]] = {
     "prepare": {"read": True, "terms": True, "python": ""},
     "cityscapes": {"username": f"{token('user')}@x.example", "password": f"p&{token('password')} + %\"'\\é"},
-    "kitti": {"url": signed(f"{LINKS}/signed/data_semantics.zip") + f"&x={token('query')}"},
+    "kitti": {"url": sign_link(f"{LINKS}/signed/data_semantics.zip") + f"&x={token('query')}"},
     "scannet": {"base_url": f"http://kaldir.example/{token('base')}/"},
     "wilddash": {
         "archives": [

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
@@ -63,9 +63,8 @@ ACCOUNTS = {
 
 def link(path: str, query: str, file: str, hours: float = 24) -> str:
     """A link whose path and query open doors."""
-    return (
-        f"{signed(f'{LINKS}/signed/{token(path)}/{file}', hours=hours)}&X-Amz-Security-Token={quote(hard(query), '')}"
-    )
+    signed = sign_link(f"{LINKS}/signed/{token(path)}/{file}", hours=hours)
+    return f"{signed}&X-Amz-Security-Token={quote(hard(query), '')}"
 
 
 def answers(world: World) -> dict[str, dict[str, object]]:

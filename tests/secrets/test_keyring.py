@@ -7,14 +7,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from tests.secret_service import in_session
 from tests.secrets.canaries import Search, token, toml
 
 NAMES = ("user", "password", "query", "base")
 ANSWERS: dict[str, dict[str, object]] = {
     "cityscapes": {"username": token("user"), "password": f"p&{token('password')} ü"},
-    "idd": {"url": signed(f"{LINKS}/signed/idd-segmentation.tar.gz") + f"&x={token('query')}"},
+    "idd": {"url": sign_link(f"{LINKS}/signed/idd-segmentation.tar.gz") + f"&x={token('query')}"},
     "scannet": {"base_url": f"http://kaldir.example/{token('base')}/"},
 }
 LOOK = "secret-tool search --all service mseg-wizard 2>&1"

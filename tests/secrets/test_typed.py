@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mseg_wizard.practice.logins import LINKS, signed
+from mseg_wizard.practice.logins import LINKS, sign_link
 from tests.secrets.canaries import Search, token, toml
 from tests.wizard import Wizard
 
@@ -24,7 +24,7 @@ COMMANDS = {
     "an address for a step": ["--until", f"https:{ADDRESS}"],
     "something that can't be allowed": ["--allow", f"https:{ADDRESS}"],
 }
-EXPIRED = signed(f"{LINKS}/signed/{token('path')}/data_semantics.zip", hours=-1) + f"&x={token('query')}"
+EXPIRED = sign_link(f"{LINKS}/signed/{token('path')}/data_semantics.zip", hours=-1) + f"&x={token('query')}"
 ANSWERS: dict[str, dict[str, dict[str, object]]] = {
     "a link for the tree": {"prepare": {"mseg_api": f"https:{ADDRESS}"}},
     "a number for a password": {"cityscapes": {"password": 1, "username": token("user")}},

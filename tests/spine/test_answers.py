@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.answers import OfNoUseNow, check_answer
+from mseg_wizard.answers import UnusableAnswer, check_answer
 from mseg_wizard.cli.destination import give_answers
-from mseg_wizard.practice.logins import signed
+from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import load
@@ -49,9 +49,9 @@ def refusal(step: str, name: str, value: str | list[str]) -> Problem:
     ("step", "link"),
     [
         ("kitti", KITTI),
-        ("kitti", signed(KITTI)),
-        ("mapillary", signed(MAPILLARY)),
-        ("mapillary", signed(MAPILLARY.replace("v1.1", "v1.2"))),
+        ("kitti", sign_link(KITTI)),
+        ("mapillary", sign_link(MAPILLARY)),
+        ("mapillary", sign_link(MAPILLARY.replace("v1.1", "v1.2"))),
         (
             "mapillary",
             f"{S3}/0f3e?response-content-disposition=attachment%3B%20filename%3D%22mapillary-vistas-dataset_public_v1.1.zip%22",
@@ -66,7 +66,7 @@ def test_a_link_to_the_archive_is_taken(step: str, link: str) -> None:
 
 @pytest.mark.parametrize("wrap", ["\n", "\r\n", " \n  ", "=\n"[1:]])
 def test_a_link_that_a_mail_program_wrapped_and_decorated_is_put_together(wrap: str) -> None:
-    link = signed(KITTI)
+    link = sign_link(KITTI)
     assert check("kitti", "url", f"  <{link[:40]}{wrap}{link[40:90]}{wrap}{link[90:].replace('&', '&amp;')}>\n") == link
     assert check("kitti", "url", f"'{link}'") == link
 
@@ -81,7 +81,7 @@ def test_a_link_that_a_mail_program_wrapped_and_decorated_is_put_together(wrap: 
         ),
         (
             "mapillary",
-            signed(MAPILLARY.replace("v1.1", "v2.0")),
+            sign_link(MAPILLARY.replace("v1.1", "v2.0")),
             "does not lead to mapillary-vistas-dataset_public_v1.1.zip",
         ),
         ("idd", "https://idd.insaan.iiit.ac.in/dataset/download/", "does not lead to idd-segmentation.tar.gz"),
@@ -98,11 +98,11 @@ def test_another_link_is_refused_in_plain_words(step: str, link: str, words: str
 
 
 def test_an_expired_link_says_when_it_ended_and_one_that_still_lives_does_not() -> None:
-    problem = refusal("kitti", "url", signed(KITTI, LATE, hours=1))
-    assert isinstance(problem, OfNoUseNow)
+    problem = refusal("kitti", "url", sign_link(KITTI, LATE, hours=1))
+    assert isinstance(problem, UnusableAnswer)
     assert "expired on 2020-01-01 at 01:00 UTC" in problem.what
     soon = int((datetime.now(UTC) + timedelta(minutes=1)).timestamp())
-    for link in (signed(KITTI, datetime.now(UTC) - timedelta(hours=23.9)), f"{KITTI}?Expires={soon}&Signature=x"):
+    for link in (sign_link(KITTI, datetime.now(UTC) - timedelta(hours=23.9)), f"{KITTI}?Expires={soon}&Signature=x"):
         assert check("kitti", "url", link) == link
 
 
@@ -187,7 +187,7 @@ def test_wrong_archives_on_this_machine_are_named_for_what_they_are(practice_wor
     problem = refusal("cityscapes", "archives", [str(other)])
     assert "the name of none" in problem.what
     assert "leftImg8bit_trainvaltest.zip" in problem.do
-    assert isinstance(refusal("bdd", "archives", [str(tmp_path / "nowhere.zip")]), OfNoUseNow)
+    assert isinstance(refusal("bdd", "archives", [str(tmp_path / "nowhere.zip")]), UnusableAnswer)
 
 
 def test_links_among_the_archives_are_held_against_the_names() -> None:
@@ -197,7 +197,7 @@ def test_links_among_the_archives_are_held_against_the_names() -> None:
         "does not lead to any archive"
         in refusal("wilddash", "archives", ["https://example.org/wd_bench_01.zip?key=012345"]).what
     )
-    assert isinstance(refusal("kitti", "archives", [signed(KITTI, LATE)]), OfNoUseNow)
+    assert isinstance(refusal("kitti", "archives", [sign_link(KITTI, LATE)]), UnusableAnswer)
     # a link that lost its beginning must not be taken for a path that may be shown
     text = "s3.amazonaws.com/data_semantics.zip?X-Amz-Signature=0123456789abcdef"
     assert leaks(["0123456789abcdef"], str(refusal("kitti", "archives", [text]))) == []
@@ -211,7 +211,7 @@ def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_ne
     give_answers(
         ctx,
         {
-            "kitti": {"url": signed(KITTI, LATE)},
+            "kitti": {"url": sign_link(KITTI, LATE)},
             "cityscapes": {"username": "walker", "archives": [gone, str(practice_world.mirror)]},
         },
     )
@@ -220,13 +220,13 @@ def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_ne
     assert ctx.answer("cityscapes", "archives") == [str(practice_world.mirror)]
     assert any("is not there" in reason for reason in ctx.reasons("cityscapes"))
     # a fresh one that is stored is not overwritten by the old one of the file
-    fresh = signed(KITTI)
+    fresh = sign_link(KITTI)
     ctx.remember(ctx.step("kitti"), {"url": fresh})
     assert ctx.reasons("kitti") == []
-    give_answers(ctx, {"kitti": {"url": signed(KITTI, LATE)}})
+    give_answers(ctx, {"kitti": {"url": sign_link(KITTI, LATE)}})
     kept = ctx.secret("kitti", "url")
     assert kept is not None
     assert kept.reveal() == fresh
     with pytest.raises(Usage, match=r"kitti\.url: “KITTI download link” does not lead to data_semantics\.zip"):
-        give_answers(ctx, {"kitti": {"url": signed(MAPILLARY)}})
+        give_answers(ctx, {"kitti": {"url": sign_link(MAPILLARY)}})
     ctx.close()

@@ -178,7 +178,7 @@ def lanes(ctx: Context) -> tuple[float, float, float]:
             f"nothing was fetched while a{number}.zip was unpacked"
         )
     for number in range(ARCHIVES):
-        assert len(list((ctx.dataset / f"a{number}").iterdir())) == FILES
+        assert len(list((ctx.dataset_folder / f"a{number}").iterdir())) == FILES
     spent = ctx.store.journal.seconds
     network, processors = (sum(spent[key] for key in spent if f"/{task}/" in key) for task in ("download", "extract"))
     return wall, network, processors
@@ -198,14 +198,14 @@ def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
         assert runner.join(120)
         assert isinstance(runner.snapshot.problem, Problem)
         assert "a1.zip is damaged" in runner.snapshot.problem.what
-        assert f"It lies at {ctx.dataset / 'a1' / 'a1.zip'}." in runner.snapshot.problem.what
+        assert f"It lies at {ctx.dataset_folder / 'a1' / 'a1.zip'}." in runner.snapshot.problem.what
         assert "Remove it, then start again" in runner.snapshot.problem.do
         assert runner.snapshot.calls == ("fetch/extract/a1.zip",)
-        part = ctx.dataset / "a2" / "a2.zip.part"
+        part = ctx.dataset_folder / "a2" / "a2.zip.part"
         had = part.stat().st_size
         assert 0 < had < len(archives["/a2.zip"])
         assert "fetch/download/a3.zip" not in ctx.store.journal.started
-        (ctx.dataset / "a1" / "a1.zip").unlink()
+        (ctx.dataset_folder / "a1" / "a1.zip").unlink()
         server.answers.update(archives)
         runner.start()
         assert runner.join(120)

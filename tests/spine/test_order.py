@@ -19,8 +19,8 @@ from mseg_wizard.engine import Runner, run
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step, load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.kind import Task
 from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault
 
 STEPS = 4
@@ -59,7 +59,7 @@ def make(ctx: Context, name: str) -> Generator[Progress, None, None]:
     for number in range(FILES):
         if (ctx.destination / f"FAIL-{name}").exists():
             raise Problem(f"{name} failed.", "Remove the cause.")
-        path = ctx.dataset / name / str(number)
+        path = ctx.dataset_folder / name / str(number)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             WORKED.append(name)
@@ -68,7 +68,7 @@ def make(ctx: Context, name: str) -> Generator[Progress, None, None]:
 
 
 def make_missing(ctx: Context, name: str) -> list[str]:
-    return [str(number) for number in range(FILES) if not (ctx.dataset / name / str(number)).exists()]
+    return [str(number) for number in range(FILES) if not (ctx.dataset_folder / name / str(number)).exists()]
 
 
 def forget(ctx: Context, name: str) -> Generator[Progress, None, None]:
@@ -241,7 +241,7 @@ class Order(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), number=st.integers(0, FILES - 1))
     def deletes(self, name: str, number: int) -> None:
-        (self.ctx.dataset / name / str(number)).unlink(missing_ok=True)
+        (self.ctx.dataset_folder / name / str(number)).unlink(missing_ok=True)
 
     @rule(yields=st.integers(1, 60))
     def runs_for_a_while(self, yields: int) -> None:

@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def place(ctx: Context) -> Path:
-    return ctx.dataset / "BDD"
+    return ctx.dataset_folder / "BDD"
 
 
 def waits(task: Generator[Progress, None, None]) -> Waiting:

@@ -18,7 +18,7 @@ from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.server import PracticeServer
-from mseg_wizard.practice.world import Answers, World, toml
+from mseg_wizard.practice.world import PracticeAnswers, World, toml
 from mseg_wizard.step import load
 from tests.registered import leaks, opened
 from tests.wizard import Wizard
@@ -69,7 +69,7 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
     answers = tmp_path / "answers.toml"
     arguments: set[str] = set()
 
-    def start(given: Answers, code: int) -> str:
+    def start(given: PracticeAnswers, code: int) -> str:
         answers.write_text(toml(given))
         answers.chmod(0o600)
         done = wizard.run("run", "--dest", destination, "--answers", answers, "--until", "wilddash", *routes)
@@ -87,7 +87,7 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
     with PracticeServer(practice_world.mirror, tree=practice_world.tree) as server, watching_arguments(arguments):
         routes = [part for origin in origins(load()) for part in ("--route", f"{origin}={server.url}")]
         kitti = str(right["kitti"]["url"])
-        given: Answers = {
+        given: PracticeAnswers = {
             **{step: table for step, table in right.items() if step != "bdd"},
             "kitti": {"url": kitti[:-6] + "000000"},
             "cityscapes": {**right["cityscapes"], "password": WRONG},

@@ -62,30 +62,30 @@ def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(
     with opened(tmp_path / "a b #1", remapped, folder_of(remapped, key), call=key) as ctx:
         made = made_by(remapped, key)
         assert set(relabel_missing(ctx, **args)) == set(made)
-        before = stamps(ctx.dataset)
+        before = stamps(ctx.dataset_folder)
         list(relabel(ctx, **args))
         assert relabel_missing(ctx, **args) == []
-        assert {path: pixels_of(ctx.dataset / path) for path in made} == {
+        assert {path: pixels_of(ctx.dataset_folder / path) for path in made} == {
             path: remapped.expected[path] for path in made
         }
-        after = stamps(ctx.dataset)
+        after = stamps(ctx.dataset_folder)
         assert {path for path in after if before.get(path) != after[path]} == set(made), "something else was touched"
-        assert temporaries(ctx.dataset) == []
+        assert temporaries(ctx.dataset_folder) == []
 
 
 def test_only_what_is_missing_is_made_in_each_of_two_taxonomies(remapped: GoldenTree, tmp_path: Path) -> None:
     args = CALLS[CITYSCAPES]
     with opened(tmp_path / "d", remapped, "Cityscapes", call=CITYSCAPES) as ctx:
         list(relabel(ctx, **args))
-        before = stamps(ctx.dataset)
+        before = stamps(ctx.dataset_folder)
         lost = {made_by(remapped, CITYSCAPES)[0], made_by(remapped, CITYSCAPES)[-1]}
         for path in lost:
-            (ctx.dataset / path).unlink()
+            (ctx.dataset_folder / path).unlink()
         assert set(relabel_missing(ctx, **args)) == lost
         list(relabel(ctx, **args))
-        after = stamps(ctx.dataset)
+        after = stamps(ctx.dataset_folder)
         assert {path for path in after if before[path] != after[path]} == lost
-        assert [path for path in lost if pixels_of(ctx.dataset / path) != remapped.expected[path]] == []
+        assert [path for path in lost if pixels_of(ctx.dataset_folder / path) != remapped.expected[path]] == []
 
 
 def test_a_stop_at_any_yield_leaves_whole_files_only(remapped: GoldenTree, tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_a_stop_at_any_yield_leaves_whole_files_only(remapped: GoldenTree, tmp_p
             for _ in range(stop):
                 next(task, None)
             task.close()
-            there = [path for path in made_by(remapped, BDD) if (ctx.dataset / path).exists()]
-            assert [path for path in there if pixels_of(ctx.dataset / path) != remapped.expected[path]] == []
+            there = [path for path in made_by(remapped, BDD) if (ctx.dataset_folder / path).exists()]
+            assert [path for path in there if pixels_of(ctx.dataset_folder / path) != remapped.expected[path]] == []
             if not relabel_missing(ctx, **args):
                 break
         assert relabel_missing(ctx, **args) == []
@@ -109,8 +109,8 @@ def test_a_segment_that_its_mask_does_not_hold_is_named_and_the_other_images_are
     args = CALLS[ADE]
     with opened(tmp_path / "d", remapped, "ADE20K", call=ADE) as ctx:
         stem = "ADE_train_00016125"
-        mask = next((ctx.dataset / "ADE20K" / "ADE20K_2016_07_26").rglob(f"{stem}_seg.png"))
-        other = next((ctx.dataset / "ADE20K" / "ADE20K_2016_07_26").rglob("ADE_train_00014368_seg.png"))
+        mask = next((ctx.dataset_folder / "ADE20K" / "ADE20K_2016_07_26").rglob(f"{stem}_seg.png"))
+        other = next((ctx.dataset_folder / "ADE20K" / "ADE20K_2016_07_26").rglob("ADE_train_00014368_seg.png"))
         whole = mask.read_bytes()
         shutil.copy(other, mask)
         with pytest.raises(Problem, match="1 of 24 images") as caught:
@@ -121,18 +121,18 @@ def test_a_segment_that_its_mask_does_not_hold_is_named_and_the_other_images_are
         assert [Path(path).stem for path in missing] == [stem]
         mask.write_bytes(whole)
         list(relabel(ctx, **args))
-        assert pixels_of(ctx.dataset / missing[0]) == remapped.expected[missing[0]]
+        assert pixels_of(ctx.dataset_folder / missing[0]) == remapped.expected[missing[0]]
 
 
 def test_a_mask_that_is_gone_is_named_with_its_path(remapped: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", remapped, "ADE20K", "COCOPanoptic", call=ADE) as ctx:
-        next((ctx.dataset / "ADE20K" / "ADE20K_2016_07_26").rglob("ADE_train_00016125_seg.png")).unlink()
+        next((ctx.dataset_folder / "ADE20K" / "ADE20K_2016_07_26").rglob("ADE_train_00016125_seg.png")).unlink()
         with pytest.raises(Problem) as caught:
             list(relabel(ctx, **CALLS[ADE]))
         assert [item for item in caught.value.items if "ADE_train_00016125" in item]
         assert len(caught.value.items) == 1
         ctx.call, ctx.foreign = COCO, True
-        gone = ctx.dataset / "COCOPanoptic" / "annotations" / "panoptic_train2017" / "000000091349.png"
+        gone = ctx.dataset_folder / "COCOPanoptic" / "annotations" / "panoptic_train2017" / "000000091349.png"
         gone.unlink()
         with pytest.raises(Problem) as caught:
             list(relabel(ctx, **CALLS[COCO]))
@@ -141,7 +141,7 @@ def test_a_mask_that_is_gone_is_named_with_its_path(remapped: GoldenTree, tmp_pa
 
 def test_a_label_of_another_size_than_its_mask_is_named(remapped: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", remapped, "COCOPanoptic", call=COCO) as ctx:
-        annotations = ctx.dataset / "COCOPanoptic" / "annotations" / "panoptic_train2017"
+        annotations = ctx.dataset_folder / "COCOPanoptic" / "annotations" / "panoptic_train2017"
         shutil.copy(annotations / "000000016509.png", annotations / "000000091349.png")
         with pytest.raises(Problem) as caught:
             list(relabel(ctx, **CALLS[COCO]))

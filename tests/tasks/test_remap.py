@@ -44,16 +44,19 @@ def test_each_call_of_the_step_files_makes_what_msegs_own_code_makes(raw: Golden
         assert set(expected) <= set(remap_missing(ctx, **args))
         progress = list(remap(ctx, **args))
         assert remap_missing(ctx, **args) == []
-        assert {path: pixels_of(ctx.dataset / path) for path in expected} == expected
+        assert {path: pixels_of(ctx.dataset_folder / path) for path in expected} == expected
         assert any(step.unit == "images" and step.total and step.done == step.total for step in progress)
-        assert temporaries(ctx.dataset) == []
+        assert temporaries(ctx.dataset_folder) == []
 
 
 def test_camvids_test_labels_are_made_too(raw: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", raw, "Camvid") as ctx:
         list(remap(ctx, **CALLS[CAMVID]))
         for row in raw.tree.rows("camvid-11", "test"):
-            assert int(np.asarray(Image.open(ctx.dataset / "Camvid" / str(row.label))).max()) in (*range(11), 255)
+            assert int(np.asarray(Image.open(ctx.dataset_folder / "Camvid" / str(row.label))).max()) in (
+                *range(11),
+                255,
+            )
 
 
 def test_what_the_taxonomy_does_not_foresee_is_counted_in_one_note(raw: GoldenTree, tmp_path: Path) -> None:
@@ -72,13 +75,13 @@ def test_only_what_is_missing_is_made(raw: GoldenTree, tmp_path: Path) -> None:
     args = CALLS[SUN]
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
         list(remap(ctx, **args))
-        before = stamps(ctx.dataset)
+        before = stamps(ctx.dataset_folder)
         lost = "SUNRGBD/semseg-label37/train/00000001.png"
-        (ctx.dataset / lost).unlink()
+        (ctx.dataset_folder / lost).unlink()
         assert remap_missing(ctx, **args) == [lost]
         list(remap(ctx, **args))
-        after = stamps(ctx.dataset)
-        assert pixels_of(ctx.dataset / lost) == raw.expected[lost]
+        after = stamps(ctx.dataset_folder)
+        assert pixels_of(ctx.dataset_folder / lost) == raw.expected[lost]
         assert {path for path in before if before[path] != after[path]} == {lost}
 
 
@@ -94,22 +97,24 @@ def test_a_stop_at_any_yield_leaves_whole_files_only_and_the_next_start_goes_on(
             for _ in range(stops):
                 next(task, None)
             task.close()
-            there = [path for path in raw.listed("coco-panoptic-201", "train", "val") if (ctx.dataset / path).exists()]
-            assert [path for path in there if pixels_of(ctx.dataset / path) != raw.expected[path]] == []
+            there = [
+                path for path in raw.listed("coco-panoptic-201", "train", "val") if (ctx.dataset_folder / path).exists()
+            ]
+            assert [path for path in there if pixels_of(ctx.dataset_folder / path) != raw.expected[path]] == []
             if stops == 30:
                 list(remap(ctx, **args))
         made = [*raw.listed("coco-panoptic-201", "train", "val"), *raw.listed("coco-panoptic-133", "train", "val")]
-        assert [path for path in made if pixels_of(ctx.dataset / path) != raw.expected[path]] == []
+        assert [path for path in made if pixels_of(ctx.dataset_folder / path) != raw.expected[path]] == []
     assert stops > 3
 
 
 def test_what_a_killed_run_left_half_written_is_swept(raw: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", raw, "Camvid", call=CAMVID) as ctx:
-        folder = ctx.dataset / "Camvid" / "semseg11"
+        folder = ctx.dataset_folder / "Camvid" / "semseg11"
         folder.mkdir()
         (folder / ".0001TP_007770_L.png.4711.tmp").write_bytes(b"half")
         list(remap(ctx, **CALLS[CAMVID]))
-        assert temporaries(ctx.dataset) == []
+        assert temporaries(ctx.dataset_folder) == []
 
 
 def test_a_damaged_label_is_named_the_others_are_made_and_mended_it_is_made_too(
@@ -118,8 +123,8 @@ def test_a_damaged_label_is_named_the_others_are_made_and_mended_it_is_made_too(
     args = CALLS[SUN]
     bad = "SUNRGBD/label38/train/00000001.png"
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
-        whole = (ctx.dataset / bad).read_bytes()
-        (ctx.dataset / bad).write_bytes(whole[:-30])
+        whole = (ctx.dataset_folder / bad).read_bytes()
+        (ctx.dataset_folder / bad).write_bytes(whole[:-30])
         with pytest.raises(Problem, match="1 of 25 images") as caught:
             list(remap(ctx, **args))
         assert len(caught.value.items) == 1
@@ -127,14 +132,14 @@ def test_a_damaged_label_is_named_the_others_are_made_and_mended_it_is_made_too(
         assert caught.value.items[0].count(bad) == 1
         assert caught.value.do
         assert remap_missing(ctx, **args) == ["SUNRGBD/semseg-label37/train/00000001.png"]
-        (ctx.dataset / bad).write_bytes(whole)
+        (ctx.dataset_folder / bad).write_bytes(whole)
         list(remap(ctx, **args))
         assert remap_missing(ctx, **args) == []
 
 
 def test_every_mat_file_is_dumped_and_only_listed_ones_become_60_classes(raw: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", raw, "PASCAL_Context") as ctx:
-        top = ctx.dataset / "PASCAL_Context"
+        top = ctx.dataset_folder / "PASCAL_Context"
         mats = {path.stem for path in (top / "trainval").iterdir()}
         list(remap(ctx, **CALLS[PASCAL]))
         listed = {Path(path).stem for path in raw.listed("pascal-context-60", "train", "val")}
@@ -146,7 +151,7 @@ def test_every_mat_file_is_dumped_and_only_listed_ones_become_60_classes(raw: Go
 def test_mat_files_stay_until_every_output_is_there(raw: GoldenTree, tmp_path: Path) -> None:
     args = CALLS[PASCAL]
     with opened(tmp_path / "d", raw, "PASCAL_Context", call=PASCAL) as ctx:
-        top = ctx.dataset / "PASCAL_Context"
+        top = ctx.dataset_folder / "PASCAL_Context"
         bad = top / "trainval" / "2009_999999.mat"  # in no list: even so
         whole = bad.read_bytes()
         bad.write_bytes(b"not a mat file")
@@ -164,10 +169,10 @@ def test_without_the_mat_files_lost_maps_are_made_from_the_dumps(raw: GoldenTree
     with opened(tmp_path / "d", raw, "PASCAL_Context", call=PASCAL) as ctx:
         list(remap(ctx, **args))
         lost = raw.listed("pascal-context-60", "val")[0]
-        (ctx.dataset / lost).unlink()
+        (ctx.dataset_folder / lost).unlink()
         assert remap_missing(ctx, **args) == [lost]
         list(remap(ctx, **args))
-        assert pixels_of(ctx.dataset / lost) == raw.expected[lost]
+        assert pixels_of(ctx.dataset_folder / lost) == raw.expected[lost]
 
 
 def test_a_coco_image_that_no_annotation_describes_is_named_and_the_others_are_made(
@@ -175,7 +180,7 @@ def test_a_coco_image_that_no_annotation_describes_is_named_and_the_others_are_m
 ) -> None:
     args = CALLS[COCO]
     with opened(tmp_path / "d", raw, "COCOPanoptic", call=COCO) as ctx:
-        file = ctx.dataset / "COCOPanoptic" / "annotations" / "panoptic_val2017.json"
+        file = ctx.dataset_folder / "COCOPanoptic" / "annotations" / "panoptic_val2017.json"
         document = json.loads(file.read_text())
         gone = document["annotations"].pop()["file_name"]
         file.write_text(json.dumps(document))
@@ -190,27 +195,27 @@ def test_a_coco_image_that_no_annotation_describes_is_named_and_the_others_are_m
 
 def test_annotations_that_cannot_be_read_are_named_and_nothing_is_made(raw: GoldenTree, tmp_path: Path) -> None:
     with opened(tmp_path / "d", raw, "COCOPanoptic", call=COCO) as ctx:
-        (ctx.dataset / "COCOPanoptic" / "annotations" / "panoptic_val2017.json").write_text('{"annotations": [')
+        (ctx.dataset_folder / "COCOPanoptic" / "annotations" / "panoptic_val2017.json").write_text('{"annotations": [')
         with pytest.raises(Problem, match=r"panoptic_val2017\.json is no panoptic annotation file") as caught:
             list(remap(ctx, **CALLS[COCO]))
         assert caught.value.do
-        assert not list((ctx.dataset / "COCOPanoptic").glob("semantic*/*/*.png"))
+        assert not list((ctx.dataset_folder / "COCOPanoptic").glob("semantic*/*/*.png"))
 
 
 def test_label_maps_of_another_program_are_made_again_once_the_user_agreed(raw: GoldenTree, tmp_path: Path) -> None:
     args = CALLS[SUN]
     foreign = "SUNRGBD/semseg-label37/train/00000001.png"
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
-        (ctx.dataset / foreign).parent.mkdir(parents=True)
-        Image.new("L", (3, 3)).save(ctx.dataset / foreign)
+        (ctx.dataset_folder / foreign).parent.mkdir(parents=True)
+        Image.new("L", (3, 3)).save(ctx.dataset_folder / foreign)
         with pytest.raises(
             Consent, match=r"1 label maps, such as SUNRGBD/semseg-label37/train/00000001\.png"
         ) as caught:
             list(remap(ctx, **args))
-        assert len(list((ctx.dataset / foreign).parent.iterdir())) == 1
+        assert len(list((ctx.dataset_folder / foreign).parent.iterdir())) == 1
         ctx.consents.add(caught.value.key)
         list(remap(ctx, **args))
-        assert pixels_of(ctx.dataset / foreign) == raw.expected[foreign]
+        assert pixels_of(ctx.dataset_folder / foreign) == raw.expected[foreign]
 
 
 def test_after_a_power_cut_empty_files_are_made_again(raw: GoldenTree, tmp_path: Path) -> None:
@@ -218,10 +223,10 @@ def test_after_a_power_cut_empty_files_are_made_again(raw: GoldenTree, tmp_path:
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
         list(remap(ctx, **args))
         empty = "SUNRGBD/semseg-label37/test/00000001.png"
-        (ctx.dataset / empty).write_bytes(b"")
+        (ctx.dataset_folder / empty).write_bytes(b"")
         ctx.distrust = True
         list(remap(ctx, **args))
-        assert pixels_of(ctx.dataset / empty) == raw.expected[empty]
+        assert pixels_of(ctx.dataset_folder / empty) == raw.expected[empty]
 
 
 def test_lists_of_different_lengths_are_refused(raw: GoldenTree, tmp_path: Path) -> None:

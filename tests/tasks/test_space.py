@@ -29,7 +29,7 @@ def test_what_fits_is_told_step_by_step(golden: Path, tmp_path: Path) -> None:
         assert space_missing(ctx) == []
         assert ctx.notes[0].startswith("2. Open datasets: ")
         assert any(note.startswith("All together: ") for note in ctx.notes)
-        assert f"In {ctx.dataset} that is up to" in ctx.notes[-1]
+        assert f"In {ctx.dataset_folder} that is up to" in ctx.notes[-1]
 
 
 def test_a_disk_that_is_too_small_is_refused_with_what_is_needed_and_what_is_free(golden: Path, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_disk_with_too_few_inodes_is_refused_too(golden: Path, tmp_path: Path)
 def test_a_dataset_folder_that_leads_to_a_larger_disk_makes_it_fit(golden: Path, tmp_path: Path) -> None:
     with disk(tmp_path / "small", "size=2m,nr_inodes=100000") as small, kit(golden, small / "d") as ctx:
         (tmp_path / "large").mkdir()
-        ctx.dataset.symlink_to(tmp_path / "large")
+        ctx.dataset_folder.symlink_to(tmp_path / "large")
         run(space(ctx))
         assert space_missing(ctx) == []
 

@@ -16,7 +16,7 @@ from mseg_wizard import engine
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Consent, Context, Options
-from mseg_wizard.practice.logins import signed
+from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import load, secret_fields
@@ -27,7 +27,7 @@ from tests.secret_service import alone, in_session
 from tests.wizard import hold
 
 PASSWORD = "p&ss + w@rd=100%"
-LINK = signed("https://links.practice.example/signed/data_semantics.zip")
+LINK = sign_link("https://links.practice.example/signed/data_semantics.zip")
 BASE = "http://kaldir.practice.example/scannet-for-walker/"
 ANSWERS: dict[str, dict[str, object]] = {
     "cityscapes": {"username": "walker", "password": PASSWORD},

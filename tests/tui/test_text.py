@@ -12,7 +12,7 @@ from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words
-from mseg_wizard.tui.text import bar, call_line, fit, masked, standing
+from mseg_wizard.tui.text import bar, call_line, fit, masked, progress_words
 
 DOWNLOAD = Call(
     "s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)}
@@ -35,16 +35,16 @@ STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER))
     ],
 )
 def test_a_line_of_progress_fits_its_width(progress: Progress, width: int) -> None:
-    assert 0 < len(standing(progress, width)) <= width
+    assert 0 < len(progress_words(progress, width)) <= width
 
 
 def test_a_line_of_progress_says_share_time_rate_and_amounts_as_far_as_they_fit() -> None:
     progress = Progress("x", 3_000_000_000, 10_000_000_000, "B", 20_000_000)
-    assert standing(progress, 80) == "███████░░░░░░░░░░░░░░░░░  30%  6 min left  20.0 MB/s  3.0 GB of 10.0 GB"
-    assert standing(progress, 30) == "███░░░░░░░░░░  30%  6 min left"
-    assert standing(Progress("x", retry_in=75), 80) == "tries again in 75 s"
-    assert standing(Progress("x"), 80).startswith("––––")
-    assert "100%" in standing(Progress("x", 12, 10, "files"), 80)
+    assert progress_words(progress, 80) == "███████░░░░░░░░░░░░░░░░░  30%  6 min left  20.0 MB/s  3.0 GB of 10.0 GB"
+    assert progress_words(progress, 30) == "███░░░░░░░░░░  30%  6 min left"
+    assert progress_words(Progress("x", retry_in=75), 80) == "tries again in 75 s"
+    assert progress_words(Progress("x"), 80).startswith("––––")
+    assert "100%" in progress_words(Progress("x", 12, 10, "files"), 80)
 
 
 def test_a_bar_is_never_full_before_the_end() -> None:

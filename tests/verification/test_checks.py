@@ -11,7 +11,7 @@ from PIL import Image
 from mseg_wizard.labels.codec import image_shape
 from mseg_wizard.labels.records import RELABELINGS, image_keys, updates
 from mseg_wizard.labels.remap import RemapRecipe
-from mseg_wizard.labels.taxonomy import Tree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.checks import IMAGE, RAW, ImageToCheck, Rules, check
 from mseg_wizard.verification.map_faults import MadeMap
@@ -87,7 +87,7 @@ def test_a_made_map_is_still_looked_at_where_its_label_cannot_be_read(tmp_path: 
 
 
 def test_every_targeted_pixel_lies_in_a_segment_that_msegs_records_give_its_class(full_tree: Path) -> None:
-    tree = Tree(full_tree)
+    tree = MsegApiTree(full_tree)
     assert TARGETED_PIXELS == 43
     assert set(TARGETED) <= set(RELABELINGS)
     for taxonomy, pixels in TARGETED.items():

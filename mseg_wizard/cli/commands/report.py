@@ -17,10 +17,10 @@ from mseg_wizard.tasks.report import place_of
 def run(args: argparse.Namespace) -> int:
     destination, _ = begun_destination(args)
     with opened(load(), destination, options_of(args), {}, take_over=args.take_over) as ctx:
-        return report(ctx)
+        return write_report(ctx)
 
 
-def report(ctx: Context) -> Exit:
+def write_report(ctx: Context) -> Exit:
     """Write it, whatever is complete by now."""
     step = only(ctx.steps, "report")
     for call in step.calls:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from mseg_wizard import __version__
 from mseg_wizard.cli.destination import begun_destination
-from mseg_wizard.cli.plain import Exit, standing
+from mseg_wizard.cli.plain import Exit, progress_line
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import MARKS, filled, notes_of, overview, published, with_filled
 from mseg_wizard.step import Step, load
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         step, title = next(
             ((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key)
         )
-        print(f"working now: {standing(step.number, title, now.progress[key]).strip()}")
+        print(f"working now: {progress_line(step.number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")
     for note in notes_of(steps, journal):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.destination import answers_of, begun_destination, opened, options_of
-from mseg_wizard.cli.plain import Exit, complain, shown, unattended
+from mseg_wizard.cli.plain import Exit, complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
@@ -30,14 +30,14 @@ def run(args: argparse.Namespace) -> int:
     person = interactive() and not as_json
     options = replace(options_of(args), attended=person, by_questions=person)
     with opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
-        return verify(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
+        return verify_now(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
 
 
 SHOWN = 1000
 """Faults that are printed; the file has all."""
 
 
-def verify(
+def verify_now(
     ctx: Context, *, repair: bool = False, as_json: bool = False, ask: Callable[[str], str] | None = None
 ) -> Exit:
     """Verify, and with `repair` have what is faulty made again and verify once more.
@@ -81,16 +81,16 @@ def _show_json(ctx: Context, verdict: Verdict) -> None:
 
 
 def _show(ctx: Context, verdict: Verdict) -> None:
-    print(f"\nVerdict on {ctx.dataset}, {verdict.at}")
-    print(f"mseg-api tree: {shown(verdict.tree)}")
+    print(f"\nVerdict on {ctx.dataset_folder}, {verdict.at}")
+    print(f"mseg-api tree: {printable_redacted(verdict.tree)}")
     for what, count in verdict.counts.items():
         print(f"{count:>11,} {what}")
     for note in verdict.notes:
-        print(f"note: {shown(note)}")
+        print(f"note: {printable_redacted(note)}")
     if verdict.unfinished:
         print(f"not complete yet: {', '.join(verdict.unfinished)}")
     for fault in verdict.faults[:SHOWN]:
-        print(f"fault: {shown(str(fault))}")
+        print(f"fault: {printable_redacted(str(fault))}")
     if len(verdict.faults) > SHOWN:
         print(f"… and {len(verdict.faults) - SHOWN:,} more")
     faults = verdict.faults

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mseg_wizard.cli.destination import destination_of, needed
-from mseg_wizard.cli.plain import Exit, shown
+from mseg_wizard.cli.plain import Exit, printable_redacted
 from mseg_wizard.cli.text import agrees, interactive
 from mseg_wizard.core.preferences import known_ids
 from mseg_wizard.progress import Problem
@@ -24,10 +24,10 @@ from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 def run(args: argparse.Namespace) -> int:
     everything = getattr(args, "all", False)
     destination = destination_of(args, {}, offer_last=True)
-    return wipe(load(), destination if everything else needed(destination), everything=everything)
+    return wipe_destinations(load(), destination if everything else needed(destination), everything=everything)
 
 
-def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
+def wipe_destinations(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:
     """Remove the secrets of one destination, or of all that this user ever opened.
 
     It takes no lock: a running wizard does not stop it.
@@ -47,13 +47,13 @@ def wipe(steps: Sequence[Step], destination: Path | None, *, everything: bool) -
     if destination and working(destination):
         print(f"A wizard works on {destination} right now: what it holds in its memory goes when it ends.")
     for text in dict.fromkeys(text for each in done for text in each.beyond):
-        print(f"Not the wizard's to remove: {shown(text)}")
+        print(f"Not the wizard's to remove: {printable_redacted(text)}")
     for leftover in leftovers:
-        print(f"Left by MSeg's scripts or a shell: {shown(str(leftover.path))} ({leftover.why})")
+        print(f"Left by MSeg's scripts or a shell: {printable_redacted(str(leftover.path))} ({leftover.why})")
     offered = [leftover for leftover in leftovers if leftover.ours_to_offer]
     if offered and interactive() and agrees(f"Delete these {len(offered)} files?"):
         for text in delete(offered):
-            print(shown(text))
+            print(printable_redacted(text))
     for text in (remains := [text for each in done for text in each.remains]):
-        print(f"Still there: {shown(text)}", file=sys.stderr)
+        print(f"Still there: {printable_redacted(text)}", file=sys.stderr)
     return Exit.FAILED if remains else Exit.DONE

@@ -34,7 +34,7 @@ def read_colored(path: Path | str, colors: bytes) -> tuple[NDArray[np.uint8], in
 def _ids(palette: NDArray[np.uint8], colors: bytes) -> bytes:
     """Index → class id, 256 of them."""
     known = _classes(colors)
-    return bytes(known.get(rgb_lookup.pack(color), UNKNOWN) for color in palette).ljust(256, bytes([UNKNOWN]))
+    return bytes(known.get(rgb_lookup.color_number(color), UNKNOWN) for color in palette).ljust(256, bytes([UNKNOWN]))
 
 
 @lru_cache(maxsize=1)
@@ -54,4 +54,4 @@ def _classes(colors: bytes) -> dict[int, int]:
         raise Problem(
             f"Colours of {len(rows)} classes can't be told apart.", f"Use a taxonomy of at most {UNKNOWN} classes."
         )
-    return {rgb_lookup.pack(color): id_ for id_, color in enumerate(rows)}
+    return {rgb_lookup.color_number(color): id_ for id_, color in enumerate(rows)}

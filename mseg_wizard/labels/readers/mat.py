@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable
+from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable_label
 from mseg_wizard.progress import Problem, printable
 
 VARIABLE = "LabelMap"
@@ -30,7 +30,7 @@ def read_mat(path: Path | str) -> NDArray[np.uint16]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_label(path, error) from None
     variables = _inflated(path, data)
     found = _plain(variables[0]) if variables else None
     return _with_scipy(path) if found is None else found

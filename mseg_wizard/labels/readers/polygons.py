@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable
+from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable_label
 from mseg_wizard.progress import Problem
 
 _FAR = 1_000_000
@@ -31,7 +31,7 @@ class Polygon(msgspec.Struct):
     id: int | None = None
 
 
-class Scene(msgspec.Struct):
+class PolygonAnnotation(msgspec.Struct):
     """One annotation file."""
 
     imgHeight: int
@@ -39,12 +39,12 @@ class Scene(msgspec.Struct):
     objects: list[Polygon]
 
 
-def read_scene(path: Path | str) -> Scene:
+def read_polygons(path: Path | str) -> PolygonAnnotation:
     """The objects of an annotation file, in its order."""
     try:
         scene = _decoder.decode(Path(path).read_bytes())
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_label(path, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(f"{path} is no polygon annotation: {error}.", REPAIR) from None
     if scene.imgHeight < 1 or scene.imgWidth < 1 or scene.imgHeight * scene.imgWidth > MAX_PIXELS:
@@ -52,7 +52,7 @@ def read_scene(path: Path | str) -> Scene:
     return scene
 
 
-_decoder = msgspec.json.Decoder(Scene)
+_decoder = msgspec.json.Decoder(PolygonAnnotation)
 
 
 def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDArray[np.uint8]:
@@ -61,7 +61,7 @@ def rasterize(path: Path | str, ids: Mapping[str, int], background: int) -> NDAr
     Deleted objects, those of fewer than three points and those whose class `ids` lacks are left out; a class that ends
     in `group` is looked up again without it.
     """
-    scene = read_scene(path)
+    scene = read_polygons(path)
     pixels = np.full((scene.imgHeight, scene.imgWidth), background, np.uint8)
     draw = ImageDraw.Draw(image_over(pixels))
     for item in scene.objects:

@@ -1,4 +1,4 @@
-"""What frames the panes: the list of steps, the lines below it, the help. They show what they are told."""
+"""What frames the pages: the list of steps, the lines below it, the help. They show what they are told."""
 
 from __future__ import annotations
 

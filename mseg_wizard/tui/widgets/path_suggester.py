@@ -94,7 +94,7 @@ class DiskLook:
             await asyncio.wait([asyncio.wrap_future(self._look)])
         if not wanted():
             return None
-        look = self._look = in_thread(at, "eye")
+        look = self._look = in_thread(at, "path look-up")
         return await asyncio.wrap_future(look)
 
 

@@ -26,7 +26,7 @@ from textual.widget import Widget
 from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import printable
-from mseg_wizard.reporting.preview import TAXONOMIES, Preview, Share, preview
+from mseg_wizard.reporting.preview import TAXONOMIES, ClassShare, Preview, preview
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.session import Session
@@ -210,7 +210,7 @@ def _strips(ctx: Context, call: Call, made: str, room: PictureArea) -> list[Stri
 
 
 def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segment]:
-    """Two rows of pixels as one line of cells; equal neighbours are one segment."""
+    """Two rows of pixels as one line of cells; equal neighbours are one run of cells."""
     pairs = np.concatenate([upper, lower], 1)
     starts = [0, *(np.flatnonzero((pairs[1:] != pairs[:-1]).any(1)) + 1).tolist(), len(pairs)]
     for start, end in pairwise(starts):
@@ -221,7 +221,7 @@ def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segme
             yield Segment("▀" * (end - start), Style(color=above, bgcolor=below))
 
 
-def _legend(shares: Sequence[Share], room: PictureArea) -> list[list[Segment]]:
+def _legend(shares: Sequence[ClassShare], room: PictureArea) -> list[list[Segment]]:
     """The largest classes with their colours, as many as fit."""
     lines: list[list[Segment]] = []
     left = 0

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mseg_wizard.practice.classes import master, tables
-from mseg_wizard.practice.parts import Part
+from mseg_wizard.practice.parts import DatasetContent
 from mseg_wizard.practice.pixels import palette
-from mseg_wizard.practice.records import records
+from mseg_wizard.practice.records import records_files
 
 _MADE: tuple[tuple[str, str, str, str], ...] = (
     ("ade20k-151", "ade20k-150", "annotations/", "annotations_semseg150/"),
@@ -108,7 +108,7 @@ def _wheel(folder, files):
 '''
 
 
-def tree(parts: Iterable[Part], names: Mapping[str, list[str]]) -> dict[str, str]:
+def tree_files(parts: Iterable[DatasetContent], names: Mapping[str, list[str]]) -> dict[str, str]:
     """Path below mseg-api/ → text of every file."""
     parts = list(parts)
     files = {
@@ -137,13 +137,13 @@ def tree(parts: Iterable[Part], names: Mapping[str, list[str]]) -> dict[str, str
     for (source, target), table in tables(names).items():
         files[f"mseg/class_remapping_files/{source}_to_{target}.tsv"] = _tsv([[source, target], *map(list, table)])
     files["mseg/class_remapping_files/MSeg_master.tsv"] = _tsv(master(names))
-    code, lines = records(segment for part in parts for segment in part.segments)
+    code, lines = records_files(segment for part in parts for segment in part.segments)
     files["mseg/label_preparation/dataset_update_records.py"] = code
     files.update({f"mseg/relabeled_data/{name}": text for name, text in lines.items()})
     return files
 
 
-def _lists(parts: Iterable[Part]) -> dict[tuple[str, str], list[str]]:
+def _lists(parts: Iterable[DatasetContent]) -> dict[tuple[str, str], list[str]]:
     """Every taxonomy's rows: the raw ones as the datasets gave them, the others with the label's folder changed."""
     lists = {key: rows for part in parts for key, rows in part.rows.items()}
     for source, target, before, after in _MADE:

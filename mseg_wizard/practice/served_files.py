@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
-from mseg_wizard.practice.packing import pack
+from mseg_wizard.practice.packing import make_archive
 
 _TYPES = {".zip": "application/zip", ".tar": "application/x-tar", ".gz": "application/gzip", ".tgz": "application/gzip"}
 
@@ -51,7 +51,7 @@ class ServedFiles:
         return None
 
 
-def part(header: str, size: int) -> tuple[int, int] | None:
+def requested_range(header: str, size: int) -> tuple[int, int] | None:
     """First and last byte that a Range header asks for, clipped to the file; first ≥ size where there is no such part.
 
     None where the whole is to be sent: no range, several, or nonsense.
@@ -74,4 +74,4 @@ def _number(text: str) -> bool:
 def _zipped(tree: Path, top: str) -> bytes:
     """A tree as GitHub packs it: everything below one folder that is named after the commit."""
     paths = sorted(path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return pack(".zip", {f"{top}/{path.relative_to(tree).as_posix()}": path.read_bytes() for path in paths})
+    return make_archive(".zip", {f"{top}/{path.relative_to(tree).as_posix()}": path.read_bytes() for path in paths})
