@@ -110,6 +110,9 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
     segments: dict[str, SegmentTable] = {}
     for outcomes in each(ctx.pool(), read_annotations, folders):
         for outcome in outcomes:
+            if outcome.lost:
+                do = "Start again: what is done stays. If it happens again, look into .mseg-wizard/workers.log."
+                raise Problem(f"{outcome.item} could not be read: {outcome.fault}.", do)
             if outcome.fault:
                 raise Problem(outcome.fault, "Unpack panoptic_annotations_trainval2017.zip again.")
             segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}

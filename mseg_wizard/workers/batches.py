@@ -86,6 +86,8 @@ class Outcome(Generic[Item, Result]):
     item: Item
     result: Result | None = None
     fault: str = ""
+    lost: bool = False
+    """Its worker died or hung: what is wrong with the item, if anything is, nobody knows."""
 
 
 def with_wait(workers: Workers, progress: Progress) -> Progress:
@@ -249,7 +251,7 @@ class BatchWindow(Generic[Item, Result]):
                     if future is hanging
                     else "the worker process died (out of memory, or a crash in a library)"
                 )
-                outcomes.append(Outcome(batch[0], None, f"{what}, {TRIES} times"))
+                outcomes.append(Outcome(batch[0], None, f"{what}, {TRIES} times", lost=True))
             else:
                 self.suspects.extend(batch)
         return outcomes

@@ -18,3 +18,9 @@ def remap_or_die(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
         if file.read(len(DEADLY)) == DEADLY.encode():
             os.kill(os.getpid(), signal.SIGKILL)
     return remap_label(recipe, item)
+
+
+def read_annotations_and_die(path: str) -> dict[str, bytes]:
+    """As `read_annotations` where the memory does not suffice: the process is gone."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("it lives on")
