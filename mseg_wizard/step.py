@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from mseg_wizard.core.files import parse_toml
-from mseg_wizard.progress import Problem
+from mseg_wizard.core.typed_toml import check_keys, check_unique, tables_of, typed
+from mseg_wizard.progress import Problem, Usage
 
 KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")
 """What a form can ask for. `sources` is a folder, a file, a link, or several of these, one a line."""
@@ -215,18 +215,24 @@ def secret_fields(steps: Iterable[Step]) -> list[tuple[str, str]]:
     return [(step.id, item.name) for step in steps for item in step.fields if item.secret or item.kind == "sources"]
 
 
-def load(folder: Traversable | None = None) -> tuple[Step, ...]:
-    """The steps in order, from steps/*.toml; raises Problem that names file, key and remedy."""
+def load(folder: Traversable | None = None, kinds: Mapping[str, type] | None = None) -> tuple[Step, ...]:
+    """The steps in order, from steps/*.toml; raises Usage that names file, key and remedy.
+
+    `kinds`: task → the dataclass of its arguments, to which each [[tasks]] row is converted. Without them any will do.
+    """
     folder = folder or files("mseg_wizard.steps")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     if not names:
         raise Problem(f"No step files in {folder}.", "Install mseg-wizard again: its steps are missing.")
-    steps = [_step(name, folder.joinpath(name).read_bytes(), number) for number, name in enumerate(names, 1)]
-    _unique("steps", "id", [step.id for step in steps])
+    try:
+        steps = [_step(name, folder.joinpath(name).read_bytes(), number, kinds) for number, name in enumerate(names, 1)]
+        check_unique("steps", "id", [step.id for step in steps])
+    except Problem as problem:
+        raise Usage(problem.what, problem.do) from None
     return tuple(steps)
 
 
-def _step(name: str, content: bytes, number: int) -> Step:
+def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | None) -> Step:
     table = _table(name, content, number)
 
     def text_of(key: str, *, needed: bool = True) -> str:
@@ -236,18 +242,18 @@ def _step(name: str, content: bytes, number: int) -> Step:
         return value.strip()
 
     def rows_of(key: str, kind: type[T]) -> tuple[T, ...]:
-        return tuple(_typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(_rows(name, table, key)))
+        return tuple(typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(tables_of(name, table, key)))
 
     asked, archives = rows_of("fields", Field), rows_of("archives", Archive)
-    _unique(name, "field", [item.name for item in asked])
-    _unique(name, "archive", [archive.file for archive in archives])
+    check_unique(name, "field", [item.name for item in asked])
+    check_unique(name, "archive", [archive.file for archive in archives])
     by_file = {archive.file: archive for archive in archives}
     for item in asked:
         _check_field(f"{name}: field {item.name}", item, by_file)
     for archive in archives:
         _check_archive(f"{name}: archive {archive.file}", archive, {item.name for item in asked})
-    calls = tuple(_call(name, table["id"], row, by_file) for row in _rows(name, table, "tasks"))
-    _unique(name, "task", [call.key for call in calls])
+    calls = tuple(_call(name, table["id"], row, by_file, kinds) for row in tables_of(name, table, "tasks"))
+    check_unique(name, "task", [call.key for call in calls])
     return Step(
         id=table["id"],
         number=number,
@@ -274,7 +280,7 @@ def _table(name: str, content: bytes, number: int) -> dict[str, Any]:
     prefix = re.match(r"(\d\d)-([a-z][a-z0-9-]*)\.toml$", name)
     if not prefix or int(prefix[1]) != number:
         raise Problem(f"{name} is not step {number}.", f"Name the files {number:02}-<id>.toml, numbered without gaps.")
-    _known(name, table, KEYS)
+    check_keys(name, table, KEYS)
     if table.get("id") != prefix[2]:
         raise Problem(f"{name}: id is {table.get('id')!r}.", f"Make it {prefix[2]!r}, as in the file's name.")
     return table
@@ -306,78 +312,32 @@ def _check_archive(where: str, archive: Archive, fields_: Collection[str]) -> No
             raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")
 
 
-def _call(name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive]) -> Call:
-    """One [[tasks]] row.
+def _call(
+    name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive], kinds: Mapping[str, type] | None
+) -> Call:
+    """One [[tasks]] row, converted to the arguments of its kind.
 
     Its first argument, or the first item of that, tells it from its siblings: it ends the call's key.
     """
-    args: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    args = dict(row)
     task, title, each = args.pop("task", None), args.pop("title", None), args.pop("each_bytes", 0)
     if not isinstance(task, str) or not isinstance(title, str):
         raise Problem(f"{name}: a task lacks its name or title.", 'Write task = "…" and title = "…" in each [[tasks]].')
+    where = f"{name}: task {task}"
     if type(each) is not int:
-        raise Problem(f"{name}: task {task}: each_bytes is {each!r}.", "Write a whole number.")
+        raise Problem(f"{where}: each_bytes is {each!r}.", "Write a whole number.")
     first = next(iter(args.values()), "")
-    subject = str(first[0] if isinstance(first, tuple) and first else first)
+    subject = str(first[0] if isinstance(first, list) and first else first)
     if "archive" in args:
         archive = next((item for file, item in archives.items() if file == args["archive"]), None)
         if archive is None:
-            raise Problem(
-                f"{name}: task {task}: archive {args['archive']!r} is unknown.", "Name an archive of this step."
-            )
+            raise Problem(f"{where}: archive {args['archive']!r} is unknown.", "Name an archive of this step.")
         args["archive"] = archive
+    if kinds is None:
+        args = {key: tuple(value) if isinstance(value, list) else value for key, value in args.items()}
+    elif task not in kinds:
+        raise Problem(f"{name}: task {task!r} is unknown.", f"Use one of {', '.join(kinds)}.")
+    else:
+        arguments: Any = typed(kinds[task], args, where)
+        args = {item.name: getattr(arguments, item.name) for item in fields(arguments)}
     return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, args, each)
-
-
-def _rows(name: str, table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    rows = table.get(key, [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Problem(f"{name}: {key} is not a list of tables.", f"Write [[{key}]] before each.")
-    return rows
-
-
-def _typed(kind: type[T], row: Mapping[str, Any], where: str) -> T:
-    """`row` as a `kind`: every key known, every value of the declared type, nothing missing."""
-    hints = get_type_hints(kind)
-    declared = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
-    _known(where, row, declared.keys())
-    for key, item in declared.items():
-        if key not in row and item.default is MISSING and item.default_factory is MISSING:
-            raise Problem(f"{where}: {key} is missing.", f"Add {key} = …")
-    return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in row.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise Problem(f"{where} is not a list.", "Write [ … ].")
-        inner = args[0]
-        tables = isinstance(inner, type) and is_dataclass(inner)
-        return tuple(
-            _typed(inner, v, where) if tables and isinstance(v, dict) else _value(inner, v, where) for v in value
-        )
-    if origin is Mapping:
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise Problem(f"{where} is not a table of texts.", 'Write { "from" = "to" }.')
-        return dict(value)
-    allowed = args if isinstance(hint, UnionType) else (hint,)
-    if isinstance(value, int) and not isinstance(value, bool) and float in allowed:
-        return float(value)
-    if type(value) not in allowed:
-        wanted = " or ".join(kind.__name__ for kind in allowed if kind is not type(None))
-        raise Problem(f"{where} is {value!r}.", f"It must be of type {wanted}.")
-    return value
-
-
-def _known(where: str, row: Mapping[str, Any], known: Iterable[str]) -> None:
-    names = sorted(known)
-    for key in row:
-        if key not in names:
-            raise Problem(f"{where}: unknown key {key!r}.", f"Known are: {', '.join(names)}.")
-
-
-def _unique(where: str, what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise Problem(f"{where}: {what} {twice[0]!r} occurs twice.", "Give each its own name.")

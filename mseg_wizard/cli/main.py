@@ -15,7 +15,8 @@ from mseg_wizard.cli.plain import Exit, complain, exit_code
 from mseg_wizard.core.invocation import note_command_line
 from mseg_wizard.core.log import log_crash, no_core_dumps
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.step import load, secret_fields
+from mseg_wizard.step import secret_fields
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import take_environment
 
 
@@ -65,7 +66,7 @@ def _obey(argv: Sequence[str] | None) -> int:
     try:
         args = parser().parse_args(argv)
         note_command_line(sys.argv[1:] if argv is None else argv)
-        take_environment(secret_fields(load()))
+        take_environment(secret_fields(load_steps()))
         code = command_named(args.command)(args)
     except SystemExit as end:  # argparse has told all
         code = int(end.code or 0)

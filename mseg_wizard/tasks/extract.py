@@ -13,7 +13,7 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.task import Task
+from mseg_wizard.tasks.task import ArchiveArguments, Task
 
 ANEW = "Remove it, then start again: it is brought back."
 
@@ -79,4 +79,4 @@ def extract_missing(ctx: Context, archive: Archive) -> list[str]:
     return missing_files(ctx, archive)
 
 
-EXTRACT = Task(extract, extract_missing)
+EXTRACT = Task(extract, extract_missing, ArchiveArguments)

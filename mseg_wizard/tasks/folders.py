@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
+from mseg_wizard.archives.member import why_unsafe
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldersArguments:
+    """What a step file says of the folders."""
+
+    folders: tuple[str, ...]
+    """Below mseg_dataset/."""
+
+    def __post_init__(self) -> None:
+        for name in self.folders:
+            if why := why_unsafe(name):
+                raise Problem(f"folders: {name!r} {why}.", "Name a folder below mseg_dataset/.")
 
 
 def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, None]:
@@ -26,4 +41,4 @@ def folders_missing(ctx: Context, folders: Sequence[str]) -> list[str]:
     return [name for name in folders if not (ctx.dataset_folder / name).is_dir()]
 
 
-FOLDERS = Task(folders, folders_missing)
+FOLDERS = Task(folders, folders_missing, FoldersArguments)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
+
+from mseg_wizard.progress import Usage
+from mseg_wizard.step import Step, load
 from mseg_wizard.tasks.configure import CONFIGURE
 from mseg_wizard.tasks.download import DOWNLOAD
 from mseg_wizard.tasks.expect import EXPECT
@@ -32,3 +36,22 @@ TASKS: dict[str, Task] = {
     "folders": FOLDERS,
     "wipe": WIPE,
 }
+
+
+def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
+    """The steps, checked whole before anything begins; raises Usage that names file, key and remedy."""
+    steps = load(folder, {name: task.arguments for name, task in TASKS.items()})
+    known: set[str] = set()
+    for step in steps:
+        known |= {expected.taxonomy for archive in step.archives for expected in archive.holds}
+        for call in step.calls:
+            wanted = (call.args["source"],) if call.task == "remap" else call.args.get("taxonomies", ())
+            for taxonomy in wanted:
+                if taxonomy not in known:
+                    file = f"{step.number:02}-{step.id}.toml"
+                    raise Usage(
+                        f"{file}: task {call.task}: taxonomy {taxonomy!r} is one that nothing before brings or makes.",
+                        f"Use one of {', '.join(sorted(known)) or 'those that an archive holds'}.",
+                    )
+            known |= set(call.args.get("targets", ()))
+    return steps

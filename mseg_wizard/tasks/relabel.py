@@ -10,7 +10,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import label_itself, mask_files
-from mseg_wizard.labels.records import ImageKey, Update, image_keys, updates
+from mseg_wizard.labels.records import ImageKey, Update, image_keys, relabeling_of, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
 from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem, Progress
@@ -25,6 +25,20 @@ class RelabelRow:
     image: str
     labels: tuple[str, ...]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelabelArguments:
+    """What a step file says of a relabelling."""
+
+    taxonomies: tuple[str, ...]
+    """Named as before relabelling; they share images and records."""
+
+    def __post_init__(self) -> None:
+        if not self.taxonomies:
+            raise Problem("taxonomies is empty.", "Name the taxonomies that are relabelled.")
+        for taxonomy in self.taxonomies:
+            relabeling_of(taxonomy)
 
 
 def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None, None]:
@@ -95,4 +109,4 @@ def _items(
         )
 
 
-RELABEL = Task(relabel, relabel_missing)
+RELABEL = Task(relabel, relabel_missing, RelabelArguments)

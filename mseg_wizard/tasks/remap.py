@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import RAW, UNLISTED
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
-from mseg_wizard.labels.remap import LabelToRemap, remap_label, remap_recipe
-from mseg_wizard.labels.taxonomy import SPLITS
+from mseg_wizard.labels.remap import READERS, LabelToRemap, remap_label, remap_recipe
+from mseg_wizard.labels.taxonomy import LISTS, SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.workers.batches import with_wait
@@ -20,6 +21,30 @@ from mseg_wizard.workers.pool import each
 
 OutputsByLabel = dict[str, tuple[str | None, ...]]
 """Raw label → outputs, one for each target; all below mseg_dataset/."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemapArguments:
+    """What a step file says of a remap."""
+
+    source: str
+    """The taxonomy of the raw labels."""
+    targets: tuple[str, ...]
+    """The taxonomies that are made of them; where the raw form is no label map, the first is what it holds."""
+    reader: str
+    splits: tuple[str, ...] = SPLITS
+    """Lists whose labels are there."""
+    consumes: str = ""
+    """The folder of the raw labels, below the dataset's: removed once everything was made of it."""
+
+    def __post_init__(self) -> None:
+        if self.reader not in READERS:
+            raise Problem(f"reader is {self.reader!r}.", f"Use one of {', '.join(READERS)}.")
+        if not self.targets:
+            raise Problem("targets is empty.", "Name the taxonomies that it makes.")
+        for split in self.splits:
+            if split not in LISTS:
+                raise Problem(f"splits names {split!r}.", f"Use some of {', '.join(LISTS)}.")
 
 
 def remap(
@@ -143,4 +168,4 @@ def _consume(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-REMAP = Task(remap, remap_missing)
+REMAP = Task(remap, remap_missing, RemapArguments)

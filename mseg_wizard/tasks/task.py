@@ -6,6 +6,19 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from mseg_wizard.progress import Progress
+from mseg_wizard.step import Archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoArguments:
+    """Of a task that is the same wherever it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveArguments:
+    """Of a task that is about one archive of its step."""
+
+    archive: Archive
 
 
 @dataclass(frozen=True)
@@ -14,6 +27,8 @@ class Task:
 
     run: Callable[..., Generator[Progress, None, None]]
     missing: Callable[..., list[str]]
+    arguments: type = NoArguments
+    """What a [[tasks]] row of this kind may say: a frozen dataclass, which raises Problem where a value is wrong."""
     network: bool = False
     """It waits for the network or for people, and hardly computes: it may run beside one that does."""
     end: Callable[..., str] = lambda ctx, **args: "complete"

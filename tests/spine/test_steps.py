@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, load
+from mseg_wizard.tasks.registry import TASKS, load_steps
+from tests.conftest import ROOT
 
 STEPS = load()
 ARCHIVES = [archive for step in STEPS for archive in step.archives]
@@ -268,3 +273,47 @@ def _texts(step: Step) -> list[str]:
         *(text for item in step.fields for text in (item.label, item.help)),
         *(call.title for call in step.calls),
     ]
+
+
+ARGUMENTS = [
+    ("03-remap-open.toml", 'task = "remap"', 'task = "remapp"', ["task 'remapp'", "remap, "]),
+    ("03-remap-open.toml", 'source = "sunrgbd-38"', 'soure = "sunrgbd-38"', ["task remap", "'soure'", "source"]),
+    ("03-remap-open.toml", 'source = "sunrgbd-38"\n', "", ["task remap", "source is missing"]),
+    ("03-remap-open.toml", 'reader = "colors"', 'reader = "colours"', ["task remap", "'colours'", "colors"]),
+    ("03-remap-open.toml", 'targets = ["sunrgbd-37"]', 'targets = "sunrgbd-37"', ["task remap", "targets", "[ … ]"]),
+    ("03-remap-open.toml", 'targets = ["sunrgbd-37"]', "targets = []", ["task remap", "targets is empty"]),
+    (
+        "03-remap-open.toml",
+        'splits = ["train", "val", "test"]',
+        'splits = ["training"]',
+        ["'training'", "train, val, test"],
+    ),
+    ("03-remap-open.toml", 'source = "sunrgbd-38"', 'source = "sunrgbd-83"', ["'sunrgbd-83'", "sunrgbd-38"]),
+    ("04-folders.toml", '"KITTI"', '"../KITTI"', ["task folders", "'../KITTI'", "leads out of its folder"]),
+    ("08-kitti.toml", 'task = "download"', 'task = "download"\nretries = 3', ["task download", "'retries'", "archive"]),
+    ("12-relabel.toml", 'taxonomies = ["idd-39"]', 'taxonomies = ["idd-93"]', ["task relabel", "idd-93"]),
+    ("13-verify.toml", 'task = "verify"', 'task = "verify"\nfull = true', ["task verify", "'full'"]),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "words"), ARGUMENTS)
+def test_a_task_that_could_not_do_its_work_is_named_before_anything_begins(
+    tmp_path: Path, file: str, old: str, new: str, words: list[str]
+) -> None:
+    for path in (ROOT / "steps").glob("*.toml"):
+        shutil.copy(path, tmp_path)
+    text = (tmp_path / file).read_text()
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(Usage) as caught:
+        load_steps(tmp_path)
+    assert file in caught.value.what
+    assert caught.value.do
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_the_arguments_of_each_kind_are_those_of_its_work() -> None:
+    for name, task in TASKS.items():
+        taken = list(inspect.signature(task.run).parameters)[1:]
+        assert [item.name for item in dataclasses.fields(task.arguments)] == taken, name
+        assert list(inspect.signature(task.missing).parameters)[1:] == taken, name

@@ -7,9 +7,9 @@ import argparse
 from mseg_wizard.cli.completion import script
 from mseg_wizard.cli.parser import parser
 from mseg_wizard.cli.plain import Exit
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 
 
 def run(args: argparse.Namespace) -> int:
-    print(script(args.shell, parser(), [step.id for step in load()]), end="")
+    print(script(args.shell, parser(), [step.id for step in load_steps()]), end="")
     return Exit.DONE

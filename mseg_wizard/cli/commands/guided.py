@@ -21,11 +21,11 @@ from mseg_wizard.cli.text import answered, interactive
 from mseg_wizard.context import Context
 from mseg_wizard.core.log import log_to
 from mseg_wizard.progress import Usage
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load()
+    steps = load_steps()
     answers = answers_of(args, steps)
     options = replace(options_of(args), attended=True, by_questions=args.plain)
     destination = destination_of(args, answers, offer_last=True)

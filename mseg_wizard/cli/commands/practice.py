@@ -20,7 +20,8 @@ from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 from mseg_wizard.workers import pool
 
@@ -47,7 +48,7 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
     """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
     if not plain and not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
-    steps = load()
+    steps = load_steps()
     pool.prepare_start()
     folder = Path(tempfile.mkdtemp(prefix="mseg-practice-"))
     destination = folder / "mseg"

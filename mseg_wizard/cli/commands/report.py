@@ -10,13 +10,14 @@ from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
 from mseg_wizard.context import Context
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load, only
+from mseg_wizard.step import only
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.report import place_of
 
 
 def run(args: argparse.Namespace) -> int:
     destination, _ = begun_destination(args)
-    with opened(load(), destination, options_of(args), {}, take_over=args.take_over) as ctx:
+    with opened(load_steps(), destination, options_of(args), {}, take_over=args.take_over) as ctx:
         return write_report(ctx)
 
 

@@ -6,11 +6,11 @@ import argparse
 
 from mseg_wizard.cli.destination import answers_of, destination_of, needed, opened, options_of, step_named
 from mseg_wizard.cli.plain import unattended
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load()
+    steps = load_steps()
     answers = answers_of(args, steps)
     until = getattr(args, "until", None)
     last = step_named(steps, until).number if until else len(steps)

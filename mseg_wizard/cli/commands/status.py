@@ -11,12 +11,13 @@ from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import Exit, progress_line
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import MARKS, filled, notes_of, overview, published, with_filled
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
 from mseg_wizard.store import Journal
+from mseg_wizard.tasks.registry import load_steps
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load()
+    steps = load_steps()
     destination, journal = begun_destination(args)
     now = published(destination)
     states = overview(steps, journal, now, lambda step: _lacks(step, journal))

@@ -17,13 +17,14 @@ from mseg_wizard.cli.plain import Exit, complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Step, load, only
+from mseg_wizard.step import Step, only
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load()
+    steps = load_steps()
     answers = answers_of(args, steps)
     destination, _ = begun_destination(args, answers)
     as_json = getattr(args, "json", False)
