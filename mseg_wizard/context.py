@@ -133,16 +133,11 @@ class Context:
         return None if secret is None or self._refused(step, name, secret) else secret
 
     def given(self, step: str, name: str) -> bool:
-        """Is there an answer that counts? An acknowledgement must be true."""
+        """Is there an answer that counts?"""
         item = self.field(step, name)
         if item.secret:
             return bool(self.secret(step, name))
-        if item.kind == "sources":
-            return bool(self.sources(step))
-        value = self.answer(step, name)
-        return (
-            value is True if item.kind == "acknowledge" else value is not None and (value != "" or "" in item.choices)
-        )
+        return item.answered_by(self.sources(step) if item.kind == "sources" else self.answer(step, name))
 
     def sources(self, step: str) -> tuple[str | Secret, ...]:
         """What the step's `archives` field names: paths as text, links as secrets (they are bearer tokens)."""

@@ -160,20 +160,27 @@ def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[Ste
 
 def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
     """Ids of the steps whose form the journal knows to be complete: of secrets it knows those that the keyring took."""
-
-    def given(step: Step, item: Field) -> bool:
-        answer = journal.answers.get(step.id, {}).get(item.name, item.default)
-        if item.secret:
-            return f"{step.id}.{item.name}" in journal.kept
-        return (
-            answer is True
-            if item.kind == "acknowledge"
-            else answer is not None and (answer != "" or "" in item.choices)
-        )
-
     return frozenset(
-        step.id for step in steps if asks(step) and all(given(step, item) for item in step.fields if item.required)
+        step.id
+        for step in steps
+        if asks(step) and all(_answered(step, item, journal) for item in step.fields if item.required)
     )
+
+
+def lacking(step: Step, journal: Journal) -> list[str]:
+    """Names of the required answers that the journal does not have.
+
+    A secret is none of them: whether the environment has it, or this user's keyring, is not asked here.
+    """
+    return [item.name for item in step.fields if item.required and _answered(step, item, journal) is False]
+
+
+def _answered(step: Step, item: Field, journal: Journal) -> bool | None:
+    """What the journal knows of an answer; None where only keyring and environment could tell."""
+    kept = f"{step.id}.{item.name}" in journal.kept
+    if item.secret:
+        return True if kept else None
+    return kept or item.answered_by(journal.answers.get(step.id, {}).get(item.name, item.default))
 
 
 def asks(step: Step) -> bool:

@@ -55,6 +55,17 @@ class Field:
     only_for: tuple[str, ...] = ()
     """Archives by file name: the field is needed only while one of them can be had from no earlier source."""
 
+    def answered_by(self, value: object) -> bool:
+        """Does this value count as an answer?
+
+        An acknowledgement must be true, sources must name one, nothing is an answer only where it is a choice.
+        """
+        if self.kind == "acknowledge":
+            return value is True
+        if self.kind == "sources":
+            return bool(value)
+        return value is not None and (value != "" or "" in self.choices)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookalike:

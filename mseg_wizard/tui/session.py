@@ -20,7 +20,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, overview, published, with_filled
+from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
 from mseg_wizard.step import Field, Step, secret_fields
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
@@ -253,12 +253,7 @@ class Session:
             except (Problem, OSError):  # the runner will meet it too, and say it at its place
                 return ()
         if self.viewer:  # another wizard's secrets are not ours to ask for
-            given = self.journal.answers.get(step.id, {})
-            return tuple(
-                item.name
-                for item in step.fields
-                if item.required and not item.secret and item.name not in given and item.default is None
-            )
+            return tuple(lacking(step, self.journal))
         return tuple(item.name for item in step.fields if item.required and not self._drafted(step, item))
 
     def states(self, survey: Survey) -> list[StepState]:
@@ -331,7 +326,7 @@ class Session:
         if (step.id, item.name) == HOME:
             return bool(self.typed)
         value = self.drafts.get(step.id, {}).get(item.name, item.default)
-        return value is True if item.kind == "acknowledge" else bool(value) or (value == "" and "" in item.choices)
+        return item.answered_by(value.reveal() if isinstance(value, Secret) else value)
 
     def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
         if self.ctx:

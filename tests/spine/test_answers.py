@@ -10,10 +10,15 @@ import pytest
 
 from mseg_wizard.answers import UnusableAnswer, check_answer
 from mseg_wizard.cli.destination import give_answers
+from mseg_wizard.context import Context, Options
+from mseg_wizard.engine import waiting
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
+from mseg_wizard.snapshot import Snapshot, lacking, overview
 from mseg_wizard.step import load
+from mseg_wizard.store import Store
+from mseg_wizard.vault import Vault
 from tests.registered import leaks, opened
 
 STEPS = {step.id: step for step in load()}
@@ -229,4 +234,26 @@ def test_in_an_answers_file_what_has_expired_since_stops_nothing_before_it_is_ne
     assert kept.reveal() == fresh
     with pytest.raises(Usage, match=r"kitti\.url: “KITTI download link” does not lead to data_semantics\.zip"):
         give_answers(ctx, {"kitti": {"url": sign_link(MAPILLARY)}})
+    ctx.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [
+        ({}, ["read", "terms", "destination"]),
+        ({"read": False, "terms": True, "destination": "/d"}, ["read"]),
+        ({"read": True, "terms": "yes", "destination": "/d"}, ["terms"]),
+        ({"read": True, "terms": True, "destination": ""}, ["destination"]),
+        ({"read": True, "terms": True, "destination": "/d", "python": ""}, []),
+    ],
+)
+def test_status_and_engine_agree_on_what_is_answered(
+    given: dict[str, object], lacks: list[str], tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    store.journal.answers["prepare"] = dict(given)
+    ctx = Context(tuple(STEPS.values()), store, Vault("test", backend=None, environment={}), Options())
+    assert lacking(STEPS["prepare"], store.journal) == waiting(STEPS["prepare"], ctx) == lacks
+    states = overview(ctx.steps, store.journal, Snapshot(), lambda step: lacking(step, store.journal))
+    assert (states[0].state, list(states[0].waits_for)) == ("waiting" if lacks else "pending", lacks)
     ctx.close()

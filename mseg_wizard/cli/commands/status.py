@@ -10,9 +10,7 @@ from mseg_wizard import __version__
 from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import Exit, progress_line
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import MARKS, filled, notes_of, overview, published, with_filled
-from mseg_wizard.step import Step
-from mseg_wizard.store import Journal
+from mseg_wizard.snapshot import MARKS, filled, lacking, notes_of, overview, published, with_filled
 from mseg_wizard.tasks.registry import load_steps
 
 
@@ -20,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     steps = load_steps()
     destination, journal = begun_destination(args)
     now = published(destination)
-    states = overview(steps, journal, now, lambda step: _lacks(step, journal))
+    states = overview(steps, journal, now, lambda step: lacking(step, journal))
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
         print(json.dumps({"version": __version__, "destination": str(destination), "steps": rows}, indent=1))
@@ -39,15 +37,3 @@ def run(args: argparse.Namespace) -> int:
     for note in notes_of(steps, journal):
         print(f"note: {printable(note)}")
     return Exit.DONE
-
-
-def _lacks(step: Step, journal: Journal) -> list[str]:
-    """Required answers that the journal does not have; secrets are
-    not asked for here, because `status` opens no vault.
-    """
-    answers = journal.answers.get(step.id, {})
-    return [
-        item.name
-        for item in step.fields
-        if item.required and not item.secret and item.name not in answers and item.default is None
-    ]
