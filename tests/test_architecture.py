@@ -62,6 +62,18 @@ def test_no_module_is_imported_under_the_name_of_its_own_function(path: Path) ->
                     assert alias.name not in own, f"import from {node.module}.{alias.name} what is needed of it"
 
 
+def test_no_public_name_has_two_meanings() -> None:
+    """A name that two modules define would send whoever greps for it to the wrong one."""
+    found: dict[str, set[str]] = {}
+    for path in MODULES:
+        for item in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(item, ast.FunctionDef | ast.ClassDef) and not item.name.startswith("_"):
+                found.setdefault(item.name, set()).add(path.relative_to(PACKAGE).as_posix())
+    # A command's `run`, the ways into programs, and the reading of the two kinds of archives are alike on purpose.
+    twice = {name: where for name, where in found.items() if len(where) > 1 and name not in ("main", "run", "walk")}
+    assert not twice
+
+
 def test_the_style_sheet_names_what_the_screen_is_made_of() -> None:
     """A selector that names nothing says nothing: what it was to style looks wrong, and no error tells."""
     sheet = re.sub(r"/\*.*?\*/", "", (PACKAGE / "tui" / "wizard.tcss").read_text("utf-8"), flags=re.DOTALL)

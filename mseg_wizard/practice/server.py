@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -26,6 +26,7 @@ from urllib.parse import unquote, urlsplit
 
 from mseg_wizard.practice.logins import (
     ACCOUNTS,
+    LINKS,
     PACKAGES,
     FileResponse,
     PageResponse,
@@ -35,9 +36,25 @@ from mseg_wizard.practice.logins import (
     refused,
 )
 from mseg_wizard.practice.served_files import ServedFile, ServedFiles, requested_range
+from mseg_wizard.step import Step
 
 _BLOCK = 1 << 16
 _GITHUB = "/mseg-dataset/mseg-api/archive/"
+
+
+TREE_ORIGIN = "https://github.com"
+LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
+
+
+def origins(steps: Iterable[Step]) -> list[str]:
+    """Every origin that the steps may ask."""
+    public = {
+        "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        for step in steps
+        for archive in step.archives
+        for url in archive.urls
+    }
+    return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
 
 
 @dataclass(slots=True)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.context import Consent, Context, Options
 from mseg_wizard.engine import run as journey
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import load

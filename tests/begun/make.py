@@ -21,9 +21,8 @@ from pathlib import Path
 
 import keyring
 
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.logins import LINKS, sign_link
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world, toml
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, VERSION

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.core import host
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN
 from mseg_wizard.vault import variable

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World, make_world, toml
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN

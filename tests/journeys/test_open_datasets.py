@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.step import load
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 

@@ -8,9 +8,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.context import Context, Options, open_context
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.step import load
 from mseg_wizard.tui import themes

@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.practice.logins import LINKS, sign_link
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
 from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, serving

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.ask import by_questions
-from mseg_wizard.cli.commands.practice import origins
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Context, Options
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import PracticeAnswers, World, toml
 from mseg_wizard.step import load
 from tests.registered import leaks, opened

@@ -4,6 +4,7 @@ steps to come, another wizard, a kill; and repairs that go on.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -12,12 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mseg_wizard.cli.commands.practice import origins
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.verify import verify_missing
-from mseg_wizard.verification.verdict import read_verdict, subject
+from mseg_wizard.verification.verdict import Verdict, read_verdict, subject, write_verdict
 from tests.disks import disk
 from tests.verification.finished import Finished, copy, make
 from tests.wizard import ANSWERS, Wizard, hold, tree_of
@@ -192,5 +192,19 @@ def test_a_verdict_holds_until_something_is_made_again(finished: Finished) -> No
         assert verify_missing(ctx) == ["a verdict on the present state"]
         (ctx.own / "verdict.json").write_text("{")
         assert verify_missing(ctx) == ["a verdict on the present state"]
+    finally:
+        ctx.close()
+
+
+def test_a_repair_that_an_earlier_wizard_began_is_known_as_one(finished: Finished) -> None:
+    ctx = finished.opened()
+    try:
+        path = write_verdict(ctx, Verdict(subject(ctx), "2026-11-23T00:00:00+00:00", "a tree"))
+        table = json.loads(path.read_text())
+        del table["repairing"]
+        path.write_text(json.dumps(table | {"mending": ["kitti"]}))  # as it was called at first
+        verdict = read_verdict(ctx)
+        assert verdict is not None
+        assert verdict.repairing == ("kitti",)
     finally:
         ctx.close()

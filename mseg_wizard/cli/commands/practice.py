@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mseg_wizard.answers import Answers
 from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.log import LOG
-from mseg_wizard.practice.logins import LINKS
-from mseg_wizard.practice.server import PracticeServer
+from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Problem, Usage
@@ -34,8 +32,6 @@ def run(args: argparse.Namespace) -> int:
     )
 
 
-TREE_ORIGIN = "https://github.com"
-LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
 IMAGES = 60
 """Training images of each dataset: enough for a look at the pictures while they are made."""
 PADDING = 8_000_000
@@ -77,17 +73,6 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
         else:
             shutil.rmtree(folder, ignore_errors=True)
             print(f"The practice folder {folder} was removed (--keep keeps it).")
-
-
-def origins(steps: Iterable[Step]) -> list[str]:
-    """Every origin that the steps may ask."""
-    public = {
-        "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        for step in steps
-        for archive in step.archives
-        for url in archive.urls
-    }
-    return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
 
 
 def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: Answers) -> int:
