@@ -25,8 +25,6 @@ from mseg_wizard.step import Archive, Field, Step
 
 LINK = ("http://", "https://")
 SCHEME = re.compile("^https?://", re.IGNORECASE)
-OTHER_NAMES = {"mapillary-vistas-dataset_public_v1.1.zip": ("mapillary-vistas-dataset_public_v1.2.zip",)}
-"""Archive → names under which a link may bring one that serves as well: MSeg's authors say so of version 1.2."""
 WANTED = "Give the path of a file or folder on this machine, or a link that begins with https:// or http://."
 SCRIPT = 1 << 20
 """Bytes of a script that are read."""
@@ -255,7 +253,7 @@ def _leads_to(url: httpx.URL, archive: Archive) -> bool:
         r"filename\*?=\s*(?:UTF-8'')?\"?([^\";]+)", url.params.get("response-content-disposition", ""), re.IGNORECASE
     )
     names = {unquote(url.path.rstrip("/").rsplit("/", 1)[-1]), unquote(asked[1]).strip() if asked else ""}
-    return bool(names & {archive.file, *OTHER_NAMES.get(archive.file, ())})
+    return bool(names & {archive.file, *archive.other_names})
 
 
 def _not_expired(url: httpx.URL, where: str) -> None:

@@ -22,7 +22,7 @@ KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "
 COLUMNS = ("image", "label", "records")
 """What expected files are computed from."""
 
-KEYS = ("id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "tasks")
+KEYS = ("id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "logins", "tasks")
 """Of a step file."""
 
 T = TypeVar("T")
@@ -111,6 +111,22 @@ class ExpectedFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoginSite:
+    """One site's login: a form of `username`, `password`, `submit=Login` and the hidden fields that the page adds."""
+
+    id: str
+    name: str
+    """As people call the site."""
+    origin: str
+    """Credentials are sent there and nowhere else."""
+    path: str
+    token: str = ""
+    """Hidden field without which the form is not accepted."""
+    sums: str = ""
+    """Path of the page that tells an archive's md5; the query is that of the archive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
     """One file to fetch and unpack, and every fact by which to know it."""
 
@@ -153,8 +169,10 @@ class Archive:
     holds: tuple[ExpectedFiles, ...] = ()
     also: tuple[str, ...] = ()
     """Files that must be there besides, below the dataset's folder: those that later work reads and no list names."""
+    other_names: tuple[str, ...] = ()
+    """Names under which a link may bring an archive that serves as well."""
     login: str = ""
-    """Name of the login flow that fetches it, where there is one."""
+    """Id of the login of this step that lets it be fetched, where there is one."""
     login_path: str = ""
     link_field: str = ""
     """Name of the step's field that holds the pasted link (or base URL) for it, where there is one."""
@@ -200,6 +218,7 @@ class Step:
     links: tuple[Link, ...]
     fields: tuple[Field, ...]
     archives: tuple[Archive, ...]
+    logins: tuple[LoginSite, ...]
     calls: tuple[Call, ...]
 
     @property
@@ -255,14 +274,15 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | No
     def rows_of(key: str, kind: type[T]) -> tuple[T, ...]:
         return tuple(typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(tables_of(name, table, key)))
 
-    asked, archives = rows_of("fields", Field), rows_of("archives", Archive)
+    asked, archives, logins = rows_of("fields", Field), rows_of("archives", Archive), rows_of("logins", LoginSite)
     check_unique(name, "field", [item.name for item in asked])
     check_unique(name, "archive", [archive.file for archive in archives])
+    check_unique(name, "login", [login.id for login in logins])
     by_file = {archive.file: archive for archive in archives}
     for item in asked:
         _check_field(f"{name}: field {item.name}", item, by_file)
     for archive in archives:
-        _check_archive(f"{name}: archive {archive.file}", archive, {item.name for item in asked})
+        _check_archive(f"{name}: archive {archive.file}", archive, {item.name for item in asked}, logins)
     calls = tuple(_call(name, table["id"], row, by_file, kinds) for row in tables_of(name, table, "tasks"))
     check_unique(name, "task", [call.key for call in calls])
     return Step(
@@ -276,6 +296,7 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | No
         links=rows_of("links", Link),
         fields=asked,
         archives=archives,
+        logins=logins,
         calls=calls,
     )
 
@@ -309,11 +330,15 @@ def _check_field(where: str, item: Field, archives: Collection[str]) -> None:
             raise Problem(f"{where}: only_for names {file!r}.", "Name an archive of this step.")
 
 
-def _check_archive(where: str, archive: Archive, fields_: Collection[str]) -> None:
+def _check_archive(where: str, archive: Archive, fields_: Collection[str], logins: Collection[LoginSite]) -> None:
     if archive.link_field and archive.link_field not in fields_:
         raise Problem(f"{where}: link_field is {archive.link_field!r}.", "Name a field of this step.")
     if bool(archive.login) != bool(archive.login_path):
         raise Problem(f"{where}: login and login_path belong together.", "Give both or neither.")
+    if archive.login and archive.login not in {login.id for login in logins}:
+        raise Problem(f"{where}: login is {archive.login!r}.", "Name one of this step's [[logins]].")
+    if archive.login and not {"username", "password"} <= set(fields_):
+        raise Problem(f"{where}: nothing asks for its user name and password.", "Add the fields username and password.")
     for expected in archive.holds:
         if expected.column not in COLUMNS:
             known = ", ".join(COLUMNS)

@@ -1,27 +1,23 @@
-"""Logging in where an archive's site asks for an account: Cityscapes
-and WildDash, with the credentials of the archive's step.
+"""Logging in where an archive's site asks for an account, with the credentials of the archive's step.
+
+Which sites there are is said by the step files.
 """
 
 from __future__ import annotations
 
 from mseg_wizard.context import Context
 from mseg_wizard.http.client import HttpClient
-from mseg_wizard.http.login import LoginSite, WrongCredentials, log_in, published_md5
+from mseg_wizard.http.login import WrongCredentials, log_in, published_md5
 from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Waiting
 from mseg_wizard.step import Archive
-
-SITES = {
-    "cityscapes": LoginSite("Cityscapes", "https://www.cityscapes-dataset.com", "/login", sums="/md5-sum/"),
-    "wilddash": LoginSite("WildDash", "https://wilddash.cc", "/accounts/login", token="csrfmiddlewaretoken"),  # noqa: S106 - a name
-}
 
 
 class ArchiveLogin:
     """One archive's way through its site's login; afterwards it knows what the site itself says of the archive."""
 
     def __init__(self, ctx: Context, archive: Archive) -> None:
-        self.site = SITES[archive.login]
+        self.site = next(site for site in ctx.step_of(archive).logins if site.id == archive.login)
         self.asked = False
         self.md5 = ""
         """Of the archive, as the site says today; empty where it was not asked, or its answer could not be read."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import httpx
@@ -17,6 +16,7 @@ from mseg_wizard.http.addresses import joined_address, origin
 from mseg_wizard.http.client import HttpClient, RedirectRefused
 from mseg_wizard.http.responses import TryAgain
 from mseg_wizard.progress import Problem
+from mseg_wizard.step import LoginSite
 from mseg_wizard.vault import Secret
 
 PAGE_BYTES = 1 << 20
@@ -31,22 +31,6 @@ _CLOSED = re.compile(
     re.IGNORECASE,
 )
 """What a site says that refuses a right password too. Only ever read on a page that refuses one."""
-
-
-@dataclass(frozen=True)
-class LoginSite:
-    """One site's login: a form with `username`, `password`,
-    `submit=Login`, and whatever hidden fields the page adds.
-    """
-
-    name: str
-    origin: str
-    """Credentials are sent there and nowhere else."""
-    path: str
-    token: str = ""
-    """Hidden field without which the form is not accepted."""
-    sums: str = ""
-    """Path of the page that tells an archive's md5; the query is that of the archive."""
 
 
 class WrongCredentials(Problem):

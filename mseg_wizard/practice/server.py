@@ -43,18 +43,18 @@ _GITHUB = "/mseg-dataset/mseg-api/archive/"
 
 
 TREE_ORIGIN = "https://github.com"
-LOGIN_ORIGINS = ("https://www.cityscapes-dataset.com", "https://wilddash.cc")
 
 
 def origins(steps: Iterable[Step]) -> list[str]:
     """Every origin that the steps may ask."""
+    known = tuple(steps)
     public = {
         "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        for step in steps
+        for step in known
         for archive in step.archives
         for url in archive.urls
     }
-    return sorted({*public, TREE_ORIGIN, *LOGIN_ORIGINS, LINKS})
+    return sorted({*public, TREE_ORIGIN, *(site.origin for step in known for site in step.logins), LINKS})
 
 
 @dataclass(slots=True)

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from mseg_wizard import answers
 from mseg_wizard.core.background import Job
-from mseg_wizard.datasets.archive_login import SITES
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
 from mseg_wizard.http.addresses import Routes, expiry, is_signed, origin, web_address, without_query
@@ -130,7 +129,7 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> No
                     total = responses.announced_length(response)
                     assert total is None or 0 <= total < 10**19
                     if login:
-                        raise logging_in._refusal(web, SITES["wilddash"], response)
+                        raise logging_in._refusal(web, STEPS["wilddash"].logins[0], response)
                     if response.status_code == 206:
                         responses.check_continuation(response, 5, note, 10, same=True)
                     elif response.status_code == 416:

@@ -71,7 +71,7 @@ def plans(draw: st.DrawFn) -> list[Step]:
         for extra in range(draw(st.integers(0 if ordered else 1, 2))):
             place = draw(st.integers(0, len(ordered)))
             ordered.insert(place, Call(f"{number}/remap/{extra}", "remap", "remap", {}))
-        steps.append(Step(f"s{number}", number, "t", "s", "w", "t", "", (), (), (), tuple(ordered)))
+        steps.append(Step(f"s{number}", number, "t", "s", "w", "t", "", (), (), (), (), tuple(ordered)))
     return steps
 
 

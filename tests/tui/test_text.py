@@ -20,7 +20,7 @@ DOWNLOAD = Call(
 OTHER = Call(
     "s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)}
 )
-STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER))
+STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER))
 
 
 @pytest.mark.parametrize("width", [30, 44, 56, 76])
@@ -99,7 +99,7 @@ def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machin
     unpack = Call(
         "s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)}
     )
-    step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (DOWNLOAD, OTHER, unpack))
+    step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER, unpack))
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
     assert seconds_left([step], journal, Snapshot()) is None
     assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(60.0)
