@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,23 @@ def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Golde
 def practice_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The practice world's archives and mseg-api tree, made once for all tests. Change nothing in it."""
     return make_world(tmp_path_factory.mktemp("practice"))
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start be interrupted, though a script that runs us with `&` had SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In one of several test processes: hand its counts to the one that prints them."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["counts"] = dict(COUNTS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    COUNTS.update(getattr(node, "workeroutput", {}).get("counts", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

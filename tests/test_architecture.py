@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +18,7 @@ from mseg_wizard.step import Call, load
 from mseg_wizard.tasks.registry import TASKS
 from tests.conftest import ROOT
 
+T = TypeVar("T")
 PACKAGE = ROOT / "mseg_wizard"
 SPINE = 10
 """Modules that may stand at the top, besides the two that Python wants there."""
@@ -80,6 +84,31 @@ def test_the_style_sheet_names_what_the_screen_is_made_of() -> None:
     named = set(re.findall(r"(?<![\w.#$-])[A-Z]\w+", sheet)) - {"Screen", "Button", "RichLog"}
     code = "".join(path.read_text("utf-8") for path in (PACKAGE / "tui").rglob("*.py"))
     assert named <= set(re.findall(r"^class (\w+)", code, re.MULTILINE))
+
+
+def test_what_the_screen_is_told_by_name_is_there() -> None:
+    """Textual finds handlers and actions by their names, and calls none where a name is wrong."""
+    pytest.importorskip("textual")
+    for module in pkgutil.walk_packages([str(PACKAGE / "tui")], "mseg_wizard.tui."):
+        importlib.import_module(module.name)
+    from textual.binding import Binding
+    from textual.dom import DOMNode
+    from textual.message import Message
+
+    messages = {each.handler_name for each in _below(Message)}
+    nodes = _below(DOMNode)
+    actions = {name for node in nodes for name in dir(node) if name.startswith("action_")}
+    for node in (node for node in nodes if node.__module__.startswith("mseg_wizard.")):
+        handlers = {name.lstrip("_") for name in vars(node) if re.match("_?on_", name)}
+        assert handlers <= messages, node
+        for binding in vars(node).get("BINDINGS", ()):
+            assert isinstance(binding, Binding)
+            assert f"action_{binding.action.partition('(')[0].rpartition('.')[2]}" in actions, (node, binding)
+
+
+def _below(kind: type[T]) -> set[type[T]]:
+    found = set(kind.__subclasses__())
+    return found.union(*(_below(each) for each in found))
 
 
 @pytest.mark.parametrize(

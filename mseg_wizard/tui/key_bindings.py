@@ -100,7 +100,7 @@ class MainScreen(FollowerScreen):
     def on_key(self) -> None:
         self.remark = ""
 
-    async def on_links_chosen(self, event: LinkList.Chosen) -> None:
+    async def on_link_list_chosen(self, event: LinkList.Chosen) -> None:
         if event.copy:
             self.app.copy_to_clipboard(event.link.url)
         self.say(("Copied, if your terminal allows that: " if event.copy else "") + printable(event.link.url))

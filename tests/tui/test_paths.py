@@ -100,7 +100,7 @@ async def test_a_look_that_hangs_keeps_one_thread_and_the_newest_text_is_looked_
         asked.append(asyncio.create_task(ask(newest)))
         await asyncio.sleep(0)
     asked[5].cancel()
-    assert sum(thread.name == "eye" for thread in threading.enumerate()) == 1
+    assert sum(thread.name == "path look-up" for thread in threading.enumerate()) == 1
     hangs.set()
     found = await asyncio.gather(*asked, return_exceptions=True)
     assert looked == [0, 19]
@@ -187,7 +187,7 @@ async def test_the_screen_goes_on_and_ends_while_a_folder_hangs(desk: Desk, monk
         await type_in(pilot, "er/still")
         await pilot.press("tab", "tab")
         await says(pilot, "/net/slower/still")
-        assert sum(thread.name == "eye" for thread in threading.enumerate()) <= 2
+        assert sum(thread.name == "path look-up" for thread in threading.enumerate()) <= 2
         await pilot.press("f10")
     hangs.set()
 
