@@ -229,6 +229,9 @@ class Step:
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
 
+    def has(self, task: str) -> bool:
+        return any(call.task == task for call in self.calls)
+
     def keeping(self, wanted: Callable[[str], bool]) -> Step:
         """The same step with no calls but those whose task is wanted."""
         return replace(self, calls=tuple(call for call in self.calls if wanted(call.task)))

@@ -54,8 +54,8 @@ def grammar(parser: argparse.ArgumentParser, values: dict[str, str | tuple[str, 
     found = [Command("", "", _words(parser, values))]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            told = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            found += [Command(name, told[name], _words(sub, values)) for name, sub in action.choices.items()]
+            help_of = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            found += [Command(name, help_of[name], _words(sub, values)) for name, sub in action.choices.items()]
     return found
 
 

@@ -196,7 +196,7 @@ def say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None
     say(f"Complete{upto}: {ctx.dataset_folder}", talk)
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
-    if any(call.task == "report" for step in steps for call in step.calls):
+    if any(step.has("report") for step in steps):
         say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
 
 

@@ -111,10 +111,7 @@ class Facts:
 def gather(ctx: Context) -> Facts:
     """Read it all from the journal, the verdict and the tree; raises Problem where there is no tree yet."""
     folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx)
-    at = next(
-        (number for number, step in enumerate(ctx.steps) if any(call.task == "report" for call in step.calls)),
-        len(ctx.steps),
-    )
+    at = next((number for number, step in enumerate(ctx.steps) if step.has("report")), len(ctx.steps))
     finished = ctx.store.journal.finished
     return Facts(
         version=__version__,

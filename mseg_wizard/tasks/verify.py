@@ -99,7 +99,7 @@ def verify_missing(ctx: Context) -> list[str]:
 
 def unfinished_steps(ctx: Context) -> list[Step]:
     """The steps before verification that are not complete, by the journal."""
-    before = takewhile(lambda step: not any(call.task == "verify" for call in step.calls), ctx.steps)
+    before = takewhile(lambda step: not step.has("verify"), ctx.steps)
     return [step for step in before if any(call.key not in ctx.store.journal.finished for call in step.calls)]
 
 

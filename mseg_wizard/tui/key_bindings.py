@@ -95,7 +95,8 @@ class MainScreen(FollowerScreen):
             self.app.copy_to_clipboard(str(report))
             self.say(f"Copied, if your terminal allows that: {pane_text(str(report))}")
         else:
-            self.say("There is no report yet: step 13 writes it.")
+            writes = [step.number for step in self.session.steps if step.has("report")]
+            self.say("There is no report yet" + (f": step {writes[0]} writes it." if writes else "."))
 
     def on_key(self) -> None:
         self.remark = ""

@@ -20,15 +20,12 @@ NARROW = 80
 """Below this many columns the list of steps shows ids instead of titles."""
 
 HELP = """\
-This page is one step: what it is for, its links, its form and its tasks. The list on the left shows all of \
-them, the lines below \
-what is being done, how much of the whole journey is done, and how much room is left and needed.
+This page is one step: what it is for, its links, its form and its tasks. The list on the left shows all of them, \
+the lines below what is being done, how much of the whole journey is done, and how much room is left and needed.
 
-The wizard works through 14 steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through \
-every step whose \
-form is complete, then waits and says what for. You can fill in any form at any time, also while it works: what \
-you type is kept \
-as soon as you leave the field.
+The wizard works through all steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through \
+every step whose form is complete, then waits and says what for. You can fill in any form at any time, also while it \
+works: what you type is kept as soon as you leave the field.
 
 F1  ?        this help
 F3           pictures of label maps on and off
@@ -48,21 +45,17 @@ Right, End   behind a path: take the rest that is suggested
 PgUp, PgDn   scroll the step
 Delete       in a list of files and links: remove the row that Up and Down chose
 
-[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun   \
-[+] not begun, form complete
+[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun   [+] not begun, form complete
 
-If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` \
-brings this screen back. \
-Otherwise it stops when the connection ends, and starting it again goes on where it was.
+If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` brings \
+this screen back. Otherwise it stops when the connection ends, and starting it again goes on where it was.
 
-Passwords and pasted links are kept in the system keyring where there is one, else in this session's memory, \
-and never in a file. \
-They can't be copied from here.
+Passwords and pasted links are kept in the system keyring where there is one, else in this session's memory, and \
+never in a file. They can't be copied from here.
 
-To select text with the mouse, hold Shift while you drag (Option in iTerm2 and Terminal on macOS); in tmux with \
-the mouse on, Shift as \
-well. What `c` and Enter copy goes to the terminal's own clipboard, through tmux too where `set -g \
-set-clipboard on` stands in its settings.
+To select text with the mouse, hold Shift while you drag (Option in iTerm2 and Terminal on macOS); in tmux with the \
+mouse on, Shift as well. What `c` and Enter copy goes to the terminal's own clipboard, through tmux too where `set \
+-g set-clipboard on` stands in its settings.
 
 taxonomy      a set of classes with numbers: ade20k-150 has 150
 label map     a picture whose pixels are class numbers
