@@ -49,8 +49,7 @@ class CommandHelp:
 WIZARD = CommandHelp(
     "",
     "From an empty disk to the finished MSeg dataset, in the order that MSeg prescribes. Without a command: the "
-    "guided journey on the "
-    "screen. What is done stays done, and starting again goes on.\n\n"
+    "guided journey on the screen. What is done stays done, and starting again goes on.\n\n"
     "`mseg-wizard COMMAND --help` tells more about each command.",
     (
         ("mseg-wizard practice", "the whole journey in miniature: no network, no account, two minutes"),
@@ -80,12 +79,10 @@ COMMANDS = {
     "run": CommandHelp(
         "the journey unattended, in plain lines",
         "Works through the steps without asking anything. Answers come from --answers, from earlier starts and, for "
-        "passwords and links, "
-        "from the environment or the system keyring. Where an answer is lacking it ends with exit code 3 and says "
-        "which.\n\n"
+        "passwords and links, from the environment or the system keyring. Where an answer is lacking it ends with "
+        "exit code 3 and says which.\n\n"
         "Progress is what it has to say, so it goes to stdout: a line for each change, and one every few seconds. "
-        "What went wrong, and "
-        "what to do about it, goes to stderr.",
+        "What went wrong, and what to do about it, goes to stderr.",
         (
             (
                 "mseg-wizard run --dest /data/mseg --answers answers.toml --until remap-open",
@@ -113,8 +110,7 @@ COMMANDS = {
     "status": CommandHelp(
         "where every step stands",
         "Reads what the wizard noted; it takes no lock, asks no keyring and changes nothing, so it may run at any "
-        "time. Without --dest it "
-        "looks at the last destination that was opened.",
+        "time. Without --dest it looks at the last destination that was opened.",
         (
             ("mseg-wizard status --dest /data/mseg", "a line for each step, then what is being done now"),
             ("watch -n 5 mseg-wizard status", "the same every five seconds"),
@@ -125,8 +121,7 @@ COMMANDS = {
     "steps": CommandHelp(
         "the steps, or one step in its own words",
         "Without a name: a line for each step. With one, its id or number: why it is there, how long it takes, its "
-        "licence, links, form "
-        "and tasks. The names of the form's fields are the keys of an answers file.",
+        "licence, links, form and tasks. The names of the form's fields are the keys of an answers file.",
         (
             ("mseg-wizard steps", "all steps, in order"),
             ("mseg-wizard steps kitti", "one step; `mseg-wizard steps 8` is the same"),
@@ -137,10 +132,8 @@ COMMANDS = {
     "doctor": CommandHelp(
         "what this machine offers for the job",
         "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your "
-        "attention, [-] what is "
-        "worth knowing and neither good nor bad. Without --dest it looks at the last destination that was opened, "
-        "else at the folder "
-        "that you are in.",
+        "attention, [-] what is worth knowing and neither good nor bad. Without --dest it looks at the last "
+        "destination that was opened, else at the folder that you are in.",
         (
             ("mseg-wizard doctor --dest /data/mseg", "is there room, and may you write there?"),
             (
@@ -153,10 +146,9 @@ COMMANDS = {
     "verify": CommandHelp(
         "look at every file, label map and segment again",
         "Compares every label map with what its raw label gives, every relabelled segment and MSeg's 43 targeted "
-        "pixels. The verdict goes "
-        "to stdout, what is being done meanwhile to stderr. With --repair, what is faulty is made again: where that "
-        "needs an archive that "
-        "was removed, it says which, how large, and asks (or waits for --allow).",
+        "pixels. The verdict goes to stdout, what is being done meanwhile to stderr. With --repair, what is faulty "
+        "is made again: where that needs an archive that was removed, it says which, how large, and asks (or waits "
+        "for --allow).",
         (
             ("mseg-wizard verify --dest /data/mseg", "the verdict, and each fault by name"),
             ("mseg-wizard verify --dest /data/mseg --json > verdict.json", "the verdict for scripts"),
@@ -183,8 +175,7 @@ COMMANDS = {
     "wipe": CommandHelp(
         "remove every stored password and link",
         "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't "
-        "remove: variables of "
-        "your shell, files that other scripts left. The data stay.",
+        "remove: variables of your shell, files that other scripts left. The data stay.",
         (
             ("mseg-wizard wipe --dest /data/mseg", "of one destination"),
             ("mseg-wizard wipe --all", "of every destination that you ever opened, and of practice"),
@@ -193,9 +184,8 @@ COMMANDS = {
     ),
     "practice": CommandHelp(
         "the whole journey in miniature, without network or account",
-        "Makes a small MSeg in a temporary folder, plays every web site on this machine, and removes both at the end. "
-        "Nothing real is "
-        "touched.",
+        "Makes a small MSeg in a temporary folder, plays every web site on this machine, and removes both at the "
+        "end. Nothing real is touched.",
         (
             ("mseg-wizard practice", "on the screen: two minutes"),
             ("mseg-wizard practice --plain", "by itself, in plain lines"),

@@ -64,8 +64,7 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
         raise Consent(
             f"{gone} The archive was removed after it was unpacked. {unmounted(ctx, archive)}".strip(),
             f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a "
-            "file, "
-            "or bring the files back.",
+            "file, or bring the files back.",
             key,
         )
 

@@ -29,9 +29,8 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
         raise Problem(
             f"There is not enough room: {'; '.join(short)}.",
             "Free some, or choose a destination on a larger disk (the folder of a dataset may also be a link to "
-            "another disk). "
-            "Archives that you name in a form, or a mirror on this machine, are read where they are and take none "
-            "of it.",
+            "another disk). Archives that you name in a form, or a mirror on this machine, are read where they are "
+            "and take none of it.",
             rows,
         )
     for row in rows:
