@@ -124,9 +124,8 @@ def overview(
         finished = sum(call.key in journal.finished for call in step.calls)
         here = now.call in {call.key for call in step.calls}
         missing = tuple(lacks(step)) if finished < len(step.calls) else ()
-        if here and isinstance(
-            now.problem, Waiting
-        ):  # for what only showed while it worked: a link that was refused, a file to upload
+        # For what only showed while it worked: a link that was refused, a file to upload.
+        if here and isinstance(now.problem, Waiting):
             missing = missing or (now.problem.lacks if now.problem.step else ())
         if finished == len(step.calls):
             state = "done"

@@ -159,9 +159,8 @@ class Store:
             self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
             try:
                 self.save()
-            except (
-                Problem
-            ):  # what is not on the disk is not finished: else this sitting would go on without ever writing it
+            # What is not on the disk is not finished: else this sitting would go on without ever writing it.
+            except Problem:
                 del self.journal.finished[key]
                 raise
 

@@ -159,9 +159,8 @@ class Vault:
         _hide(name, value)
         self._forget(name)
         self._entered.add(name)
-        self._stored(
-            name
-        )  # one that has to be unlocked first is not handed anything that it would keep after we gave up on it
+        # One that has to be unlocked first is not handed anything that it would keep after we gave up on it.
+        self._stored(name)
         self._ask(lambda backend: backend.set_password(self._service, self._entry(name), value))
         kept = self._stored(name) == value
         self._forget(name)
@@ -227,9 +226,8 @@ class Vault:
         stored = self._stored(name)
         if self._trouble:
             return None
-        if (
-            before == self._changes
-        ):  # else another thread stored or wiped something meanwhile, and this may be old by now
+        # Not where another thread stored or wiped something meanwhile: this may be old by now.
+        if before == self._changes:
             self._read[name] = stored
         return stored
 

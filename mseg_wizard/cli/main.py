@@ -22,10 +22,8 @@ from mseg_wizard.vault import take_environment
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `mseg-wizard` command; returns its exit code."""
-    for name in (
-        "TEXTUAL_LOG",
-        "TEXTUAL",
-    ):  # they would record every key, passwords included, or send it to a development console
+    # They would record every key, passwords included, or send it to a development console.
+    for name in ("TEXTUAL_LOG", "TEXTUAL"):
         os.environ.pop(name, None)
     no_core_dumps()
     for stream in (sys.stdout, sys.stderr):

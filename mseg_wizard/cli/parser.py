@@ -347,9 +347,8 @@ def _notify_help() -> str:
     file = str(preferences_file())
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
     short = f"~{file.removeprefix(home)}" if file.startswith(f"{home}/") else file
-    always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace(
-        "%", "%%"
-    )  # argparse would fill in what follows a %
+    # argparse would fill in what follows a %.
+    always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace("%", "%%")
     return f"run this when it waits for you, fails or is complete, with what it says on standard input; {always}"
 
 

@@ -170,9 +170,8 @@ class _Lines:
 
 def progress_line(number: int, title: str, progress: Progress) -> str:
     """One line: which call of which step, what it is doing, how far it is."""
-    doing = (
-        "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
-    )  # its name is said already
+    # Its name is said already.
+    doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
     parts = [f"{number:2} {title}: {printable_redacted(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(

@@ -54,9 +54,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         value = values.pop()
         if isinstance(value, dict | list):
             values += value.values() if isinstance(value, dict) else value
-        elif (
-            isinstance(value, int) and value.bit_length() > 63
-        ):  # what TOML has; Python's own know no end, and can't always be shown
+        # What TOML has; Python's own know no end, and can't always be shown.
+        elif isinstance(value, int) and value.bit_length() > 63:
             raise ValueError("it has a number of more than 64 bits")
     return table
 

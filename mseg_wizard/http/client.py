@@ -188,10 +188,8 @@ class HttpClient:
     def _sent(self, request: httpx.Request) -> httpx.Response:
         try:
             return self._client.send(request, stream=True)
-        except (
-            httpx.InvalidURL,
-            UnicodeError,
-        ):  # httpx looks at where a redirect leads, whether it is to follow or not
+        # httpx looks at where a redirect leads, whether it is to follow or not.
+        except (httpx.InvalidURL, UnicodeError):
             raise httpx.RemoteProtocolError("Invalid URL in location header", request=request) from None
 
     def authorize(self, url: httpx.URL) -> httpx.URL:

@@ -181,9 +181,8 @@ class _Forms(HTMLParser):
     def with_password(cls, text: str) -> dict[str, str | None] | None:
         """The fields of the form that asks for a password; None where no form does."""
         parser = cls()
-        with suppress(
-            AssertionError, ValueError
-        ):  # of marked sections that Python does not know; of characters of some thousand digits
+        # One of marked sections that Python does not know, the other of characters of some thousand digits.
+        with suppress(AssertionError, ValueError):
             parser.feed(text)
         return next((form for form, asks in zip(parser.forms, parser.passwords, strict=True) if asks), None)
 

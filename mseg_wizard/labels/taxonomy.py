@@ -163,9 +163,8 @@ class MsegApiTree:
         ids = {name: id_ for id_, name in enumerate(self.names(target))}
         if len(ids) > IGNORED:
             raise Problem(f"{target} has {len(ids)} classes; 8-bit label maps hold {IGNORED}.", REMEDY)
-        if (
-            len(keys) <= IGNORED
-        ):  # with more classes 255 is one of them: PASCAL Context's, which leaves no pixel unlabeled
+        # With more classes 255 is one of them: PASCAL Context's, which leaves no pixel unlabeled.
+        if len(keys) <= IGNORED:
             keys[IGNORED], ids[UNLABELED] = UNLABELED, IGNORED
             becomes.setdefault(UNLABELED, (0, UNLABELED))
         length = max(keys) + 1

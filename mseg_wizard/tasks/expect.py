@@ -89,9 +89,8 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             raise upload_request(ctx, archive, *(f"{what} It was left alone." for what in wrong))
         if growing:
             rate = meters.setdefault(growing.path, Meter()).rate(growing.size)
-            total = (
-                archive.bytes if archive.bytes and growing.size <= archive.bytes else None
-            )  # an estimate would promise too much
+            # An estimate would promise too much.
+            total = archive.bytes if archive.bytes and growing.size <= archive.bytes else None
             yield Progress(f"receiving {printable(growing.path.name, 100)}", growing.size, total, "B", rate)
         else:
             command = upload_command(target.parent, archive.file)
@@ -141,9 +140,8 @@ def uploads(folder: Path, file: str, own: Path) -> list[Upload]:
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             name = _UNDER_WAY.sub("", entry.name)
-            ours = (
-                entry.name.endswith(".part") and (own / f"{entry.name}.json").exists()
-            )  # a download of the wizard's own
+            # A download of the wizard's own.
+            ours = entry.name.endswith(".part") and (own / f"{entry.name}.json").exists()
             with suppress(FileNotFoundError):  # it was renamed just now
                 if name.lower().endswith(ending) and not ours and entry.is_file(follow_symlinks=False):
                     stat = entry.stat(follow_symlinks=False)

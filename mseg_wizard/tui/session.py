@@ -134,9 +134,8 @@ class Session:
 
     def remember(self, step: Step, name: str, value: Any) -> str:
         """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
-        with (
-            self._turn
-        ):  # an answer on its way while the destination is opened must not become a draft that nobody keeps
+        # An answer on its way while the destination is opened must not become a draft that nobody keeps.
+        with self._turn:
             return self._remember(step, name, value)
 
     def _open(self, destination: Path) -> None:

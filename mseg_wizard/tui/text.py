@@ -110,9 +110,8 @@ def call_line(call: Call, state: str, progress: Progress | None, width: int) -> 
     if progress and state in ("running", "waiting", "failed"):
         doing = printable(progress.doing, 1000)
         if doing and doing != call.title:
-            lines.append(
-                f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing
-            )  # what is wrapped is easier copied flush
+            # What is wrapped is easier copied flush.
+            lines.append(f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing)
         if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
             lines.append(INDENT + progress_words(progress, width - len(INDENT)))
     return "\n".join(lines)

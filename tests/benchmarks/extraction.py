@@ -106,9 +106,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--on", type=Path, default=Path(MEMORY))
     parser.add_argument("--at", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    if (
-        given.at
-    ):  # once more, on the cores that it was given: workers inherit them from whoever started the first of them
+    # Once more, on the cores that it was given: workers inherit them from whoever started the first of them.
+    if given.at:
         for path in sorted(given.at.iterdir()):
             if path.is_file():
                 print(measure(KINDS[path.name], path, given.at, len(os.sched_getaffinity(0))), flush=True)

@@ -49,9 +49,8 @@ def immutable(destination: Path) -> Iterator[None]:
     """Nothing of the whole destination can be changed any more,
     not even by root. (pip would turn to the user's own folder.)
     """
-    subprocess.run(
-        ["chattr", "-R", "-f", "+i", str(destination)], check=False
-    )  # it complains of links, which have no such flag
+    # It complains of links, which have no such flag.
+    subprocess.run(["chattr", "-R", "-f", "+i", str(destination)], check=False)
     try:
         with suppress(PermissionError):
             (destination / "probe").touch()

@@ -100,9 +100,8 @@ def test_an_image_that_needs_more_memory_than_there_is_is_named(ctx: Context) ->
     put_aside(ctx).write_bytes(large())
     pool = ctx.pool()
     assert isinstance(pool, Pool)
-    wait(
-        [pool.executor().submit(time.sleep, 0.3) for _ in range(pool.workers)]
-    )  # so that every worker is there: they start as needed
+    # So that every worker is there: they start as needed.
+    wait([pool.executor().submit(time.sleep, 0.3) for _ in range(pool.workers)])
     assert len(pool.executor()._processes) == pool.workers
     for pid in pool.executor()._processes:
         now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
 
 OLD = "Mon, 01 Jan 2018 00:00:00 GMT"
 
@@ -312,3 +316,14 @@ def _ranged(answer: Answer, headers: Mapping[str, str]) -> tuple[int, bytes, dic
 def with_body(body: bytes, *answers: Answer) -> list[Answer]:
     """The same file behind several answers."""
     return [replace(answer, body=body) for answer in answers]
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that nobody vouches for, and its key, made in `folder`; skips without openssl."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    files = ["-keyout", "key.pem", "-out", "cert.pem"]
+    named = ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, *files, *named], cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"

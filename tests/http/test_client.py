@@ -5,8 +5,6 @@ and proxies, with every secret kept to its own origin.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from mseg_wizard.http.remote_file import Location
 from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Problem
 from tests.http.downloading import BODY, KNOWN, QUICK, finish, leftovers, problem
-from tests.http.faulty_server import Answer, Asked, page, redirect, serving
+from tests.http.faulty_server import Answer, Asked, page, redirect, self_signed, serving
 
 
 def test_addresses_are_shown_without_query_user_or_password() -> None:
@@ -225,31 +223,7 @@ def test_credentials_in_a_redirect_are_not_sent(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for this machine that nobody vouches for, and its key."""
-    if not shutil.which("openssl"):
-        pytest.skip("no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("certificate")
-    made = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "key.pem",
-        "-out",
-        "cert.pem",
-        "-days",
-        "2",
-    ]
-    subprocess.run(
-        [*made, "-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder / "cert.pem", folder / "key.pem"
+    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_and_a_ca_file_helps(

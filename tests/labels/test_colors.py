@@ -130,9 +130,8 @@ def test_panoptic_ids_become_categories(tmp_path_factory: pytest.TempPathFactory
     ]
     present = sorted(set(ids.ravel().tolist()) - {0})
     named = [(id_, draw.draw(st.integers(0, 254))) for id_ in present if draw.draw(st.booleans())]
-    again = [
-        (id_, draw.draw(st.integers(0, 254))) for id_, _ in named[:2]
-    ]  # the same segment twice: the later entry counts
+    # The same segment twice: the later entry counts.
+    again = [(id_, draw.draw(st.integers(0, 254))) for id_, _ in named[:2]]
     folder = tmp_path_factory.mktemp("panoptic")
     panoptic_png(folder / "x.png", ids)
     segments = read_annotations(annotate(folder / "a.json", {"other.png": [(5, 5)], "x.png": [*named, *again]}))

@@ -141,9 +141,8 @@ def test_cityscapes_gives_its_packages_after_a_login_only(world: World, client: 
     assert wrong.status_code == 200
     assert _is_page(wrong)
     assert _is_page(client.get("/file-handling/?packageID=1"))
-    assert (
-        client.post("/login", data={key: form[key] for key in ("username", "password")}).status_code == 200
-    )  # `submit` belongs to it
+    # `submit` belongs to it.
+    assert client.post("/login", data={key: form[key] for key in ("username", "password")}).status_code == 200
     assert client.post("/login", data=form).status_code == 302
     for package, name in (("1", "gtFine_trainvaltest.zip"), ("3", "leftImg8bit_trainvaltest.zip")):
         answer = client.get(f"/file-handling/?packageID={package}")

@@ -25,9 +25,8 @@ def needles(name: str) -> list[bytes]:
     encoded = []
     for before in range(3):
         text = base64.b64encode(bytes(before) + plain).rstrip(b"=")
-        encoded.append(
-            text[(0, 2, 3)[before] : len(text) - 1]
-        )  # the characters at the ends hold bits of their neighbours
+        # The characters at the ends hold bits of their neighbours.
+        encoded.append(text[(0, 2, 3)[before] : len(text) - 1])
     return [plain, *encoded, plain.hex().encode(), plain.decode().encode("utf-16-le")]
 
 

@@ -5,7 +5,6 @@ one: whatever goes wrong on the way, none gets anywhere else.
 from __future__ import annotations
 
 import base64
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
@@ -18,7 +17,7 @@ from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
-from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, serving
+from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, self_signed, serving
 from tests.secrets.canaries import Search, token, toml
 from tests.secrets.watching import Seen, watched
 from tests.wizard import Wizard
@@ -136,23 +135,7 @@ def misbehaving(world: World, dead: FaultyServer) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def dead(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyServer]:
     """A server with a certificate that nobody vouches for."""
-    folder = tmp_path_factory.mktemp("certificate")
-    made = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "key.pem",
-        "-out",
-        "cert.pem",
-        "-days",
-        "2",
-    ]
-    subprocess.run([*made, "-subj", "/CN=here"], cwd=folder, check=True, capture_output=True)
-    with serving({}, tls=(folder / "cert.pem", folder / "key.pem")) as server:
+    with serving({}, tls=self_signed(tmp_path_factory.mktemp("certificate"))) as server:
         yield server
 
 

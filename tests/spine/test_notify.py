@@ -30,9 +30,8 @@ WRITES = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr(
-        "mseg_wizard.core.invocation._command", []
-    )  # the command line is the process's, and so that of the tests to come
+    # The command line is the process's, and so that of the tests to come.
+    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk
 

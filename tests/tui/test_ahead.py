@@ -112,9 +112,8 @@ async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_st
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await until(pilot, lambda: app.main.chosen == "open")
-        monkeypatch.setattr(
-            "mseg_wizard.tui.follower.REST", 3600.0
-        )  # however slow the machine is: these keys follow each other
+        # However slow the machine is: these keys follow each other.
+        monkeypatch.setattr("mseg_wizard.tui.follower.REST", 3600.0)
         await pilot.press("left")
         desk.release.set()
         await until(pilot, lambda: "city" in desk.ran)

@@ -128,9 +128,8 @@ async def test_whatever_the_hint_says_can_be_read_to_its_end(
         session, ctx, runner, states = app.session, app.session.ctx, app.session.runner, app.session.states
         assert ctx is not None
         assert runner is not None
-        monkeypatch.setattr(
-            type(ctx), "dataset_folder", Path(LONG) / "mseg_dataset"
-        )  # no disk here takes such a folder
+        # No disk here takes such a folder.
+        monkeypatch.setattr(type(ctx), "dataset_folder", Path(LONG) / "mseg_dataset")
         session.destination = Path(LONG)
         for case in CASES:
             session.viewer, session.released, session.locked, session.ctx = False, False, "", ctx

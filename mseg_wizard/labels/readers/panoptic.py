@@ -55,9 +55,8 @@ def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
         for raw in msgspec.json.decode(Path(path).read_bytes(), type=_Annotations).annotations:
             image = _annotation.decode(raw)
             pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
-            if any(
-                not 0 <= number < 1 << 32 for pair in pairs for number in pair
-            ):  # NumPy 1 would take them, cut to fit
+            # NumPy 1 would take them, cut to fit.
+            if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):
                 raise OverflowError
             segments[image.file_name] = np.array(pairs, "<u4").tobytes()
     except OSError as error:
