@@ -29,6 +29,7 @@ from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import terminal_title
+from mseg_wizard.tui.textual_private import driver_of
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog
 from mseg_wizard.workers import pool
 
@@ -97,9 +98,9 @@ class Wizard(KeyQueue):
     def _call_the_window(self) -> None:
         """Have the terminal's title say how it stands: it is in sight where the window isn't."""
         title = terminal_title(self.session.snapshot)
-        if title != self._called and isinstance(self._driver, Terminal):
+        if title != self._called and isinstance(driver := driver_of(self), Terminal):
             self._called = title
-            self._driver.call_it(title)
+            driver.call_it(title)
 
     def on_unmount(self) -> None:
         for number in SIGNALS:
@@ -170,18 +171,14 @@ class Wizard(KeyQueue):
         """Textual's reader of the keyboard ended: the terminal is gone."""
         self.leave(HANGUP)
 
-    def _handle_exception(self, error: Exception) -> None:
+    def crashed(self, error: Exception) -> Text:
         """A bug of ours. Textual would print every local variable, and so what was typed."""
         self.code = CRASHED
         error = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
         # Where, and of which type: its message may quote what was typed.
         log.error("the screen crashed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
-        if self._exception is None:
-            self._exception = error
-            self._exception_event.set()
         text = (
             f"mseg-wizard hit a bug of its own: {type(error).__name__}. What is done stays. The details are in "
             f"{self.session.log}"
         )
-        self._exit_renderables[:] = [Text(printable(text, 1000))]
-        self._close_messages_no_wait()
+        return Text(printable(text, 1000))

@@ -23,6 +23,7 @@ from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.terminal import Terminal
+from mseg_wizard.tui.textual_private import driver_of
 from mseg_wizard.tui.widgets.dialogs import SHOWN_ITEMS, QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
@@ -112,7 +113,7 @@ class FollowerScreen(FormsScreen):
             later, self._later = self._later, None
             await later()
         stands = (snapshot.running, snapshot.awaits, snapshot.problem, snapshot.crash)
-        terminal = driver if isinstance(driver := self.app._driver, Terminal) else None
+        terminal = driver if isinstance(driver := driver_of(self.app), Terminal) else None
         if stands != self._stood or (time.monotonic() - self._drawn_at >= DRAWN and not (terminal and terminal.behind)):
             self._stood, self._drawn_at = stands, time.monotonic()
             await self._follow(snapshot)

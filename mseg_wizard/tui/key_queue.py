@@ -9,9 +9,10 @@ import asyncio
 import time
 from collections import deque
 
-from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
+
+from mseg_wizard.tui.textual_private import SafeApp, has_screen, was_taken
 
 ROUNDS = 3
 """A key climbs from the focused widget to the app, where it may
@@ -21,7 +22,7 @@ PATIENCE = 1.0
 """Seconds after which the next key is looked at all the same: a widget may have gone."""
 
 
-class KeyQueue(App[None]):
+class KeyQueue(SafeApp):
     """An app that types ahead like a terminal does.
 
     Textual sends every key at once to what has the focus then, though one still under way may move it: of a burst, as
@@ -42,7 +43,7 @@ class KeyQueue(App[None]):
     async def on_event(self, event: Event) -> None:
         if not isinstance(event, Key | Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif not self._screen_stack:
+        elif not has_screen(self):
             return  # typed before the first screen, or after the last
         elif self._under_way or self._ahead:
             self._ahead.append(event)
@@ -59,7 +60,7 @@ class KeyQueue(App[None]):
 
     def _reached(self, event: Key | Paste, way: list[MessagePump]) -> None:
         """The focused widget had the key; one that took it as text stopped it there."""
-        if event._stop_propagation:
+        if was_taken(event):
             self._had_effect(event)
         else:
             self._climb(event, way)
@@ -79,7 +80,7 @@ class KeyQueue(App[None]):
                 self.call_later(self._next)
 
     async def _next(self) -> None:
-        if not self._screen_stack:
+        if not has_screen(self):
             self._ahead.clear()
         elif self._ahead and not self._under_way:
             await self._take(self._ahead.popleft())

@@ -10,11 +10,11 @@ import time
 from typing import IO, Any, cast
 
 from textual.app import App
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 from textual.message import Message
 
 from mseg_wizard.progress import printable
+from mseg_wizard.tui.textual_private import SafeDriver
 
 ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
 """Where is the cursor? In the second row: for the first, some answers are those of a function key."""
@@ -25,7 +25,7 @@ LAST = 1.0
 """Seconds that the end waits for an answer."""
 
 
-class Terminal(LinuxDriver):
+class Terminal(SafeDriver):
     """Textual's driver, except that output to a terminal that is
     gone is dropped, and odd bytes from it are not the end.
     """
@@ -34,7 +34,7 @@ class Terminal(LinuxDriver):
         super().__init__(app, **options)
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
         self._out = ClosedTerminal(cast("IO[str]", stream))
-        self._file = cast("Any", self._out)
+        self.write_into(self._out)
         self._asked: float | None = None
         """When it was asked how far it is, while it owes the answer."""
         self.answers = False
@@ -44,9 +44,8 @@ class Terminal(LinuxDriver):
     @property
     def behind(self) -> bool:
         """Has the terminal not yet shown all that was written? What can wait should wait then: the line is slow."""
-        writer = self._writer_thread
         owes = self.answers and self._asked is not None and time.monotonic() - self._asked < LOST
-        return owes or self._out.writing or bool(writer and writer._queue.qsize())
+        return owes or self._out.writing or self.unwritten
 
     def ask(self) -> None:
         """Have the terminal answer behind what was written so far:
@@ -85,17 +84,6 @@ class Terminal(LinuxDriver):
     def _title(self, code: str) -> None:
         if os.environ.get("TERM") != "linux":  # the console has no title, and older ones print it
             self.write(code)
-
-    def _run_input_thread(self) -> None:
-        while not self.exit_event.is_set():
-            try:
-                self.run_input_thread()
-            except UnicodeDecodeError:  # a terminal that sends something else than UTF-8
-                continue
-            except OSError:
-                if not self.exit_event.is_set():
-                    self._app.call_later(self._app.panic)
-            return
 
 
 class ClosedTerminal:

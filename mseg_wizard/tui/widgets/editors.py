@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from mseg_wizard.answers import one_line
 from mseg_wizard.progress import printable
+from mseg_wizard.tui.textual_private import PastedLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.vault import Secret
 
@@ -32,7 +33,7 @@ class AnswerGiven(Message):
         self.entered = entered
 
 
-class Line(Input):
+class Line(PastedLine):
     """A line of text that takes pasted text whole."""
 
     def __init__(
@@ -56,11 +57,6 @@ class Line(Input):
     def set(self, value: object) -> None:
         """Show an answer that is kept."""
         self.value = self._kept = "" if value is None else str(value)
-
-    def _on_paste(self, event: events.Paste) -> None:
-        self.take(event.text)
-        event.stop()
-        event.prevent_default()
 
     def action_paste(self) -> None:
         self.take(self.app.clipboard)

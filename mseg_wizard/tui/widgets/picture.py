@@ -32,6 +32,7 @@ from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import fit
+from mseg_wizard.tui.textual_private import driver_of
 
 log = logging.getLogger("mseg_wizard.tui")
 
@@ -134,7 +135,7 @@ class Picture(Widget, can_focus=False):
         return [call for call in self._step.calls if call.key in snapshot.calls]
 
     def _may_draw(self, made: str, room: PictureArea) -> bool:
-        driver = self.app._driver
+        driver = driver_of(self.app)
         if self._drawing or self._asked == (made, room) or (isinstance(driver, Terminal) and driver.behind):
             return False
         # Other room waits for the next picture as well: the lines of
