@@ -110,6 +110,11 @@ class Context:
         return self.destination / "mseg_dataset"
 
     @property
+    def universal_folder(self) -> Path:
+        """What `mseg-wizard universal` makes, beside it."""
+        return self.destination / "mseg_universal"
+
+    @property
     def own(self) -> Path:
         return self.store.own
 
@@ -254,7 +259,8 @@ class Context:
 
             self._clusters.append(
                 Cluster(
-                    self.options.scheduler, lambda: [path for path in (self.own, self.dataset_folder) if path.is_dir()]
+                    self.options.scheduler,
+                    lambda: [path for path in (self.own, self.dataset_folder, self.universal_folder) if path.is_dir()],
                 )
             )
         return self._clusters[0]

@@ -172,6 +172,26 @@ COMMANDS = {
         ),
         {0: "written", 1: "something failed, or no wizard has worked there yet", 2: USAGE, 4: LOCKED, **STOPPED},
     ),
+    "universal": CommandHelp(
+        "the training labels in MSeg's universal classes, in lists for training code",
+        "Beside the finished dataset it makes mseg_universal/: each label map of the seven training sets once more, "
+        "with the numbers of MSeg's 194 universal classes; train.csv and val.csv, which name image and label of each "
+        "pair; the classes; and what they are in the test sets. The labels are made of the relabelled ones, so "
+        "relabelling must be complete. It resumes, and counts what it made, as the steps do; each label map is "
+        "compared with what it was made of.",
+        (
+            ("mseg-wizard universal --dest /data/mseg", "make what is missing of them"),
+            ("mseg-wizard universal --scheduler tcp://node1:8786", "with the workers of a Dask cluster"),
+        ),
+        {
+            0: "complete, and each label map compared",
+            1: "something failed; what is done stays",
+            2: USAGE,
+            3: "relabelling is not complete, or it waits for you",
+            4: LOCKED,
+            **STOPPED,
+        },
+    ),
     "wipe": CommandHelp(
         "remove every stored password and link",
         "Removes what is in the system keyring for one destination, checks that it is gone, and names what it can't "
@@ -287,6 +307,7 @@ def parser() -> Parser:
     )
     sub.add_argument("--json", action="store_true", help="the verdict for scripts")
     add("report", _work_options())
+    add("universal", _work_options())
     sub = add("wipe", _destination_option())
     sub.add_argument("--all", action="store_true", help="of every destination that you ever opened, not of one")
     sub = add("practice")

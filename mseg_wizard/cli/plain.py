@@ -109,7 +109,7 @@ def work(
     do for them.
     """
     runner = Runner(ctx, steps)
-    lines = _Lines(ctx.steps, every, talk, known)
+    lines = _Lines([*ctx.steps, *steps], every, talk, known)
     notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
     with _signals(runner) as stopped_by:
         runner.start()
@@ -172,7 +172,7 @@ def progress_line(number: int, title: str, progress: Progress) -> str:
     """One line: which call of which step, what it is doing, how far it is."""
     # Its name is said already.
     doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
-    parts = [f"{number:2} {title}: {printable_redacted(doing)}"]
+    parts = [f"{number or '':2} {title}: {printable_redacted(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(
             f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of "

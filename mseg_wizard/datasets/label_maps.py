@@ -38,19 +38,20 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
 
-def missing_outputs(ctx: Context, outputs: Iterable[str]) -> list[str]:
-    """Those of `outputs`, paths below mseg_dataset/, that aren't there."""
-    folders = FolderListings(ctx.dataset_folder)
+def missing_outputs(ctx: Context, outputs: Iterable[str], top: Path | None = None) -> list[str]:
+    """Those of `outputs`, paths below `top` (mseg_dataset/, where none is named, here and below), that aren't there."""
+    folders = FolderListings(top or ctx.dataset_folder)
     return [output for output in outputs if not folders.has(output)]
 
 
-def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
+def outputs_to_make(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> frozenset[str]:
     """Those that the running call has to make; sweeps what a killed run left half written.
 
     After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once
     the user agreed (raises Consent until then): label maps of other programs are never taken on trust.
     """
-    missing = missing_outputs(ctx, outputs)
+    top = top or ctx.dataset_folder
+    missing = missing_outputs(ctx, outputs, top)
     foreign = ctx.foreign and len(missing) < len(outputs)
     key = f"remake:{ctx.call}"
     if foreign and key not in ctx.consents:
@@ -63,8 +64,8 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str]) -> frozenset[str]:
     if ctx.foreign and not foreign:
         ctx.adopt()
     for folder in {output.rpartition("/")[0] for output in outputs}:
-        (ctx.dataset_folder / folder).mkdir(parents=True, exist_ok=True)
-    _sweep(ctx, outputs)
+        (top / folder).mkdir(parents=True, exist_ok=True)
+    _sweep(top, outputs)
     return frozenset(outputs if foreign or ctx.distrust else missing)
 
 
@@ -109,15 +110,16 @@ def make_label_maps(
     return results
 
 
-def sync_outputs(ctx: Context, outputs: Sequence[str]) -> Generator[Progress, None, None]:
+def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> Generator[Progress, None, None]:
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
+    top = top or ctx.dataset_folder
     with ThreadPoolExecutor(THREADS, "syncing") as threads:
         for done in range(0, len(outputs), SYNCED_AT_ONCE):
             yield Progress("making sure that the disk has them", done, len(outputs), "files")
-            paths = [f"{ctx.dataset_folder}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
+            paths = [f"{top}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
             list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
-    _sweep(ctx, outputs)  # a worker that was killed in this very run leaves its temporary as well
-    sync(*{ctx.dataset_folder / Path(output).parent for output in outputs})
+    _sweep(top, outputs)  # a worker that was killed in this very run leaves its temporary as well
+    sync(*{top / Path(output).parent for output in outputs})
 
 
 def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
@@ -132,9 +134,9 @@ def _sync(paths: Sequence[str]) -> None:
             sync(path)
 
 
-def _sweep(ctx: Context, outputs: Sequence[str]) -> None:
+def _sweep(top: Path, outputs: Sequence[str]) -> None:
     """Remove what killed workers left half written; none may be at work."""
     for folder in {output.rpartition("/")[0] for output in outputs}:
-        for name in FolderListings(ctx.dataset_folder).names(folder):
+        for name in FolderListings(top).names(folder):
             if name.startswith(".") and name.endswith(".tmp"):
-                (ctx.dataset_folder / folder / name).unlink(missing_ok=True)
+                (top / folder / name).unlink(missing_ok=True)

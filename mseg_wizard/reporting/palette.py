@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, MsegApiTree
+from mseg_wizard.labels.universal import universal_classes, universal_names
 from mseg_wizard.progress import Problem
 
 NOTHING = (0, 0, 0)
@@ -48,6 +49,11 @@ def palette_of(colors: Colors) -> Colors:
     palette[: min(len(colors), IGNORED)] = colors[:IGNORED]
     palette[IGNORED] = NOTHING
     return palette
+
+
+def universal_colors(tree: MsegApiTree) -> Colors:
+    """The colour of each universal class by id, (256, 3); raises Problem where the tree has no table of them."""
+    return palette_of(distinct(len(universal_names(universal_classes(tree)))))
 
 
 @functools.cache

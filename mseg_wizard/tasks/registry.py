@@ -12,12 +12,14 @@ from mseg_wizard.tasks.expect import EXPECT
 from mseg_wizard.tasks.extract import EXTRACT
 from mseg_wizard.tasks.folders import FOLDERS
 from mseg_wizard.tasks.install import INSTALL
+from mseg_wizard.tasks.manifest import WRITE_MANIFEST
 from mseg_wizard.tasks.relabel import RELABEL
 from mseg_wizard.tasks.remap import REMAP
 from mseg_wizard.tasks.report import REPORT
 from mseg_wizard.tasks.space import SPACE
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.tasks.tree import TREE
+from mseg_wizard.tasks.universal import COMPARE, UNIVERSAL
 from mseg_wizard.tasks.verify import VERIFY
 from mseg_wizard.tasks.wipe import WIPE
 
@@ -35,6 +37,10 @@ TASKS: dict[str, Task] = {
     "report": REPORT,
     "folders": FOLDERS,
     "wipe": WIPE,
+    # of `mseg-wizard universal`, which is no step
+    "universal": UNIVERSAL,
+    "compare": COMPARE,
+    "manifest": WRITE_MANIFEST,
 }
 
 

@@ -12,6 +12,7 @@ from mseg_wizard.cli.plain import Exit, progress_line
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import MARKS, filled, lacking, notes_of, overview, published, with_filled
 from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.tasks.universal import universal_step
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,10 +29,16 @@ def run(args: argparse.Namespace) -> int:
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
     for key in now.calls if now.running else ():
-        step, title = next(
-            ((step, call.title) for step in steps for call in step.calls if call.key == key), (steps[0], key)
+        number, title = next(
+            (
+                (step.number, call.title)
+                for step in (*steps, universal_step(steps))
+                for call in step.calls
+                if call.key == key
+            ),
+            (0, key),
         )
-        print(f"working now: {progress_line(step.number, title, now.progress[key]).strip()}")
+        print(f"working now: {progress_line(number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")
     for note in notes_of(steps, journal):
