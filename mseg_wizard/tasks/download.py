@@ -180,7 +180,7 @@ def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location
         return Waiting(problem.what, f"{problem.do} {place}", step.id, (field,))
     if archive.browser:
         return upload_request(ctx, archive, problem.what)
-    return problem
+    return Unavailable(problem.what, f"{problem.do} The place for that is {step.form}.", problem.items)
 
 
 def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) -> Problem:

@@ -20,6 +20,7 @@ FLEETING = (
     "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to "
     "look at the report."
 )
+NEXT = 'To train or test, go on with mseg-semantic; its train.py is on the branch "training" only.'
 LONGEST = 5
 """Tasks that are named for the time they took."""
 
@@ -38,6 +39,7 @@ def farewell(ctx: Context) -> str:
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),
+        NEXT,
     ]
     return "\n\n".join(part for part in parts if part)
 

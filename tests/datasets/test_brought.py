@@ -1,0 +1,57 @@
+"""Archives that users name in a form: every step that has archives takes them."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from mseg_wizard.context import Options
+from mseg_wizard.practice.world import World
+from mseg_wizard.progress import Problem
+from mseg_wizard.step import Step, load
+from tests.registered import downloaded, opened
+
+ADE = "ADE20K_2016_07_26.zip"
+
+
+@pytest.mark.parametrize("step", [step for step in load() if step.archives], ids=lambda step: step.id)
+def test_every_step_that_fetches_takes_files_folders_and_links(step: Step) -> None:
+    assert [item.kind for item in step.fields if item.name == "archives"] == ["sources"]
+
+
+def test_the_archive_that_no_server_has_is_given_by_hand(practice_world: World, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / ADE).write_bytes((practice_world.mirror / ADE).read_bytes())
+    ctx = opened(practice_world, tmp_path / "d", answers={"download-open": {"archives": [str(mine)]}})
+    try:
+        assert downloaded(ctx, ADE) == mine / ADE
+    finally:
+        ctx.close()
+
+
+def test_an_archive_that_no_address_gives_is_asked_for_by_the_form_that_takes_it(
+    practice_world: World, tmp_path: Path
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Gone) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        route = f"https://groups.csail.mit.edu=http://127.0.0.1:{server.server_port}"
+        ctx = opened(practice_world, tmp_path / "d", options=Options(routes=(route,)))
+        try:
+            with pytest.raises(Problem) as caught:
+                downloaded(ctx, ADE)
+            assert "the form of step 2, Open datasets" in caught.value.do
+        finally:
+            ctx.close()
+            server.shutdown()
+
+
+class _Gone(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *args: object) -> None:
+        pass
