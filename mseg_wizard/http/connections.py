@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mseg_wizard.http.byte_ranges import gaps, joined
 from mseg_wizard.http.partial_file import PartialFile
-from mseg_wizard.http.responses import ConnectionBroken, SourceRefused, TryAgain
+from mseg_wizard.http.refusals import ConnectionBroken, SourceRefused, TryAgain
 from mseg_wizard.progress import size
 
 log = logging.getLogger(__name__)

@@ -110,6 +110,11 @@ def wrong_beginning(name: str, head: bytes) -> str:
     return ""
 
 
+def known_beginning(name: str) -> bool:
+    """Whether it is known how a file called `name` begins."""
+    return name.lower().endswith((".gz", ".tgz", ".tar", ".zip"))
+
+
 def wait_asked(headers: Mapping[str, str]) -> float | None:
     """Seconds that `Retry-After` asks for, as a number or as a date
     against the server's own clock; None where it does not say.

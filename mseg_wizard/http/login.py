@@ -14,7 +14,7 @@ import httpx
 from mseg_wizard.http import html_pages
 from mseg_wizard.http.addresses import joined_address, origin
 from mseg_wizard.http.client import HttpClient, RedirectRefused
-from mseg_wizard.http.responses import TryAgain
+from mseg_wizard.http.refusals import TryAgain
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import LoginSite
 from mseg_wizard.vault import Secret

@@ -151,6 +151,22 @@ class PartialFile:
             self.pieced = True
             self._save(replace(state, synced=before.synced, spread=before.spread))
 
+    def shorten(self, length: int, state: PartialState) -> None:
+        """Forget what is behind the first `length` bytes: they alone are of the file that comes now."""
+        self.close()
+        with disk_problems(self.path):
+            synced = min(self.state.synced if self.state else 0, length)
+            self._file = self.path.open("rb+", buffering=0)
+            self._file.truncate(length)
+            self._have(clipped(self.here, length))
+            self._save(replace(state, synced=synced, spread=None))
+
+    def read(self, at: int, length: int) -> bytes:
+        """Bytes that are here from `at` on: as many, or fewer where a hole or the end comes."""
+        stop = next((stop for start, stop in self.here if start <= at < stop), at)
+        with disk_problems(self.path):
+            return os.pread(self._file.fileno(), min(length, stop - at), at) if self._file and stop > at else b""
+
     def allow_holes(self) -> None:
         """From now on bytes may be written behind holes, and the note
         says which are there: the file's length would lie.

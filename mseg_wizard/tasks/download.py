@@ -14,8 +14,8 @@ from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacke
 from mseg_wizard.datasets.locations import Source, local_source, own_path, sources
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
+from mseg_wizard.http.refusals import LinkRefused, Unavailable
 from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts
-from mseg_wizard.http.responses import LinkRefused, Unavailable
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord

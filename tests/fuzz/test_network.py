@@ -23,10 +23,12 @@ from mseg_wizard.core.background import Job
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
 from mseg_wizard.http.addresses import Routes, expiry, is_signed, origin, web_address, without_query
+from mseg_wizard.http.attempt import beginning
 from mseg_wizard.http.client import HttpClient, RedirectRefused
 from mseg_wizard.http.partial_file import PartialFile, PartialState
+from mseg_wizard.http.refusals import SourceRefused, TryAgain, network_failure
 from mseg_wizard.http.remote_file import Location, endpoint_of
-from mseg_wizard.http.responses import SourceRefused, TryAgain
+from mseg_wizard.http.responses import AllHere, OnDisk, ResponseHead, Take, Wanted
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step, load
 from mseg_wizard.vault import Secret
@@ -126,18 +128,19 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> No
                     html_pages.wait_asked(response.headers)
                     validator = html_pages.validator(response.headers)
                     assert validator.isascii() and validator.isprintable()
-                    total = responses.announced_length(response)
+                    total = responses.announced_length(response.headers)
                     assert total is None or 0 <= total < 10**19
                     if login:
                         raise logging_in._refusal(web, STEPS["wilddash"].logins[0], response)
-                    if response.status_code == 206:
-                        responses.check_continuation(response, 5, note, 10, same=True)
-                    elif response.status_code == 416:
-                        responses.check_unsatisfied(response, 5)
-                    elif response.status_code != 200:
-                        raise responses.not_the_file(response, web, pasted=True, resigned=False)
-                    head = b"".join(response.iter_raw())[: html_pages.HEAD]
-                    responses.check_first_bytes(head, "a.zip", response, web, pasted=False, trusted=False)
+                    first, page = beginning(response, response.iter_raw(), web)
+                    head = ResponseHead(response.status_code, response.headers, first, page)
+                    for here, start in ((OnDisk(), 0), (OnDisk(5, note, same=True), 5)):
+                        decision = responses.decide(head, here, Wanted("a.zip", start=start))
+                        if isinstance(decision, Take):
+                            assert 0 <= decision.offset <= here.prefix
+                            assert decision.state.total is None or decision.offset <= decision.state.total
+                        elif not isinstance(decision, AllHere):
+                            assert printable(decision.why, 1000) == decision.why
                 with web.open(teller.url):  # with whatever cookies it set
                     pass
             except (TryAgain, SourceRefused, RedirectRefused) as said:
@@ -145,7 +148,7 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> No
                 if isinstance(said, TryAgain) and said.after is not None:
                     assert said.after >= 0
             except httpx.TransportError as error:
-                why = str(responses.network_failure(error, web, 20))
+                why = str(network_failure(error, web, 20))
                 assert printable(why, 1000) == why
 
     told()

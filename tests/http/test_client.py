@@ -14,8 +14,8 @@ import pytest
 from mseg_wizard.http.addresses import Routes, expiry, is_signed, origin, without_query
 from mseg_wizard.http.client import HttpClient
 from mseg_wizard.http.download import fetch
+from mseg_wizard.http.refusals import LinkRefused
 from mseg_wizard.http.remote_file import Location
-from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Problem
 from tests.http.downloading import BODY, KNOWN, QUICK, finish, leftovers, problem
 from tests.http.faulty_server import Answer, Asked, page, redirect, self_signed, serving

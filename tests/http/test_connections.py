@@ -19,8 +19,8 @@ from mseg_wizard.core.host import boot_id
 from mseg_wizard.http.byte_ranges import byte_count, clipped, gaps, joined, prefix
 from mseg_wizard.http.client import HttpClient
 from mseg_wizard.http.download import fetch
+from mseg_wizard.http.refusals import LinkRefused
 from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts, endpoint_of
-from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.http.downloading import QUICK, finish, helpers, leftovers, noted, part, problem, sha256, zipped

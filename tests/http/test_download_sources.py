@@ -17,8 +17,8 @@ import pytest
 
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
+from mseg_wizard.http.refusals import LinkRefused
 from mseg_wizard.http.remote_file import Location, PublishedFacts
-from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.http.downloading import BODY, KNOWN, OTHER, QUICK, SHA256, finish, leftovers, part, problem, stopped_at

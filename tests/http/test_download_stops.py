@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.http.download import fetch
+from mseg_wizard.http.refusals import LinkRefused
 from mseg_wizard.http.remote_file import Location
-from mseg_wizard.http.responses import LinkRefused
 from mseg_wizard.progress import Progress
 from mseg_wizard.vault import Secret
 from tests.conftest import ROOT
