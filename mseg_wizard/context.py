@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mseg_wizard.answers import check_answer
+from mseg_wizard.answers.fields import answered_by, check_answer, kind_of
+from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.core import host
 from mseg_wizard.core.log import log_to
 from mseg_wizard.core.preferences import prefer, remember_id
@@ -142,11 +143,11 @@ class Context:
         item = self.field(step, name)
         if item.secret:
             return bool(self.secret(step, name))
-        return item.answered_by(self.sources(step) if item.kind == "sources" else self.answer(step, name))
+        return answered_by(item, self.sources(step) if kind_of(item).rows else self.answer(step, name))
 
     def sources(self, step: str) -> tuple[str | Secret, ...]:
         """What the step's `archives` field names: paths as text, links as secrets (they are bearer tokens)."""
-        if not any(item.kind == "sources" for item in self.step(step).fields):
+        if not any(kind_of(item).rows for item in self.step(step).fields):
             return ()
         kept = self.vault.get(step, "archives")
         rows = [Secret(row) for row in kept.reveal().splitlines()] if kept else []
@@ -172,8 +173,8 @@ class Context:
         for name, value in checked.items():
             if known[name].secret:
                 where[name] = self._put(step.id, name, value)
-            elif known[name].kind == "sources":
-                urls = [row for row in value if row.startswith(("http://", "https://"))]
+            elif kind_of(known[name]).rows:
+                urls = [row for row in value if is_link(row)]
                 if urls:
                     where[name] = self._put(step.id, name, "\n".join(urls))
                 else:

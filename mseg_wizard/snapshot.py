@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from mseg_wizard.answers.fields import answered_by
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
@@ -179,7 +180,7 @@ def _answered(step: Step, item: Field, journal: Journal) -> bool | None:
     kept = f"{step.id}.{item.name}" in journal.kept
     if item.secret:
         return True if kept else None
-    return kept or item.answered_by(journal.answers.get(step.id, {}).get(item.name, item.default))
+    return kept or answered_by(item, journal.answers.get(step.id, {}).get(item.name, item.default))
 
 
 def asks(step: Step) -> bool:

@@ -16,9 +16,6 @@ from mseg_wizard.core.files import parse_toml
 from mseg_wizard.core.typed_toml import check_keys, check_unique, tables_of, typed
 from mseg_wizard.progress import Problem, Usage
 
-KINDS = ("acknowledge", "text", "number", "path", "url", "choice", "password", "sources")
-"""What a form can ask for. `sources` is a folder, a file, a link, or several of these, one a line."""
-
 COLUMNS = ("image", "label", "records")
 """What expected files are computed from."""
 
@@ -54,17 +51,6 @@ class Field:
     free: bool = False
     only_for: tuple[str, ...] = ()
     """Archives by file name: the field is needed only while one of them can be had from no earlier source."""
-
-    def answered_by(self, value: object) -> bool:
-        """Does this value count as an answer?
-
-        An acknowledgement must be true, sources must name one, nothing is an answer only where it is a choice.
-        """
-        if self.kind == "acknowledge":
-            return value is True
-        if self.kind == "sources":
-            return bool(value)
-        return value is not None and (value != "" or "" in self.choices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,15 +229,15 @@ def only(steps: Iterable[Step], task: str) -> Step:
     return next(step for step in having if step.calls)
 
 
-def secret_fields(steps: Iterable[Step]) -> list[tuple[str, str]]:
-    """(step, field) of everything that may be in the vault."""
-    return [(step.id, item.name) for step in steps for item in step.fields if item.secret or item.kind == "sources"]
-
-
-def load(folder: Traversable | None = None, kinds: Mapping[str, type] | None = None) -> tuple[Step, ...]:
+def load(
+    folder: Traversable | None = None,
+    kinds: Mapping[str, type] | None = None,
+    check_field: Callable[[str, Field], None] | None = None,
+) -> tuple[Step, ...]:
     """The steps in order, from steps/*.toml; raises Usage that names file, key and remedy.
 
-    `kinds`: task → the dataclass of its arguments, to which each [[tasks]] row is converted. Without them any will do.
+    `kinds`: task → the dataclass of its arguments, to which each [[tasks]] row is converted. `check_field` raises
+    Problem for a field, whose place in the file it is told. Without them any will do.
     """
     folder = folder or files("mseg_wizard.steps")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
@@ -259,6 +245,10 @@ def load(folder: Traversable | None = None, kinds: Mapping[str, type] | None = N
         raise Problem(f"No step files in {folder}.", "Install mseg-wizard again: its steps are missing.")
     try:
         steps = [_step(name, folder.joinpath(name).read_bytes(), number, kinds) for number, name in enumerate(names, 1)]
+        if check_field:
+            for name, step in zip(names, steps, strict=True):
+                for item in step.fields:
+                    check_field(f"{name}: field {item.name}", item)
         check_unique("steps", "id", [step.id for step in steps])
     except Problem as problem:
         raise Usage(problem.what, problem.do) from None
@@ -283,7 +273,7 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | No
     check_unique(name, "login", [login.id for login in logins])
     by_file = {archive.file: archive for archive in archives}
     for item in asked:
-        _check_field(f"{name}: field {item.name}", item, by_file)
+        _check_only_for(f"{name}: field {item.name}", item, by_file)
     for archive in archives:
         _check_archive(f"{name}: archive {archive.file}", archive, {item.name for item in asked}, logins)
     calls = tuple(_call(name, table["id"], row, by_file, kinds) for row in tables_of(name, table, "tasks"))
@@ -321,13 +311,7 @@ def _table(name: str, content: bytes, number: int) -> dict[str, Any]:
     return table
 
 
-def _check_field(where: str, item: Field, archives: Collection[str]) -> None:
-    if item.kind not in KINDS:
-        raise Problem(f"{where}: kind {item.kind!r} is unknown.", f"Use one of {', '.join(KINDS)}.")
-    if item.kind == "password" and not item.secret:
-        raise Problem(f"{where}: a password that is not secret would end up in the journal.", "Add secret = true.")
-    if item.kind == "choice" and not item.choices:
-        raise Problem(f"{where}: a choice without choices.", "Add choices = [ … ].")
+def _check_only_for(where: str, item: Field, archives: Collection[str]) -> None:
     for file in item.only_for:
         if file not in archives:
             raise Problem(f"{where}: only_for names {file!r}.", "Name an archive of this step.")

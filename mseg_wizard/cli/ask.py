@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
 from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, printable_redacted, say, say_complete, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
@@ -77,7 +78,7 @@ def _brought(ctx: Context, waiting: Waiting, ask: Callable[[str], str], *, expla
     complain(Problem(waiting.what, waiting.do))
     step = ctx.step(waiting.step)
     _ask_for(ctx, step, waiting.lacks, ask, explain=explain)
-    if any(step.field(name).kind == "acknowledge" and not ctx.given(step.id, name) for name in waiting.lacks):
+    if any(kind_of(step.field(name)).yes_no and not ctx.given(step.id, name) for name in waiting.lacks):
         say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
         return False
     return True
@@ -100,7 +101,7 @@ def _ask_for(
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
-        if item.kind == "path":  # the destination: a run has one, and works on it already
+        if (step.id, name) == HOME:  # a run has one, and works on it already
             continue
         while not _answered(ctx, step, item, ask, ahead=ahead):
             pass
@@ -112,23 +113,22 @@ def _answered(ctx: Context, step: Step, item: Field, ask: Callable[[str], str], 
     if present:
         say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
     text = _question(item, ask, anew=not present)
-    if item.kind == "sources" and len(step.archives) > 1 and text not in ("", "-"):
+    if kind_of(item).rows and len(step.archives) > 1 and text.strip() not in ("", "-"):
         text = "\n".join([text, *_more(ask)])
     # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
-    if not text and (ahead or not item.required or item.only_for or ctx.given(step.id, item.name)):
+    if not text.strip() and (ahead or not item.required or item.only_for or ctx.given(step.id, item.name)):
         return True
-    if text == "-" and _may_go(ctx, step, item):
+    if text.strip() == "-" and _may_go(ctx, step, item):
         _take_back(ctx, step, item)
         return True
-    agreed = item.kind == "acknowledge"
     try:
-        where = ctx.remember(step, {item.name: text.lower() in ("y", "yes", "true") if agreed else text})
+        where = ctx.remember(step, {item.name: text})
     except Problem as problem:
         complain(problem)
         return False
     if where:
         say(f"  {where.get(item.name, '')}")
-    return agreed or ctx.given(step.id, item.name) or not item.required  # a no is an answer
+    return kind_of(item).yes_no or ctx.given(step.id, item.name) or not item.required  # a no is an answer
 
 
 def _more(ask: Callable[[str], str]) -> Iterator[str]:
@@ -142,23 +142,23 @@ def _present(ctx: Context, step: Step, item: Field) -> str:
     """What was answered before, in words that quote nothing secret; empty where nothing was."""
     if not ctx.given(step.id, item.name):
         return ""
-    if item.kind == "acknowledge":
-        return "yes"
-    if item.kind == "sources":
+    if kind_of(item).rows:
         return ", ".join(
             "a link" if isinstance(row, Secret) else printable_redacted(row) for row in ctx.sources(step.id)
         )
-    return "given" if item.secret else printable_redacted(str(ctx.answer(step.id, item.name))) or "nothing"
+    if item.secret:
+        return "given"
+    return printable_redacted(kind_of(item).shown(ctx.answer(step.id, item.name))) or "nothing"
 
 
 def _may_go(ctx: Context, step: Step, item: Field) -> bool:
     """Can what was answered be taken back, so that the default or nothing stands there again?"""
-    kept = item.secret or item.kind == "sources" or item.name in ctx.store.journal.answers.get(step.id, {})
-    return kept and item.kind != "acknowledge" and (not item.required or item.default is not None)
+    kept = may_hold_secrets(item) or item.name in ctx.store.journal.answers.get(step.id, {})
+    return kept and not kind_of(item).yes_no and (not item.required or item.default is not None)
 
 
 def _take_back(ctx: Context, step: Step, item: Field) -> None:
-    if item.secret or item.kind == "sources":
+    if may_hold_secrets(item):
         ctx.vault.wipe([(step.id, item.name)])
     ctx.store.answer(step.id, item.name, None)
 
@@ -167,9 +167,9 @@ def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
     if item.help:
         say(f"\n{wrapped(item.help, '  ')}")
     choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
-    yes_or_no = "" if item.kind != "acknowledge" else " [y/N]" if anew else " [y/n]"
+    yes_or_no = "" if not kind_of(item).yes_no else " [y/N]" if anew else " [y/n]"
     prompt = f"{item.label}{choices}{yes_or_no}: "
     # From a pipe, getpass would go to the terminal behind it, or warn that it can't hide what nobody sees.
     hidden = item.secret and ask is input and sys.stdin is not None and sys.stdin.isatty()
     text = getpass.getpass(prompt) if hidden else ask(prompt)
-    return text.strip("\r\n") if item.kind == "password" else text.strip()
+    return text.strip("\r\n")

@@ -11,7 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers import Answers, UnusableAnswer, check_answer, is_link, read_answers
+from mseg_wizard.answers.fields import check_answer, kind_of
+from mseg_wizard.answers.file import Answers, read_answers
+from mseg_wizard.answers.links import UnusableAnswer
+from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.preferences import check_preferences, preferences
 from mseg_wizard.http.addresses import Routes
@@ -147,7 +150,7 @@ def give_answers(ctx: Context, answers: Answers) -> None:
 def _usable(step: Step, key: str, value: Any) -> list[Any]:
     """The rows of a sources field without those that are of no use now."""
     rows = []
-    if step.field(key).kind == "sources":
+    if kind_of(step.field(key)).rows:
         for row in value.splitlines() if isinstance(value, str) else value:
             with suppress(UnusableAnswer):
                 rows += check_answer(step, step.field(key), [row])

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
+from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.cli.parser import parser
 from mseg_wizard.cli.plain import Exit, complain, exit_code
 from mseg_wizard.core.invocation import note_command_line
 from mseg_wizard.core.log import log_crash, no_core_dumps
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.step import secret_fields
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import take_environment
 

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
+from mseg_wizard.answers.fields import may_hold_secrets
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.subprocesses import EndedProgram, run_program, without_secrets
@@ -214,9 +215,7 @@ def _secrets(ctx: Context) -> list[str]:
     """Every secret that is stored, refused ones too; user names are in half of all paths and open nothing."""
     fields = [(step.id, item) for step in ctx.steps for item in step.fields]
     known = [
-        ctx.vault.get(step, item.name)
-        for step, item in fields
-        if (item.secret or item.kind == "sources") and item.name != "username"
+        ctx.vault.get(step, item.name) for step, item in fields if may_hold_secrets(item) and item.name != "username"
     ]
     return [line for secret in known if secret for line in secret.reveal().splitlines()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources.abc import Traversable
 
+from mseg_wizard.answers.fields import check_field
 from mseg_wizard.progress import Usage
 from mseg_wizard.step import Step, load
 from mseg_wizard.tasks.configure import CONFIGURE
@@ -46,7 +47,7 @@ TASKS: dict[str, Task] = {
 
 def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
     """The steps, checked whole before anything begins; raises Usage that names file, key and remedy."""
-    steps = load(folder, {name: task.arguments for name, task in TASKS.items()})
+    steps = load(folder, {name: task.arguments for name, task in TASKS.items()}, check_field)
     known: set[str] = set()
     for step in steps:
         known |= {expected.taxonomy for archive in step.archives for expected in archive.holds}

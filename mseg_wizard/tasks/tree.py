@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from mseg_wizard.answers import is_link
+from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Context

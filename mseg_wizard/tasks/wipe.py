@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlsplit
 
+from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.step import Step, secret_fields
+from mseg_wizard.step import Step
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault

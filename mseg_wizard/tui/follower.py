@@ -13,6 +13,7 @@ from textual.events import DescendantFocus
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
+from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.context import Consent
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting
@@ -126,7 +127,7 @@ class FollowerScreen(FormsScreen):
         if self.session.snapshot.awaits != call:
             return
         pane = await self.show_step(self.step_of(call))
-        if row := next((row for row in pane.rows.values() if row.item.kind == "sources"), None):
+        if row := next((row for row in pane.rows.values() if kind_of(row.item).rows), None):
             self.put_into(row)
 
     def put_into(self, row: FieldRow) -> None:

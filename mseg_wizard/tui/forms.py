@@ -10,9 +10,10 @@ from pathlib import Path
 
 from textual.widgets import Button
 
+from mseg_wizard.answers.fields import HOME
 from mseg_wizard.progress import Problem
 from mseg_wizard.tui.screen import PanesScreen
-from mseg_wizard.tui.session import HOME, Session
+from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line

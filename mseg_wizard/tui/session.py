@@ -15,13 +15,14 @@ from typing import Any
 
 import platformdirs
 
-from mseg_wizard.answers import check_answer, is_link
+from mseg_wizard.answers.fields import HOME, answered_by, check_answer, kind_of, secret_fields
+from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
-from mseg_wizard.step import Field, Step, secret_fields
+from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
@@ -30,8 +31,6 @@ from mseg_wizard.vault import Secret
 
 ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
-HOME = ("prepare", "destination")
-"""The field that names the destination: everything else waits for it."""
 NOTED = "kept in the journal"
 DRAFTED = "kept in memory until a destination is chosen"
 TREE = ("prepare", "mseg_api")
@@ -228,7 +227,7 @@ class Session:
         for step in self.steps:
             lacks[step.id] = self.lacks(step)
             for item in step.fields:
-                if item.kind == "sources":
+                if kind_of(item).rows:
                     sources[step.id] = self._sources(step, item.name)
                     if words := self._kept_rows(step, item, sources[step.id]):
                         kept[step.id, item.name] = words
@@ -306,7 +305,7 @@ class Session:
 
     def _draft(self, step: Step, name: str, value: Any) -> None:
         item = step.field(name)
-        if item.kind == "sources":
+        if kind_of(item).rows:
             rows = value.splitlines() if isinstance(value, str) else value
             value = [Secret(row) if isinstance(row, str) and is_link(row) else row for row in rows]
         elif item.secret and isinstance(value, str):
@@ -325,7 +324,7 @@ class Session:
         if (step.id, item.name) == HOME:
             return bool(self.typed)
         value = self.drafts.get(step.id, {}).get(item.name, item.default)
-        return item.answered_by(value.reveal() if isinstance(value, Secret) else value)
+        return answered_by(item, value.reveal() if isinstance(value, Secret) else value)
 
     def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
         if self.ctx:

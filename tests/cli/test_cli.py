@@ -82,7 +82,7 @@ def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[st
         ("[nothing]\n", "'nothing' is not a step"),
         ("prepare = 1\n", "'prepare' is not a step"),
         ("[prepare", "not valid TOML"),
-        ("[prepare]\nread = 'yes'\n", "Write true or false"),
+        ("[prepare]\nread = 'perhaps'\n", "Write true or false"),
         ("[prepare]\ndestination = '/elsewhere'\n", "Name one destination"),
     ],
 )

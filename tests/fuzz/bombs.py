@@ -21,8 +21,8 @@ from pathlib import Path
 
 import httpx
 
-from mseg_wizard import answers
-from mseg_wizard.answers import read_answers
+from mseg_wizard.answers import links
+from mseg_wizard.answers.file import read_answers
 from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.http import html_pages, login
@@ -162,11 +162,11 @@ def cases() -> dict[str, Case]:
         ),
         "script of quotes": (
             nothing,
-            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n"),
+            lambda at: links.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n"),
         ),
         "script of blanks": (
             nothing,
-            lambda at: answers.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20)),
+            lambda at: links.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20)),
         ),
         "date without end, fine": (
             nothing,

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mseg_wizard import answers
+from mseg_wizard.answers import links
 from mseg_wizard.core.background import Job
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
@@ -173,15 +173,15 @@ def test_a_page_is_named_and_its_form_found_whatever_it_holds(data: bytes, kind:
 
 
 def link_of(step: Step, text: str) -> object:
-    return answers.check_link(step, next(field for field in step.fields if field.kind == "url"), text)
+    return links.check_link(step, next(field for field in step.fields if field.kind == "url"), text)
 
 
 def base_url_of(step: Step, text: str) -> object:
-    return answers.check_base_url(step, step.field("base_url"), text)
+    return links.check_base_url(step, step.field("base_url"), text)
 
 
 def sources_of(step: Step, text: str) -> object:
-    return answers.check_sources(step, [text])
+    return links.check_sources(step, [text])
 
 
 CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (

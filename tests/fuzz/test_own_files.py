@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard import step as step_module
-from mseg_wizard.answers import check_answer, read_answers
+from mseg_wizard.answers.fields import check_answer
+from mseg_wizard.answers.file import read_answers
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import FILE, Snapshot, overview, publish, published
 from mseg_wizard.step import load

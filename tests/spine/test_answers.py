@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.answers import UnusableAnswer, check_answer
+from mseg_wizard.answers.fields import check_answer
+from mseg_wizard.answers.links import UnusableAnswer
 from mseg_wizard.cli.destination import give_answers
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import waiting

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.answers.fields import check_field
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, load
 from mseg_wizard.tasks.registry import TASKS, load_steps
@@ -229,7 +230,7 @@ def test_a_broken_step_file_is_named_with_key_and_remedy(tmp_path: Path, old: st
     assert VALID.count(old) == 1
     (tmp_path / "01-one.toml").write_text(VALID.replace(old, new))
     with pytest.raises(Problem) as caught:
-        load(tmp_path)
+        load(tmp_path, check_field=check_field)
     assert "01-one.toml" in caught.value.what
     assert caught.value.do
     assert [word for word in words if word not in str(caught.value)] == []

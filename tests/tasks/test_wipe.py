@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard import engine
+from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Consent, Context, Options
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import load, secret_fields
+from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
 from mseg_wizard.tasks.wipe import wipe, wipe_missing
 from tests.registered import leaks, opened, run

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mseg_wizard.answers import Answers
+from mseg_wizard.answers.file import Answers
 from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context, Options, open_context

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.cli.destination import step_named
 from mseg_wizard.cli.plain import Exit
 from mseg_wizard.cli.text import hanging, wrapped
@@ -26,19 +27,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         tell_all(steps)
     return Exit.DONE
-
-
-KINDS = {
-    "acknowledge": "true or false",
-    "number": "a whole number",
-    "sources": "a folder, a file or a link, or a list of these",
-    "choice": "text",
-    "password": "text",
-    "path": "a folder",
-    "text": "text",
-    "url": "a link",
-}
-"""Kind of a field → what an answers file says in its place."""
 
 
 def tell_all(steps: Sequence[Step]) -> None:
@@ -71,7 +59,6 @@ def tell_one(step: Step) -> None:
 
 
 def _tell_field(item: Field) -> None:
-    kind = KINDS[item.kind]
     if item.only_for:
         need = "only where the archive comes from nowhere else"
     elif item.required and item.default is None:
@@ -80,7 +67,7 @@ def _tell_field(item: Field) -> None:
         need = "may be left out" if item.default in (None, "") else f"may be left out: {_toml(item.default)}"
     print()
     print(hanging(f"  {item.name}: ", item.label))
-    print(wrapped(f"({kind}; {need}{'; secret' if item.secret else ''})", "      "))
+    print(wrapped(f"({kind_of(item).written}; {need}{'; secret' if item.secret else ''})", "      "))
     if item.help:
         print(wrapped(item.help, "      "))
 

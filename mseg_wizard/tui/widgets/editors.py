@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mseg_wizard.answers import one_line
+from mseg_wizard.answers.pasted import one_line
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.textual_private import PastedLine
 from mseg_wizard.tui.widgets.path_suggester import Paths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from textual.app import ComposeResult
@@ -13,11 +13,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
+from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
 from mseg_wizard.tui.path_check import why_unusable
-from mseg_wizard.tui.session import HOME, Session, Survey
+from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import masked
 from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
@@ -28,8 +29,15 @@ Editor = Line | SecretLine | CheckBox | Choice | SourceList
 IN_USE = "in use; answers are kept in its .mseg-wizard/"
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
-COMPLETED = {"path": partial(Paths, only=True), "text": partial(Paths, (".zip",))}
-"""Kind of field → what completes a path in its line; a text that takes paths takes a folder or a zip."""
+EDITORS: dict[str, Callable[[Field, Any], Editor]] = {
+    "check box": lambda item, value: CheckBox(item.label, value is True),
+    "source list": lambda item, value: SourceList(()),
+    "choice": lambda item, value: Choice(item.choices, str(value or ""), free=item.free),
+    "line": lambda item, value: Line(_typed(value)),
+    "folder line": lambda item, value: Line(_typed(value), paths=Paths(only=True)),
+    "tree line": lambda item, value: Line(_typed(value), paths=Paths((".zip",))),
+}
+"""Name of an editor, as the table of kinds has it → the editor for a field with what is known of its answer."""
 
 
 class FieldRow(Vertical):
@@ -80,7 +88,7 @@ class FieldRow(Vertical):
     def storing(self) -> None:
         """The keyring may take some seconds."""
         self._sent = self.editor.value if isinstance(self.editor, Line) else ""
-        self._say(busy="storing…" if self.item.secret or self.item.kind == "sources" else "", wrong="")
+        self._say(busy="storing…" if may_hold_secrets(self.item) else "", wrong="")
 
     def stored(self, value: Any, where: str) -> None:
         self.editor.keep(value)
@@ -118,7 +126,7 @@ class FieldRow(Vertical):
             self.refused(problem)
         lacking = self.item.name in survey.lacks.get(self.step.id, ())
         self._say(lacks="needed before this step can begin" if lacking else "")
-        if (self.item.secret or self.item.kind == "sources") and "busy" not in self._words:
+        if may_hold_secrets(self.item) and "busy" not in self._words:
             kept = survey.kept.get((self.step.id, self.item.name), "")
             self._say(kept=kept)
             if isinstance(self.editor, SecretLine):
@@ -181,7 +189,7 @@ class FieldRow(Vertical):
             return
         text = line.value
         if isinstance(line, SecretLine):
-            self._say(seen=f"typed: {masked(text)}" if text and self.item.kind != "password" else "")
+            self._say(seen=f"typed: {masked(text)}" if text and not kind_of(self.item).hidden else "")
         elif line.paths:
             found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
             if found and line.value == text and not (self._home and "kept" in self._words):
@@ -227,16 +235,11 @@ REMARKS = {
 def editor_for(step: Step, item: Field, session: Session) -> Editor:
     """The editor for a field's kind, holding what is known of its answer."""
     value = session.answer(step, item)
-    if item.kind == "acknowledge":
-        return CheckBox(item.label, value is True)
-    if item.kind == "sources":
-        return SourceList(())
-    if item.secret:
-        return SecretLine()
-    if item.kind == "choice":
-        return Choice(item.choices, str(value or ""), free=item.free)
-    completed = COMPLETED.get(item.kind)
-    return Line("" if value is None else str(value), paths=completed() if completed else None)
+    return SecretLine() if item.secret else EDITORS[kind_of(item).editor](item, value)
+
+
+def _typed(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def reflowed(text: str) -> str:
@@ -249,9 +252,7 @@ def _needed(step: Step, item: Field) -> str:
     if item.required:
         return ""
     return (
-        " (or upload it)"
-        if item.kind == "sources" and any(archive.browser for archive in step.archives)
-        else " (optional)"
+        " (or upload it)" if kind_of(item).rows and any(archive.browser for archive in step.archives) else " (optional)"
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from textual.suggester import Suggester
 
-from mseg_wizard.answers import is_link
+from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.core.background import in_thread
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.path_check import found_words, looks_like_path

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.style import Style
 
-from mseg_wizard.answers import LINK, is_link, one_line
+from mseg_wizard.answers.pasted import LINK, is_link, one_line
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.text import masked
 from mseg_wizard.tui.widgets.editors import AnswerGiven, Line, Pickable
