@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,19 +81,10 @@ def remap_label(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
 def apply_table(ids: Ids, table: bytes, source: str) -> NDArray[np.uint8]:
     """What a table of 256 or more entries makes of the ids. An id beyond the table is a Problem with `source`."""
     if ids.dtype == np.uint8:
-        if ids.size % 2:
-            return np.frombuffer(ids.tobytes().translate(table[:256]), np.uint8).reshape(ids.shape)
-        two = np.ascontiguousarray(ids).reshape(-1).view(np.uint16)
-        return np.take(_pairs(table[:256]), two, mode="clip").view(np.uint8).reshape(ids.shape)
+        return np.frombuffer(ids.tobytes().translate(table[:256]), np.uint8).reshape(ids.shape)
     if (largest := int(ids.max())) >= len(table):
         raise Problem(f"{source} holds the id {largest}, beyond the {len(table)} ids of its taxonomy.", REPAIR)
     return np.take(np.frombuffer(table, np.uint8), ids, mode="clip")
-
-
-@lru_cache(maxsize=8)
-def _pairs(table: bytes) -> NDArray[np.uint16]:
-    """The table for two pixels at a time, as they lie in memory: half as many look-ups, 128 KiB."""
-    return np.frombuffer(table, np.uint8)[np.arange(1 << 16, dtype=np.uint16).view(np.uint8)].view(np.uint16)
 
 
 def count_unnamed(ids: Ids, classes: int) -> int:

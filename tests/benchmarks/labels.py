@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,16 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mseg_wizard.core.files import write_atomically
+from mseg_wizard.labels import png
 from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap_label
+from mseg_wizard.labels.remap import READERS, LabelToRemap, RemapRecipe, apply_table, remap_label
 from mseg_wizard.workers.process import keep_memory
 
 Pixels = NDArray[Any]
+
+STAGES = ("reading", "table", "coding", "file")
+"""Of one image: the raw label read into ids, what they become, the PNG of it, and its file."""
 
 MEMORY = "/dev/shm"
 """Where files cost the same every time; elsewhere a disk that others use too is measured."""
@@ -58,9 +63,10 @@ def main(wanted: Sequence[str]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     keep_memory()  # as in every worker
+    print(f"{'':<74} of ours, %")
     print(
-        f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7}   size of the files, "
-        "ours to plain"
+        f"{'family':<22} {'plain ms':>9} {'ours ms':>8} {'ours/s':>7} {'ratio':>7} {'target':>7} {'size':>7} "
+        + " ".join(f"{name:>7}" for name in STAGES)
     )
     for family in FAMILIES:
         if not wanted or any(word.lower() in family.name.lower() for word in wanted):
@@ -96,7 +102,28 @@ def measure(family: Family, folder: Path) -> None:
     plain, ours = statistics.median(slow), statistics.median(fast)
     target = f"{family.target:.1f}x" if family.target else "-"
     times = f"{plain * 1e3:9.2f} {ours * 1e3:8.2f} {1 / ours:7.0f} {plain / ours:6.1f}x {target:>7}"
-    print(f"{family.name:<22} {times}   {weight[1] / weight[0]:.2f}", flush=True)
+    print(f"{family.name:<22} {times} {weight[1] / weight[0]:7.2f} {stages(work, folder, family.rounds)}", flush=True)
+
+
+def stages(work: Sequence[tuple[RemapRecipe, LabelToRemap]], folder: Path, rounds: int) -> str:
+    """How the time of ours divides among `STAGES`, in percent."""
+    spent = [0.0] * len(STAGES)
+    for _ in range(rounds):
+        for recipe, item in work:
+            clock = [time.process_time()]
+            ids, _ = READERS[recipe.reader](recipe, item)
+            clock.append(time.process_time())
+            maps = [ids if table is None else apply_table(ids, table, item.source) for table in recipe.tables]
+            clock.append(time.process_time())
+            files = [png.encode(map_) for map_ in maps]
+            clock.append(time.process_time())
+            for number, content in enumerate(files):
+                write_atomically(folder / f"stage-{number}.png", content, durable=False, mode=0o666)
+            clock.append(time.process_time())
+            spent = [before + end - start for before, (start, end) in zip(spent, pairwise(clock), strict=True)]
+    for left in folder.glob("stage-*"):
+        left.unlink()
+    return " ".join(f"{100 * part / sum(spent):7.0f}" for part in spent)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mseg_wizard.core.files import sync
-from mseg_wizard.labels import png as png_module
 from mseg_wizard.labels.codec import read_colors, read_file_header, read_ids, read_rgb, write_ids
 from mseg_wizard.labels.png import Header, Ids
 from mseg_wizard.progress import Problem
 from tests.labels.png_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png, write_png
 
 TRANSPARENT = {GREY: chunk(b"tRNS", b"\0\1"), RGB: chunk(b"tRNS", b"\0\1\0\1\0\1"), PALETTE: chunk(b"tRNS", b"\0\x80")}
-CHANNELS = {GREY: 1, RGB: 3, GREY_ALPHA: 2, RGBA: 4}
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 TEXT = chunk(b"tEXt", b"Comment\0tRNS IDAT")
 COLORS = np.array([[0, 0, 0], [128, 64, 128], [255, 255, 255], [7, 8, 9]], np.uint8)
 
@@ -108,26 +107,55 @@ def test_grey_ids_are_the_stored_samples_whatever_else_the_file_holds(tmp_path: 
     assert np.array_equal(back, ids)
 
 
-@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (1, np.uint16)])
+@pytest.mark.parametrize(
+    ("color", "dtype"), [(GREY, np.uint8), (RGB, np.uint8), (GREY, np.uint16), (PALETTE, np.uint8)]
+)
 @pytest.mark.parametrize("filtered", [True, False])
-def test_images_of_several_bands_are_joined_without_a_seam(
-    tmp_path: Path, channels: int, dtype: type[np.uint8], filtered: bool
+def test_rows_are_read_with_and_without_filters(
+    tmp_path: Path, color: int, dtype: type[np.uint8], filtered: bool
 ) -> None:
-    steps = random_ids((1500, 50 * channels), 4 if filtered else 1).cumsum(axis=0)
-    pixels = (steps * 257).astype(dtype).repeat(12, axis=1).reshape(1500, 600, channels).squeeze()
-    if not filtered:
-        pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, pixels.shape).astype(dtype)
-    assert pixels.nbytes > png_module.BAND
-    path = tmp_path / "x.png"
+    steps = random_ids((150, 50 * CHANNELS[color]), 4).cumsum(axis=0)
+    pixels = (steps * 257).astype(dtype).repeat(12, axis=1).reshape(150, 600, CHANNELS[color]).squeeze()
+    raw = png(pixels, color, pixels.itemsize * 8, palette=COLORS if color == PALETTE else None)
     if filtered:
-        Image.fromarray(pixels).save(path)
-    else:
-        path.write_bytes(png(pixels, RGB if channels == 3 else GREY, pixels.itemsize * 8))
-    filters = np.frombuffer(zlib.decompress(png_module.parse(path.read_bytes()).pixels), np.uint8)[
-        :: pixels.nbytes // 1500 + 1
-    ]
-    assert (filters.max() > 0) == filtered, "this image proves nothing"
-    assert np.array_equal(read_ids(path) if channels == 1 else read_rgb(path), pixels)
+        grey = io.BytesIO()
+        Image.fromarray(pixels).save(grey, "PNG")
+        content = b"".join(parts_of(grey.getvalue(), b"IDAT"))
+        assert zlib.decompress(content)[:: pixels.nbytes // 150 + 1].strip(b"\0"), "this image proves nothing"
+        raw = raw[: raw.index(b"IDAT") - 4] + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(raw)
+    assert np.array_equal((read_rgb if color == RGB else read_ids)(tmp_path / "x.png"), pixels)
+
+
+def parts_of(data: bytes, kind: bytes) -> list[bytes]:
+    """The contents of all parts of one kind."""
+    found, at = [], 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == kind:
+            found.append(data[at + 8 : at + 8 + size])
+        at += 12 + size
+    return found
+
+
+@pytest.mark.parametrize("color", [GREY, PALETTE])
+@pytest.mark.parametrize("spoilt", ["a row is missing", "half a row is missing", "sum", "no sum", "filter"])
+def test_damage_under_right_sums_of_the_file_is_refused(tmp_path: Path, color: int, spoilt: str) -> None:
+    ids = random_ids((40, 50), 4)
+    rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in ids)
+    whole = zlib.compress(rows)
+    pixels = {
+        "a row is missing": zlib.compress(rows[:-51]),
+        "half a row is missing": zlib.compress(rows[:-25]),
+        "sum": whole[:-1] + bytes([whole[-1] ^ 1]),
+        "no sum": whole[:-4],
+        "filter": zlib.compress(b"\x09" + rows[1:]),
+    }[spoilt]
+    good = png(ids, color, 8, palette=COLORS if color == PALETTE else None)
+    data = good[: good.index(b"IDAT") - 4] + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(data)
+    with pytest.raises(Problem, match=r"x\.png is damaged"):
+        read_ids(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("color", [GREY, PALETTE])
