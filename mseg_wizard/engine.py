@@ -12,6 +12,8 @@ from typing import Any
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import write_atomically
+from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.snapshot import Snapshot, publish
@@ -21,6 +23,10 @@ from mseg_wizard.tasks.registry import TASKS
 log = logging.getLogger("mseg_wizard")
 
 
+ITEMS = "items.txt"
+"""Among the wizard's own things: what the last problem concerns, where that is too much for the log."""
+LOGGED = 1000
+"""Items of a problem that the log names: a disk that fails can make a problem of all 240,000 images, at every try."""
 LANE_POLL = 0.05
 """Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
 
@@ -225,8 +231,10 @@ class Runner:
                 end["complete"] = True
         except Problem as problem:
             log.warning("%s", problem)
-            for item in problem.items:
+            for item in problem.items[:LOGGED]:
                 log.warning("  %s", item)
+            if len(problem.items) > LOGGED:
+                self._keep_items(problem)
             end["problem"] = problem
         except Exception as error:  # a bug: shown as one, with the log's place
             log.exception("unexpected")
@@ -236,6 +244,15 @@ class Runner:
         finally:
             self.snapshot = replace(self.snapshot, running=False, calls=(last,) if last else (), **end)
             self._publish()
+
+    def _keep_items(self, problem: Problem) -> None:
+        """Name them all, in a file of their own: the log would grow by as many lines at every try."""
+        path = self.ctx.own / ITEMS
+        log.warning("  … and %s more, all of them in %s", f"{len(problem.items) - LOGGED:,}", path)
+        try:
+            write_atomically(path, redact("\n".join([str(problem), *problem.items, ""])).encode(errors="replace"))
+        except OSError as error:
+            log.warning("%s: %s", path, error)
 
     def _publish(self) -> None:
         try:

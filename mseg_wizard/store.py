@@ -91,6 +91,10 @@ class Journal:
     """Call key → remarks for the report; they never keep a step from being complete."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Call key → working time so far."""
+    odd: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """Call key → label that it read, below mseg_dataset/ → pixels whose id, and whose colour, no class has; only labels
+    that have any. So a count is of all sittings, and what is made again counts once.
+    """
 
 
 class Store:
@@ -182,6 +186,15 @@ class Store:
         with self._turn:
             if notes or key in self.journal.notes:
                 self.journal.notes[key] = notes
+                self.save()
+
+    def odd_pixels(self, key: str, found: Mapping[str, tuple[int, int]]) -> None:
+        """Note what a call found in the labels that it read just now; zeros replace what they had before."""
+        with self._turn:
+            before = self.journal.odd.get(key, {})
+            after = {label: counts for label, counts in {**before, **found}.items() if any(counts)}
+            if after != before:
+                self.journal.odd[key] = after
                 self.save()
 
     def kept(self, name: str) -> None:

@@ -60,7 +60,7 @@ def complain(problem: BaseException, log: Path | None = None) -> None:
     for item in problem.items[:SHOWN_ITEMS]:
         print(f"    {printable_redacted(item)}", file=sys.stderr)
     if len(problem.items) > SHOWN_ITEMS:
-        print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, all of them in the log", file=sys.stderr)
+        print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, named in the log", file=sys.stderr)
     for line in problem.do.splitlines():
         print(f"  {printable_redacted(line)}", file=sys.stderr)
 

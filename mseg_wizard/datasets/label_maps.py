@@ -75,13 +75,14 @@ def make_label_maps(
     work: Callable[[LabelItem], Result],
     items: Sequence[LabelItem],
     name: Callable[[LabelItem], str],
-) -> Generator[Progress, None, list[Result]]:
-    """Run `work` on every item; returns the results.
+    found: Callable[[LabelItem, Result], None] = lambda item, result: None,
+) -> Generator[Progress, None, None]:
+    """Run `work` on every item; `found` is given each result as it comes.
 
     Raises Problem at the end that names each item that failed, by `name`.
     """
-    results: list[Result] = []
     faults: list[str] = []
+    made = 0
     total = len(items)
     newest: LabelItem | None = None
     meter = Meter()
@@ -97,9 +98,10 @@ def make_label_maps(
                 subject = name(outcome.item)
                 faults.append(outcome.fault if subject in outcome.fault else f"{subject}: {outcome.fault}")
             elif outcome.result is not None:
-                results.append(outcome.result)
+                found(outcome.item, outcome.result)
+                made += 1
                 newest = outcome.item
-        done = len(results) + len(faults)
+        done = made + len(faults)
         yield with_wait(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done), made=_made(ctx, newest)))
     if faults:
         raise Problem(
@@ -107,7 +109,6 @@ def make_label_maps(
             "Mend what is named, then start again: only what is missing is made.",
             faults,
         )
-    return results
 
 
 def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> Generator[Progress, None, None]:

@@ -51,17 +51,17 @@ def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None
     outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
     wanted = outputs_to_make(ctx, outputs)
 
-    def prepare(_: Job) -> list[ImageToRelabel]:
+    def prepare(_: Job) -> tuple[list[ImageToRelabel], int]:
         changes = [updates(ctx.tree, taxonomy) for taxonomy in taxonomies]
+        segments = sum(len(change.get(row.place, ())) for change in changes for row in rows)
         todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
-        return list(_items(ctx, taxonomies[0], todo, changes, wanted))
+        return list(_items(ctx, taxonomies[0], todo, changes, wanted)), segments
 
-    items = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
+    items, segments = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
     work = functools.partial(relabel_image, relabel_recipe(ctx.tree, taxonomies))
-    segments = yield from make_label_maps(
-        ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0]
-    )
-    ctx.note(f"{' and '.join(taxonomies)}: {sum(segments):,} segments written in {len(items):,} images")
+    yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
+    # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
+    ctx.note(f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images")
     yield from sync_outputs(ctx, outputs)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import RAW, UNLISTED
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
-from mseg_wizard.labels.remap import READERS, LabelToRemap, remap_label, remap_recipe
+from mseg_wizard.labels.remap import READERS, LabelToRemap, UnexpectedPixels, remap_label, remap_recipe
 from mseg_wizard.labels.taxonomy import LISTS, SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.task import Task
@@ -72,27 +73,50 @@ def remap(
         if raw not in dumps
     ]
     work = functools.partial(remap_label, remap_recipe(ctx.tree, reader, source, targets))
-    oddities = yield from make_label_maps(ctx, f"remapping {source}", work, items, _name)
-    if dumps:
-        items = [
-            LabelToRemap(
-                str(ctx.dataset_folder / dump),
-                tuple(output and str(ctx.dataset_folder / output) for output in rows[raw][1:]),
-            )
-            for raw, dump in dumps.items()
-            if any(rows[raw][1:])
-        ]
-        work = functools.partial(remap_label, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
-        oddities += yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name)
+    found: dict[str, tuple[int, int]] = {}
+
+    def note(item: LabelToRemap, odd: UnexpectedPixels) -> None:
+        label = item.source.removeprefix(f"{ctx.dataset_folder}/")
+        if odd != UnexpectedPixels() or label in ctx.store.journal.odd.get(ctx.call, {}):
+            found[label] = odd.unnamed, odd.uncolored
+
+    try:
+        yield from make_label_maps(ctx, f"remapping {source}", work, items, _name, note)
+        if dumps:
+            yield from _from_dumps(ctx, targets, rows, dumps, note)
+    finally:
+        with suppress(Problem):  # counts are not worth hiding why it ended
+            ctx.store.odd_pixels(ctx.call, found)
+    odd = ctx.store.journal.odd.get(ctx.call, {}).values()
     for what, count in (
-        ("an id that no class has", sum(odd.unnamed for odd in oddities)),
-        ("a colour that no class has", sum(odd.uncolored for odd in oddities)),
+        ("an id that no class has", sum(unnamed for unnamed, _ in odd)),
+        ("a colour that no class has", sum(uncolored for _, uncolored in odd)),
     ):
         if count:
             ctx.note(f"{source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
     yield from sync_outputs(ctx, outputs)
     if consumes and not missing_outputs(ctx, outputs):
         _consume(ctx.dataset_folder / ctx.tree.root(source) / consumes)
+
+
+def _from_dumps(
+    ctx: Context,
+    targets: Sequence[str],
+    rows: OutputsByLabel,
+    dumps: Mapping[str, str],
+    found: Callable[[LabelToRemap, UnexpectedPixels], None],
+) -> Generator[Progress, None, None]:
+    """What is to be made of labels that were consumed."""
+    items = [
+        LabelToRemap(
+            str(ctx.dataset_folder / dump),
+            tuple(output and str(ctx.dataset_folder / output) for output in rows[raw][1:]),
+        )
+        for raw, dump in dumps.items()
+        if any(rows[raw][1:])
+    ]
+    work = functools.partial(remap_label, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
+    yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name, found)
 
 
 def remap_missing(

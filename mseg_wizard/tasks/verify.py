@@ -47,7 +47,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         raise Waiting("There is nothing to verify yet: step 1 is not complete.", "Start with `mseg-wizard`.")
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
-    found, meter = Results(), Meter()
+    found = Results()
     for dataset in datasets:
         doing = f"checking {dataset.title}"
         plan = yield from background(
@@ -55,6 +55,8 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         )
         found.begin(plan)
         work = functools.partial(check, rules_of(ctx, dataset))
+        # Afresh for each: while folders were listed no image was looked at, and the next ones are of another size.
+        meter = Meter()
         for outcomes in each(ctx.pool(), work, plan.items(ctx)):
             for outcome in outcomes:
                 found.add(plan, outcome)

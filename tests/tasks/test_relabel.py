@@ -160,3 +160,18 @@ def test_records_that_fit_no_image_stop_it_before_anything_is_written(remapped: 
         ):
             list(relabel(ctx, **CALLS[BDD]))
         assert relabel_missing(ctx, **CALLS[BDD]) == made_by(remapped, BDD)
+
+
+def test_the_count_of_segments_is_the_same_after_every_stop_and_repair(remapped: GoldenTree, tmp_path: Path) -> None:
+    args = CALLS[ADE]
+    with opened(tmp_path / "d", remapped, folder_of(remapped, ADE).split("/")[0], call=ADE) as ctx:
+        outputs = relabel_missing(ctx, **args)
+        list(relabel(ctx, **args))
+        (whole,) = ctx.notes
+        assert " 0 segments" not in whole
+        for lost in (outputs[:1], outputs[1:], []):
+            for output in lost:
+                (ctx.dataset_folder / output).unlink()
+            ctx.notes.clear()
+            list(relabel(ctx, **args))
+            assert ctx.notes == [whole]

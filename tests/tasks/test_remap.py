@@ -71,6 +71,20 @@ def test_what_the_taxonomy_does_not_foresee_is_counted_in_one_note(raw: GoldenTr
         assert "a colour that no class has" in ctx.notes[1]
 
 
+def test_a_count_is_of_all_sittings_and_what_is_made_again_counts_once(raw: GoldenTree, tmp_path: Path) -> None:
+    args = CALLS[SUN]
+    with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:
+        outputs = remap_missing(ctx, **args)
+        list(remap(ctx, **args))
+        (whole,) = ctx.notes
+        for lost in (outputs[:1], outputs[1:], outputs):
+            for output in lost:
+                (ctx.dataset_folder / output).unlink()
+            ctx.notes.clear()
+            list(remap(ctx, **args))
+            assert ctx.notes == [whole]
+
+
 def test_only_what_is_missing_is_made(raw: GoldenTree, tmp_path: Path) -> None:
     args = CALLS[SUN]
     with opened(tmp_path / "d", raw, "SUNRGBD", call=SUN) as ctx:

@@ -140,7 +140,7 @@ async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "The server says [/foo] [bold]·[31m·.", "Ask [red]it.", "item [/0]")
         await pilot.press("end")
-        await says(pilot, "and 2,000 more, all of them in the log")
+        await says(pilot, "and 2,000 more, named in the log")
         await pilot.press("c")
         assert "item [/999]" in app.clipboard
         await pilot.press("enter")

@@ -73,7 +73,7 @@ class TextDialog(ModalScreen[str | None]):
         super().__init__()
         self._again = again
         rows = list(items)
-        more = [f"… and {len(rows) - SHOWN_ITEMS:,} more, all of them in the log"] if len(rows) > SHOWN_ITEMS else []
+        more = [f"… and {len(rows) - SHOWN_ITEMS:,} more, named in the log"] if len(rows) > SHOWN_ITEMS else []
         self._title, self._text, self._rows = title, text, rows[:SHOWN_ITEMS] + more
 
     def compose(self) -> ComposeResult:
