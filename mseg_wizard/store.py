@@ -53,10 +53,19 @@ class ArchiveRecord:
     """False where its size or hash differs from the published one and the user's modified tree allows that."""
     doubt: str = ""
     """What the server that it came from left unsaid, in words; since version 2."""
+    link: str = ""
+    """Salted digest of the link that it came by; empty where it came by none."""
+    failed: str = ""
+    """What was wrong with it when it was unpacked: from then on every other place is looked at first."""
 
     @property
     def present(self) -> bool:
-        """Is the file still there, as it was when it was checked?"""
+        """Is the file still there, as it was when it was checked, and was nothing wrong with it since?"""
+        return self.there and not self.failed
+
+    @property
+    def there(self) -> bool:
+        """Is the file still there, as it was when it was looked at last?"""
         try:
             found = Path(self.path).stat()
         except OSError:

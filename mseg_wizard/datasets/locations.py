@@ -4,6 +4,7 @@ files and links, the mirror, login or pasted link, public URLs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.step import Archive
+from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
 
 
@@ -40,10 +42,16 @@ def own_path(ctx: Context, archive: Archive) -> Path:
 
 
 def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
-    """All places to look at, in order.
+    """All places to look at, in order; a file that failed when it was unpacked comes last.
 
     Local ones are only given where the file exists; links may turn out to be dead.
     """
+    found = list(_places(ctx, archive))
+    yield from (source for source in found if not _failed(ctx, archive, source))
+    yield from (source for source in found if _failed(ctx, archive, source))
+
+
+def _places(ctx: Context, archive: Archive) -> Iterator[Source]:
     step = ctx.step_of(archive)
     if (path := own_path(ctx, archive)).is_file():
         yield Source("own", path)
@@ -60,17 +68,50 @@ def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
 
 
 def local_source(ctx: Context, archive: Archive) -> Source | None:
-    """The first place on this machine where the archive is, if any."""
-    return next((source for source in sources(ctx, archive) if source.path), None)
+    """The first place on this machine where the archive is, if any; one that failed only where there is no other."""
+    found = list(sources(ctx, archive))
+    good = (source for source in found if source.path and not _failed(ctx, archive, source))
+    return next(good, found[0] if found and found[0].path else None)
+
+
+def known_archive(ctx: Context, archive: Archive) -> ArchiveRecord | None:
+    """What is known of the archive that was proven right and is there; None where it counts no more.
+
+    A file that the user named counts until another answer names another place.
+    """
+    record = ctx.store.archive(archive.file)
+    if record is None or not record.present:
+        return None
+    if record.origin == "brought":
+        named = [source for source in sources(ctx, archive) if source.named]
+        here = local_source(ctx, archive)
+        if named and (here is None or here.path != Path(record.path)):
+            return None
+    return record
+
+
+def link_digest(ctx: Context, source: Source) -> str:
+    """What tells the source's link from others, and tells nobody the link; empty where it is a file."""
+    text = source.url.reveal() if isinstance(source.url, Secret) else source.url
+    return hashlib.sha256(f"{ctx.store.journal.id} {text}".encode()).hexdigest()[:16] if text else ""
+
+
+def _failed(ctx: Context, archive: Archive, source: Source) -> bool:
+    record = ctx.store.archive(archive.file)
+    if record is None or not record.failed:
+        return False
+    if source.path:
+        return source.path == Path(record.path) and record.there
+    return record.link == link_digest(ctx, source)
 
 
 def needs_no_link(ctx: Context, archive: Archive) -> bool:
     """Does the archive need neither login nor pasted link: found
     before, here, brought, mirrored, or unpacked already?
     """
-    if (record := ctx.store.archive(archive.file)) and record.present:
+    if known_archive(ctx, archive):
         return True
-    if any(source.kind in ("own", "brought", "mirror") for source in sources(ctx, archive)):
+    if any(source.named and not _failed(ctx, archive, source) for source in sources(ctx, archive)):
         return True
     return bool(ctx.store.journal.tree) and not missing_files(ctx, archive)
 

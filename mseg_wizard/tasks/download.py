@@ -11,7 +11,7 @@ from mseg_wizard.archives.member import naming_place
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.archive_login import ArchiveLogin
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
-from mseg_wizard.datasets.locations import Source, local_source, own_path, sources
+from mseg_wizard.datasets.locations import Source, known_archive, link_digest, local_source, own_path, sources
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.refusals import LinkRefused, Unavailable
@@ -29,14 +29,14 @@ BLOCK = 1 << 20
 def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     """Have the archive whole and right on this machine; a file of the user's is read where it is."""
     yield Progress(f"looking for {archive.file}")
-    if (record := ctx.store.archive(archive.file)) and record.present:
+    if known_archive(ctx, archive):
         return
     missing = missing_files(ctx, archive)
     if not missing:
         ctx.note(f"{archive.file}: what it brings is there already, so it was not fetched")
         return
-    if source := local_source(ctx, archive):
-        record = yield from _examine(ctx, archive, source)
+    if local_source(ctx, archive):
+        record = yield from _first_right(ctx, archive)
     else:
         _ask_before_again(ctx, archive, missing)
         record = yield from _fetch(ctx, archive)
@@ -50,8 +50,7 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
 
 def download_missing(ctx: Context, archive: Archive) -> list[str]:
     """Nothing, while the archive or everything that it brings is there."""
-    record = ctx.store.archive(archive.file)
-    if (record and record.present) or not missing_files(ctx, archive):
+    if known_archive(ctx, archive) or not missing_files(ctx, archive):
         return []
     return [archive.file]
 
@@ -67,6 +66,22 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
             "file, or bring the files back.",
             key,
         )
+
+
+def _first_right(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
+    """The first file on this machine that is the right archive; raises the Problem of the first where none is."""
+    here = [source for source in sources(ctx, archive) if source.path]
+    problems: list[Problem] = []
+    for source in here:
+        try:
+            record = yield from _examine(ctx, archive, source)
+        except Problem as problem:
+            problems.append(problem)
+            continue
+        for passed in problems:
+            ctx.note(f"{passed.what} Another file was taken.")
+        return record
+    raise problems[0]
 
 
 def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progress, None, ArchiveRecord]:
@@ -116,6 +131,8 @@ def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
 def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
     """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
     target = own_path(ctx, archive)
+    if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched" and before.there:
+        Path(before.path).unlink(missing_ok=True)  # the disk may not take it twice
     login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
     published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
@@ -158,6 +175,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             fetched.source,
             not differs,
             fetched.doubt,
+            link_digest(ctx, places[number][0]),
         )
     raise _all_wrong(ctx, archive, wrong)
 

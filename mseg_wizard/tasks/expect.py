@@ -22,7 +22,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.inventory import missing_files
-from mseg_wizard.datasets.locations import own_path, sources
+from mseg_wizard.datasets.locations import known_archive, own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.task import ArchiveArguments, Task
@@ -152,8 +152,7 @@ def uploads(folder: Path, file: str, own: Path) -> list[Upload]:
 
 def _known(ctx: Context, archive: Archive) -> bool:
     """Is it proven right already, or unpacked?"""
-    record = ctx.store.archive(archive.file)
-    return bool(record and record.present) or (bool(ctx.store.journal.tree) and not missing_files(ctx, archive))
+    return known_archive(ctx, archive) is not None or (bool(ctx.store.journal.tree) and not missing_files(ctx, archive))
 
 
 def _elsewhere(ctx: Context, archive: Archive) -> bool:

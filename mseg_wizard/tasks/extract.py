@@ -5,6 +5,7 @@ complete by the lists, and only then the archive removed.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from mseg_wizard.archives.member import Damaged, UnsafeArchive, naming_place
@@ -13,9 +14,11 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
+from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.task import ArchiveArguments, Task
 
-ANEW = "Remove it, then start again: it is brought back."
+ANEW = "Start again: it is fetched anew, or name another file or link."
+UNPACKED = "Remove it, then start again: it is brought back."
 
 
 def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
@@ -44,7 +47,6 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     # What is there already is compared, never trusted: so neither
     # a power cut nor another program's files need a word here.
     pool = ctx.processes()
-    opened = path
     try:
         yield from unpack(
             path,
@@ -55,24 +57,34 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             expands=archive.expands,
             pool=pool,
         )
-        for nested in archive.nested:
-            if (opened := folder / nested.file).is_file():
+    except (Damaged, UnsafeArchive) as problem:
+        _fail(ctx, archive, record, problem)
+        anew = ANEW if record.origin == "fetched" and isinstance(problem, Damaged) else ""
+        raise naming_place(path, problem, anew) from None
+    for nested in archive.nested:
+        if (opened := folder / nested.file).is_file():
+            try:
                 yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)
-    except Damaged as problem:
-        raise naming_place(opened, problem, ANEW if opened != path or record.origin == "fetched" else "") from None
-    except UnsafeArchive as problem:
-        raise naming_place(opened, problem) from None
+            except (Damaged, UnsafeArchive) as problem:
+                raise naming_place(opened, problem, UNPACKED if isinstance(problem, Damaged) else "") from None
     yield Progress(f"checking what {archive.file} brought")
     if missing := missing_files(ctx, archive):
-        raise Problem(
+        incomplete = Problem(
             f"{archive.file} did not bring {len(missing):,} files that MSeg lists, such as {missing[0]}.",
             "The archive was kept. It may be another version than MSeg's: give the right one, then start again.",
             missing,
         )
+        _fail(ctx, archive, record, incomplete)
+        raise incomplete
     for nested in archive.nested:
         (folder / nested.file).unlink(missing_ok=True)
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         path.unlink(missing_ok=True)
+
+
+def _fail(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> None:
+    """Have every other place looked at before this one."""
+    ctx.store.keep_archive(archive.file, replace(record, failed=problem.what))
 
 
 def extract_missing(ctx: Context, archive: Archive) -> list[str]:
