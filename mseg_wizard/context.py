@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from mseg_wizard.answers.fields import answered_by, check_answer, kind_of
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.core import host
+from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.core.log import log_to
 from mseg_wizard.core.preferences import prefer, remember_id
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step
-from mseg_wizard.store import Store
+from mseg_wizard.store import WORKERS_LOG, Store
 from mseg_wizard.vault import KEPT, Secret, Vault
 from mseg_wizard.workers.pool import Pool
 
@@ -67,6 +68,8 @@ class Options:
     keep_archives: bool = False
     by_questions: bool = False
     """The person is asked one thing after the other (`--plain`): a task must not wait for anything but an answer."""
+    invocation: Invocation = field(default_factory=Invocation)
+    """The command line itself: what to type to go on."""
     notify: str = ""
     """The user's command for messages, see notify."""
 
@@ -130,7 +133,7 @@ class Context:
 
     def answer(self, step: str, name: str) -> Any:
         """A field's answer or its default; None where there is neither. Secrets come from `secret`."""
-        value = self.store.journal.answers.get(step, {}).get(name)
+        value = self.store.journal.answer(step, name)
         return self.field(step, name).default if value is None else value
 
     def secret(self, step: str, name: str) -> Secret | None:
@@ -218,28 +221,26 @@ class Context:
     @property
     def modified_tree(self) -> bool:
         """Did the user accept a tree that is not MSeg's at the pinned commit, and is it one?"""
-        return (
-            bool(self.store.journal.answers.get("prepare", {}).get("accept_modified_tree")) and not self.tree_is_pinned
-        )
+        return bool(self.store.journal.answer("prepare", "accept_modified_tree")) and not self.tree_is_pinned
 
     @property
     def tree_folder(self) -> Path:
         """Where the accepted mseg-api tree stands; raises Problem while step 1 has not put one there."""
-        folder = self.store.journal.tree.get("folder")
-        if not folder or not (Path(folder) / "mseg" / "dataset_lists").is_dir():
+        record = self.store.journal.tree
+        if not record or not (Path(record.folder) / "mseg" / "dataset_lists").is_dir():
             raise Problem("The mseg-api tree is not there yet.", "Run step 1, prepare.")
-        return Path(folder)
+        return Path(record.folder)
 
     @property
     def tree_is_pinned(self) -> bool:
-        return self.store.journal.tree.get("pinned") == "yes"
+        return bool((record := self.store.journal.tree) and record.pinned)
 
     @property
     def tree(self) -> MsegApiTree:
         """The accepted mseg-api tree: class tables, lists, records."""
-        folder = self.tree_folder
+        folder, record = self.tree_folder, self.store.journal.tree
         # a tree that was exchanged during the session is read anew
-        return self._trees.setdefault((folder, self.store.journal.tree.get("stamp", "")), MsegApiTree(folder))
+        return self._trees.setdefault((folder, record.stamp if record else ""), MsegApiTree(folder))
 
     @property
     def workers(self) -> int:
@@ -271,7 +272,7 @@ class Context:
         what only this machine may see, such as the user's archives.
         """
         if not self._pools:
-            self._pools.append(Pool(self.workers, self.own / "workers.log"))
+            self._pools.append(Pool(self.workers, self.own / WORKERS_LOG))
         return self._pools[0]
 
     @property

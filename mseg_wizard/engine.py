@@ -16,7 +16,7 @@ from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
-from mseg_wizard.snapshot import Snapshot, publish
+from mseg_wizard.snapshot import FILE, Snapshot, publish
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.registry import TASKS
 
@@ -125,7 +125,7 @@ def _network(call: Call) -> bool:
 def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, None]:
     """One call: nothing where its outputs are there, else what makes them."""
     yield Progress(f"checking: {call.title}", call=call.key)
-    if call.key in ctx.store.journal.finished and not _missing(ctx, call):
+    if ctx.store.journal.done(call.key) and not _missing(ctx, call):
         yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
         return
     if lacks := waiting(step, ctx):
@@ -141,7 +141,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         what = f"{call.title}: the step file asks for {call.task!r}, which is not in this version."
         raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard, or correct the step file.")
     store = ctx.store
-    ctx = ctx.during(call.key, foreign=call.key not in store.journal.made, distrust=store.start(call.key))
+    ctx = ctx.during(call.key, foreign=not store.journal.ours(call.key), distrust=store.start(call.key))
     last, worked = time.monotonic(), 0.0
     progress = Progress(call.title)
     log.info("%s: begins", call.key)
@@ -219,7 +219,7 @@ class Runner:
             for progress in work:
                 last = progress.call
                 newest[last] = progress
-                under_way = tuple(key for key in newest if key not in self.ctx.store.journal.finished)
+                under_way = tuple(key for key in newest if not self.ctx.store.journal.done(key))
                 self.snapshot = Snapshot(running=True, calls=under_way or (last,), progress=dict(newest))
                 if time.monotonic() - written > 1:
                     self._publish()
@@ -258,4 +258,4 @@ class Runner:
         try:
             publish(self.snapshot, self.ctx.own)
         except OSError as error:  # a full disk must not end the work that could still stop cleanly
-            log.warning("now.json: %s", error)
+            log.warning("%s: %s", FILE, error)

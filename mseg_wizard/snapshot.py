@@ -122,7 +122,7 @@ def overview(
     first_open = True
     waiting = isinstance(now.problem, Waiting)
     for step in steps:
-        finished = sum(call.key in journal.finished for call in step.calls)
+        finished = sum(journal.done(call.key) for call in step.calls)
         here = now.call in {call.key for call in step.calls}
         missing = tuple(lacks(step)) if finished < len(step.calls) else ()
         # For what only showed while it worked: a link that was refused, a file to upload.
@@ -180,7 +180,13 @@ def _answered(step: Step, item: Field, journal: Journal) -> bool | None:
     kept = f"{step.id}.{item.name}" in journal.kept
     if item.secret:
         return True if kept else None
-    return kept or answered_by(item, journal.answers.get(step.id, {}).get(item.name, item.default))
+    return kept or answered_by(item, _answer(journal, step, item))
+
+
+def _answer(journal: Journal, step: Step, item: Field) -> Any:
+    """The answer or its default."""
+    given = journal.answer(step.id, item.name)
+    return item.default if given is None else given
 
 
 def asks(step: Step) -> bool:
@@ -190,29 +196,23 @@ def asks(step: Step) -> bool:
 
 def modified(journal: Journal) -> bool:
     """Is the accepted mseg-api tree another one than MSeg's?"""
-    return journal.tree.get("pinned") == "no"
+    return journal.tree is not None and not journal.tree.pinned
 
 
 def unpublished(journal: Journal) -> list[str]:
     """Archives that are not the published ones."""
-    return [file for file, record in journal.archives.items() if not record.get("as_published", True)]
+    return [file for file, record in journal.archives.items() if not record.as_published]
 
 
 def doubtful(journal: Journal) -> list[str]:
     """Archives whose servers did not say how long they are, with what is known instead."""
-    return [f"{file}: {record['doubt']}" for file, record in journal.archives.items() if record.get("doubt")]
+    return [f"{file}: {record.doubt}" for file, record in journal.archives.items() if record.doubt]
 
 
 def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
     """What verification remarked on the data; before it ran, what remapping did."""
     found = {
-        task: [
-            note
-            for step in steps
-            for call in step.calls
-            if call.task == task
-            for note in journal.notes.get(call.key, ())
-        ]
+        task: [note for step in steps for call in step.calls if call.task == task for note in journal.remarks(call.key)]
         for task in ("verify", "remap")
     }
     return found["verify"] or found["remap"]

@@ -10,17 +10,19 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from mseg_wizard.core import host
 from mseg_wizard.core.files import write_json
 from mseg_wizard.progress import Problem, duration, printable
+
+T = TypeVar("T")
 
 VERSION = 2
 """Of the journal. Every older one is read, and written anew at the first change: what was added since has a default.
@@ -29,6 +31,14 @@ Made newer where an older wizard could not read it any more; a destination of ea
 """
 OWN = ".mseg-wizard"
 """Folder below the destination for everything of ours: journal, lock, log, report."""
+JOURNAL = "journal.json"
+PREVIOUS = "journal.previous.json"
+"""The journal before the newest change: what to go on from where the newest is damaged."""
+LOCK = "lock"
+WORKERS_LOG = "workers.log"
+"""What the worker processes print."""
+ANSWERED = ("pinned", "whole", "in_place")
+"""What a tree's record answers with yes or no."""
 
 
 class Locked(Problem):
@@ -73,43 +83,105 @@ class ArchiveRecord:
         return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class TreeRecord:
+    """What is known of the accepted mseg-api tree."""
+
+    folder: str
+    pinned: bool = False
+    """Are its data those of MSeg at the pinned commit?"""
+    whole: bool = False
+    """Is all of it, code included?"""
+    sha256: str = ""
+    stamp: str = ""
+    """Changes when a file that decides about label maps is written."""
+    source: str = ""
+    """Where it came from, in words for the report."""
+    kind: str = ""
+    """How it came: `fetch`, `mirror`, `folder` or `zip`."""
+    asked: str = ""
+    """The answer that it was accepted for."""
+    in_place: bool = False
+    """The user's own folder, used where it is."""
+    installed: str = ""
+    """The Python that imports it, as the answer names it; empty where none was asked to."""
+
+
+@dataclass(frozen=True)
 class Journal:
-    """The content of journal.json."""
+    """The content of journal.json, as it is at one moment: a change makes another one.
+
+    What stands in its tables is asked by the methods, and changed by the Store alone.
+    """
 
     version: int = VERSION
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Names this destination in the keyring."""
-    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Step id → field name → value; nothing secret."""
-    started: dict[str, str] = field(default_factory=dict)
+    started: Mapping[str, str] = field(default_factory=dict)
     """Call key → boot id under which it first ran, until it is finished."""
-    finished: dict[str, str] = field(default_factory=dict)
+    finished: Mapping[str, str] = field(default_factory=dict)
     """Call key → time (UTC, ISO 8601)."""
-    made: list[str] = field(default_factory=list)
+    made: tuple[str, ...] = ()
     """Calls whose outputs are known to be ours: nothing was there before, or what was there was checked."""
-    archives: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """File name → ArchiveRecord."""
-    tree: dict[str, str] = field(default_factory=dict)
-    """The accepted mseg-api tree: folder, pinned ("yes" or "no"), source."""
-    kept: list[str] = field(default_factory=list)
+    archives: Mapping[str, ArchiveRecord] = field(default_factory=dict)
+    """By file name."""
+    tree: TreeRecord | None = None
+    """The accepted mseg-api tree, once there is one."""
+    kept: tuple[str, ...] = ()
     """Names of the secrets (`step.field`) that were put into the system
     keyring: what is to be wiped even where it can't be asked.
     """
-    notes: dict[str, list[str]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Call key → remarks for the report; they never keep a step from being complete."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
     """Call key → working time so far."""
     odd: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """Call key → label that it read, below mseg_dataset/ → pixels whose id, and whose colour, no class has; only labels
     that have any. So a count is of all sittings, and what is made again counts once.
     """
 
+    def answer(self, step: str, name: str) -> Any:
+        """What was answered; None where nothing was."""
+        return self.answers.get(step, {}).get(name)
+
+    def done(self, key: str) -> bool:
+        """Was the call's work checked and found complete, and nothing taken from it since?"""
+        return key in self.finished
+
+    def done_calls(self) -> frozenset[str]:
+        return frozenset(self.finished)
+
+    def done_at(self, key: str) -> str:
+        """When it was found complete (UTC, ISO 8601); empty where it isn't."""
+        return self.finished.get(key, "")
+
+    def begun(self, key: str) -> bool:
+        """Has the call begun, finished or not?"""
+        return key in self.finished or key in self.started
+
+    def ours(self, key: str) -> bool:
+        """Is what stands where the call writes known to be the wizard's?"""
+        return key in self.made
+
+    def remarks(self, key: str) -> tuple[str, ...]:
+        return self.notes.get(key, ())
+
+    def tree_mark(self) -> list[object]:
+        """What tells the accepted tree from another one."""
+        return [self.tree.folder, self.tree.stamp, self.tree.pinned] if self.tree else []
+
+    def worked(self, key: str) -> float:
+        """Seconds that the call has worked so far."""
+        return self.seconds.get(key, 0.0)
+
 
 class Store:
     """The journal of one destination, open for writing under its lock. Every change is on disk when the method returns.
 
-    The screen keeps answers while the runner's thread notes its work: changes take turns.
+    The screen keeps answers while the runner's thread notes its work: changes take turns. One that the disk does not
+    take is not made: what is not on the disk is not so.
     """
 
     def __init__(self, destination: Path, *, take_over: bool = False) -> None:
@@ -120,82 +192,83 @@ class Store:
         try:
             for stale in self.own.glob(".*.json.*.tmp"):  # of killed runs: under the lock nobody else writes here
                 stale.unlink()
-            self.journal = read_journal(destination) or Journal()
-            self.save()
+            self._journal = read_journal(destination) or Journal()
+            self._change()
         except BaseException:
             self.close()
             raise
 
-    def save(self) -> None:
-        """Raises Problem where the disk takes nothing: the journal on it is then the one before, which is as true."""
-        path = self.own / "journal.json"
+    @property
+    def journal(self) -> Journal:
+        """As it is now."""
+        return self._journal
+
+    def _change(self, **fields: Any) -> None:
+        """Have other values of fields. Raises Problem where the disk takes nothing: then all is as before."""
+        journal = replace(self._journal, **fields)
+        path = self.own / JOURNAL
         try:
             with self._turn:
                 if path.exists():
-                    previous = path.with_name("journal.previous.json")
-                    spare = path.with_name(".journal.previous.tmp")
+                    previous = path.with_name(PREVIOUS)
+                    spare = path.with_name(f".{PREVIOUS}.tmp")
                     spare.unlink(missing_ok=True)
                     os.link(path, spare)
                     spare.replace(previous)
-                write_json(path, asdict(self.journal))
+                write_json(path, asdict(journal))
         except OSError as error:
             what = f"The journal, {path}, can't be written: {error.strerror or error}."
             raise Problem(what, "Make room or make that possible, then start again: what is done stays.") from None
+        self._journal = journal
 
     def answer(self, step: str, name: str, value: Any) -> None:
         """Remember an answer (None forgets it)."""
         with self._turn:
-            answers = self.journal.answers.setdefault(step, {})
-            if value is None:
-                answers.pop(name, None)
-            else:
+            answers = {key: given for key, given in self._journal.answers.get(step, {}).items() if key != name}
+            if value is not None:
                 answers[name] = value
-            self.save()
+            self._change(answers={**self._journal.answers, step: answers})
 
     def start(self, key: str) -> bool:
         """Note that a call begins to work; True where files of an
         earlier, unfinished run of it may be empty (a power cut).
         """
         with self._turn:
-            journal = self.journal
-            journal.finished.pop(key, None)
-            first = journal.started.setdefault(key, host.boot_id())
-            self.save()
+            first = self._journal.started.get(key, host.boot_id())
+            self._change(started={**self._journal.started, key: first}, finished=_without(self._journal.finished, key))
             return first != host.boot_id()
 
     def finish(self, key: str) -> None:
         """Note that a call's outputs were checked and are complete."""
         with self._turn:
-            if key not in self.journal.made:
-                self.journal.made.append(key)
-            self.journal.started.pop(key, None)
-            self.journal.finished[key] = datetime.now(UTC).isoformat(timespec="seconds")
-            try:
-                self.save()
-            # What is not on the disk is not finished: else this sitting would go on without ever writing it.
-            except Problem:
-                del self.journal.finished[key]
-                raise
+            journal, now = self._journal, datetime.now(UTC).isoformat(timespec="seconds")
+            self._change(
+                made=journal.made if key in journal.made else (*journal.made, key),
+                started=_without(journal.started, key),
+                finished={**journal.finished, key: now},
+            )
+
+    def reopen(self, *keys: str) -> None:
+        """Have finished calls due again."""
+        with self._turn:
+            self._change(finished=_without(self._journal.finished, *keys))
 
     def adopt(self, key: str) -> None:
         """Note that whatever stands where a call writes is ours from now on."""
         with self._turn:
-            if key not in self.journal.made:
-                self.journal.made.append(key)
-                self.save()
-                self.save()  # twice: whoever has to go back to the previous journal finds it there too
+            if key not in self._journal.made:
+                self._change(made=(*self._journal.made, key))
+                self._change()  # twice: whoever has to go back to the previous journal finds it there too
 
     def spent(self, key: str, seconds: float) -> None:
         with self._turn:
-            self.journal.seconds[key] = round(self.journal.seconds.get(key, 0.0) + seconds, 1)
-            self.save()
+            self._change(seconds={**self._journal.seconds, key: round(self._journal.worked(key) + seconds, 1)})
 
-    def note(self, key: str, notes: list[str]) -> None:
+    def note(self, key: str, notes: Sequence[str]) -> None:
         """Replace a call's remarks."""
         with self._turn:
-            if notes or key in self.journal.notes:
-                self.journal.notes[key] = notes
-                self.save()
+            if tuple(notes) != self._journal.remarks(key):
+                self._change(notes={**self._journal.notes, key: tuple(notes)})
 
     def odd_pixels(self, key: str, found: Mapping[str, tuple[int, int]]) -> None:
         """Note what a call found in the labels that it read just now; zeros replace what they had before."""
@@ -209,29 +282,28 @@ class Store:
     def kept(self, name: str) -> None:
         """Note that the system keyring holds a secret of that name."""
         with self._turn:
-            if name not in self.journal.kept:
-                self.journal.kept.append(name)
-                self.save()
+            if name not in self._journal.kept:
+                self._change(kept=(*self._journal.kept, name))
 
     def forget_kept(self) -> None:
         """Note that the system keyring holds no secret any more."""
         with self._turn:
-            if self.journal.kept:
-                self.journal.kept.clear()
-                self.save()
+            if self._journal.kept:
+                self._change(kept=())
 
     def archive(self, file: str) -> ArchiveRecord | None:
-        record = self.journal.archives.get(file)
-        return ArchiveRecord(**record) if record else None
+        return self._journal.archives.get(file)
 
     def keep_archive(self, file: str, record: ArchiveRecord | None) -> None:
         """Remember what is known of an archive (None forgets it)."""
         with self._turn:
-            if record is None:
-                self.journal.archives.pop(file, None)
-            else:
-                self.journal.archives[file] = asdict(record)
-            self.save()
+            archives = _without(self._journal.archives, file)
+            self._change(archives={**archives, file: record} if record else archives)
+
+    def keep_tree(self, record: TreeRecord) -> None:
+        """Remember what is known of the accepted mseg-api tree."""
+        with self._turn:
+            self._change(tree=record)
 
     def close(self) -> None:
         """Release the lock; the file stays, empty, so that two wizards never lock two different files."""
@@ -239,6 +311,10 @@ class Store:
             os.ftruncate(self._lock, 0)
             os.close(self._lock)
             self._lock = -1
+
+
+def _without(table: Mapping[str, T], *keys: str) -> dict[str, T]:
+    return {key: value for key, value in table.items() if key not in keys}
 
 
 def own_folder(destination: Path) -> Path:
@@ -256,13 +332,13 @@ def own_folder(destination: Path) -> Path:
 
 def read_journal(destination: Path) -> Journal | None:
     """The journal of a destination, None where there is none yet; raises Problem where it can't be understood."""
-    path = destination / OWN / "journal.json"
+    path = destination / OWN / JOURNAL
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        if (previous := path.with_name("journal.previous.json")).exists():
+        if (previous := path.with_name(PREVIOUS)).exists():
             raise Problem(
-                f"{path} is gone.", f"Nothing is lost: rename {previous} to journal.json and start again."
+                f"{path} is gone.", f"Nothing is lost: rename {previous} to {JOURNAL} and start again."
             ) from None
         return None
     except NotADirectoryError:
@@ -278,14 +354,24 @@ def read_journal(destination: Path) -> Journal | None:
                 f"{path} was written by a newer mseg-wizard (journal version {table['version']}).",
                 "Update mseg-wizard.",
             )
-        journal = msgspec.convert(asdict(Journal(**table)), Journal)
-        for record in journal.archives.values():
-            msgspec.convert(asdict(ArchiveRecord(**record)), ArchiveRecord)
-        journal.version = VERSION
+        journal = _typed(table)
         json.dumps(table, ensure_ascii=False).encode()  # halves of characters can be read and not written again
     except (ValueError, TypeError, RecursionError) as error:
         raise Problem(f"{path} is damaged: {printable(str(error), 200)}.", _way_out(path)) from None
     return journal
+
+
+def _typed(table: dict[str, Any]) -> Journal:
+    """A journal of any version so far; raises TypeError and ValueError where it is none."""
+    table = {**table, "archives": {name: ArchiveRecord(**record) for name, record in table.get("archives", {}).items()}}
+    if tree := table.get("tree"):
+        said = {"yes": True, "no": False}  # as it stood in version 1
+        table["tree"] = TreeRecord(
+            **{key: said.get(value, value) if key in ANSWERED else value for key, value in tree.items()}
+        )
+    else:
+        table["tree"] = None
+    return msgspec.convert(asdict(Journal(**{**table, "version": VERSION})), Journal)
 
 
 def unopened(destination: Path) -> tuple[str, str]:
@@ -304,7 +390,7 @@ def unopened(destination: Path) -> tuple[str, str]:
 
 
 def _way_out(path: Path) -> str:
-    previous = path.with_name("journal.previous.json")
+    previous = path.with_name(PREVIOUS)
     return (
         f"Your data are safe. Rename {previous} to {path.name} to go on from the last good state. "
         f"Or move {path.name} away: then what is on disk is checked again and nothing is trusted unseen."
@@ -317,7 +403,7 @@ def _lock(own: Path, *, take_over: bool) -> int:
     Kernel locks don't always cross network file systems, so a file that still names another host is respected until
     `take_over`.
     """
-    path = own / "lock"
+    path = own / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         owner = _owner(os.pread(descriptor, 4096, 0))
@@ -363,7 +449,7 @@ def _owner(content: bytes) -> Mapping[str, Any]:
 def working(destination: Path) -> bool:
     """Does a wizard of this host hold the destination's lock?"""
     try:
-        descriptor = os.open(destination / OWN / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(destination / OWN / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import pytest
 
+from mseg_wizard.cli.parser import COMMANDS
+from mseg_wizard.core.exits import Exit
+from mseg_wizard.core.invocation import PRACTICE
+from mseg_wizard.core.log import LOG
+from mseg_wizard.snapshot import FILE as NOW
 from mseg_wizard.step import Call, load
+from mseg_wizard.store import JOURNAL, LOCK, OWN, PREVIOUS, WORKERS_LOG, Journal
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.universal import universal_step
+from mseg_wizard.verification.repair import ASIDE
+from mseg_wizard.verification.verdict import FILE as VERDICT
 from tests.conftest import ROOT
 
 T = TypeVar("T")
@@ -79,6 +89,75 @@ def test_no_public_name_has_two_meanings() -> None:
     # A command's `run`, the ways into programs, and the reading of the two kinds of archives are alike on purpose.
     twice = {name: where for name, where in found.items() if len(where) > 1 and name not in ("main", "run", "walk")}
     assert not twice
+
+
+TABLES = {"answers", "started", "finished", "made", "notes", "seconds"}
+"""Of the journal: asked by its methods, changed by the store's."""
+
+
+def reaches_in(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Is this an access to a table of the journal, such as `ctx.store.journal.finished`?"""
+    if not isinstance(node, ast.Attribute) or node.attr not in TABLES:
+        return False
+    whose = node.value
+    return "journal" in (whose.attr if isinstance(whose, ast.Attribute) else getattr(whose, "id", "")).lower()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_the_store_alone_touches_the_journals_tables(path: Path) -> None:
+    found = [node.lineno for node in ast.walk(ast.parse(path.read_text("utf-8"))) if reaches_in(node)]
+    assert not found or path == PACKAGE / "store.py", f"lines {found}: ask the Journal, or have the Store change it"
+
+
+def test_the_tables_are_the_journals_and_a_way_around_the_store_is_found() -> None:
+    assert {item.name for item in fields(Journal)} >= TABLES
+    for source in ("ctx.store.journal.finished.pop(key)", "journal.answers", "self._seen_journal.notes"):
+        assert any(reaches_in(node) for node in ast.walk(ast.parse(source))), source
+
+
+FILES = (JOURNAL, PREVIOUS, LOCK, WORKERS_LOG, OWN, LOG, NOW, VERDICT, ASIDE)
+"""The wizard's own files; each name is a constant."""
+
+
+@functools.cache
+def texts() -> tuple[tuple[str, str], ...]:
+    """(where, text) of every string in the code that isn't a sentence about it; examples of what to type count not."""
+    found = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text("utf-8"))
+        sentences = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            (f"{path.relative_to(PACKAGE)}:{node.lineno}", node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in sentences
+        ]
+    return tuple((where, text) for where, text in found if not where.startswith("cli/parser.py"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_name_of_each_own_file_stands_once(name: str) -> None:
+    whole = rf"(?<![\w.]){re.escape(name)}(?!\w)" if "." in name else re.escape(name)
+    said = [where for where, text in texts() if (re.search if "." in name else re.fullmatch)(whole, text)]
+    assert len(said) == 1, said
+
+
+def test_every_exit_code_stands_once() -> None:
+    codes = {int(code) for code in Exit if code > Exit.LOCKED}
+    said = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Assign | ast.Dict | ast.Call | ast.Return)
+        for value in ast.iter_child_nodes(node)
+        if isinstance(value, ast.Constant) and value.value in codes
+    ]
+    assert said == ["core/exits.py"] * len(codes)
+
+
+def test_every_command_has_its_words_and_its_file() -> None:
+    files = {path.stem for path in (PACKAGE / "cli" / "commands").glob("*.py")} - {"__init__", "guided"}
+    assert set(COMMANDS) == files
+    assert PRACTICE in COMMANDS
 
 
 def test_the_style_sheet_names_what_the_screen_is_made_of() -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.remap import remap_missing
 from mseg_wizard.tasks.task import Task
@@ -107,8 +108,7 @@ def toys_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
             photo.parent.mkdir(exist_ok=True)
             Image.fromarray(np.full((120, 160, 3), WHITE, np.uint8)).save(photo)
         ctx = desk.open(toys.destination)
-        ctx.store.journal.tree = {"folder": str(tree.path), "pinned": "no"}
-        ctx.store.save()
+        ctx.store.keep_tree(TreeRecord(folder=str(tree.path), pinned=False))
         ctx.close()
         yield toys
 

@@ -13,6 +13,7 @@ from mseg_wizard.archives.atomic_tree import AtomicTree
 from mseg_wizard.archives.member import Damaged
 from mseg_wizard.archives.pread import checksum
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import OWN, WORKERS_LOG
 from mseg_wizard.workers.pool import Pool, each
 
 FILES, BYTES = 256, 8 << 20
@@ -100,7 +101,7 @@ def unpack_in_workers(
                 if outcome.fault:
                     raise Problem(
                         f"{name} can't be unpacked: {outcome.fault}.",
-                        "Look into .mseg-wizard/workers.log, then start again.",
+                        f"Look into {OWN}/{WORKERS_LOG}, then start again.",
                     )
                 if isinstance(outcome.result, Failure):
                     raise outcome.result.problem()

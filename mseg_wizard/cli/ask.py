@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
-from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, printable_redacted, say, say_complete, work
+from mseg_wizard.cli.plain import complain, exit_code, printable_redacted, say, say_complete, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.invocation import resume_command, resume_hint
+from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Field, Step
@@ -37,7 +37,7 @@ def by_questions(
                 _ask_for(ctx, ctx.step(form), [item.name for item in ctx.step(form).fields], ask, ahead=True)
                 form = ""
             end, stopped_by = work(ctx, steps, known=known)
-            known = frozenset(ctx.store.journal.finished)
+            known = ctx.store.journal.done_calls()
             if stopped_by:
                 return STOPS[stopped_by]
             if isinstance(end.problem, Consent):
@@ -58,7 +58,7 @@ def by_questions(
                     say_complete(ctx, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
-            say(f"\nStopped. {resume_hint(ctx.destination)}")
+            say(f"\nStopped. {ctx.options.invocation.resume_hint(ctx.destination)}")
             # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.
             left = isinstance(end_of_talk, KeyboardInterrupt) or interactive()
             return Exit.INTERRUPTED if left else Exit.WAITING
@@ -79,7 +79,7 @@ def _brought(ctx: Context, waiting: Waiting, ask: Callable[[str], str], *, expla
     step = ctx.step(waiting.step)
     _ask_for(ctx, step, waiting.lacks, ask, explain=explain)
     if any(kind_of(step.field(name)).yes_no and not ctx.given(step.id, name) for name in waiting.lacks):
-        say(f"Without that it can't go on. To try again: {resume_command(ctx.destination)}")
+        say(f"Without that it can't go on. To try again: {ctx.options.invocation.resume_command(ctx.destination)}")
         return False
     return True
 
@@ -153,7 +153,7 @@ def _present(ctx: Context, step: Step, item: Field) -> str:
 
 def _may_go(ctx: Context, step: Step, item: Field) -> bool:
     """Can what was answered be taken back, so that the default or nothing stands there again?"""
-    kept = may_hold_secrets(item) or item.name in ctx.store.journal.answers.get(step.id, {})
+    kept = may_hold_secrets(item) or ctx.store.journal.answer(step.id, item.name) is not None
     return kept and not kind_of(item).yes_no and (not item.required or item.default is not None)
 
 

@@ -88,7 +88,7 @@ def options_of(args: argparse.Namespace) -> Options:
         raise Usage(problem.what, problem.do) from None
     return Options(
         args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
-        keep_archives=args.keep_archives, notify=notify,
+        keep_archives=args.keep_archives, notify=notify, invocation=args.invocation,
     )  # fmt: skip
 
 

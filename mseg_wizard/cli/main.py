@@ -12,8 +12,9 @@ from importlib import import_module
 
 from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.cli.parser import parser
-from mseg_wizard.cli.plain import Exit, complain, exit_code
-from mseg_wizard.core.invocation import note_command_line
+from mseg_wizard.cli.plain import complain, exit_code
+from mseg_wizard.core.exits import Exit
+from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.core.log import log_crash, no_core_dumps
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.tasks.registry import load_steps
@@ -63,7 +64,7 @@ def _obey(argv: Sequence[str] | None) -> int:
     code: int = Exit.DONE
     try:
         args = parser().parse_args(argv)
-        note_command_line(sys.argv[1:] if argv is None else argv)
+        args.invocation = Invocation(tuple(sys.argv[1:] if argv is None else argv))
         take_environment(secret_fields(load_steps()))
         code = command_named(args.command)(args)
     except SystemExit as end:  # argparse has told all

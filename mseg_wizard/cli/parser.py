@@ -19,6 +19,7 @@ from mseg_wizard.cli.completion import SHELLS
 from mseg_wizard.cli.plain import printable_redacted
 from mseg_wizard.cli.text import hanging, width, wrapped
 from mseg_wizard.core import host
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.preferences import preferences_file
 from mseg_wizard.vault import PRACTICE_SERVICE
 
@@ -26,7 +27,11 @@ SCHEDULER = "tcp://HOST:PORT"
 WAITING = "it waits for you, and says what for"
 USAGE = "the command line, the answers or a step file is wrong; nothing was begun"
 LOCKED = "another wizard works on this destination"
-STOPPED = {130: "stopped by Ctrl+C; the same command goes on", 143: "stopped by SIGTERM", 129: "stopped by a hang-up"}
+STOPPED = {
+    Exit.INTERRUPTED: "stopped by Ctrl+C; the same command goes on",
+    Exit.TERMINATED: "stopped by SIGTERM",
+    Exit.HANGUP: "stopped by a hang-up",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class CommandHelp:
     tells: str
     examples: Sequence[tuple[str, str]]
     """(command line, what it does)."""
-    codes: Mapping[int, str]
+    codes: Mapping[Exit, str]
     """Exit codes."""
 
     def epilog(self) -> str:
@@ -66,11 +71,11 @@ WIZARD = CommandHelp(
         ("mseg-wizard status --dest /data/mseg", "where it stands, also while it works"),
     ),
     {
-        0: "done",
-        1: "something failed; stderr says what, why and what to do",
-        2: USAGE,
-        3: WAITING,
-        4: LOCKED,
+        Exit.DONE: "done",
+        Exit.FAILED: "something failed; stderr says what, why and what to do",
+        Exit.USAGE: USAGE,
+        Exit.WAITING: WAITING,
+        Exit.LOCKED: LOCKED,
         **STOPPED,
     },
 )
@@ -99,11 +104,11 @@ COMMANDS = {
             ("mseg-wizard run --dest /shared/mseg --scheduler tcp://node1:8786", "with the workers of a Dask cluster"),
         ),
         {
-            0: "complete, as far as --until",
-            1: "something failed; what is done stays",
-            2: USAGE,
-            3: WAITING,
-            4: LOCKED,
+            Exit.DONE: "complete, as far as --until",
+            Exit.FAILED: "something failed; what is done stays",
+            Exit.USAGE: USAGE,
+            Exit.WAITING: WAITING,
+            Exit.LOCKED: LOCKED,
             **STOPPED,
         },
     ),
@@ -116,7 +121,11 @@ COMMANDS = {
             ("watch -n 5 mseg-wizard status", "the same every five seconds"),
             ("mseg-wizard status --json", "for scripts: state, waits_for, done, total and unit of each step"),
         ),
-        {0: "it is told", 1: "no wizard has worked there yet, or its journal can't be read", 2: USAGE},
+        {
+            Exit.DONE: "it is told",
+            Exit.FAILED: "no wizard has worked there yet, or its journal can't be read",
+            Exit.USAGE: USAGE,
+        },
     ),
     "steps": CommandHelp(
         "the steps, or one step in its own words",
@@ -127,7 +136,7 @@ COMMANDS = {
             ("mseg-wizard steps kitti", "one step; `mseg-wizard steps 8` is the same"),
             ("mseg-wizard steps --json", "everything, for scripts"),
         ),
-        {0: "it is told", 2: "there is no such step, or a step file is wrong"},
+        {Exit.DONE: "it is told", Exit.USAGE: "there is no such step, or a step file is wrong"},
     ),
     "doctor": CommandHelp(
         "what this machine offers for the job",
@@ -141,7 +150,7 @@ COMMANDS = {
                 "the same for scripts: what, how and fine of each row; fine is true, false, or null for [-]",
             ),
         ),
-        {0: "it is told, whatever was found", 2: "the command line is wrong"},
+        {Exit.DONE: "it is told, whatever was found", Exit.USAGE: "the command line is wrong"},
     ),
     "verify": CommandHelp(
         "look at every file, label map and segment again",
@@ -155,11 +164,11 @@ COMMANDS = {
             ("mseg-wizard verify --dest /data/mseg --repair", "have what is faulty made again, then look once more"),
         ),
         {
-            0: "no fault was found",
-            1: "faults, or something failed, or no wizard has worked there yet",
-            2: USAGE,
-            3: "steps are not complete, or it waits for you",
-            4: LOCKED,
+            Exit.DONE: "no fault was found",
+            Exit.FAILED: "faults, or something failed, or no wizard has worked there yet",
+            Exit.USAGE: USAGE,
+            Exit.WAITING: "steps are not complete, or it waits for you",
+            Exit.LOCKED: LOCKED,
             **STOPPED,
         },
     ),
@@ -170,7 +179,13 @@ COMMANDS = {
             ("mseg-wizard report --dest /data/mseg", "write it, and say where it is"),
             ('xdg-open "$(mseg-wizard report)"', "write it and open it"),
         ),
-        {0: "written", 1: "something failed, or no wizard has worked there yet", 2: USAGE, 4: LOCKED, **STOPPED},
+        {
+            Exit.DONE: "written",
+            Exit.FAILED: "something failed, or no wizard has worked there yet",
+            Exit.USAGE: USAGE,
+            Exit.LOCKED: LOCKED,
+            **STOPPED,
+        },
     ),
     "universal": CommandHelp(
         "the training labels in MSeg's universal classes, in lists for training code",
@@ -184,11 +199,11 @@ COMMANDS = {
             ("mseg-wizard universal --scheduler tcp://node1:8786", "with the workers of a Dask cluster"),
         ),
         {
-            0: "complete, and each label map compared",
-            1: "something failed; what is done stays",
-            2: USAGE,
-            3: "relabelling is not complete, or it waits for you",
-            4: LOCKED,
+            Exit.DONE: "complete, and each label map compared",
+            Exit.FAILED: "something failed; what is done stays",
+            Exit.USAGE: USAGE,
+            Exit.WAITING: "relabelling is not complete, or it waits for you",
+            Exit.LOCKED: LOCKED,
             **STOPPED,
         },
     ),
@@ -200,7 +215,11 @@ COMMANDS = {
             ("mseg-wizard wipe --dest /data/mseg", "of one destination"),
             ("mseg-wizard wipe --all", "of every destination that you ever opened, and of practice"),
         ),
-        {0: "nothing is stored any more", 1: "something could not be removed, or no wizard has worked there", 2: USAGE},
+        {
+            Exit.DONE: "nothing is stored any more",
+            Exit.FAILED: "something could not be removed, or no wizard has worked there",
+            Exit.USAGE: USAGE,
+        },
     ),
     "practice": CommandHelp(
         "the whole journey in miniature, without network or account",
@@ -211,7 +230,12 @@ COMMANDS = {
             ("mseg-wizard practice --plain", "by itself, in plain lines"),
             ("mseg-wizard practice --keep", "and keep the folder, to look around in it"),
         ),
-        {0: "complete", 1: "something failed", 2: "there is no terminal for the screen", 130: "stopped"},
+        {
+            Exit.DONE: "complete",
+            Exit.FAILED: "something failed",
+            Exit.USAGE: "there is no terminal for the screen",
+            Exit.INTERRUPTED: "stopped",
+        },
     ),
     "completion": CommandHelp(
         "a script that lets your shell complete commands and options",
@@ -221,7 +245,7 @@ COMMANDS = {
             ('mseg-wizard completion zsh > "${fpath[1]}/_mseg-wizard"', "zsh, from the next session on"),
             ("mseg-wizard completion fish > ~/.config/fish/completions/mseg-wizard.fish", "fish, from now on"),
         ),
-        {0: "printed", 2: "there is no script for that shell"},
+        {Exit.DONE: "printed", Exit.USAGE: "there is no script for that shell"},
     ),
 }
 
@@ -248,7 +272,7 @@ class Parser(argparse.ArgumentParser):
             )
         # What is wrong may be an address with a password in it.
         self.exit(
-            2,
+            Exit.USAGE,
             f"{self.prog}: {printable_redacted(message)}\n  `{self.prog} --help` says what there is, with examples.\n",
         )
 

@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import resume_hint
+from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG, redact
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
@@ -24,21 +23,6 @@ from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
 from mseg_wizard.vault import variable
 
-
-class Exit(IntEnum):
-    """Exit codes of every command."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    WAITING = 3
-    LOCKED = 4
-    HANGUP = 129
-    INTERRUPTED = 130
-    TERMINATED = 143
-
-
-STOPS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED, signal.SIGHUP: Exit.HANGUP}
 SHOWN_ITEMS = 20
 
 
@@ -86,7 +70,7 @@ def unattended(
     """
     end, stopped_by = work(ctx, steps, every, talk)
     if stopped_by:
-        say(f"Stopped. {resume_hint(ctx.destination)}", talk)
+        say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:

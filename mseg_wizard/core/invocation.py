@@ -1,46 +1,60 @@
-"""The command line that this process was started with, and what to type to go on where it stops."""
+"""The command line that a run was started with, and what to type to go on where it stops."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import printable
 
-_command: list[str] = []
+PRACTICE = "practice"
+"""The command that plays the journey: nothing of it is gone on with."""
 
 
-def note_command_line(arguments: Sequence[str]) -> None:
-    """Note the command line of this process, for `resume_command`."""
-    _command[:] = arguments
+@dataclass(frozen=True)
+class Invocation:
+    """One start of the program."""
+
+    words: tuple[str, ...] = ()
+    """What stood after the program's name."""
+
+    @property
+    def practises(self) -> bool:
+        return self.words[:1] == (PRACTICE,)
+
+    @property
+    def temporary(self) -> bool:
+        """Is this practice, whose folder goes when the wizard ends?"""
+        return self.practises and "--keep" not in self.words
+
+    def resume_command(self, destination: Path | None) -> str:
+        """What to type to go on where this run stops: the same options
+        again, because a mirror or a route is part of them.
+        """
+        if self.practises:
+            return f"mseg-wizard {PRACTICE}   (it begins anew)"
+        named = any(word.partition("=")[0] == "--dest" for word in self.words)
+        there = ["--dest", str(destination)] if destination and not named else []
+        # What a mirror's address holds besides its place is shown nowhere:
+        # who gave it knows what stands where the … is.
+        return shlex.join(
+            ["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(self.words), *there))]
+        )
+
+    def resume_hint(self, destination: Path | None, before: str = " ") -> str:
+        """What becomes of the work that stops here, and the command that
+        goes on with it; `before`: what stands before the command.
+        """
+        if self.practises:
+            return f"Practice begins anew each time:{before}mseg-wizard {PRACTICE}"
+        return f"What is done stays; start again to go on:{before}{self.resume_command(destination)}"
 
 
-def resume_command(destination: Path | None) -> str:
-    """What to type to go on where this run stops: the same options
-    again, because a mirror or a route is part of them.
-    """
-    if _command[:1] == ["practice"]:
-        return "mseg-wizard practice   (it begins anew)"
-    named = any(word.partition("=")[0] == "--dest" for word in _command)
-    there = ["--dest", str(destination)] if destination and not named else []
-    # What a mirror's address holds besides its place is shown nowhere: who gave it knows what stands where the … is.
-    return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(_command), *there))])
-
-
-def is_temporary() -> bool:
-    """Is this practice, whose folder goes when the wizard ends?"""
-    return _command[:1] == ["practice"] and "--keep" not in _command
-
-
-def resume_hint(destination: Path | None, before: str = " ") -> str:
-    """What becomes of the work that stops here, and the command that
-    goes on with it; `before`: what stands before the command.
-    """
-    if _command[:1] == ["practice"]:
-        return f"Practice begins anew each time:{before}mseg-wizard practice"
-    return f"What is done stays; start again to go on:{before}{resume_command(destination)}"
+BARE = Invocation()
+"""The program's name alone."""
 
 
 def _without_form(words: Sequence[str]) -> list[str]:

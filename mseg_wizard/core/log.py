@@ -74,9 +74,8 @@ class Redacted(logging.Formatter):
 
 def log_to(folder: Path | None) -> Path:
     """Log into `folder`/LOG, or into the user's own log folder while no destination is known; returns the file."""
-    folder = folder or platformdirs.user_log_path("mseg-wizard")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / LOG
+    path = folder / LOG if folder else user_log()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -92,6 +91,11 @@ def log_to(folder: Path | None) -> Path:
     for noisy in ("httpx", "httpcore", "asyncio", "PIL"):  # httpx logs whole URLs at INFO
         logging.getLogger(noisy).setLevel(logging.WARNING)
     return path
+
+
+def user_log() -> Path:
+    """The log of a run that has no destination yet."""
+    return Path(platformdirs.user_log_path("mseg-wizard")) / LOG
 
 
 def log_crash() -> Path:

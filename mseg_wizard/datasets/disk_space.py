@@ -99,7 +99,7 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
     for step in ctx.steps:
         for call in step.calls:
             check()
-            if call.key not in journal.finished and call.key not in journal.started:
+            if not journal.begun(call.key):
                 changes += _changes(ctx, step, call, folders, known)
     return changes
 

@@ -31,7 +31,7 @@ def unmounted(ctx: Context, archive: Archive) -> str:
 
 
 def was_unpacked(ctx: Context, archive: Archive) -> bool:
-    return f"{ctx.step_of(archive).id}/extract/{archive.file}" in ctx.store.journal.made
+    return ctx.store.journal.ours(f"{ctx.step_of(archive).id}/extract/{archive.file}")
 
 
 class FolderListings:

@@ -68,10 +68,9 @@ def universal_rows(tree: MsegApiTree, taxonomy: str, split: str) -> Iterator[Uni
 def made_of(ctx: Context, taxonomy: str) -> str:
     """What universal labels made now are made of: the table, the lists' tree, the last relabelling."""
     journal, one = ctx.store.journal, training_set(ctx.steps, taxonomy)
-    tree = [journal.tree.get(key) for key in ("folder", "stamp", "pinned")]
-    when = [journal.finished.get(one.relabel.key), journal.seconds.get(one.relabel.key)]
+    when = [journal.done_at(one.relabel.key), journal.worked(one.relabel.key)]
     table = hashlib.sha256(universal_table(ctx.tree, taxonomy)).hexdigest()
-    return hashlib.sha256(json.dumps([taxonomy, tree, when, table]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([taxonomy, journal.tree_mark(), when, table]).encode()).hexdigest()
 
 
 def manifest_of(ctx: Context) -> str:

@@ -112,7 +112,7 @@ def gather(ctx: Context) -> Facts:
     """Read it all from the journal, the verdict and the tree; raises Problem where there is no tree yet."""
     folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx)
     at = next((number for number, step in enumerate(ctx.steps) if step.has("report")), len(ctx.steps))
-    finished = ctx.store.journal.finished
+    done = ctx.store.journal.done
     return Facts(
         version=__version__,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -120,18 +120,16 @@ def gather(ctx: Context) -> Facts:
         dataset=str(ctx.dataset_folder),
         own=str(ctx.own),
         tree=str(folder),
-        tree_source=record.get("source", ""),
+        tree_source=record.source if record else "",
         tree_words=mseg_api.identify_tree(folder).words,
         modified=not ctx.tree_is_pinned,
         config=str(folder / mseg_config.CONFIG),
         configured=_configured(folder),
-        unfinished=tuple(step for step in ctx.steps[:at] if any(call.key not in finished for call in step.calls)),
+        unfinished=tuple(step for step in ctx.steps[:at] if not all(done(call.key) for call in step.calls)),
         verdict=verdict,
         current=verdict is not None and verdict.of == subject(ctx),
         sources=tuple(_sources(ctx)),
-        stages=tuple(
-            _stage(ctx, step) for step in ctx.steps[: at + 1] if any(call.key in finished for call in step.calls)
-        ),
+        stages=tuple(_stage(ctx, step) for step in ctx.steps[: at + 1] if any(done(call.key) for call in step.calls)),
         then=next(iter(ctx.steps[at + 1 :]), None),
     )
 
@@ -180,9 +178,9 @@ def _stage(ctx: Context, step: Step) -> StepRecord:
     journal = ctx.store.journal
     works = [
         CallRecord(
-            call.title, journal.finished.get(call.key, ""), journal.seconds.get(call.key, 0.0),
+            call.title, journal.done_at(call.key), journal.worked(call.key),
             # what verification remarks stands in its verdict
-            () if call.task == "verify" else tuple(journal.notes.get(call.key, ())),
+            () if call.task == "verify" else journal.remarks(call.key),
         )
         for call in step.calls
         if call.task != "report"

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from mseg_wizard.answers.fields import may_hold_secrets
@@ -60,7 +61,7 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
     if not answer:
         yield Progress(install_end(ctx))
         return
-    tree, record = ctx.tree_folder.resolve(), ctx.store.journal.tree
+    tree = ctx.tree_folder.resolve()
     if not any((tree / name).is_file() for name in BUILDS):
         yield Progress("nothing to install: this tree is no package")
         ctx.note(f"mseg-api was configured but not installed: {tree} has no setup.py")
@@ -70,8 +71,8 @@ def install(ctx: Context) -> Generator[Progress, None, None]:
             lambda job: _installed(job, ctx, python, tree), Progress(f"asking {python} for its version")
         )
         ctx.note(note)
-    record["installed"] = answer
-    ctx.store.save()
+    if record := ctx.store.journal.tree:
+        ctx.store.keep_tree(replace(record, installed=answer))
 
 
 def install_missing(ctx: Context) -> list[str]:
@@ -79,7 +80,8 @@ def install_missing(ctx: Context) -> list[str]:
     seen to be no package) for this Python and this tree.
     """
     answer = str(ctx.answer("prepare", "python") or "")
-    return [] if not answer or ctx.store.journal.tree.get("installed") == answer else [f"import mseg in {answer}"]
+    record = ctx.store.journal.tree
+    return [] if not answer or (record and record.installed == answer) else [f"import mseg in {answer}"]
 
 
 def install_end(ctx: Context) -> str:
@@ -177,10 +179,10 @@ def _may_run(ctx: Context, tree: Path) -> None:
     own, or from a folder of this machine that the user named.
     """
     record = ctx.store.journal.tree
-    if record.get("whole") == "yes" or record.get("kind") == "folder":
+    if record is None or record.whole or record.kind == "folder":
         return
     raise Problem(
-        f"{tree} came from {record.get('source')} and is not MSeg's own code as published, so pip does not run it.",
+        f"{tree} came from {record.source} and is not MSeg's own code as published, so pip does not run it.",
         f"If you trust it, put it into a folder of this machine and name that in `mseg_api`. {ANYWAY}",
     )
 

@@ -16,6 +16,7 @@ from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
 from mseg_wizard.labels.remap import READERS, LabelToRemap, UnexpectedPixels, remap_label, remap_recipe
 from mseg_wizard.labels.taxonomy import LISTS, SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
+from mseg_wizard.store import OWN, WORKERS_LOG
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
@@ -160,7 +161,7 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
     for outcomes in each(ctx.pool(), read_annotations, folders):
         for outcome in outcomes:
             if outcome.lost:
-                do = "Start again: what is done stays. If it happens again, look into .mseg-wizard/workers.log."
+                do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."
                 raise Problem(f"{outcome.item} could not be read: {outcome.fault}.", do)
             if outcome.fault:
                 raise Problem(outcome.fault, "Unpack panoptic_annotations_trainval2017.zip again.")

@@ -80,10 +80,7 @@ def _subject(ctx: Context) -> str:
         verdict = (ctx.own / FILE).read_bytes()
     except OSError:
         verdict = b""
-    archives = [
-        [file, record.get("sha256"), record.get("source")]
-        for file, record in sorted(ctx.store.journal.archives.items())
-    ]
+    archives = [[file, record.sha256, record.source] for file, record in sorted(ctx.store.journal.archives.items())]
     state = [VERSION, __version__, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 

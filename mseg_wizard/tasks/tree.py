@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from mseg_wizard.http.addresses import Routes, without_query
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.task import Task
 
 URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
@@ -74,12 +74,12 @@ def tree_missing(ctx: Context) -> list[str]:
     was checked, accepted, and the one that the answers ask for.
     """
     record = ctx.store.journal.tree
-    if not record or not _asked(ctx, record) or (record.get("pinned") != "yes" and not _accepted(ctx)):
+    if not record or not _asked(ctx, record) or (not record.pinned and not _accepted(ctx)):
         return [NAME]
-    folder = Path(record["folder"])
+    folder = Path(record.folder)
     if lacks := mseg_api.missing_parts(folder):
         return lacks
-    return [] if mseg_api.stamp(folder) == record.get("stamp") else [str(folder)]
+    return [] if mseg_api.stamp(folder) == record.stamp else [str(folder)]
 
 
 def _answer(ctx: Context) -> str:
@@ -90,15 +90,13 @@ def _accepted(ctx: Context) -> bool:
     return ctx.answer("prepare", "accept_modified_tree") is True
 
 
-def _asked(ctx: Context, record: dict[str, str]) -> bool:
+def _asked(ctx: Context, record: TreeRecord) -> bool:
     """Is the recorded tree the one that the answers ask for?
 
     Whether its source is still there does not matter: it was copied.
     """
     answer = _answer(ctx)
-    return record.get("asked") == answer and (
-        record.get("kind") != "folder" or (record.get("in_place") == "yes") == _in_place(ctx, answer)
-    )
+    return record.asked == answer and (record.kind != "folder" or record.in_place == _in_place(ctx, answer))
 
 
 def _in_place(ctx: Context, answer: str) -> bool:
@@ -133,11 +131,11 @@ def _still_there(ctx: Context) -> Generator[Progress, None, bool]:
     record = ctx.store.journal.tree
     if not record or not _asked(ctx, record):
         return False
-    origin = TreeOrigin(record.get("kind", ""), record.get("source", ""), in_place=record.get("in_place") == "yes")
-    for folder in dict.fromkeys([Path(record["folder"]), *([] if origin.in_place else [ctx.destination / NAME])]):
+    origin = TreeOrigin(record.kind, record.source, in_place=record.in_place)
+    for folder in dict.fromkeys([Path(record.folder), *([] if origin.in_place else [ctx.destination / NAME])]):
         if not mseg_api.missing_parts(folder):
             verdict = yield from _examined(folder)
-            if verdict.sha256 == record.get("sha256"):
+            if verdict.sha256 == record.sha256:
                 _accept(ctx, origin, verdict)
                 _record(ctx, folder, origin, verdict)
                 return True
@@ -265,7 +263,7 @@ def _put_in_place(ctx: Context, beside: Path, place: Path) -> None:
             and mseg_api.unconfigured_identity(place) == mseg_api.unconfigured_identity(beside) != ""
         ):
             return
-        if record.get("folder") != str(place) or record.get("in_place") == "yes":
+        if record is None or record.folder != str(place) or record.in_place:
             raise Problem(
                 f"{place} is there already and is another tree.",
                 "Move it away, or name it in `mseg_api` to have it used as it is.",
@@ -283,23 +281,21 @@ def _record(ctx: Context, folder: Path, origin: TreeOrigin, verdict: TreeCheck) 
     """Keep what is known of the accepted tree; what was known of
     its installation is forgotten where it is another one.
     """
-    journal, before = ctx.store.journal, ctx.store.journal.tree
-    journal.tree = {
-        "folder": str(folder),
-        "pinned": "no" if verdict.differs else "yes",
-        "whole": "yes" if verdict.whole else "no",
-        "sha256": verdict.sha256,
-        "stamp": mseg_api.stamp(folder),
-        "source": origin.words,
-        "kind": origin.kind,
-        "asked": _answer(ctx),
-        "in_place": "yes" if origin.in_place else "no",
-    }
-    same = all(before.get(key) == journal.tree[key] for key in ("folder", "sha256", "whole", "kind"))
-    with suppress(KeyError):
-        if same:
-            journal.tree["installed"] = before["installed"]
-    ctx.store.save()
+    before = ctx.store.journal.tree
+    record = TreeRecord(
+        folder=str(folder),
+        pinned=not verdict.differs,
+        whole=verdict.whole,
+        sha256=verdict.sha256,
+        stamp=mseg_api.stamp(folder),
+        source=origin.words,
+        kind=origin.kind,
+        asked=_answer(ctx),
+        in_place=origin.in_place,
+    )
+    if before and all(getattr(before, name) == getattr(record, name) for name in ("folder", "sha256", "whole", "kind")):
+        record = replace(record, installed=before.installed)
+    ctx.store.keep_tree(record)
 
 
 TREE = Task(tree, tree_missing)

@@ -170,7 +170,7 @@ def unrelabelled(ctx: Context) -> Waiting | None:
     short = [
         one.title
         for one in sets
-        if one.relabel.key not in ctx.store.journal.finished
+        if not ctx.store.journal.done(one.relabel.key)
         or missing_outputs(ctx, (row.source for row in _rows(ctx, one.taxonomy)))
     ]
     if not short:

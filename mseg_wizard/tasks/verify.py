@@ -102,7 +102,7 @@ def verify_missing(ctx: Context) -> list[str]:
 def unfinished_steps(ctx: Context) -> list[Step]:
     """The steps before verification that are not complete, by the journal."""
     before = takewhile(lambda step: not step.has("verify"), ctx.steps)
-    return [step for step in before if any(call.key not in ctx.store.journal.finished for call in step.calls)]
+    return [step for step in before if not all(ctx.store.journal.done(call.key) for call in step.calls)]
 
 
 def _count(ctx: Context, datasets: Sequence[Dataset], stop: Callable[[], None]) -> int:
@@ -119,7 +119,7 @@ def _plan(ctx: Context, dataset: Dataset, job: Job) -> Plan:
 
 def _tree(ctx: Context) -> str:
     record = ctx.store.journal.tree
-    return f"{record.get('source', '')} ({'as published' if ctx.tree_is_pinned else 'a modified tree'})"
+    return f"{record.source if record else ''} ({'as published' if ctx.tree_is_pinned else 'a modified tree'})"
 
 
 VERIFY = Task(verify, verify_missing)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,8 @@ from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import resume_hint
+from mseg_wizard.core.exits import STOPS, Exit
+from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
@@ -35,9 +35,6 @@ from mseg_wizard.workers import pool
 
 log = logging.getLogger("mseg_wizard.tui")
 
-DONE, CRASHED, HANGUP, STOPPED, TERMINATED = 0, 1, 129, 130, 143
-SIGNALS = {signal.SIGTERM: TERMINATED, signal.SIGHUP: HANGUP, signal.SIGINT: STOPPED}
-
 
 def guide(
     steps: Sequence[Step],
@@ -46,6 +43,7 @@ def guide(
     *,
     viewer: bool = False,
     preset: Mapping[str, Mapping[str, Any]] | None = None,
+    invocation: Invocation = BARE,
 ) -> int:
     """The guided journey on the screen; returns the exit code: 0,
     130 quit while it worked, 143 SIGTERM, 129 hang-up, 1 a bug.
@@ -54,7 +52,7 @@ def guide(
     that is.
     """
     pool.prepare_start()
-    session = Session(steps, open_context, destination, viewer=viewer, preset=preset)
+    session = Session(steps, open_context, destination, viewer=viewer, preset=preset, invocation=invocation)
     app = Wizard(session, driver_class=Terminal)
     try:
         app.run()
@@ -62,9 +60,9 @@ def guide(
         dataset = session.ctx.dataset_folder if session.ctx else None
         complete = session.snapshot.complete
         session.close()
-    if dataset and app.code not in (HANGUP, CRASHED):
+    if dataset and app.code not in (Exit.HANGUP, Exit.FAILED):
         with suppress(OSError):
-            print(f"Complete: {dataset}" if complete else resume_hint(session.destination))
+            print(f"Complete: {dataset}" if complete else invocation.resume_hint(session.destination))
     return app.code
 
 
@@ -84,13 +82,13 @@ class Wizard(KeyQueue):
         self.theme = themes.OWN if plain else themes.chosen()
         self.session = session
         self.main = MainScreen(session)
-        self.code = DONE
+        self.code: int = Exit.DONE
         self._leaving = False
         self._called = ""
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number, code in SIGNALS.items():
+        for number, code in STOPS.items():
             loop.add_signal_handler(number, self.leave, code)
         self.push_screen(self.main)
         self.set_interval(0.5, self._call_the_window)
@@ -103,7 +101,7 @@ class Wizard(KeyQueue):
             driver.call_it(title)
 
     def on_unmount(self) -> None:
-        for number in SIGNALS:
+        for number in STOPS:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     def leave(self, code: int) -> None:
@@ -136,13 +134,14 @@ class Wizard(KeyQueue):
 
     async def _quit(self) -> None:
         if self.session.working:
-            text = f"The work stops cleanly. {resume_hint(self.session.destination, chr(10) * 2 + '  ')}"
+            hint = self.session.invocation.resume_hint(self.session.destination, "\n\n  ")
+            text = f"The work stops cleanly. {hint}"
             ask = QuestionDialog("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
-            await self.push_screen(ask, lambda yes: self.leave(STOPPED) if yes else None)
+            await self.push_screen(ask, lambda yes: self.leave(Exit.INTERRUPTED) if yes else None)
             return
         await self.main.flush()
         if self.session.ctx or not self.session.drafted:
-            self.leave(DONE)
+            self.leave(Exit.DONE)
         elif home := self.main.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
             await self.push_screen(
@@ -152,28 +151,28 @@ class Wizard(KeyQueue):
         else:
             text = "Your answers are kept only once a folder for everything is chosen, in step 1."
             ask = QuestionDialog("Quit without your answers?", text, "Quit without", "Stay", quits=True)
-            await self.push_screen(ask, lambda yes: self.leave(DONE) if yes else None)
+            await self.push_screen(ask, lambda yes: self.leave(Exit.DONE) if yes else None)
 
     def _drafts_answered(self, keep: bool | None) -> None:
         async def opened() -> None:
             if await self.main.open():
-                self.leave(DONE)
+                self.leave(Exit.DONE)
 
         if keep:
             self.run_worker(opened())
         elif keep is False:
-            self.leave(DONE)
+            self.leave(Exit.DONE)
 
     def action_help_quit(self) -> None:
         self.main.say("F10 or Ctrl+Q quits.")
 
     def panic(self, *renderables: object) -> None:
         """Textual's reader of the keyboard ended: the terminal is gone."""
-        self.leave(HANGUP)
+        self.leave(Exit.HANGUP)
 
     def crashed(self, error: Exception) -> Text:
         """A bug of ours. Textual would print every local variable, and so what was typed."""
-        self.code = CRASHED
+        self.code = Exit.FAILED
         error = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
         # Where, and of which type: its message may quote what was typed.
         log.error("the screen crashed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))

@@ -31,7 +31,7 @@ def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) ->
     usual: dict[str, float] = {}
     for step in steps:
         for call in step.calls:
-            part, seconds = _share(call, journal, snapshot), journal.seconds.get(call.key, 0.0)
+            part, seconds = _share(call, journal, snapshot), journal.worked(call.key)
             if now := _under_way(call, snapshot):
                 seconds = now.done / (now.rate or 1.0)
             if now or (seconds and part == 1.0):
@@ -70,7 +70,7 @@ def usual_seconds(call: Call) -> float:
 
 
 def _share(call: Call, journal: Journal, snapshot: Snapshot) -> float:
-    if call.key in journal.finished:
+    if journal.done(call.key):
         return 1.0
     progress = snapshot.progress.get(call.key)
     return min(1.0, progress.done / progress.total) if progress and progress.total else 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.invocation import is_temporary
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning
@@ -35,7 +34,7 @@ def farewell(ctx: Context) -> str:
         f"The data: {printable(str(ctx.dataset_folder))}",
         "Training code finds them by its setting MSEG_DST_DIR = "
         f"{printable(str(ctx.destination))}\n{printable(settings)}",
-        FLEETING if is_temporary() else "",
+        FLEETING if ctx.options.invocation.temporary else "",
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),
@@ -46,7 +45,7 @@ def farewell(ctx: Context) -> str:
 
 def times(steps: Sequence[Step], journal: Journal) -> str:
     """How long it worked in all, and what took longest; the time that people took is not in it."""
-    spent = {call.title: journal.seconds.get(call.key, 0.0) for step in steps for call in step.calls}
+    spent = {call.title: journal.worked(call.key) for step in steps for call in step.calls}
     most = sorted(((seconds, title) for title, seconds in spent.items() if seconds >= 1), key=lambda row: -row[0])[
         :LONGEST
     ]

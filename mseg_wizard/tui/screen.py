@@ -15,7 +15,6 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.core.invocation import resume_command
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
 from mseg_wizard.snapshot import MARKS, Snapshot, StepState
 from mseg_wizard.tui import eta
@@ -209,7 +208,7 @@ class PanesScreen(Screen[None]):
             return words, "bold $warning"
         if self.untold:
             return fit(self.untold, FOREIGN), "bold"
-        again = f"start again to go on: {resume_command(session.destination)}"
+        again = f"start again to go on: {session.invocation.resume_command(session.destination)}"
         lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
         return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
 

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from mseg_wizard.answers.fields import HOME, answered_by, check_answer, kind_of, secret_fields
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
+from mseg_wizard.core.invocation import BARE, Invocation
+from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
 from mseg_wizard.step import Field, Step
-from mseg_wizard.store import OWN, Journal, Locked, read_journal, working
+from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
 from mseg_wizard.tui.text import expired, masked
@@ -66,7 +66,9 @@ class Session:
         *,
         viewer: bool = False,
         preset: Mapping[str, Mapping[str, Any]] | None = None,
+        invocation: Invocation = BARE,
     ) -> None:
+        self.invocation = invocation
         self.steps = tuple(steps)
         self._turn = threading.RLock()
         self._open_context = open_context
@@ -87,13 +89,17 @@ class Session:
         """(step, field) of drafts that could not be kept in the journal."""
         self.drafted = False
         """Did the user type answers that have no journal yet?"""
-        self.journal = Journal()
-        self._seen = Snapshot()
-        """Of a viewer: what the working wizard published last."""
+        self._seen, self._seen_journal = Snapshot(), Journal()
+        """Of a viewer: what the working wizard published and noted last."""
         for step in self.steps:
             for name, value in (preset or {}).get(step.id, {}).items():
                 if (step.id, name) != HOME:
                     self._draft(step, name, value)
+
+    @property
+    def journal(self) -> Journal:
+        """What this destination's wizard has noted."""
+        return self.ctx.store.journal if self.ctx else self._seen_journal
 
     @property
     def snapshot(self) -> Snapshot:
@@ -114,8 +120,8 @@ class Session:
     def log(self) -> Path:
         """The log file of this destination, or the user's own while there is none."""
         if self.destination and (self.ctx or self.viewer):
-            return self.destination / OWN / "log.txt"
-        return platformdirs.user_log_path("mseg-wizard") / "log.txt"
+            return self.destination / OWN / LOG
+        return user_log()
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.id == name)
@@ -125,7 +131,7 @@ class Session:
 
         Only then it is opened unasked: a disk that is not mounted must not get one.
         """
-        return bool(self.destination) and (Path(str(self.destination)) / OWN / "journal.json").is_file()
+        return bool(self.destination) and (Path(str(self.destination)) / OWN / JOURNAL).is_file()
 
     def open(self, destination: Path) -> None:
         with self._turn:
@@ -162,7 +168,7 @@ class Session:
                 self.watch()
                 return
             self.close()
-            self.ctx, self.destination, self.journal = ctx, ctx.destination, ctx.store.journal
+            self.ctx, self.destination = ctx, ctx.destination
             self.runner = Runner(ctx, self.steps)
         drafts, self.drafts, self.drafted = self.drafts, {}, False
         for name, table in drafts.items():
@@ -218,7 +224,7 @@ class Session:
             return str(self.destination or "")
         if item.name in self.drafts.get(step.id, {}):
             return None if item.secret else self.drafts[step.id][item.name]
-        value = self.journal.answers.get(step.id, {}).get(item.name)
+        value = self.journal.answer(step.id, item.name)
         return item.default if value is None else value
 
     def survey(self) -> Survey:
@@ -243,7 +249,7 @@ class Session:
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
-        if all(call.key in self.journal.finished for call in step.calls):
+        if all(self.journal.done(call.key) for call in step.calls):
             return ()
         if self.ctx:
             try:
@@ -263,7 +269,7 @@ class Session:
         """For viewers: read what the working wizard wrote; a journal that is just being replaced is read next time."""
         if self.destination:
             with suppress(Problem):
-                self.journal = read_journal(self.destination) or Journal()
+                self._seen_journal = read_journal(self.destination) or Journal()
             self._seen = published(self.destination)
             self.released = bool(self.locked) and not working(self.destination)
 
@@ -301,7 +307,7 @@ class Session:
         if self.ctx:
             self.ctx.close()
         self.ctx = self.runner = None
-        self.journal = Journal()
+        self._seen_journal = Journal()
 
     def _draft(self, step: Step, name: str, value: Any) -> None:
         item = step.field(name)
@@ -329,7 +335,7 @@ class Session:
     def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
         if self.ctx:
             return self.ctx.sources(step.id)
-        return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answers.get(step.id, {}).get(name) or ())
+        return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answer(step.id, name) or ())
 
     def _kept_rows(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
         if not rows or self.ctx is None:

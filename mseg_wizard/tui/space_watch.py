@@ -22,7 +22,7 @@ class SpaceWatch:
 
     def update(self, ctx: Context | None) -> None:
         """Work it out again if it is time."""
-        finished = len(ctx.store.journal.finished) if ctx else 0
+        finished = len(ctx.store.journal.done_calls()) if ctx else 0
         if ctx is None or time.monotonic() - self._at < (OFTEN if finished != self._finished else SELDOM):
             return
         self._at, self._finished = time.monotonic(), finished

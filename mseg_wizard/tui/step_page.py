@@ -88,7 +88,7 @@ class TaskList(Vertical):
         width = max(20, self.size.width or self.app.size.width - 34)
         for call in self._step.calls:
             state, progress = call_state(call, snapshot, self._session.journal), snapshot.progress.get(call.key)
-            notes = tuple(self._session.journal.notes.get(call.key, ()))
+            notes = self._session.journal.remarks(call.key)
             drawn = (state, progress, notes, width)
             if self._drawn.get(call.key) != drawn:
                 self._drawn[call.key] = drawn
@@ -177,12 +177,12 @@ class StepPage(VerticalScroll, can_focus=False):
             return STATES[state.state]
         if state.done or snapshot.call in {call.key for call in self.step.calls}:
             return "stopped"
-        finished = self._session.journal.finished
+        journal = self._session.journal
         first = next(
-            (step for step in self._session.steps if any(call.key not in finished for call in step.calls)), None
+            (step for step in self._session.steps if not all(journal.done(call.key) for call in step.calls)), None
         )
         return (
-            f"ready: F5 {'goes on' if finished else 'begins'}"
+            f"ready: F5 {'goes on' if journal.done_calls() else 'begins'}"
             if first is self.step and not state.waits_for
             else STATES["pending"]
         )

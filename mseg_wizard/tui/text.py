@@ -99,7 +99,7 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
             return "waiting"
         if snapshot.problem or snapshot.crash:
             return "failed"
-    return "done" if call.key in journal.finished else "pending"
+    return "done" if journal.done(call.key) else "pending"
 
 
 def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:

@@ -210,7 +210,7 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
         try:
             found = read_annotations(ctx.dataset_folder / f"{folder}.json")
         except Problem as problem:
-            if call is None or call.key in ctx.store.journal.finished:
+            if call is None or ctx.store.journal.done(call.key):
                 made.faults.append(
                     Fault(
                         f"{folder}.json",
@@ -230,7 +230,7 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
 def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
     folders = FolderListings(ctx.dataset_folder)
-    finished = ctx.store.journal.finished
+    done = ctx.store.journal.done
     positions = (IMAGE, RAW, MASK, *range(len(made.dataset.made)))
     for number, image in enumerate(made.images):
         if number % 4096 == 0:
@@ -241,7 +241,7 @@ def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
                 continue
             made.gone.add(path)
             call = made.call(image, position)
-            if call is None or call.key in finished:
+            if call is None or done(call.key):
                 made.faults.append(made.fault(image, position, "is missing"))
 
 

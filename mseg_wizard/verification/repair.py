@@ -67,8 +67,7 @@ def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
             raise Problem(
                 f"{place} can't be moved away: {error.strerror}.", "Make its folder writable for you."
             ) from None
-        ctx.store.journal.finished.pop(fault.call, None)
-    ctx.store.save()
+    ctx.store.reopen(*(fault.call for fault in verdict.faults))
     return verdict
 
 

@@ -77,13 +77,12 @@ def subject(ctx: Context) -> str:
     """
     journal = ctx.store.journal
     made = [
-        [call.key, journal.finished.get(call.key), journal.seconds.get(call.key)]
+        [call.key, journal.done_at(call.key), journal.worked(call.key)]
         for step in ctx.steps
         for call in step.calls
         if call.task in MAKERS
     ]
-    tree = [journal.tree.get(key) for key in ("folder", "stamp", "pinned")]
-    return hashlib.sha256(json.dumps([VERSION, journal.id, tree, made]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([VERSION, journal.id, journal.tree_mark(), made]).encode()).hexdigest()
 
 
 def read_verdict(ctx: Context) -> Verdict | None:

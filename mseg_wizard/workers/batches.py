@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.store import OWN, WORKERS_LOG
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -173,7 +174,7 @@ class BatchWindow(Generic[Item, Result]):
         """Start the workers again; what was under way runs singly then. No item is to blame for what it never saw."""
         self._failed_starts += 1
         if self._failed_starts > STARTS:
-            do = "Look into .mseg-wizard/workers.log and at this machine's limits, then start again."
+            do = f"Look into {OWN}/{WORKERS_LOG} and at this machine's limits, then start again."
             raise Problem("The worker processes can't be started.", do)
         for lost in (*self.running.values(), batch):
             self.suspects.extend(lost)

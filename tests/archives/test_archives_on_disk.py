@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def test_without_a_modified_tree_an_archive_that_is_not_the_published_one_is_ref
     practice_world: World, tmp_path: Path
 ) -> None:
     ctx = context(practice_world, tmp_path / "d", mirror=practice_world.mirror)
-    ctx.store.journal.tree["pinned"] = "yes"
+    tree = ctx.store.journal.tree
+    assert tree
+    ctx.store.keep_tree(replace(tree, pinned=True))
     with pytest.raises(Problem, match=r"is not the published .*967,382,037"):
         run(download(ctx, archive(ctx, FILE)))
     assert download_missing(ctx, archive(ctx, FILE)) == [FILE]

@@ -20,7 +20,7 @@ from pathlib import Path
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.step import load
-from mseg_wizard.store import Store
+from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.vault import Vault
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW
 from mseg_wizard.verification.plan import Plan, make_plan
@@ -70,8 +70,10 @@ def memory() -> float:
 def opened(place: Path) -> Context:
     """A destination whose journal says that all is done."""
     ctx = Context(load(), Store(place / "d"), Vault("benchmark", backend=None, environment={}))
-    ctx.store.journal.tree = {"folder": str(place / "mseg-api"), "stamp": "", "pinned": "no"}
-    ctx.store.journal.finished = {call.key: "" for step in ctx.steps for call in step.calls}
+    ctx.store.keep_tree(TreeRecord(folder=str(place / "mseg-api"), stamp="", pinned=False))
+    for step in ctx.steps:
+        for call in step.calls:
+            ctx.store.finish(call.key)
     return ctx
 
 
@@ -105,7 +107,7 @@ def fill(place: Path, full: Path) -> None:
     """Make every file that is looked for, empty, and annotations of COCO's size."""
     full_lists(place / "mseg-api", full)
     ctx = opened(place)
-    ctx.store.journal.finished.clear()  # nothing is missed yet
+    ctx.store.reopen(*ctx.store.journal.done_calls())  # nothing is missed yet
     for family in datasets_in(ctx.steps):
         found = make_plan(ctx, family, nothing)
         for path in paths(found):

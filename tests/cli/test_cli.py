@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.core.invocation import note_command_line, resume_command, resume_hint
+from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.store import OWN, Store
 from tests.wizard import ANSWERS, Wizard, hold
 
@@ -199,14 +199,11 @@ def test_a_destination_that_is_a_file_is_named_as_one(wizard: Wizard, tmp_path: 
     ],
 )
 def test_the_command_to_go_on_has_all_options_and_can_be_pasted_into_a_shell(started: list[str], again: str) -> None:
-    note_command_line(started)
-    try:
-        assert resume_command(Path("/data/my sets")) == again
-        said = resume_hint(Path("/data/my sets"))
-        anew = "Practice begins anew each time: mseg-wizard practice"
-        assert said == (anew if "anew" in again else f"What is done stays; start again to go on: {again}")
-    finally:
-        note_command_line([])
+    invocation = Invocation(tuple(started))
+    assert invocation.resume_command(Path("/data/my sets")) == again
+    said = invocation.resume_hint(Path("/data/my sets"))
+    anew = "Practice begins anew each time: mseg-wizard practice"
+    assert said == (anew if "anew" in again else f"What is done stays; start again to go on: {again}")
 
 
 def test_plain_guided_ends_where_the_user_refuses_what_is_needed(golden: Path, wizard: Wizard, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mseg_wizard.datasets.disk_space import (
     still_to_come,
 )
 from mseg_wizard.labels.taxonomy import MsegApiTree
-from mseg_wizard.store import ArchiveRecord
+from mseg_wizard.store import ArchiveRecord, TreeRecord
 from tests.tasks.preparing import opened
 
 COCO_TRAIN = 118_287
@@ -58,7 +58,7 @@ def full_reader(complete_tree: Path) -> MsegApiTree:
 def full(complete_tree: Path, full_reader: MsegApiTree, tmp_path: Path) -> Iterator[Context]:
     """An empty disk and the published tree, whose 800,000 rows are read once for all tests."""
     with opened(tmp_path / "d") as ctx:
-        ctx.store.journal.tree = {"folder": str(complete_tree), "pinned": "yes"}
+        ctx.store.keep_tree(TreeRecord(folder=str(complete_tree), pinned=True))
         ctx._trees[complete_tree, ""] = full_reader
         yield ctx
 
@@ -67,7 +67,7 @@ def full(complete_tree: Path, full_reader: MsegApiTree, tmp_path: Path) -> Itera
 def kit(golden: Path, tmp_path: Path) -> Iterator[Context]:
     """An empty disk, the golden kit's tree, and its archives as a mirror on this machine."""
     with opened(tmp_path / "d", mirror=golden / "mirror", accept_modified_tree=True) as ctx:
-        ctx.store.journal.tree = {"folder": str(golden / "mirror" / "mseg-api"), "pinned": "no"}
+        ctx.store.keep_tree(TreeRecord(folder=str(golden / "mirror" / "mseg-api"), pinned=False))
         yield ctx
 
 
@@ -193,7 +193,7 @@ def test_small_archives_of_a_modified_tree_count_as_small(kit: Context) -> None:
 
 def test_archives_of_a_modified_tree_from_a_server_are_scaled_by_its_lists(golden: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", mirror="http://127.0.0.1:9/lab", accept_modified_tree=True) as ctx:
-        ctx.store.journal.tree = {"folder": str(golden / "mirror" / "mseg-api"), "pinned": "no"}
+        ctx.store.keep_tree(TreeRecord(folder=str(golden / "mirror" / "mseg-api"), pinned=False))
         assert 1_000_000 < written(still_to_come(ctx)) < 5_000_000_000
         ctx.options = type(ctx.options)()
         assert sum(change.fetched for change in still_to_come(ctx)) > 90_000_000_000, (

@@ -18,7 +18,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import load
-from mseg_wizard.store import Store, read_journal
+from mseg_wizard.store import Store, TreeRecord, read_journal
 from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import Secret, Vault
 from tests.faults.counts import count
@@ -151,13 +151,15 @@ def test_a_disk_that_fails_while_pip_installs_into_an_environment_on_it(
     ctx = opened(small, practice_world)
     try:
         ctx.remember(ctx.step("prepare"), {"python": str(python)})
-        ctx.store.journal.tree = {
-            "folder": str(tree),
-            "kind": "folder",
-            "whole": "no",
-            "pinned": "yes",
-            "source": "somewhere",
-        }
+        ctx.store.keep_tree(
+            TreeRecord(
+                folder=str(tree),
+                kind="folder",
+                whole=False,
+                pinned=True,
+                source="somewhere",
+            )
+        )
         problem = struck(ctx, install(ctx), fault, lambda _: True)
         assert problem
         assert install_missing(ctx), "what was not seen to work is not called installed"

@@ -18,7 +18,7 @@ from mseg_wizard.answers.file import read_answers
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import FILE, Snapshot, overview, publish, published
 from mseg_wizard.step import load
-from mseg_wizard.store import OWN, ArchiveRecord, Journal, Store, read_journal
+from mseg_wizard.store import OWN, ArchiveRecord, Journal, Store, TreeRecord, read_journal
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
 STEPS = load()
@@ -27,10 +27,10 @@ JOURNAL = Journal(
     answers={"prepare": {"workers": 3, "read": True}},
     started={"a/b": "boot"},
     finished={"a/c": "2024"},
-    made=["a/b"],
-    archives={"a.zip": asdict(ArchiveRecord("/a.zip", 5, 7, "ab", "fetched", "here"))},
-    tree={"folder": "/x"},
-    notes={"a/b": ["é"]},
+    made=("a/b",),
+    archives={"a.zip": ArchiveRecord("/a.zip", 5, 7, "ab", "fetched", "here")},
+    tree=TreeRecord("/x", pinned=True),
+    notes={"a/b": ("é",)},
     seconds={"a/b": 1.5},
 )
 ANSWERS = b"""[prepare]

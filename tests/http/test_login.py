@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -311,7 +312,9 @@ def test_without_a_published_match_a_file_is_refused_whatever_the_sites_own_md5_
     right = md5(practice_world)
     with serving(cityscapes(practice_world, page("Sums", right))) as server:
         ctx = opened(practice_world, tmp_path, server.url, ANSWERS)
-        ctx.store.journal.tree["pinned"] = "yes"
+        tree = ctx.store.journal.tree
+        assert tree
+        ctx.store.keep_tree(replace(tree, pinned=True))
         assert "the published one" in refused(ctx, "gtFine_trainvaltest.zip").what
     ctx.close()
 

@@ -252,7 +252,8 @@ def test_status_and_engine_agree_on_what_is_answered(
     given: dict[str, object], lacks: list[str], tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
-    store.journal.answers["prepare"] = dict(given)
+    for name, value in given.items():
+        store.answer("prepare", name, value)
     ctx = Context(tuple(STEPS.values()), store, Vault("test", backend=None, environment={}), Options())
     assert lacking(STEPS["prepare"], store.journal) == waiting(STEPS["prepare"], ctx) == lacks
     states = overview(ctx.steps, store.journal, Snapshot(), lambda step: lacking(step, store.journal))

@@ -78,7 +78,8 @@ def test_engine_and_status_ask_the_same_row_whether_it_is_answered(
     asked: Step, tmp_path: Path, given: dict[str, str], lacks: list[str]
 ) -> None:
     store = Store(tmp_path / "data")
-    store.journal.answers["asked"] = dict(given)
+    for name, value in given.items():
+        store.answer("asked", name, value)
     ctx = Context((asked,), store, Vault("test", backend=None, environment={}), Options())
     assert waiting(asked, ctx) == lacking(asked, store.journal) == lacks
     assert filled((asked,), store.journal) == (set() if lacks else {"asked"})

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.main import main
-from mseg_wizard.cli.plain import Exit, work
+from mseg_wizard.cli.plain import work
 from mseg_wizard.context import Context
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.log import hide, log_to
 from mseg_wizard.core.preferences import prefer
 from mseg_wizard.notify import Notifier, command_of, tell
@@ -30,8 +31,6 @@ WRITES = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    # The command line is the process's, and so that of the tests to come.
-    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.step import load
-from mseg_wizard.store import Store
+from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.vault import Vault
 from tests.golden_tree import GoldenTree
 
@@ -28,7 +28,7 @@ def opened(place: Path, raw: GoldenTree, *folders: str, call: str = "any") -> It
             shutil.copytree(raw.dataset / folder, place / "mseg_dataset" / folder)
     place.mkdir(exist_ok=True)
     ctx = Context(load(), Store(place), Vault("test", backend=None, environment={}), Options(workers=2))
-    ctx.store.journal.tree = {"folder": str(raw.tree.path), "pinned": "no"}
+    ctx.store.keep_tree(TreeRecord(folder=str(raw.tree.path), pinned=False))
     ctx.call = call
     ctx.foreign = call not in ctx.store.journal.made  # as the engine does
     try:

@@ -18,7 +18,7 @@ from mseg_wizard.datasets import mseg_api
 from mseg_wizard.labels.taxonomy import PINNED, RECORDS_FILE, blob_id, identity
 from mseg_wizard.progress import Progress
 from mseg_wizard.step import Step, load
-from mseg_wizard.store import Store
+from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.tasks.tree import tree, tree_missing
 from mseg_wizard.vault import Vault
 
@@ -117,8 +117,9 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def journal(ctx: Context) -> dict[str, str]:
+def journal(ctx: Context) -> TreeRecord:
     """What the report will know of the tree."""
+    assert ctx.store.journal.tree
     return ctx.store.journal.tree
 
 

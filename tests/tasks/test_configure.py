@@ -11,6 +11,7 @@ import pytest
 
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.configure import configure, configure_missing
 from tests.tasks.preparing import CONFIG, make_tree, opened, run
 
@@ -51,7 +52,7 @@ def test_whatever_the_folder_is_called_python_reads_it_back(source: bytes, name:
 @pytest.mark.parametrize("name", PLACES, ids=ascii)
 def test_a_real_python_finds_the_destination_there(tmp_path: Path, name: str) -> None:
     with opened(tmp_path / name) as ctx:
-        ctx.store.journal.tree = {"folder": str(make_tree(tmp_path / "tree"))}
+        ctx.store.keep_tree(TreeRecord(folder=str(make_tree(tmp_path / "tree"))))
         assert configure_missing(ctx)
         run(configure(ctx))
         assert configure_missing(ctx) == []
@@ -67,7 +68,7 @@ def test_a_real_python_finds_the_destination_there(tmp_path: Path, name: str) ->
 def test_the_file_keeps_its_mode_and_a_second_run_does_not_write_it(tmp_path: Path) -> None:
     with opened(tmp_path / "d") as ctx:
         file = make_tree(tmp_path / "tree") / CONFIG
-        ctx.store.journal.tree = {"folder": str(tmp_path / "tree")}
+        ctx.store.keep_tree(TreeRecord(folder=str(tmp_path / "tree")))
         file.chmod(0o464)
         (file.parent / ".dataset_config.py.77.tmp").write_text("left by a killed run")
         run(configure(ctx))
@@ -81,7 +82,7 @@ def test_the_file_keeps_its_mode_and_a_second_run_does_not_write_it(tmp_path: Pa
 def test_a_tree_configured_for_another_destination_is_configured_again(tmp_path: Path) -> None:
     with opened(tmp_path / "d") as ctx:
         make_tree(tmp_path / "tree", files={CONFIG: 'MSEG_DST_DIR = "/elsewhere"\n'})
-        ctx.store.journal.tree = {"folder": str(tmp_path / "tree")}
+        ctx.store.keep_tree(TreeRecord(folder=str(tmp_path / "tree")))
         assert configure_missing(ctx)
         run(configure(ctx))
         assert (tmp_path / "tree" / CONFIG).read_text() == f'MSEG_DST_DIR = "{tmp_path / "d"}"\n'
@@ -100,7 +101,7 @@ def test_a_tree_configured_for_another_destination_is_configured_again(tmp_path:
 def test_settings_without_their_one_line_are_left_alone_and_named(tmp_path: Path, source: str, why: str) -> None:
     with opened(tmp_path / "d") as ctx:
         make_tree(tmp_path / "tree", files={CONFIG: source})
-        ctx.store.journal.tree = {"folder": str(tmp_path / "tree")}
+        ctx.store.keep_tree(TreeRecord(folder=str(tmp_path / "tree")))
         with pytest.raises(Problem, match=why) as caught:
             run(configure(ctx))
         assert CONFIG in caught.value.what

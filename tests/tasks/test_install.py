@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import ENVIRONMENT, Secret
 from tests.tasks.preparing import FILES, give, journal, make_tree, opened, run
@@ -37,8 +39,8 @@ def python(prepared_python: Path) -> Iterator[Path]:
     )
 
 
-def accept(ctx: Context, tree: Path, kind: str = "folder", whole: str = "no") -> None:
-    ctx.store.journal.tree = {"folder": str(tree), "kind": kind, "whole": whole, "pinned": "yes", "source": "somewhere"}
+def accept(ctx: Context, tree: Path, kind: str = "folder", whole: bool = False) -> None:
+    ctx.store.keep_tree(TreeRecord(folder=str(tree), kind=kind, whole=whole, pinned=True, source="somewhere"))
 
 
 def imports(python: Path) -> subprocess.CompletedProcess[str]:
@@ -63,7 +65,7 @@ def test_what_is_installed_already_is_not_installed_again(python: Path, tmp_path
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))
         run(install(ctx))
-        del journal(ctx)["installed"]
+        ctx.store.keep_tree(replace(journal(ctx), installed=""))
         make_tree(tmp_path / "tree", "raise SystemExit('pip ran again')")
         run(install(ctx))
         assert "as it did before" in ctx.notes[-1]
@@ -107,7 +109,7 @@ def test_pip_does_not_run_code_that_was_fetched_or_mirrored_and_is_not_msegs_own
                 run(install(ctx))
             assert not (tmp_path / "ran").exists()
             assert install_missing(ctx)
-        accept(ctx, tmp_path / "tree", "fetch", whole="yes")
+        accept(ctx, tmp_path / "tree", "fetch", whole=True)
         run(install(ctx))
         assert (tmp_path / "ran").exists()
 

@@ -43,7 +43,7 @@ def test_the_same_tree_at_the_place_is_adopted_and_needs_no_network(mine: Path, 
     before = contents(theirs)
     with opened(tmp_path / "d", routes=("https://github.com=http://127.0.0.1:9",)) as ctx:
         assert prepared(ctx) == theirs
-        assert "already" in journal(ctx)["source"]
+        assert "already" in journal(ctx).source
     with opened(tmp_path / "d", mseg_api=str(mine)) as ctx:
         assert prepared(ctx) == theirs
     assert contents(theirs) == before

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.ask import by_questions
-from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Context, Options
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import PracticeAnswers, World, toml
 from mseg_wizard.step import load

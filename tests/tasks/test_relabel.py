@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.relabel import relabel, relabel_missing
 from mseg_wizard.tasks.remap import remap
 from tests.golden_tree import GoldenTree, pixels_of, unpack
@@ -154,7 +155,7 @@ def test_records_that_fit_no_image_stop_it_before_anything_is_written(remapped: 
     file = tmp_path / "tree" / "mseg" / "relabeled_data" / "bdd_rider" / "bdd_val_bdd_rider_to_bicyclist.txt"
     file.write_text(file.read_text().rstrip("\n") + "\nnowhere_12.jpg\n")
     with opened(tmp_path / "d", remapped, "BDD", call=BDD) as ctx:
-        ctx.store.journal.tree = {"folder": str(tmp_path / "tree"), "pinned": "no"}
+        ctx.store.keep_tree(TreeRecord(folder=str(tmp_path / "tree"), pinned=False))
         with pytest.raises(
             Problem, match=r"bdd_val_bdd_rider_to_bicyclist\.txt, line \d+: val/nowhere is not in the val list"
         ):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mseg_wizard.context import Consent
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.remap import remap, remap_missing
 from tests.golden_tree import GoldenTree, pixels_of, unpack
 from tests.tasks.making import CALLS, opened, stamps, temporaries
@@ -248,6 +249,6 @@ def test_lists_of_different_lengths_are_refused(raw: GoldenTree, tmp_path: Path)
     file = tmp_path / "tree" / "mseg" / "dataset_lists" / "sunrgbd-37" / "list" / "train.txt"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
     with opened(tmp_path / "d", raw, "SUNRGBD") as ctx:
-        ctx.store.journal.tree = {"folder": str(tmp_path / "tree"), "pinned": "no"}
+        ctx.store.keep_tree(TreeRecord(folder=str(tmp_path / "tree"), pinned=False))
         with pytest.raises(Problem, match="train lists have different lengths: sunrgbd-38 16, sunrgbd-37 15"):
             list(remap(ctx, **CALLS[SUN]))

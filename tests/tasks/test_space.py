@@ -10,6 +10,7 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
+from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.space import space, space_missing
 from tests.disks import disk
 from tests.tasks.preparing import opened, run
@@ -18,7 +19,7 @@ from tests.tasks.preparing import opened, run
 @contextmanager
 def kit(golden: Path, destination: Path) -> Iterator[Context]:
     with opened(destination, mirror=golden / "mirror", accept_modified_tree=True) as ctx:
-        ctx.store.journal.tree = {"folder": str(golden / "mirror" / "mseg-api"), "pinned": "no"}
+        ctx.store.keep_tree(TreeRecord(folder=str(golden / "mirror" / "mseg-api"), pinned=False))
         yield ctx
 
 

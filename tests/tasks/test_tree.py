@@ -56,7 +56,7 @@ def test_a_modified_tree_is_refused_until_the_user_accepts_it_and_the_complaint_
         assert "mseg/class_remapping_files" not in caught.value.what, "the kit's class tables are MSeg's"
         assert sorted(path.name for path in ctx.destination.iterdir()) == [".mseg-wizard"]
         assert tree_missing(ctx)
-        assert not journal(ctx)
+        assert ctx.store.journal.tree is None
 
 
 def test_an_accepted_modified_tree_is_copied_and_every_note_names_it(golden: Path, tmp_path: Path) -> None:
@@ -64,9 +64,9 @@ def test_an_accepted_modified_tree_is_copied_and_every_note_names_it(golden: Pat
     with opened(tmp_path / "d", mirror=golden / "mirror", accept_modified_tree=True) as ctx:
         assert prepared(ctx) == tmp_path / "d" / "mseg-api"
         run(configure(ctx))
-        assert (journal(ctx)["pinned"], journal(ctx)["whole"]) == ("no", "no")
+        assert (journal(ctx).pinned, journal(ctx).whole) == (False, False)
         assert ctx.modified_tree
-        assert journal(ctx)["sha256"] in ctx.notes[0]
+        assert journal(ctx).sha256 in ctx.notes[0]
         assert "not MSeg's as published" in ctx.notes[0]
         assert len(ctx.tree.rows("ade20k-151", "train")) == 15
         assert contents(ctx.tree_folder).keys() == before.keys()
@@ -93,7 +93,7 @@ def test_the_published_tree_is_fetched_from_github_unpacked_and_told_to_be_whole
     ):
         folder = prepared(ctx)
         assert (folder / "README.md").read_bytes() == (mine / "README.md").read_bytes()
-        assert (journal(ctx)["pinned"], journal(ctx)["whole"], journal(ctx)["kind"]) == ("yes", "yes", "fetch")
+        assert (journal(ctx).pinned, journal(ctx).whole, journal(ctx).kind) == (True, True, "fetch")
         assert "complete and unchanged" in ctx.notes[0]
         assert sorted(path.name for path in ctx.destination.iterdir()) == [".mseg-wizard", "mseg-api"]
         assert not list(ctx.own.glob("mseg-api*"))
@@ -117,18 +117,18 @@ def test_a_mirror_folder_comes_before_github(mine: Path, tmp_path: Path) -> None
     zipped(mine, mirror / "mseg-api.zip", "")
     with opened(tmp_path / "d", mirror=mirror, routes=("https://github.com=http://127.0.0.1:9",)) as ctx:
         assert (prepared(ctx) / CONFIG).is_file()
-        assert journal(ctx)["kind"] == "mirror"
+        assert journal(ctx).kind == "mirror"
 
 
 def test_a_mirror_server_is_asked_first_and_github_where_it_has_none(mine: Path, tmp_path: Path) -> None:
     body = zipped(mine, tmp_path / "x.zip", "mseg-api/").read_bytes()
     with serving({"/lab/mseg-api.zip": body}) as server, opened(tmp_path / "one", mirror=f"{server.url}/lab/") as ctx:
         prepared(ctx)
-        assert (journal(ctx)["kind"], journal(ctx)["source"]) == ("mirror", f"{server.url}/lab/mseg-api.zip")
+        assert (journal(ctx).kind, journal(ctx).source) == ("mirror", f"{server.url}/lab/mseg-api.zip")
     with serving({ON_GITHUB: body}) as server:
         with opened(tmp_path / "two", mirror=f"{server.url}/lab", routes=(f"https://github.com={server.url}",)) as ctx:
             prepared(ctx)
-            assert journal(ctx)["kind"] == "fetch"
+            assert journal(ctx).kind == "fetch"
         assert [asked.path for asked in server.log] == ["/lab/mseg-api.zip", ON_GITHUB]
 
 
@@ -137,7 +137,7 @@ def test_a_zip_of_the_users_may_have_any_folder_on_top(mine: Path, tmp_path: Pat
     archive = zipped(mine, tmp_path / "mine.zip", top)
     with opened(tmp_path / "d", mseg_api=str(archive)) as ctx:
         assert (prepared(ctx) / RECORDS_FILE).is_file()
-        assert (journal(ctx)["kind"], journal(ctx)["whole"]) == ("zip", "yes")
+        assert (journal(ctx).kind, journal(ctx).whole) == ("zip", True)
     assert archive.is_file()
 
 
@@ -150,7 +150,7 @@ def test_a_checkout_is_copied_without_git_and_caches_unless_a_python_will_import
         run(configure(ctx))
         assert folder == tmp_path / "d" / "mseg-api"
         assert set(before) - set(contents(folder)) == {".git/HEAD", "mseg/__pycache__/x.pyc", "mseg.egg-info/PKG-INFO"}
-        assert journal(ctx)["whole"] == "yes"
+        assert journal(ctx).whole
     assert contents(mine) == before
 
 
@@ -188,7 +188,7 @@ def test_a_destination_inside_the_checkout_is_not_copied_into_itself(mine: Path)
 def test_a_checkout_with_local_edits_keeps_the_published_data_and_says_so(mine: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", mseg_api=str(changed(mine, "README.md"))) as ctx:
         prepared(ctx)
-        assert (journal(ctx)["pinned"], journal(ctx)["whole"]) == ("yes", "no")
+        assert (journal(ctx).pinned, journal(ctx).whole) == (True, False)
         assert "other files in it differ" in ctx.notes[0]
 
 
@@ -209,7 +209,7 @@ def test_a_checkout_that_was_configured_and_installed_before_is_still_whole(mine
     make_tree(mine, files={"mseg.egg-info/PKG-INFO": "x", "mseg/utils/__pycache__/y.pyc": "x"})
     with opened(tmp_path / "d", mseg_api=str(mine), python=sys.executable) as ctx:
         prepared(ctx)
-        assert journal(ctx)["whole"] == "yes"
+        assert journal(ctx).whole
 
 
 # what is wrong with it

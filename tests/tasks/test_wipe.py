@@ -15,8 +15,8 @@ import pytest
 from mseg_wizard import engine
 from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.cli.ask import by_questions
-from mseg_wizard.cli.plain import Exit
 from mseg_wizard.context import Consent, Context, Options
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting

@@ -30,7 +30,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def answers(desk: Desk, step: str) -> dict[str, object]:
     journal = read_journal(desk.destination)
-    return journal.answers.get(step, {}) if journal else {}
+    return dict(journal.answers.get(step, {})) if journal else {}
 
 
 def leaks(app: Wizard, *secrets: str) -> list[str]:

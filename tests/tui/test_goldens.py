@@ -49,7 +49,6 @@ LINK = "https://bucket.example.com/idd.tar.gz"
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     monkeypatch.setenv("TMUX", "there")
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "COLORFGBG"):

@@ -32,7 +32,6 @@ NEED = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("mseg_wizard.core.invocation._command", [])
     monkeypatch.delenv("TMUX", raising=False)
     with desk_at(tmp_path, monkeypatch) as desk:
         yield desk

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.invocation import note_command_line
+from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.farewell import farewell
@@ -116,11 +117,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await says(pilot, "5 of 5 steps", "Every step is complete.", f"The data: {desk.destination / 'mseg_dataset'}")
         assert "needed" not in screen(app)
         assert "This was practice" not in farewell(app.session.ctx)  # type: ignore[arg-type]
-        note_command_line(["practice"])
-        try:
-            assert "mseg-wizard practice --keep" in farewell(app.session.ctx)  # type: ignore[arg-type]
-        finally:
-            note_command_line([])
+        assert app.session.ctx
+        practising = replace(app.session.ctx.options, invocation=Invocation(("practice",)))
+        assert "mseg-wizard practice --keep" in farewell(replace(app.session.ctx, options=practising))
         await says(
             pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: "
         )

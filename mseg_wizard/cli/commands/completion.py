@@ -6,7 +6,7 @@ import argparse
 
 from mseg_wizard.cli.completion import script
 from mseg_wizard.cli.parser import parser
-from mseg_wizard.cli.plain import Exit
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.tasks.registry import load_steps
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mseg_wizard import __version__
 from mseg_wizard.cli.destination import destination_of
-from mseg_wizard.cli.plain import Exit
 from mseg_wizard.cli.text import hanging
 from mseg_wizard.core import host
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free_space
 from mseg_wizard.progress import Problem, amount, size
 from mseg_wizard.store import OWN, working

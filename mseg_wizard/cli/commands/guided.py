@@ -49,4 +49,4 @@ def run(args: argparse.Namespace) -> int:
     def opener(folder: Path) -> Context:
         return open_destination(steps, folder, options, take_over=args.take_over)
 
-    return guide(steps, opener, destination, preset=answers)
+    return guide(steps, opener, destination, preset=answers, invocation=args.invocation)

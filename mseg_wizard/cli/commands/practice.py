@@ -10,9 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.answers.file import Answers
-from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.cli.plain import complain, exit_code, work
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context, Options, open_context
+from mseg_wizard.core.exits import STOPS, Exit
+from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
@@ -29,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         plain=getattr(args, "plain", False),
         keep=getattr(args, "keep", False),
         use_keyring=getattr(args, "keyring", False),
+        invocation=args.invocation,
     )
 
 
@@ -40,7 +43,7 @@ SPEED = 3_000_000
 """Bytes per second of the played web sites: slow enough to see bars move, quick enough for two minutes in all."""
 
 
-def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
+def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocation) -> int:
     """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
     if not plain and not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
@@ -54,7 +57,11 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
         put_files_at_hand(user_folder := folder / "desk", world)
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
-            options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
+            options = Options(
+                routes=tuple(f"{origin}={server.url}" for origin in origins(steps)),
+                attended=True,
+                invocation=invocation,
+            )
 
             def opener(place: Path) -> Context:
                 vault = (
@@ -66,7 +73,7 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool) -> int:
 
             if plain:
                 return _plain(steps, opener(destination), user_folder, answers)
-            return _screen(steps, opener, user_folder, destination, answers)
+            return _screen(steps, opener, user_folder, destination, answers, invocation)
     finally:
         if keep:
             print(f"The practice folder was kept: {folder}")
@@ -88,7 +95,7 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
         known: frozenset[str] = frozenset()
         while True:
             end, stopped_by = work(ctx, steps, every=1.0, known=known)
-            known = frozenset(ctx.store.journal.finished)
+            known = ctx.store.journal.done_calls()
             if stopped_by:
                 return STOPS[stopped_by]
             if end.complete:
@@ -104,7 +111,12 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
 
 
 def _screen(
-    steps: tuple[Step, ...], opener: Callable[[Path], Context], user_folder: Path, destination: Path, answers: Answers
+    steps: tuple[Step, ...],
+    opener: Callable[[Path], Context],
+    user_folder: Path,
+    destination: Path,
+    answers: Answers,
+    invocation: Invocation,
 ) -> int:
     from mseg_wizard.tui.app import guide
 
@@ -124,4 +136,4 @@ KITTI's link has expired; paste the fresh one from
     )
     with suppress(EOFError):
         input("Press Enter to open the wizard. ")
-    return guide(steps, opener, destination, preset=first_answers(answers))
+    return guide(steps, opener, destination, preset=first_answers(answers), invocation=invocation)

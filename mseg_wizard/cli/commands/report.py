@@ -6,8 +6,9 @@ import argparse
 import sys
 
 from mseg_wizard.cli.destination import begun_destination, opened, options_of
-from mseg_wizard.cli.plain import STOPS, Exit, complain, exit_code, work
+from mseg_wizard.cli.plain import complain, exit_code, work
 from mseg_wizard.context import Context
+from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import only
@@ -24,9 +25,7 @@ def run(args: argparse.Namespace) -> int:
 def write_report(ctx: Context) -> Exit:
     """Write it, whatever is complete by now."""
     step = only(ctx.steps, "report")
-    for call in step.calls:
-        ctx.store.journal.finished.pop(call.key, None)
-    ctx.store.save()
+    ctx.store.reopen(*(call.key for call in step.calls))
     end, stopped_by = work(ctx, [step], talk=sys.stderr)
     if stopped_by:
         return STOPS[stopped_by]

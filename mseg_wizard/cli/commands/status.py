@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from mseg_wizard import __version__
 from mseg_wizard.cli.destination import begun_destination
-from mseg_wizard.cli.plain import Exit, progress_line
+from mseg_wizard.cli.plain import progress_line
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import MARKS, filled, lacking, notes_of, overview, published, with_filled
 from mseg_wizard.tasks.registry import load_steps

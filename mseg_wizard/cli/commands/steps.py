@@ -10,8 +10,8 @@ from dataclasses import asdict
 
 from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.cli.destination import step_named
-from mseg_wizard.cli.plain import Exit
 from mseg_wizard.cli.text import hanging, wrapped
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.step import Field, Step
 from mseg_wizard.tasks.registry import load_steps
 

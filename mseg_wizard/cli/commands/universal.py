@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from mseg_wizard.cli.destination import begun_destination, opened, options_of
-from mseg_wizard.cli.plain import Exit, say, unattended
+from mseg_wizard.cli.plain import say, unattended
 from mseg_wizard.context import Context
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import estimate, universal_step, unrelabelled
 from mseg_wizard.verification.verdict import read_verdict, subject

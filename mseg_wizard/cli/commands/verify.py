@@ -13,9 +13,10 @@ from pathlib import Path
 
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.destination import answers_of, begun_destination, opened, options_of
-from mseg_wizard.cli.plain import Exit, complain, printable_redacted, unattended
+from mseg_wizard.cli.plain import complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
@@ -48,8 +49,7 @@ def verify_now(
     say = _show_json if as_json else _show
     before = read_verdict(ctx)
     if not (repair and before and before.repairing):
-        ctx.store.journal.finished.pop(_call(ctx.steps), None)
-        ctx.store.save()
+        ctx.store.reopen(_call(ctx.steps))
         code = unattended(ctx, [only(ctx.steps, "verify")], explain=_explain, talk=sys.stderr, closing=False)
         before = read_verdict(ctx)
         if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mseg_wizard.cli.destination import destination_of, needed
-from mseg_wizard.cli.plain import Exit, printable_redacted
+from mseg_wizard.cli.plain import printable_redacted
 from mseg_wizard.cli.text import agrees, interactive
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.preferences import known_ids
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
@@ -39,8 +40,8 @@ def wipe_destinations(steps: Sequence[Step], destination: Path | None, *, everyt
         raise Problem(what, f"{do.rstrip('.')}. Or wipe every destination, with --all.")
     vaults = [(Vault(journal.id), destination, journal.kept)] if journal else []
     if everything:
-        vaults += [(Vault(name), None, []) for name in known_ids() if journal is None or name != journal.id]
-        vaults.append((Vault(PRACTICE_ID, service=PRACTICE_SERVICE, environment={}), None, []))
+        vaults += [(Vault(name), None, ()) for name in known_ids() if journal is None or name != journal.id]
+        vaults.append((Vault(PRACTICE_ID, service=PRACTICE_SERVICE, environment={}), None, ()))
     done = [wipe_secrets(vault, steps, place, kept) for vault, place, kept in vaults]
     removed = [name for each in done for name in each.removed]
     leftovers = [leftover for each in done for leftover in each.leftovers]

@@ -17,6 +17,7 @@ from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
+from mseg_wizard.store import OWN
 from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import masked
@@ -26,7 +27,7 @@ from mseg_wizard.tui.widgets.source_list import SourceList
 from mseg_wizard.vault import Secret
 
 Editor = Line | SecretLine | CheckBox | Choice | SourceList
-IN_USE = "in use; answers are kept in its .mseg-wizard/"
+IN_USE = f"in use; answers are kept in its {OWN}/"
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
 EDITORS: dict[str, Callable[[Field, Any], Editor]] = {
