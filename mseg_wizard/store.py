@@ -137,7 +137,7 @@ class Journal:
     """Call key → remarks for the report; they never keep a step from being complete."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Call key → working time so far."""
-    odd: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    odd: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
     """Call key → label that it read, below mseg_dataset/ → pixels whose id, and whose colour, no class has; only labels
     that have any. So a count is of all sittings, and what is made again counts once.
     """
@@ -171,6 +171,10 @@ class Journal:
     def tree_mark(self) -> list[object]:
         """What tells the accepted tree from another one."""
         return [self.tree.folder, self.tree.stamp, self.tree.pinned] if self.tree else []
+
+    def odd_labels(self, key: str) -> Mapping[str, tuple[int, int]]:
+        """Labels that the call read → pixels whose id, and whose colour, no class has."""
+        return self.odd.get(key, {})
 
     def worked(self, key: str) -> float:
         """Seconds that the call has worked so far."""
@@ -273,11 +277,10 @@ class Store:
     def odd_pixels(self, key: str, found: Mapping[str, tuple[int, int]]) -> None:
         """Note what a call found in the labels that it read just now; zeros replace what they had before."""
         with self._turn:
-            before = self.journal.odd.get(key, {})
+            before = self._journal.odd_labels(key)
             after = {label: counts for label, counts in {**before, **found}.items() if any(counts)}
             if after != before:
-                self.journal.odd[key] = after
-                self.save()
+                self._change(odd={**self._journal.odd, key: after})
 
     def kept(self, name: str) -> None:
         """Note that the system keyring holds a secret of that name."""

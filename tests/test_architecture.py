@@ -91,7 +91,7 @@ def test_no_public_name_has_two_meanings() -> None:
     assert not twice
 
 
-TABLES = {"answers", "started", "finished", "made", "notes", "seconds"}
+TABLES = {"answers", "started", "finished", "made", "notes", "seconds", "odd"}
 """Of the journal: asked by its methods, changed by the store's."""
 
 

@@ -78,7 +78,7 @@ def remap(
 
     def note(item: LabelToRemap, odd: UnexpectedPixels) -> None:
         label = item.source.removeprefix(f"{ctx.dataset_folder}/")
-        if odd != UnexpectedPixels() or label in ctx.store.journal.odd.get(ctx.call, {}):
+        if odd != UnexpectedPixels() or label in ctx.store.journal.odd_labels(ctx.call):
             found[label] = odd.unnamed, odd.uncolored
 
     try:
@@ -88,7 +88,7 @@ def remap(
     finally:
         with suppress(Problem):  # counts are not worth hiding why it ended
             ctx.store.odd_pixels(ctx.call, found)
-    odd = ctx.store.journal.odd.get(ctx.call, {}).values()
+    odd = ctx.store.journal.odd_labels(ctx.call).values()
     for what, count in (
         ("an id that no class has", sum(unnamed for unnamed, _ in odd)),
         ("a colour that no class has", sum(uncolored for _, uncolored in odd)),
