@@ -193,7 +193,7 @@ def estimate(ctx: Context) -> Estimate:
         fresh = read_record(ctx).get(one.taxonomy) == made_of(ctx, one.taxonomy)
         due = sum(not (fresh and folders.has(row.label)) for row in rows)
         maps, missing, weight = maps + len(rows), missing + due, weight + due * one.relabel.each_bytes
-        seconds += ctx.store.journal.seconds.get(one.relabel.key, 0.0) * due / max(1, len(rows))
+        seconds += ctx.store.journal.worked(one.relabel.key) * due / max(1, len(rows))
     room = free_space(ctx.universal_folder)
     blocks = weight + missing * room.block // 2  # the last block of a file is half empty on average
     if blocks > room.bytes or (room.files is not None and missing > room.files):
