@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ def universal_classes(tree: MsegApiTree) -> tuple[UniversalClass, ...]:
     return tuple(found)
 
 
-def universal_names(classes: tuple[UniversalClass, ...]) -> tuple[str, ...]:
+def universal_names(classes: Sequence[UniversalClass]) -> tuple[str, ...]:
     """The names by id."""
     last = max((number for number, row in enumerate(classes) if row.id != IGNORED), default=-1)
     return tuple(row.name for row in classes[: last + 1])
@@ -108,6 +108,37 @@ def universal_table(tree: MsegApiTree, taxonomy: str) -> bytes:
         elif name != UNLABELED:
             raise Problem(f"{file} does not say what class {printable(name, 100)!r} of {taxonomy} is.", REMEDY)
     return table.tobytes()
+
+
+def universal_ids(tree: MsegApiTree, taxonomy: str) -> tuple[tuple[int, ...], ...]:
+    """For each class of any taxonomy the universal ids that it has part in, none where that is not known.
+
+    Where the master table has no such column, through the taxonomies that it is remapped to.
+    """
+    names = tree.names(taxonomy)
+    of: dict[str, list[int]] = {name: [] for name in names}
+    known = frozenset(names)
+    rows = universal_classes(tree)
+    if taxonomy in rows[0].cells:
+        for row in rows:
+            for name in row.names_in(taxonomy, known):
+                if name in of and row.id != IGNORED and row.id not in of[name]:
+                    of[name].append(row.id)
+        return tuple(tuple(of[name]) for name in names)
+    for file in sorted((tree.path / MASTER).parent.glob(f"{taxonomy}_to_*.tsv")):
+        target = file.stem.removeprefix(f"{taxonomy}_to_")
+        beyond, table = universal_ids(tree, target), tree.table(taxonomy, target).values
+        return tuple(
+            beyond[table[id_]] if id_ < len(table) and table[id_] < len(beyond) else () for id_ in range(len(names))
+        )
+    return tuple(() for _ in names)
+
+
+def one_universal_id(name: str, ids: tuple[int, ...], universal: tuple[str, ...]) -> int | None:
+    """The one universal class that a class is: of several that which has its name, else none."""
+    if len(ids) == 1:
+        return ids[0]
+    return next((id_ for id_ in ids if universal[id_] == name), None)
 
 
 def mapped_classes(tree: MsegApiTree, taxonomy: str) -> dict[int, tuple[str, ...]]:

@@ -5,7 +5,6 @@ Nothing is drawn here.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +14,8 @@ from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.labels.remap import DUMPS
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, MsegApiTree
+from mseg_wizard.labels.universal import UniversalClass, universal_classes, universal_ids
+from mseg_wizard.progress import Problem
 from mseg_wizard.reporting.palette import NOTHING, Colors, colors_of, palette_of
 from mseg_wizard.reporting.pictures import LabelStyle, PictureJob
 
@@ -26,8 +27,6 @@ COUNTED = 500
 """Label maps of each taxonomy whose pixels are counted, at most: a
 minute or two for all of MSeg, and enough for what is not rare.
 """
-MASTER = "mseg/class_remapping_files/MSeg_master.tsv"
-
 T = TypeVar("T")
 
 
@@ -64,6 +63,8 @@ class TaxonomySummary:
     """A label map, below the root."""
     names: tuple[str, ...]
     colors: Colors
+    universal: tuple[tuple[int, ...], ...]
+    """For each class the universal ids that it has part in."""
     splits: tuple[SplitSummary, ...]
     drawn: bool
     """Its label maps are shown."""
@@ -100,16 +101,12 @@ def survey(ctx: Context, stop: Callable[[], None]) -> tuple[DatasetSummary, ...]
     return tuple(_Survey(ctx, dataset, stop).summary() for dataset in datasets_in(ctx.steps))
 
 
-def shared_classes(tree: MsegApiTree) -> list[tuple[int, str]]:
-    """Id and name of each of the classes that all training sets share,
-    from the tree's master table; none where the tree has none.
-    """
+def shared_classes(tree: MsegApiTree) -> tuple[UniversalClass, ...]:
+    """The classes that all training sets share; none where the tree has no table of them that can serve."""
     try:
-        with (tree.path / MASTER).open(encoding="utf-8-sig", newline="") as file:
-            names = [row["universal"].strip() for row in csv.DictReader(file, delimiter="\t")]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError):
-        return []
-    return [(IGNORED if name == UNLABELED else id_, name) for id_, name in enumerate(names)]
+        return universal_classes(tree)
+    except Problem:
+        return ()
 
 
 def meaning(dataset: Dataset, name: str) -> str:
@@ -161,7 +158,7 @@ class _Survey:
     def _taxonomy(self, name: str, use: str, drawn: bool) -> TaxonomySummary:
         # A tree of its own: the lists are let go once they were gone through.
         tree = MsegApiTree(self.ctx.tree_folder)
-        colors, names = colors_of(tree, chain_of(self.dataset, name)), tree.names(name)
+        colors, names = colors_of(tree, chain_of(self.dataset, self._same(tree, name))), tree.names(name)
         brush = LabelStyle(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
         rows = [
@@ -177,9 +174,21 @@ class _Survey:
             if drawn and self._has(label)
         ]
         return TaxonomySummary(
-            name, meaning(self.dataset, name), use, self.root, rows[0] if rows else "", names, colors, splits, drawn,
+            name, meaning(self.dataset, name), use, self.root, rows[0] if rows else "", names, colors,
+            self._universal(tree, name), splits, drawn,
             tuple(_spread(there, COUNTED)), len(there),
         )  # fmt: skip
+
+    def _same(self, tree: MsegApiTree, name: str) -> str:
+        """The taxonomy that has the same classes and says more of them: a raw form, as COCO's, is in no table."""
+        following = self.dataset.targets[:1] if name == self.dataset.raw and self.dataset.reader in DUMPS else ()
+        return next((other for other in following if tree.names(other) == tree.names(name)), name)
+
+    def _universal(self, tree: MsegApiTree, name: str) -> tuple[tuple[int, ...], ...]:
+        try:
+            return universal_ids(tree, self._same(tree, name))
+        except Problem:
+            return tuple(() for _ in tree.names(name))
 
     def _split(self, tree: MsegApiTree, taxonomy: str, split: str, brush: LabelStyle | None) -> SplitSummary:
         self.stop()

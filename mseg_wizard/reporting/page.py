@@ -5,8 +5,6 @@ Nothing is looked up or drawn here.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +17,13 @@ from numpy.typing import NDArray
 
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
+from mseg_wizard.core.tables import write_csv
 from mseg_wizard.labels.taxonomy import IGNORED
+from mseg_wizard.labels.universal import UniversalClass, universal_names
 from mseg_wizard.progress import printable
 from mseg_wizard.reporting.catalog import DatasetSummary, TaxonomySummary
 from mseg_wizard.reporting.facts import Facts
+from mseg_wizard.reporting.palette import color_text, universal_palette
 from mseg_wizard.reporting.pictures import PictureResult
 
 INDEX_FILE = "index.html"
@@ -77,7 +78,7 @@ def write(
     of: str,
     facts: Facts,
     datasets: Sequence[DatasetSummary],
-    shared: Sequence[tuple[int, str]],
+    shared: Sequence[UniversalClass],
     drawn: Mapping[str, PictureResult],
     tallies: Mapping[str, Tally],
 ) -> None:
@@ -91,10 +92,13 @@ def write(
 
     tables = folder / CLASSES
     tables.mkdir(mode=0o700, exist_ok=True)
+    names = universal_names(shared)
     for taxonomy in (taxonomy for dataset in datasets for taxonomy in dataset.taxonomies):
-        _write_table(tables / f"{taxonomy.name}.csv", ("id", "name", "color"), taxonomy.classes)
+        _write_classes(tables / f"{taxonomy.name}.csv", taxonomy, names)
     if shared:
-        _write_table(tables / f"{SHARED}.csv", ("id", "name"), shared)
+        colors = universal_palette(len(names))
+        rows = [(row.id, row.name, color_text(colors[row.id]), row.synset, row.definition) for row in shared]
+        write_csv(tables / f"{SHARED}.csv", ("id", "name", "color", "synset", "definition"), rows)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
     )
@@ -174,9 +178,11 @@ def _text(name: str) -> str:
     return files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
-    table.writerows(rows)
-    write_atomically(path, text.getvalue().encode(errors="replace"), durable=False)
+def _write_classes(path: Path, taxonomy: TaxonomySummary, universal: Sequence[str]) -> None:
+    """A table of classes; a class that became several universal ones names them all."""
+    rows = []
+    for id_, name, color in taxonomy.classes:
+        ids = taxonomy.universal[id_] if id_ < len(taxonomy.universal) else ()
+        shared = ids[0] if len(ids) == 1 else "; ".join(map(str, ids))
+        rows.append((id_, name, color, shared, "; ".join(universal[one] for one in ids)))
+    write_csv(path, ("id", "name", "color", "universal_id", "universal"), rows)

@@ -1,5 +1,5 @@
-"""Colours for classes: a taxonomy's own where it has some, else as
-far apart as can be, also for eyes that tell fewer colours apart.
+"""Colours for classes: one for each universal class wherever it occurs, as far apart as
+can be, also for eyes that tell fewer colours apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, MsegApiTree
-from mseg_wizard.labels.universal import universal_classes, universal_names
+from mseg_wizard.labels.universal import one_universal_id, universal_classes, universal_ids, universal_names
 from mseg_wizard.progress import Problem
 
 NOTHING = (0, 0, 0)
@@ -30,14 +30,18 @@ Colors = NDArray[np.uint8]
 def colors_of(tree: MsegApiTree, chain: Sequence[str]) -> Colors:
     """A colour for each class of the last taxonomy of `chain`, which names what it was made from, oldest first.
 
-    A class keeps its colour from taxonomy to taxonomy by its name, so that label maps before and after can be compared
-    by eye.
+    A class that is one universal class has that one's colour, in every taxonomy. Of the others, each keeps its colour
+    from taxonomy to taxonomy by its name, so that label maps before and after can be compared by eye.
     """
     known: dict[str, tuple[int, ...]] = {}
     colors: Colors = np.zeros((0, 3), np.uint8)
     for taxonomy in chain:
-        names, own = tree.names(taxonomy), _own(tree, taxonomy)
-        colors = _fill([known.get(name) for name in names]) if own is None else own.copy()
+        names, own, shared = tree.names(taxonomy), _own(tree, taxonomy), _shared(tree, taxonomy)
+        if any(color is not None for color in shared):
+            given = [color or known.get(name) for name, color in zip(names, shared, strict=True)]
+            colors = _fill(given, _all_shared(tree))
+        else:
+            colors = _fill([known.get(name) for name in names]) if own is None else own.copy()
         colors[[id_ for id_, name in enumerate(names) if name == UNLABELED]] = NOTHING
         known |= {name: tuple(int(part) for part in color) for name, color in zip(names, colors, strict=True)}
     return colors
@@ -51,9 +55,14 @@ def palette_of(colors: Colors) -> Colors:
     return palette
 
 
-def universal_colors(tree: MsegApiTree) -> Colors:
-    """The colour of each universal class by id, (256, 3); raises Problem where the tree has no table of them."""
-    return palette_of(distinct(len(universal_names(universal_classes(tree)))))
+def universal_palette(count: int) -> Colors:
+    """The colours of so many universal classes by id, (256, 3)."""
+    return palette_of(distinct(count))
+
+
+def color_text(color: NDArray[np.uint8]) -> str:
+    """As #rrggbb."""
+    return f"#{bytes(color).hex()}"
 
 
 @functools.cache
@@ -87,9 +96,29 @@ def _own(tree: MsegApiTree, taxonomy: str) -> Colors | None:
         return None
 
 
-def _fill(known: Sequence[tuple[int, ...] | None]) -> Colors:
-    """The colours that are known, the others chosen apart from them."""
-    taken = tuple(sorted({color for color in known if color is not None}))
+def _shared(tree: MsegApiTree, taxonomy: str) -> list[tuple[int, ...] | None]:
+    """The colours of those classes that are one universal class; of none where the tree does not say."""
+    names = tree.names(taxonomy)
+    try:
+        universal = universal_names(universal_classes(tree))
+        colors = _all_shared(tree)
+        found = [
+            one_universal_id(name, ids, universal)
+            for name, ids in zip(names, universal_ids(tree, taxonomy), strict=True)
+        ]
+    except Problem:
+        return [None] * len(names)
+    return [None if id_ is None else colors[id_] for id_ in found]
+
+
+def _all_shared(tree: MsegApiTree) -> tuple[tuple[int, ...], ...]:
+    count = len(universal_names(universal_classes(tree)))
+    return tuple(tuple(int(part) for part in color) for color in distinct(count))
+
+
+def _fill(known: Sequence[tuple[int, ...] | None], others: Sequence[tuple[int, ...]] = ()) -> Colors:
+    """The colours that are known, the rest chosen apart from them and from `others`."""
+    taken = tuple(sorted({*others, *(color for color in known if color is not None)}))
     fresh = iter(distinct(sum(color is None for color in known), taken))
     return np.array([next(fresh) if color is None else color for color in known], np.uint8).reshape(-1, 3)
 

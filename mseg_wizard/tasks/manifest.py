@@ -24,9 +24,9 @@ from mseg_wizard.datasets.universal import (
     universal_rows,
 )
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED
-from mseg_wizard.labels.universal import mapped_classes, universal_classes
+from mseg_wizard.labels.universal import mapped_classes, universal_classes, universal_names
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.reporting.palette import universal_colors
+from mseg_wizard.reporting.palette import color_text, universal_palette
 from mseg_wizard.tasks.task import Task
 
 MANIFEST = "manifest"
@@ -131,10 +131,10 @@ def _write_readme(ctx: Context, counts: dict[str, int]) -> None:
 def _write_classes(ctx: Context) -> None:
     columns = [*(one.taxonomy for one in training_sets(ctx.steps)), *test_sets(ctx)]
     mapped = {taxonomy: mapped_classes(ctx.tree, taxonomy) for taxonomy in columns}
-    colors = universal_colors(ctx.tree)
+    colors = universal_palette(len(universal_names(universal_classes(ctx.tree))))
     rows = [
         (
-            row.id, row.name, row.synset, row.definition, f"#{bytes(colors[row.id]).hex()}",
+            row.id, row.name, row.synset, row.definition, color_text(colors[row.id]),
             *(BETWEEN.join(mapped[taxonomy].get(row.id, ())) for taxonomy in columns),
         )
         for row in sorted({row.id: row for row in universal_classes(ctx.tree)}.values(), key=lambda row: row.id)

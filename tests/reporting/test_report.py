@@ -146,6 +146,17 @@ def test_every_set_of_classes_has_a_table_of_its_ids(page: Page, original: Path)
     with (page.folder / "classes" / "universal.csv").open(newline="") as lines:
         shared = [line["name"] for line in csv.DictReader(lines)]
     assert len(shared) == 195
+    with (page.folder / "classes" / "universal.csv").open(newline="") as lines:
+        colors = {line["name"]: line["color"] for line in csv.DictReader(lines)}
+    people = {}
+    for file in (page.folder / "classes").glob("*.csv"):
+        with file.open(newline="") as lines:
+            for line in csv.DictReader(lines):
+                # ScanNet's becomes unlabeled, and is no class any more
+                if line["name"] == "person" and line.get("universal"):
+                    people[file.stem] = line["color"]
+    assert len(people) > 15
+    assert set(people.values()) == {colors["person"]}, "one colour for one class, wherever it occurs"
     assert shared[98] == "road"  # MSeg's own answer to a user who asked
     assert shared[-1] == "unlabeled"
 
