@@ -25,6 +25,10 @@ from mseg_wizard.workers.pool import Pool
 
 RATIO = 1100
 """Deflate makes at most 1032 bytes of one: an archive that promises more does not tell the truth."""
+BELIEVABLE = 10
+"""Times what is expected of it an archive may bring: images and label maps are packed already."""
+SMALL = 64 * 1024 * 1024
+"""Bytes that any archive may bring: texts of a few pixels' labels pack well."""
 DISK_BLOCK = 4096
 """Bytes by which files take up space on most file systems."""
 EVERY = 0.1
@@ -61,8 +65,8 @@ def unpack(
     `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out,
     and without `take` all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is
     there stays as it is. `expands`: bytes that a tar.gz is expected to bring for each of its own (other archives say it
-    themselves). `at_most`: bytes beyond which it is refused. `pool`: the workers, who share a zip's members; without
-    them one thread does it all.
+    themselves). `at_most`: bytes beyond which it is refused, else what is believable for its size. `pool`: the workers,
+    who share a zip's members; without them one thread does it all.
 
     Files that are there are compared, never trusted: by CRC for a zip, byte by byte for a tar. Of a zip or tar nothing
     is written before all names were judged; of a tar.gz no file gets its name before the checksum at its end was.
@@ -73,10 +77,12 @@ def unpack(
     def work(job: Job) -> Unpacked:
         with open_archive(path) as reader:
             places = MemberPaths(name, take or {}, skip, _inside(path, into))
-            plan = None
+            plan, most = None, at_most
+            if most is None:
+                most = round(BELIEVABLE * max(1.0, expands) * reader.size) + SMALL
             if reader.listed is not None:
                 plan = [(member, target) for member in reader.listed if (target := places.place(member))]
-                _believable(reader, plan, at_most)
+                _believable(reader, plan, most)
             try:
                 with AtomicTree(into, hold=plan is None) as tree:
                     if plan is not None:
@@ -84,7 +90,7 @@ def unpack(
                     else:
                         already = _already(path, into, (take or {"": ""}).values())
                         _room(name, into, max(0, int(reader.size * expands) - already))
-                    return _Writing(job, reader, plan, tree, tuple(shared)).run(places, at_most, path, into, pool)
+                    return _Writing(job, reader, plan, tree, tuple(shared)).run(places, most, path, into, pool)
             except OSError as error:
                 raise _failed(error, name, into) from None
 
@@ -103,7 +109,7 @@ class _Writing:
         self._meter, self._reported_at, self._done = Meter(), 0.0, 0
         self._files = self._bytes = self._written = 0
 
-    def run(self, places: MemberPaths, at_most: int | None, path: Path, into: Path, pool: Pool | None) -> Unpacked:
+    def run(self, places: MemberPaths, at_most: int, path: Path, into: Path, pool: Pool | None) -> Unpacked:
         """Every member to its place, then all of it made durable."""
         reader, tree = self._reader, self._tree
         targets = {member.name: target for member, target in self._plan or ()}
@@ -118,7 +124,7 @@ class _Writing:
             elif member.folder:
                 tree.make(target)
             else:
-                if self._plan is None and at_most is not None and self._bytes + member.size > at_most:
+                if self._plan is None and self._bytes + member.size > at_most:
                     raise _too_much(reader.name, at_most)
                 self._put(member, target, content)
         self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
@@ -174,15 +180,15 @@ class _Writing:
             yield piece
 
 
-def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int | None) -> None:
-    """Raise Problem where more is promised than can be, or than the caller takes."""
+def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int) -> None:
+    """Raise Problem where more is promised than can be, or than is taken."""
     promised = sum(member.size for member, _ in plan)
     if promised > RATIO * reader.size:
         raise Problem(
             f"{reader.name} promises {size(promised)}, which an archive of {size(reader.size)} can't hold.",
             "It is damaged or made to do harm: take it from its publisher.",
         )
-    if at_most is not None and promised > at_most:
+    if promised > at_most:
         raise _too_much(reader.name, at_most)
 
 

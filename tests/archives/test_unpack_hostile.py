@@ -205,6 +205,28 @@ def test_more_than_the_caller_expects_is_refused(tmp_path: Path, into: Path) -> 
         assert not [path for path in into.rglob("*") if path.is_file()] if into.exists() else True
 
 
+def test_a_small_archive_may_not_fill_the_disk_whoever_unpacks_it(tmp_path: Path, into: Path) -> None:
+    many = [(f"evil{number}", bytes(20 << 20)) for number in range(30)]
+    parts = [Part(name=name, data=data) for name, data in many]
+    bomb = gzipped(tarred(*many))
+    assert len(bomb) < 700_000
+    for data in (bomb, zipped(*parts)):
+        text = problem_with(saved(tmp_path, data), into)
+        assert "far more than it should" in text
+        assert not [path for path in into.rglob("*") if path.is_file()] if into.exists() else True
+
+
+def test_a_small_archive_of_texts_that_pack_well_is_believed(tmp_path: Path, into: Path) -> None:
+    texts = {f"{number}.json": bytes(100_000) for number in range(300)}
+    for data in (
+        gzipped(tarred(*texts.items())),
+        zipped(*(Part(name=name, data=text) for name, text in texts.items())),
+    ):
+        target = into / str(len(data))
+        target.mkdir(parents=True)
+        assert end_of(unpack(saved(tmp_path, data), target)).bytes == 30_000_000
+
+
 def test_no_member_takes_the_archives_own_place(into: Path) -> None:
     into.mkdir()
     path = into / "Evil.zip"
