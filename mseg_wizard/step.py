@@ -164,6 +164,8 @@ class Archive:
     """Name of the step's field that holds the pasted link (or base URL) for it, where there is one."""
     link_path: str = ""
     """Path that is joined to the pasted base URL; empty: the pasted link is the archive itself."""
+    any_name: bool = False
+    """Its links say no name that one could know it by: any is taken, and the content decides."""
     browser: bool = False
     """Only a browser can fetch it: it is uploaded to the server or named as a file."""
 

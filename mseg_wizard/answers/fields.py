@@ -5,12 +5,15 @@ How a kind is edited on the screen is only named here; the screen has a widget f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mseg_wizard.answers.links import check_base_url, check_email, check_link, check_sources, check_tree
-from mseg_wizard.answers.pasted import one_line
+from mseg_wizard.answers.base_url import check_base_url, wants_more
+from mseg_wizard.answers.links import check_email, check_link, check_sources, check_tree
+from mseg_wizard.answers.pasted import clean_path, one_line, remark_on, remarks_on, rows_of
+from mseg_wizard.answers.pasted_commands import command_in
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Field, Step
 
@@ -38,7 +41,7 @@ def _whole_number(item: Field, value: Any) -> int:
 
 
 def _rows(item: Field, value: Any) -> list[str]:
-    rows = value.splitlines() if isinstance(value, str) else value
+    rows = rows_of(value) if isinstance(value, str) else value
     if not isinstance(rows, list | tuple) or not all(isinstance(row, str) for row in rows):
         raise _unlike(item, value, "Give a folder, a file or a link, or a list of these.")
     return [row.strip() for row in rows if row.strip()]
@@ -60,8 +63,13 @@ def _word(item: Field, value: Any) -> str:
     return _text(item, value).strip("\r\n")
 
 
+def _path(item: Field, value: Any) -> str:
+    return clean_path(_text(item, value))
+
+
 def _one_of(item: Field, value: Any) -> str:
     text = _line(item, value)
+    text = text if text in item.choices else clean_path(text)
     if text not in item.choices and not item.free:
         raise _unlike(item, value, f"Choose one of: {', '.join(item.choices)}.")
     return text
@@ -73,6 +81,18 @@ def _unlike(item: Field, value: Any, do: str) -> Problem:
 
 def _as_read(step: Step, item: Field, value: Any) -> Any:
     return value
+
+
+def _as_typed(typed: Any, kept: Any) -> str:
+    return ""
+
+
+def _rows_remark(typed: Any, kept: Any) -> str:
+    return remarks_on(rows_of(typed) if isinstance(typed, str) else typed, kept)
+
+
+def _one_is_all(lines: Sequence[str]) -> bool:
+    return lines[-1].rstrip().endswith("\\") and bool(command_in(lines[0]))
 
 
 def _something(item: Field, value: Any) -> bool:
@@ -110,6 +130,10 @@ class FieldKind:
     """Does a value that is kept count as an answer?"""
     shown: Callable[[Any], str] = str
     """A value that is kept, as text for people."""
+    remark: Callable[[Any, Any], str] = _as_typed
+    """What was made of what was typed, from it and what is kept; empty where that needs no word."""
+    goes_on: Callable[[Sequence[str]], bool] = _one_is_all
+    """After these lines of an answer that is pasted to a question: does it have more?"""
     yes_no: bool = False
     """A no is an answer, but not the one that is needed: it isn't asked again, and the step can't begin."""
     hidden: bool = False
@@ -131,9 +155,9 @@ KINDS: dict[str, FieldKind] = {
     ),
     "text": FieldKind(written="text", editor="line"),
     "number": FieldKind(written="a whole number", editor="line", parse=_whole_number),
-    "path": FieldKind(written="a folder", editor="folder line"),
-    "url": FieldKind(written="a link", editor="line", parse=_text, check=check_link),
-    "choice": FieldKind(written="text", editor="choice", parse=_one_of, flaw=_no_choices),
+    "path": FieldKind(written="a folder", editor="folder line", parse=_path, remark=remark_on),
+    "url": FieldKind(written="a link", editor="line", parse=_text, check=check_link, remark=remark_on),
+    "choice": FieldKind(written="text", editor="choice", parse=_one_of, remark=remark_on, flaw=_no_choices),
     "password": FieldKind(written="text", editor="line", parse=_word, hidden=True, flaw=_open_password),
     "sources": FieldKind(
         written="a folder, a file or a link, or a list of these",
@@ -142,11 +166,19 @@ KINDS: dict[str, FieldKind] = {
         check=lambda step, _, rows: check_sources(step, rows),
         answered=lambda _, value: bool(value),
         shown=", ".join,
+        remark=_rows_remark,
         rows=True,
     ),
     "email": FieldKind(written="an e-mail address", editor="line", check=check_email),
-    "tree": FieldKind(written="text", editor="tree line", check=check_tree),
-    "base_url": FieldKind(written="a link, or a script", editor="line", parse=_text, check=check_base_url),
+    "tree": FieldKind(written="text", editor="tree line", parse=_text, check=check_tree, remark=remark_on),
+    "base_url": FieldKind(
+        written="a link, or a script",
+        editor="line",
+        parse=_text,
+        check=check_base_url,
+        remark=remark_on,
+        goes_on=wants_more,
+    ),
 }
 """Kind of a field → its row. What a form can ask for is this and nothing else."""
 
@@ -160,6 +192,13 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
     """`value` as it is kept; raises Problem that names the field as its form does and never quotes a secret."""
     kind = kind_of(item)
     return kind.check(step, item, kind.parse(item, value))
+
+
+def taken_as(step: Step, item: Field, value: Any) -> str:
+    """What is made of an answer that was pasted or typed, for people; empty where it stays as it is."""
+    with suppress(Problem):
+        return kind_of(item).remark(value, check_answer(step, item, value))
+    return ""
 
 
 def answered_by(item: Field, value: object) -> bool:

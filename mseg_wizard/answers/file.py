@@ -23,7 +23,7 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
     secrets while others may read it: all of that before a destination is opened.
     """
     try:
-        table = parse_toml(path.read_text("utf-8"))
+        table = parse_toml(path.read_text("utf-8-sig"))
         mode = path.stat().st_mode
     except OSError as error:
         raise Usage(f"{path} can't be read: {error.strerror}.", "Name a file that you may read.") from None

@@ -5,12 +5,13 @@ The lines are plain's.
 
 from __future__ import annotations
 
-import getpass
+import select
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
+from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets, taken_as
 from mseg_wizard.cli.plain import complain, exit_code, printable_redacted, say, say_complete, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
@@ -19,6 +20,9 @@ from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Field, Step
 from mseg_wizard.vault import Secret
+
+REST = 0.2
+"""Seconds without another byte after which a paste has ended."""
 
 
 def by_questions(
@@ -126,6 +130,8 @@ def _answered(ctx: Context, step: Step, item: Field, ask: Callable[[str], str], 
     except Problem as problem:
         complain(problem)
         return False
+    if said := taken_as(step, item, text):
+        say(f"  {said}")
     if where:
         say(f"  {where.get(item.name, '')}")
     return kind_of(item).yes_no or ctx.given(step.id, item.name) or not item.required  # a no is an answer
@@ -171,5 +177,41 @@ def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
     prompt = f"{item.label}{choices}{yes_or_no}: "
     # From a pipe, getpass would go to the terminal behind it, or warn that it can't hide what nobody sees.
     hidden = item.secret and ask is input and sys.stdin is not None and sys.stdin.isatty()
-    text = getpass.getpass(prompt) if hidden else ask(prompt)
-    return text.strip("\r\n")
+    if hidden:
+        return _hidden(prompt, kind_of(item).goes_on)
+    lines = [ask(prompt)]
+    with suppress(EOFError):
+        while kind_of(item).goes_on(lines):
+            lines.append(ask(""))
+    return "\n".join(lines).strip("\r\n")
+
+
+def _hidden(prompt: str, goes_on: Callable[[Sequence[str]], bool]) -> str:
+    """An answer that the terminal does not show, of several lines where it was pasted so; its rest is dropped.
+
+    getpass drops what was pasted behind the first line, so the lines are read while the terminal is already silent.
+    """
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    try:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
+        print(prompt, end="", flush=True)
+        lines = [_typed_line()]
+        while goes_on(lines):
+            lines.append(_typed_line())
+        if len(lines) > 1:
+            termios.tcflush(terminal, termios.TCIFLUSH)
+        while len(lines) > 1 and select.select([terminal], [], [], REST)[0]:
+            termios.tcflush(terminal, termios.TCIFLUSH)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        print()
+    return "\n".join(lines).strip("\r\n")
+
+
+def _typed_line() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\r\n")

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers.fields import check_answer, kind_of
+from mseg_wizard.answers.fields import check_answer, kind_of, taken_as
 from mseg_wizard.answers.file import Answers, read_answers
 from mseg_wizard.answers.links import UnusableAnswer
-from mseg_wizard.answers.pasted import is_link
+from mseg_wizard.answers.pasted import LINK, meant_by
+from mseg_wizard.cli.plain import say
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.preferences import check_preferences, preferences
 from mseg_wizard.http.addresses import Routes
@@ -75,7 +76,8 @@ def options_of(args: argparse.Namespace) -> Options:
     for name in args.allow:
         if name.partition(":")[0] not in CONSENTS:
             raise Usage(f"--allow {name}: that is nothing that can be allowed.", "Use a name that a waiting run gave.")
-    if args.mirror and not is_link(args.mirror) and not Path(args.mirror).expanduser().is_dir():
+    mirror = meant_by(args.mirror).text if args.mirror else None
+    if mirror and not mirror.startswith(LINK) and not Path(mirror).expanduser().is_dir():
         raise Usage(
             f"The mirror {args.mirror} is no folder.",
             "Name a folder that holds archives, or an http(s) address of one.",
@@ -87,7 +89,7 @@ def options_of(args: argparse.Namespace) -> Options:
     except Problem as problem:
         raise Usage(problem.what, problem.do) from None
     return Options(
-        args.mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
+        mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
         keep_archives=args.keep_archives, notify=notify, invocation=args.invocation,
     )  # fmt: skip
 
@@ -138,6 +140,9 @@ def give_answers(ctx: Context, answers: Answers) -> None:
                 continue
             try:
                 ctx.remember(step, {key: value})
+                if said := taken_as(step, step.field(key), value):
+                    log.info("%s.%s: %s", name, key, said)
+                    say(f"  {name}.{key}: {said}")
             except UnusableAnswer as problem:
                 log.warning("%s", problem)
                 if rows := _usable(step, key, value):

@@ -14,8 +14,8 @@ import httpx
 
 from mseg_wizard.progress import Problem, printable
 
-_SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-id"}
-"""Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront."""
+_SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-id", "oh"}
+"""Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront, Meta."""
 
 
 def web_address(text: str | httpx.URL) -> httpx.URL | None:
@@ -62,7 +62,7 @@ def is_signed(url: httpx.URL) -> bool:
 
 def expiry(url: httpx.URL) -> datetime | None:
     """When a signed link expires, as it says itself (X-Amz-Date
-    and X-Amz-Expires, or Expires); None where it does not say.
+    and X-Amz-Expires, Expires, or oe in hexadecimal digits); None where it does not say.
     """
     query = {name.lower(): value for name, value in url.params.items()}
     with suppress(ValueError, OverflowError, OSError):
@@ -72,6 +72,8 @@ def expiry(url: httpx.URL) -> datetime | None:
                 return start + timedelta(seconds=int(lasts))
         if "expires" in query:
             return datetime.fromtimestamp(int(query["expires"]), UTC)
+        if "oe" in query:
+            return datetime.fromtimestamp(int(query["oe"], 16), UTC)
     return None
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from textual.widgets import Button
 
-from mseg_wizard.answers.fields import HOME
+from mseg_wizard.answers.fields import HOME, taken_as
 from mseg_wizard.progress import Problem
 from mseg_wizard.tui.screen import PanesScreen
-from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.session import Session, revealed
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line
@@ -60,10 +60,11 @@ class FormsScreen(PanesScreen):
                     if row.editor.unchanged(value):
                         return
                 where = await asyncio.to_thread(self.session.remember, row.step, row.item.name, value)
+                taken = await asyncio.to_thread(taken_as, row.step, row.item, revealed(value))
             except Problem as problem:
                 row.refused(problem)
                 return
-            row.stored(value, where)
+            row.stored(value, where, taken)
             self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
         self.survey_soon()
 

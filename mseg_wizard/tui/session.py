@@ -195,7 +195,7 @@ class Session:
                 where = self._keep(step, name, value)
                 self.refused.pop((step.id, name), None)
                 return where
-            check_answer(step, item, _revealed(value))
+            value = check_answer(step, item, revealed(value))
         except OSError as error:
             what = f"This can't be kept: {error.strerror or error}."
             raise Problem(what, "Make room or make it writable, then leave the field again.") from None
@@ -212,7 +212,7 @@ class Session:
         for row in rows:
             try:
                 # A row by itself may have any name: so it has company, unless it is the only one.
-                check_answer(step, step.field(name), [_revealed(row)] + ["/"] * (len(rows) > 1))
+                check_answer(step, step.field(name), [revealed(row)] + ["/"] * (len(rows) > 1))
                 right.append(row)
             except Problem as problem:
                 wrong.append((row, problem))
@@ -320,7 +320,7 @@ class Session:
 
     def _keep(self, step: Step, name: str, value: Any) -> str:
         assert self.ctx is not None  # noqa: S101 - callers have looked
-        where = self.ctx.remember(step, {name: _revealed(value)}).get(name, "")
+        where = self.ctx.remember(step, {name: revealed(value)}).get(name, "")
         if isinstance(value, list | tuple):
             paths = any(not isinstance(row, Secret) for row in value)
             return "; ".join([*([NOTED] if paths or not where else []), *([f"links: {where}"] if where else [])])
@@ -360,7 +360,8 @@ class Session:
         return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
 
 
-def _revealed(value: Any) -> Any:
+def revealed(value: Any) -> Any:
+    """An answer with its secrets in clear, to be checked."""
     if isinstance(value, Secret):
         return value.reveal()
-    return [_revealed(row) for row in value] if isinstance(value, list | tuple) else value
+    return [revealed(row) for row in value] if isinstance(value, list | tuple) else value

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from mseg_wizard.answers import links
+from mseg_wizard.answers.base_url import check_base_url
 from mseg_wizard.answers.file import read_answers
 from mseg_wizard.archives.reader import members
 from mseg_wizard.archives.unpack import unpack
@@ -162,11 +162,11 @@ def cases() -> dict[str, Case]:
         ),
         "script of quotes": (
             nothing,
-            lambda at: links.check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n"),
+            lambda at: check_base_url(scannet, scannet.field("base_url"), "BASE_URL='" * 100_000 + "\n"),
         ),
         "script of blanks": (
             nothing,
-            lambda at: links.check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20)),
+            lambda at: check_base_url(scannet, scannet.field("base_url"), "\nBASE_URL='" + " " * (1 << 20)),
         ),
         "date without end, fine": (
             nothing,

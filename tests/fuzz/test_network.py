@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mseg_wizard.answers import links
+from mseg_wizard.answers.base_url import check_base_url
 from mseg_wizard.core.background import Job
 from mseg_wizard.http import html_pages, responses
 from mseg_wizard.http import login as logging_in
@@ -177,7 +178,7 @@ def link_of(step: Step, text: str) -> object:
 
 
 def base_url_of(step: Step, text: str) -> object:
-    return links.check_base_url(step, step.field("base_url"), text)
+    return check_base_url(step, step.field("base_url"), text)
 
 
 def sources_of(step: Step, text: str) -> object:

@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mseg_wizard.answers.pasted import one_line
+from mseg_wizard.answers.pasted import is_link, meant_by, one_line
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.textual_private import PastedLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
@@ -63,7 +63,13 @@ class Line(PastedLine):
 
     def take(self, text: str) -> None:
         """Put pasted text at the cursor, in place of what is selected."""
-        self.replace(one_line(text), *sorted(self.selection))
+        pasted = meant_by(text) if is_link(text) else None
+        if pasted and (pasted.why or pasted.links):
+            # It is taken apart when it is kept, which is then said; until then the words of a mail must stay words.
+            line = " ".join(text.split())
+        else:
+            line = pasted.text if pasted else one_line(text)
+        self.replace(line, *sorted(self.selection))
 
     def action_end(self, select: bool = False) -> None:
         """To the end; at the end, take what is suggested."""

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
+from mseg_wizard.answers.pasted import meant_by
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
@@ -91,10 +92,12 @@ class FieldRow(Vertical):
         self._sent = self.editor.value if isinstance(self.editor, Line) else ""
         self._say(busy="storing…" if may_hold_secrets(self.item) else "", wrong="")
 
-    def stored(self, value: Any, where: str) -> None:
+    def stored(self, value: Any, where: str, taken: str = "") -> None:
+        """`where` it is kept; `taken`: what was made of what was pasted."""
         self.editor.keep(value)
+        self._say(taken=printable(taken))
         if where and isinstance(value, Secret):
-            kept = f"{masked(value.reveal())}, {where}"
+            kept = f"{masked(meant_by(value.reveal()).text)}, {where}"
             self._say(busy="", wrong="", kept=kept)
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
@@ -176,7 +179,7 @@ class FieldRow(Vertical):
         if self._home and self.new() is not None:
             self._say(kept="")
         elif (line := self._line) and line.value and line.value != self._sent:
-            self._say(wrong="")  # it was said of something else
+            self._say(wrong="", taken="")  # it was said of something else
         if self._pause:
             self._pause.stop()
         self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
@@ -190,7 +193,7 @@ class FieldRow(Vertical):
             return
         text = line.value
         if isinstance(line, SecretLine):
-            self._say(seen=f"typed: {masked(text)}" if text and not kind_of(self.item).hidden else "")
+            self._say(seen=f"typed: {masked(meant_by(text).text)}" if text and not kind_of(self.item).hidden else "")
         elif line.paths:
             found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
             if found and line.value == text and not (self._home and "kept" in self._words):
@@ -228,6 +231,7 @@ REMARKS = {
     "busy": ("[>] ", "$accent"),
     "seen": ("    ", "dim"),
     "fits": ("    ", "$accent"),
+    "taken": ("    ", "$accent"),
     "kept": ("    ", "$success"),
 }
 """Kinds of remarks in the order shown: mark, style."""

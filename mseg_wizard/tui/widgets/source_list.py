@@ -12,7 +12,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.style import Style
 
-from mseg_wizard.answers.pasted import LINK, is_link, one_line
+from mseg_wizard.answers.pasted import STARTS, is_link, one_line, rows_of
+from mseg_wizard.answers.pasted_commands import command_in
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.text import masked
 from mseg_wizard.tui.widgets.editors import AnswerGiven, Line, Pickable
@@ -20,7 +21,6 @@ from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.vault import Secret
 
 ARCHIVE_ENDS = (".zip", ".tar", ".tgz", ".tar.gz")
-ROW_STARTS = (*LINK, "/", "~", "./", "../")
 
 
 def pasted_rows(text: str) -> list[str]:
@@ -29,10 +29,14 @@ def pasted_rows(text: str) -> list[str]:
 
     Not where that one is a path that ends as archives do: then it is a file's name by itself.
     """
+    if command_in(text):
+        return rows_of(text)
+    if len(taken := rows_of(text)) == 1:
+        return [one_line(taken[0])]
     rows: list[str] = []
     for line in (one_line(line) for line in text.splitlines()):
         whole = bool(rows) and rows[-1].lower().endswith(ARCHIVE_ENDS) and not is_link(rows[-1])
-        if line and rows and not whole and not line.startswith(ROW_STARTS):
+        if line and rows and not whole and not line.startswith(STARTS):
             rows[-1] += line
         elif line:
             rows.append(line)
@@ -194,7 +198,7 @@ class SourceLine(Line):
             super().take(text)
             return
         begun, self.value = self.value, ""
-        rows = pasted_rows(f"{begun}\n{text}" if rows[0].startswith(ROW_STARTS) else begun + text)
+        rows = pasted_rows(f"{begun}\n{text}" if rows[0].startswith(STARTS) else begun + text)
         self.query_ancestor(SourceList).add(rows)
         self.post_message(AnswerGiven())
 
