@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from mseg_wizard.practice.world import World, make_world
 from tests.faults.counts import COUNTS, line
 from tests.golden_tree import GoldenTree, unpack
+from tests.installed import NOT_INSTALLED
+from tests.once import once
 
 ROOT = Path(__file__).resolve().parent.parent
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The golden kit: miniature raw archives and the label maps that MSeg's own code made of them."""
-    folder = Path(os.environ.get("MSEG_WIZARD_GOLDEN") or ROOT / "../shared/golden").resolve()
-    if not (folder / "expected.tsv").is_file():
-        pytest.skip("no golden kit: set MSEG_WIZARD_GOLDEN to its folder")
-    return folder
+    return _found("MSEG_WIZARD_GOLDEN", "golden", "expected.tsv")
 
 
 @pytest.fixture(scope="session")
 def full_tree() -> Path:
     """MSeg's own class tables, lists and records at full size: the folder that holds mseg/."""
-    folder = Path(os.environ.get("MSEG_WIZARD_FULL_TREE") or ROOT / "../shared/mseg-api").resolve()
-    if not (folder / "mseg" / "class_remapping_files").is_dir():
-        pytest.skip("no full-size mseg-api tree: set MSEG_WIZARD_FULL_TREE to the folder that holds mseg/")
-    return folder
+    return _found("MSEG_WIZARD_FULL_TREE", "mseg-api", "mseg/class_remapping_files")
+
+
+def _found(variable: str, name: str, mark: str) -> Path:
+    """The folder that the variable names, else the one beside the checkout; told by what is in it."""
+    named = os.environ.get(variable)
+    folder = Path(named or ROOT / "../shared" / name).resolve()
+    if (folder / mark).exists():
+        return folder
+    if named:
+        pytest.fail(f"{variable} is {named}, where no {mark} is")
+    pytest.skip(f"no {name} beside the checkout: set {variable} to the folder that holds {mark}")
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +55,30 @@ def golden_tree(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Golde
 @pytest.fixture(scope="session")
 def practice_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The practice world's archives and mseg-api tree, made once for all tests. Change nothing in it."""
-    return make_world(tmp_path_factory.mktemp("practice"))
+    return once(tmp_path_factory, "practice", make_world)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a test that skips for want of a program fails")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _failing(item.config, (yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _failing(collector.config, (yield))
+
+
+def _failing(config: pytest.Config, report: Report) -> Report:
+    """The report; a failure where it is of a skip that an installation would spare."""
+    if report.skipped and NOT_INSTALLED in str(report.longrepr) and config.getoption("--no-skips"):
+        report.outcome, report.longrepr = "failed", str(report.longrepr)
+    return report
 
 
 def pytest_configure() -> None:

@@ -9,16 +9,14 @@ Used as a program: `python -m tests.secret_service STATE COMMAND…` inside `dbu
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
+from tests.installed import needs
 
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon", "secret-tool", "dbus-send")
 SILENT = '/bin/sh -c "exec sleep 20 >/dev/null 2>&1"'
@@ -29,8 +27,7 @@ def in_session(
     state: str, home: Path, *command: str | Path, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command where a Secret Service is, in the given state."""
-    if lacking := [name for name in NEEDED if not shutil.which(name)]:
-        pytest.skip(f"no Secret Service to test with: {', '.join(lacking)} is not installed")
+    needs(*NEEDED)
     if state == "silent":
         # a prompt that nobody sees: started when it is asked for, and never answering
         services = home / "data" / "dbus-1" / "services"

@@ -28,6 +28,7 @@ from mseg_wizard.tasks.universal import universal_step
 from mseg_wizard.verification.repair import ASIDE
 from mseg_wizard.verification.verdict import FILE as VERDICT
 from tests.conftest import ROOT
+from tests.installed import NOT_INSTALLED
 
 T = TypeVar("T")
 PACKAGE = ROOT / "mseg_wizard"
@@ -42,7 +43,7 @@ CALLS = [call for step in load() for call in step.calls]
 
 def test_imports_run_one_way() -> None:
     """The order of the rooms stands in pyproject.toml; import-linter says which import breaks it."""
-    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    pytest.importorskip("importlinter", reason=f"{NOT_INSTALLED}import-linter")
     linted = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
         cwd=ROOT,
@@ -170,7 +171,6 @@ def test_the_style_sheet_names_what_the_screen_is_made_of() -> None:
 
 def test_what_the_screen_is_told_by_name_is_there() -> None:
     """Textual finds handlers and actions by their names, and calls none where a name is wrong."""
-    pytest.importorskip("textual")
     for module in pkgutil.walk_packages([str(PACKAGE / "tui")], "mseg_wizard.tui."):
         importlib.import_module(module.name)
     from textual.binding import Binding

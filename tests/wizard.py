@@ -8,13 +8,13 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
 ANSWERS = """
 [prepare]
@@ -66,10 +66,8 @@ class Wizard:
 
     def left_over(self, patience: float = 20.0) -> list[str]:
         """Command lines of processes that this wizard started and that still live after a while."""
-        until = time.monotonic() + patience
-        while (left := self._living()) and time.monotonic() < until:
-            time.sleep(0.1)
-        return left
+        wait_until(lambda: not self._living(), patience=patience)
+        return self._living()
 
     def _living(self) -> list[str]:
         found = []

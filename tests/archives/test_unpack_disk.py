@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.workers.pool import Pool
 from tests.archives.hostile import STORED, Part, end_of, gzipped, tarred, tree, zipped
 from tests.disks import change, disk
+from tests.waiting import wait_until
 
 NOISE = random.Random(6)
 
@@ -51,8 +51,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_tree(form: str, many: dict[
     killed = 0
     for seen in (1, 500, 1400, 2500):
         process = subprocess.Popen([sys.executable, "-c", code, many[form], into])
-        while process.poll() is None and count(into) < seen:
-            time.sleep(0.001)
+        wait_until(lambda seen=seen: count(into) >= seen, process)  # type: ignore[misc]
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         came = tree(into)

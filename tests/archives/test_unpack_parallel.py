@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
@@ -22,6 +21,7 @@ from mseg_wizard.archives.unpack import Unpacked, unpack
 from mseg_wizard.progress import Problem
 from mseg_wizard.workers.pool import Pool
 from tests.archives.hostile import STORED, Part, end_of, tree, zipped
+from tests.waiting import wait_until
 
 NOISE = random.Random(8)
 FILES = {f"top/{i % 5}/{i}.bin": NOISE.randbytes(20_000) for i in range(3000)}
@@ -119,14 +119,11 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_tree(archive: Path, tmp_pat
         process = subprocess.Popen(
             [sys.executable, script, archive, into], start_new_session=True, stderr=subprocess.DEVNULL
         )
-        while process.poll() is None and len(named_in(into)) < seen:
-            time.sleep(0.001)
+        wait_until(lambda seen=seen: len(named_in(into)) >= seen, process)  # type: ignore[misc]
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
-        with suppress(ProcessLookupError):
-            while True:  # its workers notice that it is gone
-                os.killpg(process.pid, 0)
-                time.sleep(0.01)
+        # its workers notice that it is gone
+        wait_until(lambda group=process.pid: not lives(group))  # type: ignore[misc]
         assert named(tree(into)).items() <= FILES.items()
     assert killed
     end_of(unpack(archive, into, pool=pool))
@@ -138,14 +135,20 @@ def named_in(folder: Path) -> list[str]:
     return [name for _, _, names in os.walk(folder) for name in names if not name.endswith(".tmp")]
 
 
+def lives(group: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
 def test_workers_that_are_killed_cost_nothing_but_time(archive: Path, tmp_path: Path) -> None:
     into, pool = tmp_path / "into", Pool(2)
     killed: list[int] = []
 
     def kill() -> None:
         for seen in (200, 1200):
-            while len(named_in(into)) < seen:
-                time.sleep(0.001)
+            wait_until(lambda seen=seen: len(named_in(into)) >= seen)  # type: ignore[misc]
             for pid in list((pool.executor()._processes or {}).keys())[:1]:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)

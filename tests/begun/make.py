@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world, toml
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, VERSION
+from tests.waiting import wait_until
 
 PLACE = Path("/tmp/mseg-begun")
 """Stands in the fixture's files wherever a path does; whoever unpacks it puts their own there."""
@@ -68,8 +68,7 @@ def main() -> None:
             "HOME": str(PLACE / "home")
         }
         wizard = subprocess.Popen([str(part) for part in command], env=environment)
-        while wizard.poll() is None and not (partial.exists() and partial.stat().st_size > PADDING // 3):
-            time.sleep(0.02)
+        wait_until(lambda: partial.exists() and partial.stat().st_size > PADDING // 3, wizard)
         wizard.send_signal(signal.SIGKILL)
         wizard.wait()
     journal = json.loads((PLACE / "d" / OWN / "journal.json").read_text())

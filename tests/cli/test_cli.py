@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.store import OWN, Store
+from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, hold
 
 
@@ -146,11 +146,8 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     (tmp_path / "a.toml").write_text(ANSWERS)
     options = ("--mirror", golden / "mirror", "--answers", tmp_path / "a.toml", "--until", "remap-open")
     process = wizard.start("run", "--dest", tmp_path / "d", *options)
-    while not (
-        tmp_path / "d" / "mseg_dataset" / "ADE20K/ADEChallengeData2016/annotations_semseg150"
-    ).exists():  # workers are at work
-        assert process.poll() is None
-        time.sleep(0.01)
+    made = tmp_path / "d" / "mseg_dataset" / "ADE20K/ADEChallengeData2016/annotations_semseg150"
+    assert wait_until(made.exists, process)  # workers are at work
     os.killpg(process.pid, number)  # as terminals and service managers do: to every process, workers included
     out, err = process.communicate()
     assert process.returncode == code, out + err

@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from mseg_wizard.cli.completion import SHELLS, CompletionWord, grammar, script
 from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, parser
 from mseg_wizard.step import load
+from tests.installed import needs
 
 STEPS = [step.id for step in load()]
 GRAMMAR = grammar(parser(), {})
@@ -38,8 +38,7 @@ class Shell:
     """An interactive shell on a terminal of its own, in which `mseg-wizard` prints its arguments."""
 
     def __init__(self, name: str, home: Path, *, installed: bool = False) -> None:
-        if not shutil.which(name):
-            pytest.skip(f"no {name} here")
+        needs(name)
         (home / "script").write_text(script(name, parser(), STEPS))
         (home / "functions").mkdir()
         (home / "functions" / "_mseg-wizard").write_text(script(name, parser(), STEPS))
@@ -131,8 +130,7 @@ def test_zsh_finds_the_script_in_its_folder_of_functions(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def fish(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("fish"):
-        pytest.skip("no fish here")
+    needs("fish")
     home = tmp_path_factory.mktemp("home")
     (home / "my data").mkdir()
     (home / "script").write_text(script("fish", parser(), STEPS))

@@ -18,6 +18,7 @@ from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World, make_world, toml
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from tests.waiting import wait_until
 from tests.wizard import Wizard, tree_of
 
 PADDING = 3_000_000
@@ -116,11 +117,7 @@ class Running:
     def wait_for(self, key: str) -> bool:
         """Wait until this call, or a later one, begins; False where the run ended before."""
         at = CALLS.index(key)
-        while self.process.poll() is None:
-            if any(CALLS.index(begun) >= at for begun in self.begun()):
-                return True
-            time.sleep(0.002)
-        return False
+        return wait_until(lambda: any(CALLS.index(begun) >= at for begun in self.begun()), self.process)
 
     def stop(self, number: signal.Signals) -> tuple[int, str]:
         """Send a signal; returns the exit code and all that was said."""

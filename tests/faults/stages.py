@@ -14,6 +14,7 @@ from mseg_wizard.step import load
 from mseg_wizard.store import Store
 from mseg_wizard.vault import Vault
 from tests.faults.journeys import Journey
+from tests.once import once
 from tests.verification.finished import copy
 
 CALLS = {call.key: call for step in load() for call in step.calls}
@@ -21,9 +22,13 @@ CALLS = {call.key: call for step in load() for call in step.calls}
 
 def relabelled(world: World, places: pytest.TempPathFactory) -> Path:
     """A destination on which every step up to relabelling is done."""
-    journey = Journey(places.mktemp("relabelled"), world, ("--mirror", world.mirror, "--until", "relabel"))
-    journey.finish()
-    return journey.destination
+
+    def make(place: Path) -> Path:
+        journey = Journey(place, world, ("--mirror", world.mirror, "--until", "relabel"))
+        journey.finish()
+        return journey.destination
+
+    return once(places, "relabelled", make)
 
 
 @contextmanager

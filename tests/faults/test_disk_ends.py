@@ -23,6 +23,7 @@ from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import Secret, Vault
 from tests.faults.counts import count
 from tests.faults.test_disk import crowded, full, small
+from tests.installed import NOT_INSTALLED
 from tests.tasks.preparing import make_tree
 from tests.wizard import tree_of
 
@@ -147,7 +148,7 @@ def test_a_disk_that_fails_while_pip_installs_into_an_environment_on_it(
     subprocess.run(made, check=True)
     python = environment / "bin" / "python"
     if subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("there is no pip to install with")
+        pytest.skip(f"{NOT_INSTALLED}pip")
     ctx = opened(small, practice_world)
     try:
         ctx.remember(ctx.step("prepare"), {"python": str(python)})

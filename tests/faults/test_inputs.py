@@ -33,13 +33,13 @@ KINDS = {"ids": PICTURE, "colors": PICTURE, "panoptic": PICTURE, "polygons": ANN
 @pytest.fixture(scope="module")
 def unpacked(practice_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The open datasets downloaded and unpacked: PASCAL Context's .mat files are still there."""
-    return make(practice_world.folder, tmp_path_factory.mktemp("unpacked"), "download-open")
+    return make(practice_world.folder, tmp_path_factory, "download-open")
 
 
 @pytest.fixture(scope="module")
 def remapped(practice_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything but the relabelling."""
-    return make(practice_world.folder, tmp_path_factory.mktemp("remapped"), "wilddash")
+    return make(practice_world.folder, tmp_path_factory, "wilddash")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
 from tests.faults.stages import CALLS, opened_copy, relabelled
 from tests.http.downloading import noted
+from tests.waiting import wait_until
 from tests.wizard import tree_of
 
 CONSUMED = "download-open/extract/trainval.tar.gz"
@@ -109,9 +109,8 @@ def test_a_download_whose_last_bytes_never_reached_the_disk_is_not_built_upon(
     note = journey.destination / OWN / "train2017.zip.part.json"
     with served(world, limit=1_000_000) as (_, routes):
         running = journey.start(*routes)
-        while not note.exists() or not part.exists() or part.stat().st_size < 500_000:
-            assert running.process.poll() is None
-            time.sleep(0.001)
+        half = lambda: note.exists() and part.exists() and part.stat().st_size >= 500_000  # noqa: E731
+        assert wait_until(half, running.process)
         running.stop(signal.SIGKILL)
         table, lines = noted(note)
         note.write_text(

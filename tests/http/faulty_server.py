@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import shutil
 import socket
 import ssl
 import struct
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import pytest
+from tests.installed import needs
 
 OLD = "Mon, 01 Jan 2018 00:00:00 GMT"
 
@@ -320,8 +319,7 @@ def with_body(body: bytes, *answers: Answer) -> list[Answer]:
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
     """A certificate for this machine that nobody vouches for, and its key, made in `folder`; skips without openssl."""
-    if not shutil.which("openssl"):
-        pytest.skip("no openssl to make a certificate with")
+    needs("openssl")
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     files = ["-keyout", "key.pem", "-out", "cert.pem"]
     named = ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]

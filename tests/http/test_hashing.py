@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from pathlib import Path
 from random import Random
 
@@ -14,6 +13,7 @@ import pytest
 
 from mseg_wizard.http.hashing import Hasher
 from mseg_wizard.progress import Problem
+from tests.waiting import wait_until
 
 DATA = Random(1).randbytes(5_000_000)
 
@@ -54,8 +54,7 @@ def test_closing_ends_it_at_once_however_much_is_left(tmp_path: Path) -> None:
         out.truncate(1 << 40)
     hasher = Hasher(file, {"sha256"})
     hasher.grow(1 << 40)
-    while not hasher.done:
-        time.sleep(0.001)
+    wait_until(lambda: hasher.done)
     hasher.close()
     assert hasher.done < 1 << 40
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]

@@ -21,13 +21,14 @@ import pytest
 from mseg_wizard.practice.logins import ACCOUNTS, sign_link
 from mseg_wizard.practice.server import PracticeServer
 from mseg_wizard.practice.world import World, make_world
+from tests.once import once
 
 TREE = "/mseg-dataset/mseg-api/archive/2bd00ae8.zip"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("practice"), images=2)
+    return once(tmp_path_factory, "two-images", lambda place: make_world(place, images=2))
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 import re
 import signal
 import stat
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from mseg_wizard.tasks.report import report, report_missing
 from mseg_wizard.verification.verdict import forget_verdict
 from mseg_wizard.workers import pool
 from tests.verification.finished import Finished, copy, make
+from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, tree_of
 
 TRAINING = (
@@ -79,7 +78,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory.mktemp("original"), "verify")
+    return make(golden, tmp_path_factory, "verify")
 
 
 @pytest.fixture(scope="module")
@@ -312,13 +311,15 @@ def test_stopped_anywhere_the_last_report_stays_and_nothing_else(finished: Finis
 
 
 def test_killed_at_any_moment_it_is_whole_in_the_end_and_the_pictures_are_the_same(finished: Finished) -> None:
-    place, chance = finished.destination / OWN / "report", random.Random(3)
-    before = tree_of(place)
-    for _ in range(4):
+    place, beside = finished.destination / OWN / "report", finished.destination / OWN / ".report.tmp"
+    before, killed = tree_of(place), 0
+    for seen in (0, 1, 20, len(before) - 2):
         process = finished.wizard.start("report", "--dest", finished.destination)
-        time.sleep(chance.uniform(0.5, 4))
+        wait_until(lambda seen=seen: beside.exists() and len(list(beside.rglob("*.*"))) >= seen, process)  # type: ignore[misc]
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed
     page = again(finished)
     assert not list((finished.destination / OWN).glob(".report*"))
     after = tree_of(place)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from mseg_wizard.notify import Notifier, command_of, tell
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
 from tests.tui.kit import Desk, desk_at, says, until
+from tests.waiting import wait_until
 
 WRITES = (
     "import os, sys; open(sys.argv[1], 'a').write("
@@ -53,11 +54,6 @@ def fail(ctx: Context) -> Generator[Progress, None, None]:
 
 def said(mail: Path) -> list[str]:
     return [line for line in mail.read_text().splitlines() if line.startswith("mseg-wizard")] if mail.exists() else []
-
-
-def wait(met: Callable[[], object]) -> None:
-    while not met():
-        time.sleep(0.02)
 
 
 def run(desk: Desk, command: str) -> Snapshot:
@@ -125,7 +121,7 @@ def test_a_command_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
     before = time.monotonic()
     assert notifier.follow(Snapshot(problem=Problem("What?", "That.")))
     assert time.monotonic() - before < 1
-    wait(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     os.kill(int((tmp_path / "pid").read_text()), 9)
     notifier.close()
 

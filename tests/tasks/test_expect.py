@@ -21,6 +21,7 @@ from mseg_wizard.tasks import expect as module
 from mseg_wizard.tasks.expect import expect, expect_missing, upload_command
 from mseg_wizard.tasks.extract import extract, extract_missing
 from tests.http.faulty_server import page, serving
+from tests.installed import needs
 from tests.registered import archive, downloaded, opened, run
 
 FILE = "bdd100k_seg.zip"
@@ -244,11 +245,11 @@ def test_the_command_names_this_machine_as_it_can_be_reached(monkeypatch: pytest
     assert "walker@node7.lab.example:" in upload_command(Path("/data"), FILE)
 
 
-@pytest.mark.skipif(not SFTP.exists() or not shutil.which("scp"), reason="needs scp and OpenSSH's sftp-server")
 @pytest.mark.parametrize("folder", ["plain", "with blanks", 'quo\'te "$HOME" `x`', "stern * und ?", "ünï", "a#b&c;d"])
 def test_the_command_brings_the_file_where_it_belongs_whatever_the_folder_is_called(
     tmp_path: Path, folder: str
 ) -> None:
+    needs("scp", SFTP)
     (tmp_path / "ssh").write_text(f"#!/bin/sh\nexec {SFTP}\n")
     (tmp_path / "ssh").chmod(0o755)
     (tmp_path / folder).mkdir()

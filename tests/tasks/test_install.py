@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from mseg_wizard.store import TreeRecord
 from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import ENVIRONMENT, Secret
 from tests.tasks.preparing import FILES, give, journal, make_tree, opened, run
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -247,8 +247,7 @@ def test_stopping_ends_pip_and_everything_that_it_started(python: Path, tmp_path
             next(task)
         task.close()
         for pid in pids.read_text().split():
-            while alive(int(pid)):
-                time.sleep(0.02)
+            wait_until(lambda pid=pid: not alive(int(pid)))  # type: ignore[misc]
         assert install_missing(ctx)
 
 

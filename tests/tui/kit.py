@@ -24,6 +24,7 @@ from mseg_wizard.tasks.task import Task
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.vault import Backend, Vault
+from tests.waiting import PATIENCE
 
 FILES = {
     "01-prepare.toml": """
@@ -247,11 +248,12 @@ async def until(pilot: Pilot[None], met: Callable[[], object], what: str = "") -
     """Wait for something that threads bring about; gives up only where it would wait for ever."""
     app = pilot.app
     assert isinstance(app, Wizard)
-    for _ in range(600):
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
         if met():
             await pilot.pause()
             return
-        await pilot.pause(0.05)
+        await pilot.pause(0.02)
     raise AssertionError(f"never: {what}\n{screen(app)}")
 
 

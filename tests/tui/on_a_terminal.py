@@ -31,6 +31,7 @@ def main(folder: Path, special: str) -> int:
             try:
                 for number in count(1) if special == "counting" else ():
                     yield Progress("downloading leftImg8bit.zip", number * 1_000_000, None, "B", 1_000_000)
+                    (folder / "counted").write_text(str(number))
                     time.sleep(0.1)
                 yield from desk.until_released(ctx)
             finally:

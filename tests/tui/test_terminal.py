@@ -23,6 +23,7 @@ import pytest
 
 from mseg_wizard.store import working
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE, wait_until
 
 FOREIGN = ("NO_COLOR", "TMUX", "COLORTERM", "COLUMNS", "LINES")
 """Variables of the terminal that the tests were started in: this one is another."""
@@ -77,12 +78,9 @@ class Terminal:
         self.seen = ""
 
     def wait(self, met: Callable[[], bool], what: str) -> None:
-        for _ in range(600):
-            self.read()
-            if met():
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"never: {what}\n{plain(self.seen)}")
+        # read() itself waits for a moment in which nothing comes
+        if not wait_until(lambda: self.read() is not None and met(), patience=PATIENCE):
+            raise AssertionError(f"never: {what}\n{plain(self.seen)}")
 
     def ended(self) -> int:
         self.wait(lambda: self.process.poll() is not None, "the end")
@@ -198,8 +196,7 @@ def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_t
     terminal.keys(HERE)
     terminal.wait(lambda: terminal.seen.count(WHERE) > asked, "another question")
     at = seen_megabytes(terminal)
-    time.sleep(3)
-    terminal.read()
+    terminal.wait(lambda: counted(tmp_path) > at + 30, "work that goes on meanwhile")
     assert seen_megabytes(terminal) <= at + 10
     terminal.keys(HERE)
     terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
@@ -215,11 +212,21 @@ def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_g
     terminal.wait(lambda: WHERE in terminal.seen, "another question")
     terminal.process.send_signal(signal.SIGTERM)
     terminal.wait((tmp_path / "closed").exists, "the end of the work")
-    time.sleep(0.4)
+    time.sleep(0.4)  # no wait: the answer is late, as over a slow line
     terminal.keys(HERE)
     assert terminal.ended() == 143
     tty.setraw(terminal.slave, termios.TCSANOW)
     assert not select.select([terminal.slave], [], [], 0.2)[0], "the shell would read it"
+
+
+def counted(folder: Path) -> int:
+    """How far the work has come, whatever is shown of it."""
+    return int((folder / "counted").read_text() or 0)
+
+
+def unread(terminal: Terminal) -> int:
+    """Bytes of keys that the program has not taken yet."""
+    return int.from_bytes(fcntl.ioctl(terminal.slave, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def seen_megabytes(terminal: Terminal) -> int:
@@ -234,7 +241,7 @@ def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_pat
     terminals.append(terminal)
     terminal.until("F5 starts")
     terminal.keys(b"\xff\xfe")
-    time.sleep(0.5)  # what comes in the same read is lost with it
+    terminal.wait(lambda: not unread(terminal), "that it reads them: what comes in the same read is lost with them")
     terminal.keys(b"\x1b[B")
     terminal.until("Anyone may download these.")
     terminal.keys(F10)

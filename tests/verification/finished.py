@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
 from mseg_wizard.vault import Vault
+from tests.once import once
 from tests.wizard import ANSWERS, Wizard
 
 
@@ -44,12 +46,12 @@ class Finished:
         return Context(load(), Store(self.destination), Vault("test", backend=None, environment={}), Options(workers=2))
 
 
-@cache
-def make(golden: Path, place: Path, until: str) -> Path:
-    """A destination below `place` on which all steps up to `until` are done, from a mirror that is gone afterwards.
+def make(golden: Path, places: pytest.TempPathFactory, until: str) -> Path:
+    """A destination on which all steps up to `until` are done, from a mirror that is gone afterwards. Made once."""
+    return once(places, f"{golden.name}-{until}", lambda place: _make(golden, place, until))
 
-    Made once.
-    """
+
+def _make(golden: Path, place: Path, until: str) -> Path:
     (place / "home").mkdir(parents=True)
     (place / "answers.toml").write_text(ANSWERS)
     shutil.copytree(golden / "mirror", place / "mirror")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from mseg_wizard.tasks.verify import verify_missing
 from mseg_wizard.verification.verdict import Verdict, read_verdict, subject, write_verdict
 from tests.disks import disk
 from tests.verification.finished import Finished, copy, make
+from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, hold, tree_of
 
 IMAGE = "ADE20K/ADEChallengeData2016/images/training/ADE_train_00000001.jpg"
@@ -29,7 +29,7 @@ LATE = "KITTI/training/label19/000198_10.png"
 
 @pytest.fixture(scope="module")
 def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory.getbasetemp() / "finished", "relabel")
+    return make(golden, tmp_path_factory, "relabel")
 
 
 @pytest.fixture
@@ -88,9 +88,7 @@ def test_a_repair_that_was_killed_goes_on_without_verifying_first(finished: Fini
     (finished.dataset / LATE).write_bytes(b"")
     process = finished.wizard.start("verify", "--repair", "--dest", finished.destination)
     aside = finished.destination / OWN / "aside" / LATE
-    while not aside.exists():
-        assert process.poll() is None
-        time.sleep(0.005)
+    assert wait_until(aside.exists, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     done = finished.wizard.run("verify", "--repair", "--dest", finished.destination)
@@ -115,7 +113,7 @@ def test_an_interrupted_repair_is_also_finished_by_the_usual_run(
 @pytest.fixture(scope="module")
 def begun(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As far as KITTI; what comes after it, 62 GB at once, is still to be fetched."""
-    return make(golden, tmp_path_factory.getbasetemp() / "begun", "kitti")
+    return make(golden, tmp_path_factory, "kitti")
 
 
 def test_before_all_steps_are_complete_it_checks_what_is_there_and_says_what_is_to_come(
@@ -170,9 +168,7 @@ def test_while_another_wizard_works_it_does_not_verify(finished: Finished) -> No
 def test_killed_in_the_middle_it_leaves_no_verdict_and_no_process(finished: Finished) -> None:
     assert finished.wizard.run("verify", "--dest", finished.destination).returncode == 0
     process = finished.wizard.start("verify", "--dest", finished.destination)
-    while (finished.destination / OWN / "verdict.json").exists():
-        assert process.poll() is None
-        time.sleep(0.005)
+    assert wait_until(lambda: not (finished.destination / OWN / "verdict.json").exists(), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert finished.wizard.left_over() == []

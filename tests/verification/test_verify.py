@@ -21,7 +21,7 @@ from tests.wizard import compare, tree_of
 
 @pytest.fixture(scope="module")
 def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory.getbasetemp() / "finished", "relabel")
+    return make(golden, tmp_path_factory, "relabel")
 
 
 @pytest.fixture

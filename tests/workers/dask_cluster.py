@@ -11,12 +11,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 
 
 class DaskCluster:
@@ -37,11 +37,7 @@ class DaskCluster:
             "--scheduler-file",
             str(file),
         )
-        while True:
-            with suppress(OSError, ValueError):
-                self.address = str(json.loads(file.read_text())["address"])
-                return
-            time.sleep(0.05)
+        wait_until(lambda: self._found(file))
 
     def worker(
         self, *options: str, nanny: bool = False, environment: Mapping[str, str] | None = None
@@ -57,6 +53,13 @@ class DaskCluster:
             "--nanny" if nanny else "--no-nanny",
         ]
         return self._start("worker", self.address, *words, environment=environment, cwd=place)
+
+    def _found(self, file: Path) -> bool:
+        """Has the scheduler said where it is?"""
+        with suppress(OSError, ValueError):
+            self.address = str(json.loads(file.read_text())["address"])
+            return True
+        return False
 
     def close(self) -> None:
         for process in self._processes:

@@ -23,12 +23,14 @@ from mseg_wizard.workers.batches import Outcome, with_wait
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import each
 from tests.conftest import ROOT
+from tests.installed import NOT_INSTALLED
 from tests.registered import leaks
+from tests.waiting import wait_until
 from tests.wizard import Wizard, tree_of
 from tests.workers import pool_work
 from tests.workers.dask_cluster import DaskCluster, Wire
 
-distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+distributed = pytest.importorskip("distributed", reason=f"{NOT_INSTALLED}the extra `cluster`")
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +69,7 @@ def await_workers(cluster: DaskCluster, count: int) -> dict[str, Any]:
 def await_threads(cluster: DaskCluster, count: int) -> None:
     """Wait until there is one worker, with so many threads."""
     with distributed.Client(cluster.address, set_as_default=False) as client:
-        while list(client.nthreads().values()) != [count]:
-            time.sleep(0.05)
+        wait_until(lambda: list(client.nthreads().values()) == [count])
 
 
 def opened(dask: DaskCluster, *folders: Path) -> Cluster:
@@ -93,9 +94,7 @@ def test_killed_workers_cost_nothing_and_the_tree_is_the_same_as_from_this_machi
     there = wizard.start(*command, "--dest", tmp_path / "there", "--scheduler", dask.address)
     # Killed while it has work: its temporary of an image, or its output of one, was seen.
     made = tmp_path / "there" / "mseg_dataset" / "ADE20K" / "ADEChallengeData2016" / "annotations_semseg150"
-    while there.poll() is None and not list(made.rglob("*.png")):
-        time.sleep(0.002)
-    assert there.poll() is None
+    assert wait_until(lambda: list(made.rglob("*.png")), there)
     workers[0].kill()
     for process, place in ((here, "here"), (there, "there")):
         out, err = process.communicate()

@@ -17,6 +17,7 @@ import pytest
 from mseg_wizard.workers.batches import Outcome
 from mseg_wizard.workers.pool import Pool, each
 from tests.conftest import ROOT
+from tests.waiting import wait_until
 from tests.workers import pool_work
 
 
@@ -122,11 +123,7 @@ def test_workers_end_when_the_wizard_is_killed(tmp_path: Path) -> None:
         workers = [int(pid) for pid in parent.stdout.readline().split()]
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    for _ in range(100):
-        if not [pid for pid in workers if alive(pid)]:
-            break
-        time.sleep(0.1)
-    assert not [pid for pid in workers if alive(pid)]
+    wait_until(lambda: not [pid for pid in workers if alive(pid)])
 
 
 def alive(pid: int) -> bool:
