@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import stat
 import threading
 import time
 import uuid
@@ -19,7 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mseg_wizard.core import host
-from mseg_wizard.core.files import write_json
+from mseg_wizard.core.files import LACKING, give_mode, second_name, write_json
 from mseg_wizard.progress import Problem, duration, printable
 
 T = TypeVar("T")
@@ -217,7 +219,7 @@ class Store:
                     previous = path.with_name(PREVIOUS)
                     spare = path.with_name(f".{PREVIOUS}.tmp")
                     spare.unlink(missing_ok=True)
-                    os.link(path, spare)
+                    second_name(path, spare)
                     spare.replace(previous)
                 write_json(path, asdict(journal))
         except OSError as error:
@@ -325,7 +327,7 @@ def own_folder(destination: Path) -> Path:
     own = destination / OWN
     try:
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own.chmod(0o700)
+        give_mode(own, 0o700)
     except OSError as error:
         raise Problem(
             f"{destination} can't be used: {error.strerror or error}.", "Choose a folder that you may write to."
@@ -407,18 +409,26 @@ def _lock(own: Path, *, take_over: bool) -> int:
     `take_over`.
     """
     path = own / LOCK
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        # Without waiting: a FIFO in its place would keep us for ever.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        raise Problem(f"{path} can't be opened: {error.strerror or error}.", "Move it away or make it yours.") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Problem(f"{path} is no plain file.", "Move it away: the wizard makes it anew.")
         owner = _owner(os.pread(descriptor, 4096, 0))
         since = duration(max(0.0, time.time() - os.fstat(descriptor).st_mtime))
         who = printable(f"process {owner.get('pid', '?')} on {owner.get('host', 'an unknown host')}", 100)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Locked(
-                f"Another wizard works on this destination: {who}.",
-                "Watch it with `mseg-wizard status`, or stop it first.",
-            ) from None
+        except OSError as error:
+            if error.errno not in LACKING or _lives(owner):
+                raise Locked(
+                    f"Another wizard works on this destination: {who}.",
+                    "Watch it with `mseg-wizard status`, or stop it first.",
+                ) from None
+            logging.getLogger(__name__).warning("This disk can't lock: see that no second wizard runs.")
         if owner and owner.get("host") != host.name() and not take_over:
             raise Locked(
                 f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign "
@@ -449,6 +459,19 @@ def _owner(content: bytes) -> Mapping[str, Any]:
     return owner if isinstance(owner, dict) else {}
 
 
+def _lives(owner: Mapping[str, Any]) -> bool:
+    """Is the process that a lock names one of this host's that still runs? What counts where the disk can't lock."""
+    if owner.get("host") != host.name() or owner.get("boot") != host.boot_id() or not isinstance(owner.get("pid"), int):
+        return False
+    try:
+        os.kill(owner["pid"], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return bool(owner["pid"] != os.getpid())
+
+
 def working(destination: Path) -> bool:
     """Does a wizard of this host hold the destination's lock?"""
     try:
@@ -457,8 +480,8 @@ def working(destination: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno not in LACKING or _lives(_owner(os.pread(descriptor, 4096, 0)))
     finally:
         os.close(descriptor)
     return False

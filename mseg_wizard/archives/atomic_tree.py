@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from mseg_wizard.archives.member import CHUNK, TEMPORARY
+from mseg_wizard.core.files import sync_open
 from mseg_wizard.progress import Problem, printable
 
 SMALL = 1 << 20
@@ -138,7 +139,7 @@ class AtomicTree:
                 os.unlink(temporary, dir_fd=self._made(folder))
         self._stale.clear()
         for folder in self._touched:
-            os.fsync(self._made(folder))
+            sync_open(self._made(folder))
 
     def __enter__(self) -> AtomicTree:
         return self

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
+import shutil
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
+
+LACKING = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOLCK, errno.ENOTTY)
+"""What a file system answers that has no such call, as FUSE, CIFS, exFAT and Lustre have not all: not a disk error."""
 
 
 def write_atomically(path: Path | str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
@@ -71,9 +77,42 @@ def sync(*paths: Path | str) -> None:
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            sync_open(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_open(descriptor: int) -> None:
+    """Have the disk hold an open file or folder. Raises OSError.
+
+    Some file systems can't for a folder: nothing more can be had there.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in LACKING or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
+
+
+def give_mode(path: Path, mode: int) -> None:
+    """chmod, where the disk keeps such. Raises OSError."""
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        if error.errno not in LACKING:
+            raise
+
+
+def second_name(path: Path, other: Path) -> None:
+    """Have `other`, which is not there, hold what `path` holds: a link, else a copy. Raises OSError."""
+    try:
+        os.link(path, other)
+    except OSError as error:
+        if error.errno not in LACKING:
+            raise
+        shutil.copyfile(path, other)
+        give_mode(other, 0o600)
+        sync(other)
 
 
 def swap_folder(new: Path, place: Path, old: Path) -> None:

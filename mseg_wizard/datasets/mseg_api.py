@@ -15,6 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from mseg_wizard.core.background import Job
+from mseg_wizard.core.files import give_mode
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, SPLITS, MsegApiTree, blob_id, identity
 from mseg_wizard.progress import Problem, Progress
@@ -134,7 +135,7 @@ def copy(job: Job, source: Path, into: Path, besides: Path) -> None:
             write.flush()
             os.fsync(write.fileno())
         if os.access(file, os.X_OK):
-            target.chmod(target.stat().st_mode | 0o100)
+            give_mode(target, target.stat().st_mode | 0o100)
 
 
 def clean(tree: Path) -> None:

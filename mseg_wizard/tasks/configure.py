@@ -8,7 +8,7 @@ import stat
 from collections.abc import Generator
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.files import sweep, write_atomically
+from mseg_wizard.core.files import give_mode, sweep, write_atomically
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tasks.task import Task
@@ -25,7 +25,7 @@ def configure(ctx: Context) -> Generator[Progress, None, None]:
         if after != before:
             mode = stat.S_IMODE(file.stat().st_mode)
             write_atomically(file, after, mode=mode)
-            file.chmod(mode)  # the umask has taken from it
+            give_mode(file, mode)  # the umask has taken from it
     except mseg_config.Unset as unset:
         raise Problem(
             f"{file} can't be configured: {unset}.", f'Give it one line {mseg_config.NAME} = "", as MSeg has it.'
