@@ -14,6 +14,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
+from mseg_wizard.core.limits import limit_of
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.snapshot import FILE, Snapshot, publish
@@ -237,8 +238,12 @@ class Runner:
                 self._keep_items(problem)
             end["problem"] = problem
         except Exception as error:  # a bug: shown as one, with the log's place
-            log.exception("unexpected")
-            end["crash"] = error
+            if limit := limit_of(error):
+                log.warning("%s (%s)", limit, error)
+                end["problem"] = limit
+            else:
+                log.exception("unexpected")
+                end["crash"] = error
         try:
             work.close()
         finally:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ import keyring
 from keyring.backends.chainer import ChainerBackend
 
 from mseg_wizard.core.background import in_thread
+from mseg_wizard.core.limits import home
 from mseg_wizard.core.log import hide
 
 SERVICE = "mseg-wizard"
@@ -318,7 +318,7 @@ def _overwrite(name: str, value: str) -> None:
 def _hide(name: str, value: str) -> None:
     """Keep a secret out of the log. User names and hosts are in half of all paths and open nothing."""
     if name.endswith(".username"):
-        if not value.isalnum() and value not in str(Path.home()):
+        if not value.isalnum() and value not in str(home() or ""):
             hide(value)
         return
     for line in value.splitlines():

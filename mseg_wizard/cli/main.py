@@ -15,6 +15,7 @@ from mseg_wizard.cli.parser import parser
 from mseg_wizard.cli.plain import complain, exit_code
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.invocation import Invocation
+from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import log_crash, no_core_dumps
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.tasks.registry import load_steps
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 )
             )
         else:
-            complain(bug, log_crash())
+            complain(limit_of(bug) or bug, log_crash())
         return Exit.FAILED
 
 

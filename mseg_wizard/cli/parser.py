@@ -6,7 +6,6 @@ What they do is in cli.commands.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from mseg_wizard.cli.plain import printable_redacted
 from mseg_wizard.cli.text import hanging, width, wrapped
 from mseg_wizard.core import host
 from mseg_wizard.core.exits import Exit
+from mseg_wizard.core.limits import home
 from mseg_wizard.core.preferences import preferences_file
 from mseg_wizard.vault import PRACTICE_SERVICE
 
@@ -389,9 +389,8 @@ def _work_options() -> Parser:
 
 
 def _notify_help() -> str:
-    file = str(preferences_file())
-    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
-    short = f"~{file.removeprefix(home)}" if file.startswith(f"{home}/") else file
+    file, at = preferences_file(), home()
+    short = f"~/{file.relative_to(at)}" if file and at and file.is_relative_to(at) else str(file or "your preferences")
     # argparse would fill in what follows a %.
     always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace("%", "%%")
     return f"run this when it waits for you, fails or is complete, with what it says on standard input; {always}"

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-import platformdirs
+from mseg_wizard.core.limits import log_place
+from mseg_wizard.progress import Problem
 
 LOG = "log.txt"
 QUERY = re.compile(r"([a-z][a-z0-9+.-]{1,20}://[^\s?#'\"]+)[?#][^\s'\"]*", re.IGNORECASE)
@@ -73,11 +74,21 @@ class Redacted(logging.Formatter):
 
 
 def log_to(folder: Path | None) -> Path:
-    """Log into `folder`/LOG, or into the user's own log folder while no destination is known; returns the file."""
+    """Log into `folder`/LOG, or into the user's own log folder while no destination is known; returns the file.
+
+    Raises Problem where it can't be written.
+    """
     path = folder / LOG if folder else user_log()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        # Opening a FIFO would wait for a reader.
+        if not path.is_file():
+            raise Problem(f"{path} is no plain file, and the log belongs there.", "Move it away, then start again.")
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        what = f"The log, {path}, can't be written: {error.strerror or error}."
+        raise Problem(what, "Make that possible, then start again.") from None
     handler.setFormatter(Redacted("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.raiseExceptions = (
         False  # a line that a full disk doesn't take is lost: its traceback must not get onto the screen
@@ -95,13 +106,19 @@ def log_to(folder: Path | None) -> Path:
 
 def user_log() -> Path:
     """The log of a run that has no destination yet."""
-    return Path(platformdirs.user_log_path("mseg-wizard")) / LOG
+    return log_place() / LOG
 
 
-def log_crash() -> Path:
-    """Log the exception that is being handled; returns the file."""
+def log_crash() -> Path | None:
+    """Log the exception that is being handled; returns the file, None where none can be written."""
     files = [handler for handler in logging.getLogger().handlers if isinstance(handler.formatter, Redacted)]
-    path = Path(files[0].baseFilename) if files and isinstance(files[0], logging.FileHandler) else log_to(None)
+    if files and isinstance(files[0], logging.FileHandler):
+        path = Path(files[0].baseFilename)
+    else:
+        try:
+            path = log_to(None)
+        except Problem:
+            return None
     logging.getLogger("mseg_wizard").exception("unexpected")
     return path
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from mseg_wizard.core.files import write_json
+from mseg_wizard.core.limits import preferences_place
 from mseg_wizard.progress import Problem, printable
 
 
@@ -29,6 +29,8 @@ def check_preferences() -> None:
 def prefer(name: str, value: str) -> None:
     """Remember a preference; one that can't be written is not worth stopping for."""
     path = preferences_file()
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, _read_preferences() | {name: value}, durable=False)
@@ -48,12 +50,16 @@ def known_ids() -> list[str]:
     return preferences().get("ids", "").split()
 
 
-def preferences_file() -> Path:
-    return platformdirs.user_config_path("mseg-wizard") / "preferences.json"
+def preferences_file() -> Path | None:
+    """Where they are kept; None for a user without a home."""
+    place = preferences_place()
+    return place and place / "preferences.json"
 
 
 def _read_preferences() -> dict[str, str]:
     path = preferences_file()
+    if path is None:
+        return {}
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except OSError:

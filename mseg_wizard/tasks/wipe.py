@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from mseg_wizard.answers.fields import secret_fields
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.limits import home
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step
 from mseg_wizard.store import OWN
@@ -244,9 +245,9 @@ def _holds(path: Path, needles: Sequence[bytes]) -> bool:
 
 
 def _histories() -> list[Path]:
-    home = Path.home()
-    named = os.environ.get("HISTFILE")
-    return [path for path in ([Path(named)] if named else []) + [home / name for name in HISTORIES] if path.is_file()]
+    named, at = os.environ.get("HISTFILE"), home()
+    usual = [at / name for name in HISTORIES] if at else []
+    return [path for path in ([Path(named)] if named else []) + usual if path.is_file()]
 
 
 WIPE = Task(wipe, wipe_missing)

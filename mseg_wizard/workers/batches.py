@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from mseg_wizard.core.limits import limit_of
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.store import OWN, WORKERS_LOG
 
@@ -162,20 +163,21 @@ class BatchWindow(Generic[Item, Result]):
     def _submit(self, batch: list[Item], *, alone: bool = False) -> None:
         try:
             future = self._workers.submit(self._work, batch, alone)
-        except (BrokenExecutor, EOFError, ConnectionError):  # a worker, or what starts them, died between two looks
-            self._not_started(batch)
+        except (BrokenExecutor, EOFError, OSError) as error:  # a worker, or what starts them, died between two looks
+            self._not_started(batch, error)
             return
         self.running[future] = batch
         if alone:
             self._alone.add(future)
         future.add_done_callback(self._ended.put)
 
-    def _not_started(self, batch: list[Item]) -> None:
+    def _not_started(self, batch: list[Item], error: Exception) -> None:
         """Start the workers again; what was under way runs singly then. No item is to blame for what it never saw."""
         self._failed_starts += 1
         if self._failed_starts > STARTS:
             do = f"Look into {OWN}/{WORKERS_LOG} and at this machine's limits, then start again."
-            raise Problem("The worker processes can't be started.", do)
+            limit = limit_of(error) or Problem("", do)
+            raise Problem(f"The worker processes can't be started. {limit.what}".strip(), limit.do)
         for lost in (*self.running.values(), batch):
             self.suspects.extend(lost)
         self.running.clear()

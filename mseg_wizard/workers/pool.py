@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -18,9 +19,11 @@ from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import BaseContext
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from mseg_wizard.core.limits import limit_of, meeting_place
 from mseg_wizard.progress import Problem
 from mseg_wizard.workers.batches import HANGS_AFTER, POLL, BatchRows, BatchWindow, Outcome, Workers
 
@@ -41,12 +44,22 @@ def prepare_start() -> None:
     closes hangs up on every process in it, and a service manager terminates all: these, and the workers that they
     start, ignore both, because the wizard ends them.
     """
+    if place := meeting_place():
+        # Else a long TMPDIR leaves no room for a socket's name, and a full one for anything.
+        tempfile.tempdir, usual = str(place), tempfile.tempdir
+        get_temp_dir()
+        tempfile.tempdir = usual
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
         resource_tracker.ensure_running()
         if _method() == "forkserver":
             _context()
             forkserver.ensure_running()
+    except OSError as error:
+        raise limit_of(error) or Problem(
+            f"The helper processes can't be started: {error.strerror or error}.",
+            "Look with `mseg-wizard doctor` at what this machine lacks, then start again.",
+        ) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -71,10 +84,19 @@ class Pool:
         self._alone: Future[BatchRows] | None = None
 
     def executor(self) -> ProcessPoolExecutor:
+        """Raises Problem where this machine has no semaphores to make one with."""
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self.workers, _context(), _begin, (str(self._log) if self._log else os.devnull,)
-            )
+            try:
+                self._executor = ProcessPoolExecutor(
+                    self.workers, _context(), _begin, (str(self._log) if self._log else os.devnull,)
+                )
+            except (OSError, NotImplementedError, ImportError) as error:
+                why = getattr(error, "strerror", None) or error
+                raise Problem(
+                    f"Worker processes can't be started: this machine gives no semaphores ({why}).",
+                    "They need /dev/shm, mounted so that you may write there, and with room; in a container, look at "
+                    "--shm-size. Then start again.",
+                ) from None
         return self._executor
 
     def free(self, alone: bool) -> bool:
@@ -84,7 +106,12 @@ class Pool:
         return len(self._under_way) < 2 * self.workers and self._alone not in self._under_way
 
     def submit(self, work: Callable[[Item], object], batch: list[Item], alone: bool) -> Future[BatchRows]:
-        future = self.executor().submit(run_batch, work, batch)
+        try:
+            future = self.executor().submit(run_batch, work, batch)
+        except OSError:
+            # So many processes are not to be had here: half of them may be.
+            self.workers = max(1, self.workers // 2)
+            raise
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         if alone:
@@ -105,7 +132,9 @@ class Pool:
         for process in processes:
             with suppress(OSError, ValueError):
                 process.kill()
-        executor.shutdown(wait=True, cancel_futures=True)
+        # Where the system gave no thread for it, there is nothing to join.
+        with suppress(RuntimeError):
+            executor.shutdown(wait=True, cancel_futures=True)
         self._under_way.clear()
 
     def ready(self) -> None:

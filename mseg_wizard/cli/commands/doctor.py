@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import platform
+import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,10 +20,12 @@ from mseg_wizard.cli.destination import destination_of
 from mseg_wizard.cli.text import hanging
 from mseg_wizard.core import host
 from mseg_wizard.core.exits import Exit
+from mseg_wizard.core.limits import home, limit_of, meeting_place
 from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free_space
 from mseg_wizard.progress import Problem, amount, size
 from mseg_wizard.store import OWN, working
 from mseg_wizard.vault import Vault
+from mseg_wizard.workers.pool import Pool, prepare_start
 
 FINE = {True: "[x]", False: "[!]", None: "[-]"}
 """The marks of what doctor looks at."""
@@ -83,6 +87,9 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
     there = _existing(place)
     why = _unwritable(there)
     yield "writable", f"you can't write to {there}: {why}" if why else f"you may write to {there}", not why
+    if not why:
+        yield from _lacking(there)
+    yield from _machine()
     if begun:
         yield "wizard", f"{'one' if working(place) else 'none'} works on {place} right now", None
     if scheduler:
@@ -91,6 +98,74 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
     lasts = where == "the system keyring"
     yield "secrets", f"would be kept in {where}" + ("" if lasts else ": each start asks for them again"), lasts
     yield from _terminal()
+
+
+def _lacking(folder: Path) -> Iterator[tuple[str, str, bool | None]]:
+    """What the disk can't do, tried in a folder that is gone afterwards, and what that means for the job."""
+    meaning: dict[str, tuple[Callable[[Path], None], str, bool | None]] = {
+        "locks": (_lock, "see to it yourself that no second wizard works on the same folder", False),
+        "links": (_link, "the journal's state before the last change is kept as a copy", None),
+        "syncs": (_sync, "after a power cut, what was made last may be missing; it is looked for and made again", None),
+        "rights": (_rights, "whoever can read this disk can read the journal; secrets are not in it", None),
+    }
+    lacks = False
+    with tempfile.TemporaryDirectory(prefix=".mseg-wizard-", dir=folder) as name:
+        for what, (attempt, means, fine) in meaning.items():
+            try:
+                attempt(Path(name))
+            except OSError as error:
+                lacks = True
+                yield what, f"this disk has none ({error.strerror}): {means}", fine
+    if not lacks:
+        yield "disk calls", "it locks, links, syncs and keeps rights", True
+
+
+def _lock(folder: Path) -> None:
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _link(folder: Path) -> None:
+    (folder / "one").touch()
+    (folder / "two").hardlink_to(folder / "one")
+
+
+def _rights(folder: Path) -> None:
+    folder.chmod(0o700)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _machine() -> Iterator[tuple[str, str, bool | None]]:
+    """What programs take for granted, where it is missing; and a worker process, started."""
+    if home() is None:
+        yield "home", "none: preferences are not kept, and the log of a run without a destination is temporary", None
+    for name, kind, least, shown in (
+        ("memory", resource.RLIMIT_AS, 4 << 30, size),
+        ("processes", resource.RLIMIT_NPROC, 64 + 2 * host.cores(), lambda count: f"{count:,} processes and threads"),
+    ):
+        allowed = resource.getrlimit(kind)[0]
+        if allowed != resource.RLIM_INFINITY and allowed < least:
+            yield name, f"limited to {shown(allowed)}: use few --workers, or raise it (`ulimit -a`)", False
+    place = meeting_place()
+    if place is None:
+        yield "temporary", "no folder for temporary files can be written to: set TMPDIR to one with a short name", False
+    pool = Pool(1)
+    try:
+        prepare_start()
+        pool.executor().submit(os.getpid).result()
+        yield "workers", f"one was started{f', by way of {place}' if place else ''}", True
+    except (Problem, OSError, EOFError, RuntimeError) as error:
+        problem = error if isinstance(error, Problem) else limit_of(error) or Problem("None can be started.")
+        yield "workers", str(problem), False
+    finally:
+        pool.close()
 
 
 def _cluster(scheduler: str, folder: Path) -> tuple[str, str, bool]:
