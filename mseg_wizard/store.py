@@ -4,9 +4,9 @@ atomically, and the lock that lets one wizard write it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
-import logging
 import os
 import stat
 import threading
@@ -339,6 +339,8 @@ def read_journal(destination: Path) -> Journal | None:
     """The journal of a destination, None where there is none yet; raises Problem where it can't be understood."""
     path = destination / OWN / JOURNAL
     try:
+        if path.is_fifo():
+            raise Problem(f"{path} is no plain file.", _way_out(path))
         text = path.read_text("utf-8")
     except FileNotFoundError:
         if (previous := path.with_name(PREVIOUS)).exists():
@@ -428,7 +430,6 @@ def _lock(own: Path, *, take_over: bool) -> int:
                     f"Another wizard works on this destination: {who}.",
                     "Watch it with `mseg-wizard status`, or stop it first.",
                 ) from None
-            logging.getLogger(__name__).warning("This disk can't lock: see that no second wizard runs.")
         if owner and owner.get("host") != host.name() and not take_over:
             raise Locked(
                 f"A wizard on another host works on this destination or ended without a farewell: {who}, last sign "
@@ -472,16 +473,32 @@ def _lives(owner: Mapping[str, Any]) -> bool:
     return bool(owner["pid"] != os.getpid())
 
 
+def can_lock(destination: Path) -> bool:
+    """Does the disk of a destination in use keep two wizards apart?"""
+    try:
+        _try_lock(destination)
+    except OSError as error:
+        return error.errno not in LACKING
+    return True
+
+
 def working(destination: Path) -> bool:
     """Does a wizard of this host hold the destination's lock?"""
     try:
-        descriptor = os.open(destination / OWN / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        _try_lock(destination)
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        if error.errno in LACKING:
+            return _lives(_owner((destination / OWN / LOCK).read_bytes()))
+        return error.errno == errno.EWOULDBLOCK
+    return False
+
+
+def _try_lock(destination: Path) -> None:
+    """Take the lock beside others who only look, and give it back; raises OSError where that can't be."""
+    descriptor = os.open(destination / OWN / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in LACKING or _lives(_owner(os.pread(descriptor, 4096, 0)))
     finally:
         os.close(descriptor)
-    return False

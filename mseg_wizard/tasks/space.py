@@ -9,6 +9,7 @@ from mseg_wizard.core.background import background
 from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
+from mseg_wizard.store import can_lock
 from mseg_wizard.tasks.task import Task
 
 TIGHT = 1.1
@@ -41,6 +42,8 @@ def space(ctx: Context) -> Generator[Progress, None, None]:
             f"In {need.place} that is up to {size(need.bytes)} and {need.files:,} files at once; there is room for "
             f"{room}"
         )
+    if not can_lock(ctx.destination):
+        ctx.note("This disk can't lock: see to it yourself that no second wizard works here")
     if tight := _short(needs, TIGHT):
         ctx.note(f"That is tight, and some sizes are estimates: {'; '.join(tight)}")
 

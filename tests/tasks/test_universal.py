@@ -25,7 +25,7 @@ from tests.verification.finished import Finished, copy, make
 
 @pytest.fixture
 def relabelled(golden: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return copy(make(golden, tmp_path_factory.getbasetemp() / "for universal", "relabel"), tmp_path / "copy")
+    return copy(make(golden, tmp_path_factory, "relabel"), tmp_path / "copy")
 
 
 def universal(finished: Finished, *args: str) -> subprocess.CompletedProcess[str]:
@@ -92,7 +92,7 @@ def test_the_manifest_names_each_pair_once_in_the_order_of_the_lists(relabelled:
 
 
 def test_without_relabelling_it_says_so(golden: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
-    finished = copy(make(golden, tmp_path_factory.getbasetemp() / "only open", "folders"), tmp_path / "copy")
+    finished = copy(make(golden, tmp_path_factory, "folders"), tmp_path / "copy")
     done = universal(finished)
     assert done.returncode == 3
     assert "step 12, Relabel, is not complete" in done.stderr

@@ -12,6 +12,7 @@ from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import MARKS, filled, lacking, notes_of, overview, published, with_filled
+from mseg_wizard.store import can_lock
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import universal_step
 
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"working now: {progress_line(number, title, now.progress[key]).strip()}")
     if now.problem and not now.running:
         print(f"last stop: {now.problem}")
-    for note in notes_of(steps, journal):
+    lockless = () if can_lock(destination) else ("this disk can't lock: see that no second wizard works here",)
+    for note in (*notes_of(steps, journal), *lockless):
         print(f"note: {printable(note)}")
     return Exit.DONE
