@@ -13,8 +13,8 @@ from typing import Any
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import write_atomically
-from mseg_wizard.core.log import redact
 from mseg_wizard.core.limits import limit_of
+from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
 from mseg_wizard.snapshot import FILE, Snapshot, publish
