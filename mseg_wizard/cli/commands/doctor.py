@@ -121,7 +121,7 @@ def _lacking(folder: Path) -> Iterator[tuple[str, str, bool | None]]:
 
 
 def _lock(folder: Path) -> None:
-    with (folder / "lock").open("w") as file:
+    with (folder / "locked").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
