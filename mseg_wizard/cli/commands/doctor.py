@@ -109,7 +109,7 @@ def _lacking(folder: Path) -> Iterator[tuple[str, str, bool | None]]:
         "rights": (_rights, "whoever can read this disk can read the journal; secrets are not in it", None),
     }
     lacks = False
-    with tempfile.TemporaryDirectory(prefix=".mseg-wizard-", dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as name:
         for what, (attempt, means, fine) in meaning.items():
             try:
                 attempt(Path(name))
