@@ -18,7 +18,7 @@ from mseg_wizard.answers.fields import answered_by
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
-from mseg_wizard.step import Field, Step
+from mseg_wizard.step import Archive, Equivalent, Field, Step
 from mseg_wizard.store import OWN, Journal, working
 
 FILE = "now.json"
@@ -204,18 +204,29 @@ def unpublished(journal: Journal) -> list[str]:
     return [file for file, record in journal.archives.items() if not record.as_published]
 
 
+def equivalents_used(steps: Sequence[Step], journal: Journal) -> list[tuple[Archive, Equivalent]]:
+    """The archives that something stood in for, and what."""
+    return [
+        (archive, known)
+        for step in steps
+        for archive in step.archives
+        for known in archive.equivalents
+        if (record := journal.archives.get(archive.file)) and record.equivalent == known.title
+    ]
+
+
 def doubtful(journal: Journal) -> list[str]:
     """Archives whose servers did not say how long they are, with what is known instead."""
     return [f"{file}: {record.doubt}" for file, record in journal.archives.items() if record.doubt]
 
 
 def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
-    """What verification remarked on the data; before it ran, what remapping did."""
+    """What verification remarked on the data, before it ran what remapping did; how masks agree with records."""
     found = {
         task: [note for step in steps for call in step.calls if call.task == task for note in journal.remarks(call.key)]
-        for task in ("verify", "remap")
+        for task in ("verify", "remap", "agreement")
     }
-    return found["verify"] or found["remap"]
+    return found["agreement"] + (found["verify"] or found["remap"])
 
 
 def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
@@ -224,6 +235,7 @@ def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
         ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
     )
     archives = [f"{file} is not the published archive" for file in unpublished(journal)]
+    archives += [known.in_words(archive.file) for archive, known in equivalents_used(steps, journal)]
     return [*tree, *archives, *doubtful(journal), *oddities(steps, journal)]
 
 
@@ -232,6 +244,8 @@ def notes_summary(steps: Sequence[Step], journal: Journal, destination: Path) ->
     parts = ["a modified mseg-api tree"] if modified(journal) else []
     if files := unpublished(journal):
         parts.append(f"{amount(len(files), 'archives')} not as published")
+    if used := equivalents_used(steps, journal):
+        parts.append(f"{amount(len(used), 'archives')} that another stands in for")
     if doubts := doubtful(journal):
         parts.append(f"{amount(len(doubts), 'archives')} that no length proves whole")
     if notes := oddities(steps, journal):

@@ -68,6 +68,34 @@ class Lookalike:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Equivalent:
+    """Another file that may stand in for an archive, such as another release or a repackaging, and why it may."""
+
+    title: str
+    """As a sentence can take it: "ADE20K's release of 2021"."""
+    files: tuple[str, ...]
+    """Names under which it comes."""
+    layout: tuple[str, ...]
+    """As of an archive: each pattern must match a member, and then it is this one."""
+    proof: str
+    """By what it counts; ends the sentence "It counts because …"."""
+    where: str
+    """The page where people get it."""
+    confirmed: str = ""
+    """Month in which it was last known to be had there: 2026-06."""
+    about: int | None = None
+    md5: str = ""
+    sha256: str = ""
+    take: Mapping[str, str] = field(default_factory=dict)
+    skip: tuple[str, ...] = ()
+    only: str = ""
+
+    def in_words(self, file: str) -> str:
+        """What a user is told where it stands in for the archive `file`."""
+        return f"{file}: {self.title} stands in for it; it counts because {self.proof}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nested:
     """An archive inside an archive: unpacked where it stands and then removed."""
 
@@ -139,6 +167,12 @@ class Archive:
     """
     skip: tuple[str, ...] = ()
     """Prefixes of members that are left out, of nested archives too."""
+    only: str = ""
+    """Pattern (fnmatch) of the members that are unpacked; empty: all."""
+    equivalents: tuple[Equivalent, ...] = ()
+    """What may stand in for it; the published archive is looked for first, wherever both could be."""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Host of an older pasted link → host that the publisher moved to: tried where the older one fails."""
     shared: tuple[str, ...] = ()
     """Prefixes of members that another archive of the dataset brings too: the copy that is there first stays."""
     nested: tuple[Nested, ...] = ()
@@ -173,6 +207,30 @@ class Archive:
     def size(self) -> int:
         """Bytes, published or approximate; 0 while neither is known."""
         return self.bytes or self.about or 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of files that may be it or stand in for it, its own first."""
+        return (self.file, *self.other_names, *(name for other in self.equivalents for name in other.files))
+
+    def replaced_by(self, title: str) -> Archive:
+        """The archive as the equivalent of that title brings it; itself where there is none."""
+        other = next((other for other in self.equivalents if other.title == title), None)
+        if other is None:
+            return self
+        return replace(
+            self,
+            bytes=None,
+            about=other.about,
+            sha256=other.sha256,
+            md5=other.md5,
+            sha1="",
+            warn_only=True,
+            layout=other.layout,
+            take=other.take,
+            skip=other.skip,
+            only=other.only,
+        )
 
 
 @dataclass(frozen=True, slots=True)

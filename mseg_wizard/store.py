@@ -69,6 +69,8 @@ class ArchiveRecord:
     """Salted digest of the link that it came by; empty where it came by none."""
     failed: str = ""
     """What was wrong with it when it was unpacked: from then on every other place is looked at first."""
+    equivalent: str = ""
+    """Title of what stands in for the published archive; empty where it is that archive itself. Since version 2."""
 
     @property
     def present(self) -> bool:

@@ -36,7 +36,7 @@ def check_layout(
         if (known.md5 and known.md5 == md5) or (known.sha256 and known.sha256 == sha256):
             return _not_wanted(name, known.reason)
     try:
-        glance = path.stat().st_size > LARGE and _is_gzip(path)
+        glance = path.is_file() and path.stat().st_size > LARGE and _is_gzip(path)
         reason = _why_not(path, layout, wrong, GLANCE if glance else None)
     except Problem as problem:
         return problem

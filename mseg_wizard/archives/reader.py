@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mseg_wizard.archives import tar_file, zip_file
+from mseg_wizard.archives import folder, tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.pread import up_to
 from mseg_wizard.progress import Problem, printable
@@ -25,7 +25,7 @@ class OpenArchive:
     name: str
     """For messages."""
     size: int
-    """Bytes of the file itself."""
+    """Bytes of the file itself, or of all files of an unpacked folder."""
     listed: Sequence[Member] | None
     """All members in the order in which `walk` brings them; None
     for a tar.gz, which has to be read through to know them.
@@ -49,6 +49,8 @@ class OpenArchive:
         """
         if self._gzip:
             return _counted(tar_file.walk(self._gzip, self.name), self.name)
+        if isinstance(self.listed, _Folder):
+            return folder.walk(self.listed, self.name)
         if isinstance(self.listed, _Zip):
             return zip_file.walk(self._file, self.listed if only is None else only, self.name)
         return tar_file.walk(tar_file.Plain(self._file, self.name), self.name)
@@ -58,10 +60,23 @@ class _Zip(list[zip_file.Entry]):
     """A zip's members: what tells a zip from a tar."""
 
 
+class _Folder(list[folder.FolderFile]):
+    """The files of an unpacked folder."""
+
+
 @contextmanager
 def open_archive(path: Path) -> Iterator[OpenArchive]:
-    """The archive at `path`, whatever its name says; raises Problem if it is none, or one that cannot be listed."""
+    """The archive at `path`, whatever its name says, or a folder in place of one.
+
+    Raises Problem if it is none, or one that cannot be listed.
+    """
     name = printable(path.name, 100)
+    if path.is_dir():
+        files = _Folder(folder.files_below(path))
+        if not files:
+            raise Problem(f"{name} is a folder with nothing in it.", "Name the archive itself, or its unpacked folder.")
+        yield OpenArchive(name, sum(file.size for file in files), files, -1, None)
+        return
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Problem(f"{name} is not a file.", "Name the archive itself.")

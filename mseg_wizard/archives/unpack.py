@@ -54,6 +54,7 @@ def unpack(
     *,
     take: Mapping[str, str] | None = None,
     skip: Sequence[str] = (),
+    only: str = "",
     shared: Sequence[str] = (),
     expands: float = 1.0,
     at_most: int | None = None,
@@ -63,7 +64,8 @@ def unpack(
     it returns, all of it is there, checked and on the disk.
 
     `take` maps prefixes of members' names to prefixes below `into`, the longest first; members under none are left out,
-    and without `take` all are taken. `skip`: prefixes that are left out. `shared`: prefixes for which a file that is
+    and without `take` all are taken. `skip`: prefixes that are left out. `only`: pattern (fnmatch)
+    without which a member is left out too. `shared`: prefixes for which a file that is
     there stays as it is. `expands`: bytes that a tar.gz is expected to bring for each of its own (other archives say it
     themselves). `at_most`: bytes beyond which it is refused, else what is believable for its size. `pool`: the workers,
     who share a zip's members; without them one thread does it all.
@@ -76,7 +78,7 @@ def unpack(
 
     def work(job: Job) -> Unpacked:
         with open_archive(path) as reader:
-            places = MemberPaths(name, take or {}, skip, _inside(path, into))
+            places = MemberPaths(name, take or {}, skip, _inside(path, into), only)
             plan, most = None, at_most
             if most is None:
                 most = round(BELIEVABLE * max(1.0, expands) * reader.size) + SMALL

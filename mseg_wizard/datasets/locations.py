@@ -62,7 +62,9 @@ def _places(ctx: Context, archive: Archive) -> Iterator[Source]:
     if archive.link_field and (link := ctx.secret(step.id, archive.link_field)):
         text = link.reveal()
         # Joined as links are, with "/": the operating system's separator has no place in one.
-        yield Source("link", url=Secret(f"{text.rstrip('/')}/{archive.link_path}") if archive.link_path else link)
+        for address in (text, *_moved(text, archive)):
+            whole = Secret(f"{address.rstrip('/')}/{archive.link_path}") if archive.link_path else Secret(address)
+            yield Source("link", url=link if address == text and not archive.link_path else whole)
     for url in archive.urls:
         yield Source("public", url=url)
 
@@ -133,20 +135,37 @@ def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
     alone = len(step.archives) == 1 and len(rows) == 1
     for row in rows:
         if isinstance(row, Secret):
-            if alone or unquote(urlsplit(row.reveal()).path).endswith("/" + archive.file):
+            if alone or unquote(urlsplit(row.reveal()).path).rpartition("/")[2] in archive.names:
                 yield Source("brought", url=row)
             continue
         path = Path(row).expanduser()
         if path.is_dir():
-            if (path / archive.file).is_file():
-                yield Source("brought", path / archive.file)
-        elif path.is_file() and (alone or path.name == archive.file):
+            yield from (Source("brought", path / name) for name in archive.names if (path / name).is_file())
+            yield from (Source("brought", folder) for folder in _unpacked(path, archive))
+        elif path.is_file() and (alone or path.name in archive.names):
             yield Source("brought", path)
 
 
 def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
     mirror = ctx.options.mirror
     if mirror and is_link(mirror):
-        yield Source("mirror", url=in_mirror(mirror, archive.file))
-    elif mirror and (path := Path(mirror).expanduser().absolute() / archive.file).is_file():
-        yield Source("mirror", path)
+        yield from (Source("mirror", url=in_mirror(mirror, name)) for name in archive.names)
+    elif mirror:
+        folder = Path(mirror).expanduser().absolute()
+        yield from (Source("mirror", folder / name) for name in archive.names if (folder / name).is_file())
+
+
+def _unpacked(folder: Path, archive: Archive) -> Iterator[Path]:
+    """The top folder of an equivalent that was unpacked already, as named by the user or in the named folder."""
+    for known in archive.equivalents:
+        tops = {pattern.partition("/")[0] for pattern in known.layout}
+        if len(tops) == 1:
+            top = tops.pop()
+            yield from (place for place in (folder, folder / top) if place.name == top and place.is_dir())
+
+
+def _moved(link: str, archive: Archive) -> Iterator[str]:
+    """The same link at the host that the publisher moved to."""
+    parts = urlsplit(link)
+    if host := archive.moved.get(parts.hostname or ""):
+        yield parts._replace(netloc=host).geturl()

@@ -161,6 +161,9 @@ def _sources(ctx: Context) -> Iterator[Provenance]:
 
 
 def _known_by(archive: Archive, record: ArchiveRecord) -> str:
+    for known in archive.equivalents:
+        if known.title == record.equivalent:
+            return f"its content: {known.title}, which counts because {known.proof}"
     if not record.as_published:
         return "not the published archive"
     if archive.warn_only:

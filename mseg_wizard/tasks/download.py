@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import naming_place
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.background import background
 from mseg_wizard.datasets.archive_login import ArchiveLogin
+from mseg_wizard.datasets.equivalents import identify
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import Source, known_archive, link_digest, local_source, own_path, sources
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.refusals import LinkRefused, Unavailable
 from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts
-from mseg_wizard.progress import Meter, Problem, Progress, Waiting, size
+from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, size
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
@@ -41,8 +43,11 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         _ask_before_again(ctx, archive, missing)
         record = yield from _fetch(ctx, archive)
     if not record.as_published:
-        weak = ", of which one report by a third party is all that is known" if archive.warn_only else ""
+        weak = ", of which others' reports are all that is known" if archive.warn_only else ""
         ctx.note(f"{archive.file} is not the published archive{weak}")
+    for known in archive.equivalents:
+        if known.title == record.equivalent:
+            ctx.note(known.in_words(archive.file))
     if record.doubt:
         ctx.note(f"{archive.file}: {record.doubt}")
     ctx.store.keep_archive(archive.file, record)
@@ -91,22 +96,26 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
     path = source.path
     assert path is not None  # noqa: S101 - `local_source` gives sources with a path only
     before = path.stat()
-    if problem := check_layout(path, archive.layout, archive.wrong):
+    known, problem = yield from background(
+        lambda job: identify(path, archive), Progress(f"looking into {printable(path.name, 100)}")
+    )
+    if problem:
         raise naming_place(path, problem)
+    held = archive.replaced_by(known.title) if known else archive
     kinds = {"sha256", "md5", *(["sha1"] if archive.sha1 else [])}
     sums = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     meter, done = Meter(), 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            for digest in sums.values():
-                digest.update(block)
-            done += len(block)
-            yield Progress(f"checking {path.name}", done, before.st_size, "B", meter.rate(done))
-    found = {kind: digest.hexdigest() for kind, digest in sums.items()}
-    if problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"]):
+    # Of an unpacked folder there is nothing to hash as a whole.
+    for block in _blocks(path) if path.is_file() else ():
+        for digest in sums.values():
+            digest.update(block)
+        done += len(block)
+        yield Progress(f"checking {path.name}", done, before.st_size, "B", meter.rate(done))
+    found = {kind: digest.hexdigest() if path.is_file() else "" for kind, digest in sums.items()}
+    if not known and (problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"])):
         raise naming_place(path, problem)
-    differs = _differs(archive, before.st_size, found)
-    if differs and not archive.warn_only and not (ctx.modified_tree and source.named):
+    differs = _differs(held, before.st_size, found)
+    if differs and not held.warn_only and not (ctx.modified_tree and source.named):
         raise Problem(
             f"{path} is not the published {archive.file}: {differs}.",
             "It was left alone. Give the right file, or remove this one so that it is fetched.",
@@ -115,7 +124,16 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise Problem(f"{path} changed while it was read.", "Wait until its upload is complete, then start again.")
     origin = "uploaded" if source.kind == "own" else "brought"
-    return ArchiveRecord(str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs)
+    return ArchiveRecord(
+        str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs,
+        equivalent=known.title if known else "",
+    )  # fmt: skip
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block
 
 
 def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
@@ -152,7 +170,8 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
         except Unavailable as unavailable:
             raise _without(ctx, archive, places, unavailable) from None
         number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)
-        if problem := check_layout(target, archive.layout, archive.wrong, md5=fetched.md5, sha256=fetched.sha256):
+        known, problem = identify(target, archive, md5=fetched.md5, sha256=fetched.sha256)
+        if problem:
             wrong.append((places[number][0], f"{fetched.source}: {problem.what}"))
             target.unlink()
             places = places[number + 1 :]
@@ -165,7 +184,8 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             )
             ctx.note(f"{archive.file}: {login.site.name}'s own page {says}")
         found = target.stat()
-        differs = _differs(archive, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
+        held = archive.replaced_by(known.title) if known else archive
+        differs = _differs(held, fetched.bytes, {"sha256": fetched.sha256, "md5": fetched.md5})
         return ArchiveRecord(
             str(target),
             found.st_size,
@@ -176,6 +196,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             not differs,
             fetched.doubt,
             link_digest(ctx, places[number][0]),
+            equivalent=known.title if known else "",
         )
     raise _all_wrong(ctx, archive, wrong)
 

@@ -44,6 +44,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             key,
         )
     path, folder = Path(record.path), ctx.dataset_folder / archive.dataset
+    held = archive.replaced_by(record.equivalent)
     # What is there already is compared, never trusted: so neither
     # a power cut nor another program's files need a word here.
     pool = ctx.processes()
@@ -51,8 +52,9 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         yield from unpack(
             path,
             folder,
-            take=archive.take,
-            skip=archive.skip,
+            take=held.take,
+            skip=held.skip,
+            only=held.only,
             shared=archive.shared,
             expands=archive.expands,
             pool=pool,

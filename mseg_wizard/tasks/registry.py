@@ -7,6 +7,7 @@ from importlib.resources.abc import Traversable
 from mseg_wizard.answers.fields import check_field
 from mseg_wizard.progress import Usage
 from mseg_wizard.step import Step, load
+from mseg_wizard.tasks.agreement import AGREEMENT
 from mseg_wizard.tasks.configure import CONFIGURE
 from mseg_wizard.tasks.download import DOWNLOAD
 from mseg_wizard.tasks.expect import EXPECT
@@ -33,6 +34,7 @@ TASKS: dict[str, Task] = {
     "download": DOWNLOAD,
     "extract": EXTRACT,
     "remap": REMAP,
+    "agreement": AGREEMENT,
     "relabel": RELABEL,
     "verify": VERIFY,
     "report": REPORT,

@@ -108,8 +108,8 @@ def test_the_right_archive_passes_and_is_none_of_the_wrong_ones(archive: Archive
     [
         (
             "ADE20K_2016_07_26.zip",
-            ["ADE20K_2021_17_01/images/ADE/training/urban/street/ADE_train_00000001_seg.png"],
-            "2021",
+            ["ADEChallengeData2016/annotations/training/ADE_train_00000001.png"],
+            "Challenge",
         ),
         ("trainval.tar.gz", ["Annotations_Part/2008_000002.mat"], "PASCAL-Part"),
         ("panoptic_annotations_trainval2017.zip", ["annotations/instances_train2017.json"], "instance"),

@@ -11,7 +11,7 @@ from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import MARKS, filled, lacking, notes_of, overview, published, with_filled
+from mseg_wizard.snapshot import MARKS, equivalents_used, filled, lacking, notes_of, overview, published, with_filled
 from mseg_wizard.store import can_lock
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import universal_step
@@ -24,7 +24,15 @@ def run(args: argparse.Namespace) -> int:
     states = overview(steps, journal, now, lambda step: lacking(step, journal))
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
-        print(json.dumps({"version": __version__, "destination": str(destination), "steps": rows}, indent=1))
+        used = [
+            {"file": archive.file, "used": known.title, "proof": known.proof}
+            for archive, known in equivalents_used(steps, journal)
+        ]
+        print(
+            json.dumps(
+                {"version": __version__, "destination": str(destination), "steps": rows, "equivalents": used}, indent=1
+            )
+        )
         return Exit.DONE
     print(destination)
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
