@@ -155,7 +155,8 @@ COMMANDS = {
     "verify": CommandHelp(
         "look at every file, label map and segment again",
         "Compares every label map with what its raw label gives, every relabelled segment and MSeg's 43 targeted "
-        "pixels. The verdict goes to stdout, what is being done meanwhile to stderr. With --repair, what is faulty "
+        "pixels. What was found faultless and has the size and time that it had then is not read again, unless with "
+        "--full. The verdict goes to stdout, what is being done meanwhile to stderr. With --repair, what is faulty "
         "is made again: where that needs an archive that was removed, it says which, how large, and asks (or waits "
         "for --allow).",
         (
@@ -329,6 +330,7 @@ def parser() -> Parser:
     sub.add_argument(
         "--repair", action="store_true", help="have what is faulty made again: the wizard's own files, or an archive's"
     )
+    sub.add_argument("--full", action="store_true", help="look at everything again, also at what is unchanged")
     sub.add_argument("--json", action="store_true", help="the verdict for scripts")
     add("report", _work_options())
     add("universal", _work_options())

@@ -1,12 +1,13 @@
 """verify: every listed file, every label, every relabelled segment
-looked at once; ends with one verdict, never at the first fault.
+looked at once, what is unchanged since then not again; ends with one verdict, never at the first fault.
 """
 
 from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
@@ -29,6 +30,7 @@ from mseg_wizard.verification.verdict import (
     subject,
     write_verdict,
 )
+from mseg_wizard.verification.verified import Verified, VerifiedImage, digest_of, unchanged
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -48,20 +50,12 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results()
-    for dataset in datasets:
-        doing = f"checking {dataset.title}"
-        plan = yield from background(
-            functools.partial(_plan, ctx, dataset), Progress(f"{doing}: listing", found.images, total, "images")
-        )
-        found.begin(plan)
-        work = functools.partial(check, rules_of(ctx, dataset))
-        # Afresh for each: while folders were listed no image was looked at, and the next ones are of another size.
-        meter = Meter()
-        for outcomes in each(ctx.pool(), work, plan.items(ctx)):
-            for outcome in outcomes:
-                found.add(plan, outcome)
-            yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
-        found.end(plan)
+    record = Verified(ctx)
+    try:
+        for dataset in datasets:
+            yield from _dataset(ctx, dataset, found, record, total)
+    finally:
+        record.close()
     for note in found.notes:
         ctx.note(note)
     verdict = Verdict(
@@ -89,6 +83,42 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             "Go on with `mseg-wizard run`.",
         )
     shutil.rmtree(ctx.own / ASIDE, ignore_errors=True)
+
+
+def _dataset(
+    ctx: Context, dataset: Dataset, found: Results, record: Verified, total: int
+) -> Generator[Progress, None, None]:
+    doing = f"checking {dataset.title}"
+    listing = Progress(f"{doing}: listing", found.images, total, "images")
+    plan = yield from background(functools.partial(_plan, ctx, dataset), listing)
+    found.begin(plan)
+    rules = rules_of(ctx, dataset)
+    known = record.begin(digest_of(ctx, dataset.title, rules))
+    same = (yield from background(lambda job: _unchanged(ctx, plan, known, listing, job), listing)) if known else set()
+    for key in same:
+        found.add_unchanged(known[key].seen)
+    known.clear()
+    # Afresh for each: while folders were listed no image was looked at, and the next ones are of another size.
+    meter = Meter()
+    for outcomes in each(ctx.pool(), functools.partial(check, rules), plan.items(ctx, same)):
+        for outcome in outcomes:
+            found.add(plan, outcome)
+            if outcome.result is not None and not outcome.result.faults:
+                record.add(outcome.item, outcome.result)
+        yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
+    found.end(plan)
+
+
+def _unchanged(ctx: Context, plan: Plan, known: Mapping[str, VerifiedImage], listing: Progress, job: Job) -> set[str]:
+    """Names of the images that were found faultless as they are now."""
+    same: set[str] = set()
+    doing = f"{listing.doing.removesuffix('listing')}what changed since it was looked at"
+    for number, item in enumerate(plan.items(ctx)):
+        if number % 256 == 0:
+            job.say(replace(listing, doing=doing, done=listing.done + number))
+        if unchanged(item, known.get(item.key)):
+            same.add(item.key)
+    return same
 
 
 def verify_missing(ctx: Context) -> list[str]:

@@ -5,6 +5,7 @@ Which images there are, and what is missing, is not known here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -86,11 +87,31 @@ class CheckedImage:
     """The same for colours."""
     odd_size: bool = False
     """A label that stays as it came has another size than its image."""
+    image: bool = False
+    """There is a photograph."""
+    stamps: tuple[int, ...] = ()
+    """Of its files, before any was read."""
+
+
+def stamps(item: ImageToCheck) -> tuple[int, ...]:
+    """Size and time of change (ns) of photograph, raw label, maps and mask; -1 twice for each that isn't there."""
+    found: list[int] = []
+    for path in (item.image, item.raw, *item.maps, item.masks):
+        try:
+            if path is None:
+                found += (-1, -1)
+                continue
+            state = os.stat(path)  # noqa: PTH116 - a million times
+            found += (state.st_size, state.st_mtime_ns)
+        except OSError:
+            found += (-1, -1)
+    return tuple(found)
 
 
 def check(rules: Rules, item: ImageToCheck) -> CheckedImage:
     """Read every label of one image once and compare: each made map with what the raw label gives, pixel by pixel."""
     faults: Faults = {}
+    before = stamps(item)
     shape = _image(item, faults)
     raw, uncolored = _raw(rules, item, faults)
     seen_raw = int(raw is not None)
@@ -115,7 +136,9 @@ def check(rules: Rules, item: ImageToCheck) -> CheckedImage:
             segments += len(found)
     pixels = _pixels(rules, item, stored, faults)
     lines = tuple((position, "; ".join(dict.fromkeys(what))) for position, what in sorted(faults.items()))
-    return CheckedImage(lines, seen_raw, len(stored), segments, pixels, unnamed, uncolored, odd_size and not rules.made)
+    odd_size = odd_size and not rules.made
+    there = item.image is not None
+    return CheckedImage(lines, seen_raw, len(stored), segments, pixels, unnamed, uncolored, odd_size, there, before)
 
 
 def short(problem: Problem, path: str) -> str:

@@ -5,7 +5,7 @@ file, what belongs to which image, and what is missing.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -61,9 +61,11 @@ class Plan:
     absent: int = 0
     """Rows of test lists whose files no archive brings."""
 
-    def items(self, ctx: Context) -> Iterator[ImageToCheck]:
-        """What the workers are given, image by image."""
+    def items(self, ctx: Context, without: Container[str] = ()) -> Iterator[ImageToCheck]:
+        """What the workers are given, image by image; leaves out those whose names are in `without`."""
         for image in self.images:
+            if image in without:
+                continue
             item = ImageToCheck(
                 image,
                 self._there(ctx, self.file(image, IMAGE)),

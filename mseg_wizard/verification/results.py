@@ -11,6 +11,7 @@ from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 from mseg_wizard.workers.batches import Outcome
 
+UNCHANGED = "images with all their labels unchanged since they were found faultless"
 TARGETED_PIXELS = sum(map(len, TARGETED.values()))
 
 
@@ -46,7 +47,16 @@ class Results:
             self.faults.append(plan.fault(image, IMAGE, f"could not be checked: {outcome.fault}"))
             return
         self.faults += [plan.fault(image, position, what) for position, what in seen.faults]
-        self.counts["images"] += outcome.item.image is not None
+        self._count(seen)
+
+    def add_unchanged(self, seen: CheckedImage) -> None:
+        """One image that was found faultless before, and whose files are as they were."""
+        self.images += 1
+        self.counts[UNCHANGED] += 1
+        self._count(seen)
+
+    def _count(self, seen: CheckedImage) -> None:
+        self.counts["images"] += seen.image
         self.counts["labels as they came"] += seen.raw
         self.counts["label maps made here"] += seen.maps
         self.counts["relabelled segments"] += seen.segments

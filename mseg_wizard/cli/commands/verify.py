@@ -22,6 +22,7 @@ from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
+from mseg_wizard.verification.verified import forget_verified
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     person = interactive() and not as_json
     options = replace(options_of(args), attended=person, by_questions=person)
     with opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
+        if getattr(args, "full", False):
+            forget_verified(ctx)
         return verify_now(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
 
 
