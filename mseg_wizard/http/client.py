@@ -24,6 +24,7 @@ import httpx
 from mseg_wizard import __version__
 from mseg_wizard.core.background import Job
 from mseg_wizard.http.addresses import Routes, joined_address, origin
+from mseg_wizard.http.proxies import Proxies, ProxyTransport
 from mseg_wizard.progress import Problem, printable
 
 CONNECT = 4.5
@@ -258,17 +259,9 @@ def _client() -> httpx.Client:
             f"The file of certificate authorities can't be read: {error.strerror or 'it holds no certificate'}.",
             "Have SSL_CERT_FILE name a PEM file, or SSL_CERT_DIR a folder of certificates, or unset them.",
         ) from None
-    try:
-        return httpx.Client(
-            verify=context,
-            headers={"User-Agent": f"mseg-wizard/{__version__}"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx.Limits(max_keepalive_connections=0),
-            # This machine is never reached through a proxy.
-            mounts={"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
-        )
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise Problem(
-            "The proxy that the environment names can't be used.",
-            "Set HTTP_PROXY, HTTPS_PROXY and ALL_PROXY to http:// addresses, or unset them.",
-        ) from None
+    return httpx.Client(
+        transport=ProxyTransport(context, Proxies.of_environment()),
+        headers={"User-Agent": f"mseg-wizard/{__version__}"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        trust_env=False,  # its proxies and files of certificates are read above
+    )

@@ -11,6 +11,7 @@ import httpx
 
 from mseg_wizard.http.addresses import expiry
 from mseg_wizard.http.client import HttpClient
+from mseg_wizard.http.proxies import ProxyFailed
 from mseg_wizard.http.remote_file import Endpoint, Location
 from mseg_wizard.progress import Problem, printable, size
 
@@ -57,6 +58,9 @@ class ConnectionBroken(TryAgain):
 
 def network_failure(error: httpx.TransportError, client: HttpClient, stall: float) -> SourceRefused | TryAgain:
     """What a network failure means, in the user's words."""
+    if isinstance(error, ProxyFailed):
+        why = client.clean(str(error), 400)
+        return SourceRefused(why) if error.final else ConnectionBroken(why)
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
@@ -76,9 +80,8 @@ def network_failure(error: httpx.TransportError, client: HttpClient, stall: floa
         httpx.RemoteProtocolError: "the connection ended early",
         httpx.ReadError: "the connection broke",
         httpx.WriteError: "the connection broke",
-        httpx.ProxyError: "the proxy refuses",
     }.get(type(error), f"no connection{host}")
-    detail = client.clean(str(error)) if isinstance(error, httpx.ConnectError | httpx.ProxyError) else ""
+    detail = client.clean(str(error)) if isinstance(error, httpx.ConnectError) else ""
     return ConnectionBroken(words + (f" ({detail})" if detail else ""))
 
 

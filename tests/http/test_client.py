@@ -241,19 +241,3 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_and_a_ca_file_helps(
             assert (
                 "certificate authorities" in problem(fetch(tmp_path / "3.zip", places, KNOWN, retry_policy=QUICK)).what
             )
-
-
-def test_proxies_of_the_environment_are_used_but_never_for_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving({"/a.zip": BODY}) as proxy, serving({"/a.zip": BODY}) as server:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("http_proxy", proxy.url)
-        finish(fetch(tmp_path / "1.zip", [Location("http://archives.test/a.zip")], KNOWN, retry_policy=QUICK))
-        finish(fetch(tmp_path / "2.zip", [Location(f"{server.url}/a.zip")], KNOWN, retry_policy=QUICK))
-        assert [asked.target for asked in proxy.log] == ["http://archives.test/a.zip"]
-        monkeypatch.setenv("http_proxy", "nonsense://proxy")
-        assert (
-            "proxy"
-            in problem(fetch(tmp_path / "3.zip", [Location(f"{server.url}/a.zip")], KNOWN, retry_policy=QUICK)).what
-        )

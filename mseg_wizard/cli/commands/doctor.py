@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mseg_wizard import __version__
 from mseg_wizard.cli.destination import destination_of
@@ -22,8 +23,10 @@ from mseg_wizard.core import host
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.limits import home, limit_of, meeting_place
 from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free_space
-from mseg_wizard.progress import Problem, amount, size
+from mseg_wizard.http.proxies import Proxies, try_proxy
+from mseg_wizard.progress import Problem, amount, printable, size
 from mseg_wizard.store import OWN, working
+from mseg_wizard.tasks.tree import URL
 from mseg_wizard.vault import Vault
 from mseg_wizard.workers.pool import Pool, prepare_start
 
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
+SITE = urlsplit(URL).hostname or ""
+"""Where a proxy is tried: the first site that is asked."""
 LIBRARIES = ("textual", "httpx", "numpy", "pillow", "imagecodecs", "keyring")
 
 
@@ -94,6 +99,7 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
         yield "wizard", f"{'one' if working(place) else 'none'} works on {place} right now", None
     if scheduler:
         yield _cluster(scheduler, _existing(place))
+    yield from _proxies()
     where = Vault("doctor").state()
     lasts = where == "the system keyring"
     yield "secrets", f"would be kept in {where}" + ("" if lasts else ": each start asks for them again"), lasts
@@ -166,6 +172,20 @@ def _machine() -> Iterator[tuple[str, str, bool | None]]:
         yield "workers", str(problem), False
     finally:
         pool.close()
+
+
+def _proxies() -> Iterator[tuple[str, str, bool | None]]:
+    """Each proxy that the environment names, tried: does it open a way to where MSeg's own code is?"""
+    try:
+        proxies = Proxies.of_environment()
+    except Problem as problem:
+        yield "proxy", str(problem), False
+        return
+    for proxy in dict.fromkeys(proxies.by_scheme.values()):
+        why = try_proxy(proxy, SITE)
+        yield "proxy", why or f"{proxy.title} opens a way to {SITE}", not why
+    if proxies.by_scheme and proxies.direct:
+        yield "no proxy", f"for {printable(', '.join(proxies.direct), 300)}, and this machine", None
 
 
 def _cluster(scheduler: str, folder: Path) -> tuple[str, str, bool]:
