@@ -228,7 +228,7 @@ class Context:
         """Where the accepted mseg-api tree stands; raises Problem while step 1 has not put one there."""
         record = self.store.journal.tree
         if not record or not (Path(record.folder) / "mseg" / "dataset_lists").is_dir():
-            raise Problem("The mseg-api tree is not there yet.", "Run step 1, prepare.")
+            raise Problem("The mseg-api tree is not there yet.", f"Run step {self.step('prepare').named}.")
         return Path(record.folder)
 
     @property

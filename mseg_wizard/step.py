@@ -270,7 +270,12 @@ class Step:
     @property
     def form(self) -> str:
         """Where its fields are filled in, in words."""
-        return f"the form of step {self.number}, {self.title}"
+        return f"the form of step {self.named}"
+
+    @property
+    def named(self) -> str:
+        """Its number and title, as the screen shows them."""
+        return f"{self.number}, {self.title}"
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)

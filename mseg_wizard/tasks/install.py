@@ -104,9 +104,7 @@ def interpreter(answer: str) -> Path:
     elif found := shutil.which(str(path)):
         path = Path(found)
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise Problem(
-            f"{path} is no program that can be run.", "Name a Python, such as ~/venv/bin/python, in the form of step 1."
-        )
+        raise Problem(f"{path} is no program that can be run.", "Name a Python in its form, such as ~/venv/bin/python.")
     return path.absolute()
 
 
@@ -146,6 +144,10 @@ def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
     return f"{python} (Python {version}) imports mseg from {place}"
 
 
+def _another(ctx: Context) -> str:
+    return f"Name another Python, such as ~/venv/bin/python, in {ctx.step('prepare').form}."
+
+
 def _version(job: Job, ctx: Context, python: Path, environment: dict[str, str]) -> str:
     try:
         ended = run_program(job, [python, "-c", _VERSION], cwd=ctx.own, environment=environment, limit=ANSWER)
@@ -154,11 +156,12 @@ def _version(job: Job, ctx: Context, python: Path, environment: dict[str, str]) 
         version = None
     if not isinstance(version, list) or len(version) != 3 or not all(isinstance(part, int) for part in version):
         raise Problem(
-            f"{python} is no Python interpreter.", "Name one, such as ~/venv/bin/python, in the form of step 1."
+            f"{python} is no Python interpreter.",
+            _another(ctx),
         )
     text = ".".join(map(str, version))
     if version[0] < 3:
-        raise Problem(f"{python} is Python {text}; MSeg needs Python 3.", "Name another one in the form of step 1.")
+        raise Problem(f"{python} is Python {text}; MSeg needs Python 3.", _another(ctx))
     return text
 
 
@@ -197,7 +200,8 @@ def _run(job: Job, ctx: Context, command: list[str | Path], environment: dict[st
         return run_program(job, command, cwd=ctx.own, environment=environment, say=say)
     except OSError as error:
         raise Problem(
-            f"{command[0]} can't be run: {error.strerror or error}.", "Name another Python in the form of step 1."
+            f"{command[0]} can't be run: {error.strerror or error}.",
+            _another(ctx),
         ) from None
 
 

@@ -245,8 +245,8 @@ def _accept(ctx: Context, origin: TreeOrigin, verdict: TreeCheck) -> None:
     if verdict.differs and not _accepted(ctx):
         raise Waiting(
             f"The mseg-api tree from {origin.words} is {verdict.words}.",
-            "If these are your own changes, accept them in the form of step 1 (accept_modified_tree = true); every "
-            "report will name them. "
+            f"If these are your own changes, accept them in {ctx.step('prepare').form} (accept_modified_tree = true); "
+            "every report will name them. "
             f"If not: {ELSEWHERE[0].lower()}{ELSEWHERE[1:]}",
             "prepare",
             ["accept_modified_tree"],

@@ -46,7 +46,10 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     forget_verdict(ctx)
     unfinished = unfinished_steps(ctx)
     if not ctx.store.journal.tree:
-        raise Waiting("There is nothing to verify yet: step 1 is not complete.", "Start with `mseg-wizard`.")
+        raise Waiting(
+            f"There is nothing to verify yet: step {ctx.step('prepare').named} is not complete.",
+            "Start with `mseg-wizard`.",
+        )
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results()

@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
+from mseg_wizard.answers.fields import HOME
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.invocation import BARE, Invocation
@@ -149,7 +150,8 @@ class Wizard(KeyQueue):
                 self._drafts_answered,
             )
         else:
-            text = "Your answers are kept only once a folder for everything is chosen, in step 1."
+            where = self.session.step(HOME[0]).form
+            text = f"Your answers are kept only once a folder for everything is chosen, in {where}."
             ask = QuestionDialog("Quit without your answers?", text, "Quit without", "Stay", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(Exit.DONE) if yes else None)
 
