@@ -15,7 +15,7 @@ from mseg_wizard.answers.fields import answered_by, check_answer, kind_of
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.core import host
 from mseg_wizard.core.invocation import Invocation
-from mseg_wizard.core.log import log_to
+from mseg_wizard.core.log import log_to, redact
 from mseg_wizard.core.preferences import prefer, remember_id
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem, Waiting
@@ -215,6 +215,7 @@ class Context:
 
     def note(self, text: str) -> None:
         """Remark something about the running call, for the screen and the report."""
+        text = redact(text)
         if text not in self.notes:
             self.notes.append(text)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from mseg_wizard.answers.fields import answered_by
 from mseg_wizard.core.files import write_json
-from mseg_wizard.core.log import redact
+from mseg_wizard.core.log import redacted
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
 from mseg_wizard.step import Archive, Equivalent, Field, Step
 from mseg_wizard.store import OWN, Journal, working
@@ -73,10 +73,10 @@ def publish(snapshot: Snapshot, own: Path) -> None:
         "calls": [asdict(snapshot.progress[key]) for key in snapshot.calls if key in snapshot.progress],
     }
     if problem:
-        table["problem"] = {"what": redact(problem.what), "do": redact(problem.do)}
+        table["problem"] = {"what": problem.what, "do": problem.do}
     if isinstance(problem, Waiting):
         table["waits"] = {"step": problem.step, "lacks": list(problem.lacks) if problem.step else []}
-    write_json(own / FILE, table, durable=False)
+    write_json(own / FILE, redacted(table), durable=False)
 
 
 def published(destination: Path) -> Snapshot:

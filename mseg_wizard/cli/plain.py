@@ -13,7 +13,7 @@ from typing import TextIO
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
-from mseg_wizard.core.log import LOG, redact
+from mseg_wizard.core.log import LOG, redact, without_known_secrets
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
@@ -193,6 +193,6 @@ def _elsewhere(step: Step, lacks: Sequence[str]) -> str:
 def say(text: str, to: TextIO | None = None) -> None:
     """One line for the user, on stdout unless it is to go elsewhere."""
     try:
-        print(text, file=to or sys.stdout, flush=True)
+        print(without_known_secrets(text), file=to or sys.stdout, flush=True)
     except (BrokenPipeError, OSError):  # the terminal went away: the work goes on until its signal arrives
         return

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import html
 import logging
 import re
 import resource
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, unquote_plus
 
 from mseg_wizard.core.limits import log_place
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, printable
 
 LOG = "log.txt"
+LINE = 20_000
+"""Characters of a line that are logged."""
 QUERY = re.compile(r"([a-z][a-z0-9+.-]{1,20}://[^\s?#'\"]+)[?#][^\s'\"]*", re.IGNORECASE)
 USERINFO = re.compile(r"([a-z][a-z0-9+.-]{1,20}://)[^\s/?#'\"]*@", re.IGNORECASE)
+LAYERS = 4
+"""Encodings around encodings that are taken off."""
 LEAST = 6
-"""Characters of a secret that is looked for: shorter ones are in everything."""
+"""Characters of a secret from which on it is looked for whatever stands around it, encoded too."""
+SHORT = 4
+"""Characters from which on it is looked for as a word by itself; shorter ones are in everything."""
+_TOKEN = re.compile(r"[^\s\"'<>“”]{8,}")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 
 _hidden: frozenset[str] = frozenset()
 
 
 def hide(value: str) -> None:
-    """Have this left out of every line from now on, as it is and as it
-    would stand in a form, a query, a page, JSON or a Python string.
+    """Have this left out of every line from now on, as it is and as it would stand in a form, a query, a page, JSON, a
+    Python string or base64.
 
-    A message that quotes it is a bug of ours or of a library's: this is the net below. Values that would mangle plain
-    text are not looked for: short ones, and those of a few letters alone.
+    A message that quotes it is a bug of ours or of a library's: this is the net below. In our own text a short value of
+    letters or of digits alone is not looked for: it may be a word or a number, whose absence would tell it. What a
+    server says is another matter, see `quotes`.
     """
     global _hidden
-    if len(value) >= 2 * LEAST or (len(value) >= LEAST and not value.isalpha()):
+    if len(value) >= 2 * LEAST or (len(value) >= SHORT and not value.isalpha() and not value.isdecimal()):
         _hidden |= {value}
 
 
@@ -41,16 +53,71 @@ def redact(text: str) -> str:
     """`text` without query strings, fragments and user names in its
     links, where links carry their secrets, and without known secrets.
     """
-    text = USERINFO.sub(r"\1", QUERY.sub(r"\1?…", text))
-    return known.sub("…", text) if (known := _known(_hidden)) else text
+    return without_known_secrets(USERINFO.sub(r"\1", QUERY.sub(r"\1?…", text)))
 
 
-@lru_cache(maxsize=1)
+def without_known_secrets(text: str) -> str:
+    """`text` as it is but for the secrets in it, in all their spellings."""
+    if not (known := _known(_hidden)):
+        return text
+    text = known.sub("…", text)
+    return _TOKEN.sub(lambda found: "…" if _encodes(found[0], _hidden) else found[0], text)
+
+
+def redacted(value: Any) -> Any:
+    """The same for all texts in lists and tables that become a file."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redacted(key): redacted(item) for key, item in value.items()}
+    return [redacted(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def quotes(text: str, values: Iterable[str]) -> bool:
+    """Does a text from elsewhere say one of these that were sent there, however short, plain or encoded?"""
+    looked_for = frozenset(value for value in values if value)
+    plain = text.lower()
+    return (
+        any(value.lower() in plain for value in looked_for)
+        or bool((known := _known(looked_for)) and known.search(text))
+        or _encodes(text, looked_for)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _encodes(token: str, values: frozenset[str]) -> bool:
+    """Is one of the values in it once percent signs, entities, base64 or hexadecimal digits are decoded?"""
+    looked_for = [value.lower() for value in values if len(value) >= LEAST]
+    layers = [token]
+    while len(layers) < LAYERS and (inner := html.unescape(unquote_plus(layers[-1]))) != layers[-1]:
+        layers.append(inner)
+        if any(value in inner.lower() for value in looked_for):
+            return True
+    said = [text for layer in layers for run in _RUN.findall(layer) for text in _decoded(run)]
+    said += [unquote_plus(text) for text in said if "%" in text]
+    return any(value in text for text in said for value in looked_for)
+
+
+def _decoded(run: str) -> Iterator[str]:
+    """What a run of letters and digits may say: its base64 may begin at any of four characters."""
+    for begin in range(4):
+        part = run[begin:].replace("-", "+").replace("_", "/")
+        left_over = len(part) % 4
+        whole = part[:-1] if left_over == 1 else part + "=" * (-len(part) % 4)
+        yield base64.b64decode(whole).decode("utf-8", "replace").lower()
+    with suppress(ValueError):
+        yield bytes.fromhex(run[: len(run) // 2 * 2]).decode("utf-8", "replace").lower()
+
+
+@lru_cache(maxsize=8)
 def _known(values: frozenset[str]) -> re.Pattern[str] | None:
     longest_first = sorted(values, key=len, reverse=True)
-    return (
-        re.compile("|".join("".join(map(_spelt, value)) for value in longest_first), re.IGNORECASE) if values else None
-    )
+    return re.compile("|".join(_pattern(value) for value in longest_first), re.IGNORECASE) if values else None
+
+
+def _pattern(value: str) -> str:
+    spelt = "".join(map(_spelt, value))
+    return spelt if len(value) >= LEAST else rf"(?<!\w){spelt}(?!\w)"
 
 
 def _spelt(letter: str) -> str:
@@ -70,7 +137,8 @@ class Redacted(logging.Formatter):
     """Formats a record, exceptions included, and redacts the result as a whole."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        lines = redact(super().format(record)).split("\n")
+        return "\n".join(printable(line.replace("\t", "    "), LINE) for line in lines)
 
 
 def log_to(folder: Path | None) -> Path:

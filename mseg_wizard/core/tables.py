@@ -12,7 +12,7 @@ from mseg_wizard.core.files import write_atomically
 
 FORMULA = ("=", "+", "-", "@")
 """What a cell begins with that spreadsheets compute instead of showing it."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 def write_csv(

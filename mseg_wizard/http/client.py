@@ -23,6 +23,7 @@ import httpx
 
 from mseg_wizard import __version__
 from mseg_wizard.core.background import Job
+from mseg_wizard.core.log import LEAST, quotes
 from mseg_wizard.http.addresses import Routes, joined_address, origin
 from mseg_wizard.http.proxies import Proxies, ProxyTransport
 from mseg_wizard.progress import Problem, printable
@@ -48,6 +49,9 @@ class RedirectRefused(Exception):
     def __init__(self, why: str, login: bool = False) -> None:
         super().__init__(why)
         self.login = login
+
+
+UNSHOWN = "… not shown: it repeats what was sent"
 
 
 class HttpClient:
@@ -82,17 +86,20 @@ class HttpClient:
         finally:
             twin.abort()
 
-    def hide(self, *values: str) -> None:
-        """Have these left out of everything that `clean` shows; short ones would only mangle the text."""
+    def hide(self, *values: str, least: int = LEAST) -> None:
+        """Have nothing shown that quotes one of these, see `clean`; shorter ones than `least` are in every text."""
         with self._lock:
-            self._secrets.update(value for value in values if len(value) >= 6)
+            self._secrets.update(value for value in values if len(value) >= least)
 
     def clean(self, text: str, limit: int = 160) -> str:
-        """Text from a server made fit to show: no piece of a link's query, no cookie, no control characters."""
+        """Text from a server made fit to show, without control characters.
+
+        None of it where it quotes a piece of a link's query, a cookie or a password: who repeats one may say more.
+        """
         with self._lock:
-            secrets = sorted(self._secrets, key=len, reverse=True)
-        for secret in secrets:
-            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+            secrets = frozenset(self._secrets)
+        if quotes(text, secrets):
+            return UNSHOWN
         return printable(" ".join(text.split()), limit)
 
     @contextmanager

@@ -21,6 +21,8 @@ from mseg_wizard.vault import Secret
 
 PAGE_BYTES = 1 << 20
 """Bytes of a login page that are read: some carry their scripts and pictures with them."""
+SHORTEST = 3
+"""Characters of a user name or password by which a page that repeats it is known."""
 HOPS = 5
 """Redirects of a login page that are followed, within its own origin."""
 
@@ -41,7 +43,7 @@ def log_in(client: HttpClient, site: LoginSite, username: Secret, password: Secr
     """Leave a session's cookies in `client`; raises WrongCredentials, Problem
     where the page is no longer what it was, TryAgain, TransportError.
     """
-    client.hide(username.reveal(), password.reveal())
+    client.hide(username.reveal(), password.reveal(), least=SHORTEST)
     url, form = _form(client, site)
     form |= {"username": username.reveal(), "password": password.reveal(), "submit": "Login"}
     with client.open(url, method="POST", headers={"Referer": str(url)}, form=form) as response:
@@ -73,11 +75,13 @@ def _fields(client: HttpClient, site: LoginSite, response: httpx.Response) -> di
     if response.status_code != 200:
         raise _refusal(client, site, response, text)
     form = _Forms.with_password(text)
-    if form is not None and not {"username", "password"} <= form.keys():
+    if form is None:
+        raise _changed(site, f"its login page has no form that asks for a password{_titled(client, response, text)}")
+    if not {"username", "password"} <= form.keys():
         raise _changed(site, f"its login form asks for other things than before{_titled(client, response, text)}")
-    if site.token and not (form or {}).get(site.token):
+    if site.token and not form.get(site.token):
         raise _changed(site, f"its login page lacks what belongs to it{_titled(client, response, text)}")
-    return {name: value for name, value in (form or {}).items() if value is not None}
+    return {name: value for name, value in form.items() if value is not None}
 
 
 def _refusal(

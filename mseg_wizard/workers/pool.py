@@ -13,9 +13,9 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import BaseContext
@@ -51,10 +51,12 @@ def prepare_start() -> None:
         tempfile.tempdir = usual
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
-        resource_tracker.ensure_running()
-        if _method() == "forkserver":
-            _context()
-            forkserver.ensure_running()
+        with _without_proxy_passwords():
+            with _silent():
+                resource_tracker.ensure_running()
+            if _method() == "forkserver":
+                _context()
+                forkserver.ensure_running()
     except OSError as error:
         raise limit_of(error) or Problem(
             f"The helper processes can't be started: {error.strerror or error}.",
@@ -63,6 +65,36 @@ def prepare_start() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Have what is started here say nothing: the tracker complains into the terminal where a wizard was killed."""
+    try:
+        before = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nothing)
+
+
+@contextmanager
+def _without_proxy_passwords() -> Iterator[None]:
+    """Have what is started here not inherit a proxy's address with a password in it: workers ask no server."""
+    held = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy") and "@" in value}
+    for name in held:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(held)
 
 
 class Pool:
