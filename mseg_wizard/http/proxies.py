@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.request import getproxies
 
@@ -70,9 +71,10 @@ class Proxies:
     def of_environment(cls) -> Proxies:
         """Raises Problem where a proxy is named that can't be one."""
         found = getproxies()
-        named = {}
+        named: dict[str, Proxy] = {}
         for scheme in ("http", "https", "all"):
-            if text := found.get(scheme, "").strip():
+            # Desktops set all three, and the last to what the first two leave nothing for.
+            if (text := found.get(scheme, "").strip()) and not (scheme == "all" and len(named) == 2):
                 named[scheme] = _proxy(text, _variable(f"{scheme}_proxy"))
         rows = found.get("no", "").replace(" ", ",").split(",")
         return cls(named, tuple(row.strip().lower() for row in rows if row.strip()))
@@ -155,6 +157,8 @@ def try_proxy(proxy: Proxy, host: str, port: int = 443) -> str:
     url = proxy.url
     try:
         with socket.create_connection((url.host, _port(url)), TRIED) as plain:
+            if url.scheme.startswith("socks"):
+                return ""  # it listens: more would be a language of its own
             channel = plain
             if url.scheme == "https":
                 channel = httpx.create_ssl_context().wrap_socket(plain, server_hostname=url.host)
@@ -173,7 +177,7 @@ def try_proxy(proxy: Proxy, host: str, port: int = 443) -> str:
 
 
 def _port(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+    return url.port or {"https": 443, "http": 80}.get(url.scheme, 1080)
 
 
 def _proxy(text: str, variable: str) -> Proxy:
@@ -181,6 +185,13 @@ def _proxy(text: str, variable: str) -> Proxy:
         url = httpx.URL(text if "://" in text else f"http://{text}")
         if url.host and url.scheme in ("http", "https"):
             return Proxy(url, variable)
+        if url.host and url.scheme in ("socks5", "socks5h"):
+            if find_spec("socksio"):
+                return Proxy(url, variable)
+            raise Problem(
+                f"The proxy that {variable} names speaks SOCKS, for which the package socksio is not installed here.",
+                f"Install socksio beside the wizard, or set {variable} to a proxy of http://.",
+            )
     raise Problem(
         f"The proxy that {variable} names can't be used: it is no http:// or https:// address.",
         f"Set {variable} to one, such as http://proxy.lab.example:3128, or unset it.",

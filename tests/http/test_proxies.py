@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -114,13 +115,27 @@ def test_proxies_of_the_environment_are_used_but_never_for_this_machine(
         assert [asked.target for asked in proxy.log] == ["http://archives.test/a.zip"]
 
 
-@pytest.mark.parametrize("value", ["nonsense://proxy", "http://", "http://[::1", "socks5://127.0.0.1:1080"])
+@pytest.mark.parametrize("value", ["nonsense://proxy", "http://", "http://[::1", "ftp://127.0.0.1:21"])
 def test_what_can_be_no_proxy_is_named_by_its_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", value)
     found = problem(fetch(tmp_path / "3.zip", [Location("http://archives.test/a.zip")], KNOWN, retry_policy=QUICK))
     assert "ALL_PROXY" in found.what and "ALL_PROXY" in found.do
+
+
+def test_a_proxy_for_all_is_not_looked_at_where_none_is_left_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.test:3128")
+    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy.test")
+    assert set(Proxies.of_environment().by_scheme) == {"http", "https"}
+
+
+@pytest.mark.skipif(find_spec("socksio") is not None, reason="what it takes is installed")
+def test_a_socks_proxy_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5h://127.0.0.1:1080")
+    with pytest.raises(Problem, match="ALL_PROXY names speaks SOCKS, for which the package socksio"):
+        Proxies.of_environment()
 
 
 ROWS = [
