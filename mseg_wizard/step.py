@@ -81,8 +81,8 @@ class Equivalent:
     """By what it counts; ends the sentence "It counts because …"."""
     where: str
     """The page where people get it."""
-    confirmed: str = ""
-    """Month in which it was last known to be had there: 2026-06."""
+    last_known: str = ""
+    """What was last known of that page, with the month."""
     about: int | None = None
     md5: str = ""
     sha256: str = ""
@@ -171,6 +171,8 @@ class Archive:
     """Pattern (fnmatch) of the members that are unpacked; empty: all."""
     equivalents: tuple[Equivalent, ...] = ()
     """What may stand in for it; the published archive is looked for first, wherever both could be."""
+    last_known: Mapping[str, str] = field(default_factory=dict)
+    """Of `urls`, `login_path` or `link_field`: what was last known of that place, with the month."""
     moved: Mapping[str, str] = field(default_factory=dict)
     """Host of an older pasted link → host that the publisher moved to: tried where the older one fails."""
     shared: tuple[str, ...] = ()
@@ -395,6 +397,11 @@ def _check_archive(where: str, archive: Archive, fields_: Collection[str], login
         if expected.column not in COLUMNS:
             known = ", ".join(COLUMNS)
             raise Problem(f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {known}.")
+    for place in archive.last_known:
+        if place not in (*archive.urls, archive.login_path, archive.link_field):
+            raise Problem(
+                f"{where}: last_known names {place!r}.", "Name one of its urls, its login_path or link_field."
+            )
     for wrong in archive.wrong:
         if not (wrong.md5 or wrong.sha256 or wrong.layout or wrong.lacks):
             raise Problem(f"{where}: wrong: no mark tells such a file.", "Add md5, sha256, layout or lacks.")

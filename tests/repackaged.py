@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -63,6 +65,14 @@ def mapillary_2(mirror: Path, to: Path) -> Path:
             if rest.startswith("labels/"):
                 new.writestr(f"{split}/v2.0/{rest}", b"of 124 classes")
     return to / MAPILLARY_2
+
+
+def in_parts(path: Path) -> None:
+    """The same zip in parts of 64 kB, `.z01` and on, where Info-ZIP is there to split it."""
+    if shutil.which("zip"):
+        whole = path.rename(path.with_name("whole.zip"))
+        subprocess.run(["zip", "-q", "-s", "64k", whole, "--out", path], check=True)
+        whole.unlink()
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -5,7 +5,6 @@ Names are judged, files written, elsewhere.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from mseg_wizard.archives import folder, tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged_archive, too_many
-from mseg_wizard.archives.pread import up_to
+from mseg_wizard.archives.pread import OpenFile, close_file, open_file, size_of, up_to
 from mseg_wizard.progress import Problem, printable
 
 
@@ -30,7 +29,7 @@ class OpenArchive:
     """All members in the order in which `walk` brings them; None
     for a tar.gz, which has to be read through to know them.
     """
-    _file: int
+    _file: OpenFile
     _gzip: tar_file.Gzipped | None
 
     @property
@@ -53,6 +52,7 @@ class OpenArchive:
             return folder.walk(self.listed, self.name)
         if isinstance(self.listed, _Zip):
             return zip_file.walk(self._file, self.listed if only is None else only, self.name)
+        assert isinstance(self._file, int)  # noqa: S101 - only a zip has parts
         return tar_file.walk(tar_file.Plain(self._file, self.name), self.name)
 
 
@@ -80,17 +80,20 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Problem(f"{name} is not a file.", "Name the archive itself.")
-        file = os.open(path, os.O_RDONLY)
+        file = open_file(path)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise Problem(f"{name} can't be opened: {why}.", "Make it readable, then start again.") from None
     try:
-        size = os.fstat(file).st_size
+        size = size_of(file)
         start = up_to(file, tar_file.BLOCK, 0, name)
         gzip: tar_file.Gzipped | None = None
         listed: Sequence[Member] | None = None
-        if start.startswith((b"PK\3\4", b"PK\5\6")):
+        # The first part of a split zip begins with a mark of its own.
+        if start.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4")):
             listed = _Zip(zip_file.entries(file, name))
+        elif not isinstance(file, int):
+            raise _unknown(name, start)
         elif start.startswith(b"\x1f\x8b"):
             gzip = tar_file.Gzipped(file, name)
         elif tar_file.is_header(start):
@@ -99,7 +102,7 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
             raise _unknown(name, start)
         yield OpenArchive(name, size, listed, file, gzip)
     finally:
-        os.close(file)
+        close_file(file)
 
 
 def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:

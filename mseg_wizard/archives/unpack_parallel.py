@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from mseg_wizard.archives import zip_file
 from mseg_wizard.archives.atomic_tree import AtomicTree
 from mseg_wizard.archives.member import Damaged
-from mseg_wizard.archives.pread import checksum
+from mseg_wizard.archives.pread import OpenFile, checksum, close_file, open_file
 from mseg_wizard.progress import Problem
 from mseg_wizard.store import OWN, WORKERS_LOG
 from mseg_wizard.workers.pool import Pool, each
@@ -71,14 +70,14 @@ def unpack_batch(share: MemberBatch) -> int | Failure | OSError:
     but for their names; returns how many had to be written.
     """
     try:
-        file = os.open(share.archive, os.O_RDONLY | os.O_CLOEXEC)
+        file = open_file(share.archive)
         try:
             with AtomicTree(share.into, there={path: size for _, path, size in share.rows}) as tree:
                 written = sum(_put(tree, file, share.name, row) for row in share.rows)
                 tree.flush()
                 return written
         finally:
-            os.close(file)
+            close_file(file)
     except Problem as problem:
         return Failure(problem.what, problem.do, isinstance(problem, Damaged))
     except OSError as error:
@@ -111,7 +110,7 @@ def unpack_in_workers(
             yield count, written
 
 
-def _put(tree: AtomicTree, file: int, archive: str, row: MemberToWrite) -> bool:
+def _put(tree: AtomicTree, file: OpenFile, archive: str, row: MemberToWrite) -> bool:
     """Write one member, unless a file with its very content is there: False then."""
     entry, path, there = row
     if there == entry.size and checksum(tree.read(path)) == entry.crc:

@@ -6,7 +6,6 @@ Names are judged, files written, elsewhere.
 from __future__ import annotations
 
 import inspect
-import os
 import struct
 import zlib
 from collections.abc import Generator, Iterator, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 import imagecodecs
 
 from mseg_wizard.archives.member import CHUNK, MOST_MEMBERS, Member, damaged_archive, too_many
-from mseg_wizard.archives.pread import exactly, up_to
+from mseg_wizard.archives.pread import OpenFile, Parts, exactly, size_of, start_of, up_to
 from mseg_wizard.progress import Problem, printable
 
 WHOLE = 16 << 20
@@ -70,8 +69,8 @@ class Entry(Member):
     """Where the next member, or the directory, begins."""
 
 
-def entries(file: int, archive: str) -> list[Entry]:
-    """All members in the order in which they lie in the file; `file` is a descriptor. Raises Problem."""
+def entries(file: OpenFile, archive: str) -> list[Entry]:
+    """All members in the order in which they lie in the file; `file`: a descriptor, or all parts. Raises Problem."""
     start, end, count, wide = _directory(file, archive)
     if end - start > LARGEST_DIRECTORY:
         raise Problem(
@@ -95,8 +94,9 @@ def entries(file: int, archive: str) -> list[Entry]:
         name = _name(raw, flags, archive)
         extra = data[at + _CENTRAL.size + n : at + _CENTRAL.size + n + m]
         size, packed, offset, disk = _widened(extra, size, packed, offset, disk, archive, name)
-        if disk:
+        if (begin := start_of(file, disk)) is None:
             raise _one_of_several(archive)
+        offset += begin
         if len(found) >= MOST_MEMBERS:
             raise too_many(archive)
         found.append((offset, name, size, _refusal(name, size, flags, method, attributes), crc, raw, method, packed))
@@ -106,7 +106,7 @@ def entries(file: int, archive: str) -> list[Entry]:
     return _bounded(found, start, archive)
 
 
-def walk(file: int, listed: Sequence[Entry], archive: str) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+def walk(file: OpenFile, listed: Sequence[Entry], archive: str) -> Iterator[tuple[Entry, Iterator[bytes]]]:
     """Each member with its content; of members whose content is
     not asked for the local header is checked all the same.
     """
@@ -117,7 +117,7 @@ def walk(file: int, listed: Sequence[Entry], archive: str) -> Iterator[tuple[Ent
             _data(file, entry, archive, 0)
 
 
-def read(file: int, entry: Entry, archive: str) -> Generator[bytes, None, None]:
+def read(file: OpenFile, entry: Entry, archive: str) -> Generator[bytes, None, None]:
     """The content in pieces; it ends normally only if size and CRC are what the directory says. Raises Problem."""
     whole = entry.packed <= WHOLE and entry.size <= WHOLE
     start, data = _data(file, entry, archive, entry.packed if whole else 0)
@@ -143,9 +143,9 @@ def read(file: int, entry: Entry, archive: str) -> Generator[bytes, None, None]:
         raise damaged_archive(archive, "its checksum differs", entry.name)
 
 
-def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
+def _directory(file: OpenFile, archive: str) -> tuple[int, int, int, bool]:
     """Start and end of the central directory, the count of members, and whether that count is 64 bits wide."""
-    length = os.fstat(file).st_size
+    length, last = size_of(file), len(file.files) - 1 if isinstance(file, Parts) else 0
     back = min(length, _END.size + 0xFFFF)
     tail = exactly(file, back, length - back, archive)
     found = tail.rfind(b"PK\5\6")
@@ -162,17 +162,20 @@ def _directory(file: int, archive: str) -> tuple[int, int, int, bool]:
     locator = up_to(file, _END64_LOCATOR.size, at, archive) if at >= 0 else b""
     if locator.startswith(b"PK\6\7") and len(locator) == _END64_LOCATOR.size:
         _, disk, place, disks = _END64_LOCATOR.unpack(locator)
+        place += start_of(file, disk) or 0
         record = up_to(file, _END64.size, place, archive) if place < length else b""
         if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
             raise damaged_archive(archive, "its end does not hold together")
         _, rest, _, _, disk, first, here, count, size, offset = _END64.unpack(record)
-        if disks > 1:
+        if disks > last + 1:
             raise _one_of_several(archive)
         if place + 12 + rest != at:
             raise damaged_archive(archive, "its end does not hold together")
         end, wide = place, True
-    if disk or first or here != count:
+    begin = start_of(file, first)
+    if disk != last or begin is None or (here != count and not last):
         raise _one_of_several(archive)
+    offset += begin
     # The directory has to end where the end record begins, or the end is that of an archive inside this one, cut short.
     if offset + size != end:
         raise damaged_archive(archive, "its directory is not where its end says")
@@ -193,7 +196,7 @@ def _bounded(found: list[tuple[int, str, int, str, int, bytes, int, int]], direc
     return bounded
 
 
-def _data(file: int, entry: Entry, archive: str, wanted: int) -> tuple[int, bytes]:
+def _data(file: OpenFile, entry: Entry, archive: str, wanted: int) -> tuple[int, bytes]:
     """Offset of a member's data after its local header, which is checked, and the first `wanted` bytes of it."""
     head = _LOCAL.size + len(entry.raw)
     block = exactly(file, min(head + (wanted and wanted + _EXTRA), entry.limit - entry.offset), entry.offset, archive)
@@ -213,7 +216,7 @@ def _data(file: int, entry: Entry, archive: str, wanted: int) -> tuple[int, byte
     return entry.offset + start, data
 
 
-def _pieces(file: int, entry: Entry, start: int, archive: str) -> Iterator[bytes]:
+def _pieces(file: OpenFile, entry: Entry, start: int, archive: str) -> Iterator[bytes]:
     for at in range(0, entry.packed, CHUNK):
         yield exactly(file, min(CHUNK, entry.packed - at), start + at, archive)
 

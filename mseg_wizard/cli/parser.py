@@ -138,6 +138,22 @@ COMMANDS = {
         ),
         {Exit.DONE: "it is told", Exit.USAGE: "there is no such step, or a step file is wrong"},
     ),
+    "sources": CommandHelp(
+        "where each archive can be had, and what is known of it",
+        "For each archive of a step, or of all: the places in the order in which they are tried, its size and sums, "
+        "what was last known of each place, and what may stand in for it. With --check every public address is asked "
+        "for one byte; logins and pasted links are not tried. No destination is needed and no secret used.",
+        (
+            ("mseg-wizard sources", "of all steps"),
+            ("mseg-wizard sources download-open --check", "which of these addresses answer today?"),
+            ("mseg-wizard sources --check --json > sources.json", "for scripts"),
+        ),
+        {
+            Exit.DONE: "it is told, and all that was asked answers",
+            Exit.FAILED: "an address that was asked gives no file",
+            Exit.USAGE: USAGE,
+        },
+    ),
     "doctor": CommandHelp(
         "what this machine offers for the job",
         "Looks at disk, inodes, cores, keyring and terminal and changes nothing. [!] marks what may need your "
@@ -322,6 +338,12 @@ def parser() -> Parser:
     sub = add("steps", takes="[--json] [STEP]")
     sub.add_argument("step", nargs="?", metavar="STEP", help="its id or number")
     sub.add_argument("--json", action="store_true", help="for scripts")
+    sub = add("sources", takes="[OPTIONS] [STEP]")
+    sub.add_argument("step", nargs="?", metavar="STEP", help="its id or number")
+    sub.add_argument("--check", action="store_true", help="ask each public address for one byte")
+    sub.add_argument("--json", action="store_true", help="for scripts")
+    text = "send requests for one origin to another"
+    sub.add_argument("--route", action="append", default=[], metavar="ORIGIN=ORIGIN", help=text)
     sub = add("doctor", _destination_option())
     text = "look at this Dask cluster too, with a file that comes and goes in the destination"
     sub.add_argument("--scheduler", type=_scheduler, default=argparse.SUPPRESS, metavar=SCHEDULER, help=text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import naming_place
+from mseg_wizard.archives.pread import parts_of
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import background
 from mseg_wizard.datasets.archive_login import ArchiveLogin
@@ -131,9 +132,10 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            yield block
+    for part in parts_of(path):
+        with part.open("rb") as file:
+            while block := file.read(BLOCK):
+                yield block
 
 
 def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
-from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, bdd_kaggle, mapillary_2
+from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, bdd_kaggle, in_parts, mapillary_2
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 
@@ -18,7 +18,8 @@ def test_equivalents_give_the_same_label_maps(golden: Path, tmp_path: Path) -> N
         if file.name not in (ADE, BDD, MAPILLARY):
             (mirror / file.name).symlink_to(file)
     for make in (ade_2021, bdd_kaggle, mapillary_2):
-        make(golden / "mirror", mirror)
+        made = make(golden / "mirror", mirror)
+    in_parts(made)
     answers = tmp_path / "a.toml"
     answers.write_text(ANSWERS + "\n[finish]\nconfirm = true\n")
     before, wizard = tree_of(mirror), Wizard(home)
