@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 WANTED = ("mseg_wizard", "steps", "pyproject.toml", "README.md", "LICENSE")
 
 

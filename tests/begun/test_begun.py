@@ -23,6 +23,8 @@ from tests.begun.make import LATER, PLACE
 from tests.secret_service import in_session
 from tests.wizard import Wizard, tree_of
 
+pytestmark = pytest.mark.slow
+
 FIXTURES = sorted(Path(__file__).parent.glob("journal-*.tar.xz"))
 STORE = "import json, keyring, sys; [keyring.set_password('mseg-wizard', *row) for row in json.load(sys.stdin)]"
 FIND = (

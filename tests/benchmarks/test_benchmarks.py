@@ -12,6 +12,7 @@ from tests.benchmarks.labels import FAMILIES
 from tests.benchmarks.simulation import FULL, Machine, simulate
 
 
+@pytest.mark.slow
 def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
     pool.main(images=4, rounds=1, families=FAMILIES[4:5])
     printed = capsys.readouterr().out
@@ -26,6 +27,7 @@ def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureF
         assert words in printed
 
 
+@pytest.mark.slow
 def test_the_start_is_measured_beside_the_smallest_textual_app(capsys: pytest.CaptureFixture[str]) -> None:
     start.main(rounds=1)
     printed = capsys.readouterr().out.splitlines()
@@ -38,6 +40,7 @@ def test_loading_is_measured_on_the_full_lists(full_tree: Path) -> None:
     assert count > 1000
 
 
+@pytest.mark.slow
 def test_the_simulation_prints_a_prediction_beside_a_measurement_and_all_of_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -29,6 +29,7 @@ def test_help_and_version(wizard: Wizard) -> None:
     assert wizard.run("--version").stdout.startswith("mseg-wizard ")
 
 
+@pytest.mark.slow
 def test_steps_lists_all_fourteen_and_explains_each(wizard: Wizard) -> None:
     listed = wizard.run("steps").stdout.splitlines()
     assert len(listed) == 14
@@ -47,6 +48,7 @@ def test_doctor_tells_about_disk_inodes_cores_keyring_and_terminal(wizard: Wizar
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -72,6 +74,7 @@ def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[st
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -139,6 +142,7 @@ def test_a_damaged_journal_is_named_with_exit_code_1(wizard: Wizard, tmp_path: P
         assert "is damaged" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     golden: Path, wizard: Wizard, tmp_path: Path, number: signal.Signals, code: int

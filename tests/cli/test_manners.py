@@ -25,6 +25,7 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home)
 
 
+@pytest.mark.slow
 def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(
     golden: Path, wizard: Wizard, tmp_path: Path
 ) -> None:

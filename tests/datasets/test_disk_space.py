@@ -79,6 +79,7 @@ def written(changes: list[DiskChange]) -> int:
     return sum(change.bytes for change in changes)
 
 
+@pytest.mark.slow
 def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: Context) -> None:
     changes = still_to_come(full)
     assert written(changes) == pytest.approx(FULL_BYTES, rel=0.1)
@@ -154,6 +155,7 @@ def test_archives_that_stay_are_not_counted_as_going(full: Context) -> None:
     assert of(changes, "idd/extract/idd-segmentation.tar.gz").gone == 18_500_000_000
 
 
+@pytest.mark.slow
 def test_label_maps_and_images_that_are_there_are_taken_off(full: Context) -> None:
     before = of(still_to_come(full), "remap-open/remap/camvid-32")
     row = full.tree.unique_rows("camvid-11", "train")[0]

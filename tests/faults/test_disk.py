@@ -20,6 +20,8 @@ from tests.faults.counts import count
 from tests.faults.journeys import PHASES, Journey, calls_of, phase_of, served
 from tests.wizard import tree_of
 
+pytestmark = pytest.mark.slow
+
 SIZE = "size=200m,nr_inodes=20000"
 """A download leaves 67 MB free."""
 MIDDLE = ("download-open/download/train2017.zip", "download-open/extract/train2017.zip", "remap-open/remap/ade20k-151",

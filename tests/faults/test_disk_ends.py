@@ -27,6 +27,8 @@ from tests.installed import NOT_INSTALLED
 from tests.tasks.preparing import make_tree
 from tests.wizard import tree_of
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["small"]
 COPIED = ("prepare/tree", "prepare/configure", "prepare/space")
 WIPE = "finish/wipe"

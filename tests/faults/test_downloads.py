@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Location
 from tests.conftest import ROOT
@@ -18,6 +20,8 @@ from tests.http.downloading import QUICK, finish, leftovers, noted, part, zipped
 from tests.http.faulty_server import Answer, serving
 from tests.http.test_download_stops import FETCH
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 BODY = zipped(21, 12_000_000)
 SLOW = Answer(body=BODY, piece=20_000, pause=0.02, headers=(("Accept-Ranges", "bytes"),))

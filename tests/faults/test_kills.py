@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mseg_wizard.http.partial_file import PartialFile
 from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN, Store
@@ -20,6 +22,7 @@ CUTS = 3
 """Connections at most that the server breaks for one archive."""
 
 
+@pytest.mark.slow
 def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(
     world: World, expected: dict[str, str], tmp_path: Path
 ) -> None:

@@ -23,7 +23,10 @@ from tests.installed import needs
 from tests.once import once
 from tests.wizard import hold, tree_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="calls are made to fail by Linux's means")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="calls are made to fail by Linux's means"),
+    pytest.mark.slow,
+]
 
 UNTIL = ("--until", "remap-open")
 POOR = {"flock": errno.ENOLCK, "link": errno.EPERM, "fsync-folder": errno.EINVAL, "chmod": errno.EPERM}

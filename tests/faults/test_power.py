@@ -152,6 +152,8 @@ def test_with_a_journal_that_is_one_write_behind_it_ends_with_the_same_tree(
 
 CLOCK = """
 import os, time
+
+pytestmark = pytest.mark.slow
 shift, now, now_ns = int(os.environ["CLOCK"]), time.time, time.time_ns
 time.time, time.time_ns = lambda: now() + shift, lambda: now_ns() + shift * 10**9
 """

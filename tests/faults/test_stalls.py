@@ -22,6 +22,8 @@ from tests.faults.journeys import Journey, served
 from tests.http.faulty_server import Answer, Asked, page, serving
 from tests.wizard import tree_of
 
+pytestmark = pytest.mark.slow
+
 ENDS = 5.0
 """Seconds that a stop may take, as promised."""
 

@@ -11,6 +11,8 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
@@ -20,6 +22,8 @@ from mseg_wizard.vault import Vault
 from tests.faults.counts import count
 from tests.faults.journeys import CALLS, PHASES, Journey, calls_of, phase_of, served
 from tests.wizard import tree_of
+
+pytestmark = pytest.mark.slow
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 EACH = 2

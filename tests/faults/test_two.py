@@ -19,6 +19,8 @@ from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
 from tests.wizard import tree_of
 
+pytestmark = pytest.mark.slow
+
 KEY = "download-open/download/train2017.zip"
 ON_THE_WAY = 256 << 10
 """Bytes that the system's buffers take on loopback before the far end has read any."""

@@ -252,6 +252,7 @@ def test_answers_are_a_file_that_the_wizard_can_read(world: World) -> None:
     assert read["scannet"]["base_url"] in world.scannet_script.read_text()
 
 
+@pytest.mark.slow
 def test_the_tree_installs_without_a_network(world: World, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"

@@ -25,6 +25,8 @@ from tests.verification.finished import Finished, copy, make
 from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, tree_of
 
+pytestmark = pytest.mark.slow
+
 TRAINING = (
     "ade20k-150-relabeled",
     "bdd-relabeled",

@@ -59,6 +59,7 @@ def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wi
     assert PASSWORD not in wiped.stdout.partition("after")[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "why"),
     [

@@ -49,6 +49,7 @@ def imports(python: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_mseg_can_be_imported_afterwards_and_the_note_says_from_where(python: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))

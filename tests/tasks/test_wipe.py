@@ -235,6 +235,7 @@ def session(home: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     return in_session("unlocked", home, "/bin/sh", "-c", "\n".join(lines))
 
 
+@pytest.mark.slow
 def test_the_command_wipes_a_destination_for_every_program_and_all_wipes_every_destination(tmp_path: Path) -> None:
     answers = answers_file(tmp_path)
     start = f"{WIZARD} run --answers {answers} --dest {tmp_path}"
