@@ -94,6 +94,7 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
     assert need.place == full.dataset_folder
 
 
+@pytest.mark.slow
 def test_each_step_has_its_line(full: Context) -> None:
     rows = space_table(still_to_come(full))
     assert [row.partition(".")[0] for row in rows[:-1]] == ["2", "3", "5", "6", "7", "8", "9", "10", "11", "12"]

@@ -26,6 +26,8 @@ from tests.http.downloading import noted
 from tests.waiting import wait_until
 from tests.wizard import tree_of
 
+pytestmark = pytest.mark.slow
+
 CONSUMED = "download-open/extract/trainval.tar.gz"
 """What it brings is removed by a later call: nobody unpacks it again."""
 LOST: dict[str, Callable[[bytes], bytes]] = {
@@ -152,8 +154,6 @@ def test_with_a_journal_that_is_one_write_behind_it_ends_with_the_same_tree(
 
 CLOCK = """
 import os, time
-
-pytestmark = pytest.mark.slow
 shift, now, now_ns = int(os.environ["CLOCK"]), time.time, time.time_ns
 time.time, time.time_ns = lambda: now() + shift, lambda: now_ns() + shift * 10**9
 """
