@@ -5,6 +5,7 @@ Datasets and pictures are not looked at here.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from mseg_wizard import __version__
 from mseg_wizard.context import Context
 from mseg_wizard.datasets import mseg_api, mseg_config
+from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.progress import duration, size
 from mseg_wizard.step import Archive, Step
 from mseg_wizard.store import ArchiveRecord
@@ -97,6 +99,8 @@ class Facts:
     stages: tuple[StepRecord, ...]
     then: Step | None
     """The step after this one."""
+    next: tuple[str, ...]
+    """What comes next, in paragraphs."""
 
     @property
     def unpublished(self) -> list[str]:
@@ -131,7 +135,31 @@ def gather(ctx: Context) -> Facts:
         sources=tuple(_sources(ctx)),
         stages=tuple(_stage(ctx, step) for step in ctx.steps[: at + 1] if any(done(call.key) for call in step.calls)),
         then=next(iter(ctx.steps[at + 1 :]), None),
+        next=tuple(what_comes_next(ctx)),
     )
+
+
+def what_comes_next(ctx: Context) -> list[str]:
+    """How training begins, in paragraphs."""
+    command = f"mseg-wizard universal --dest {shlex.quote(str(ctx.destination))}"
+    if read_record(ctx).get("manifest") and (ctx.universal_folder / "train.csv").is_file():
+        one = (
+            f"One label space for all training sets is in {ctx.universal_folder}: train.csv and val.csv name each "
+            "image with its label map, README.md says how to read them. Any trainer that ignores 255 can begin there.\n"
+            "from mseg_wizard.training import Mseg"
+        )
+    else:
+        one = (
+            "To train in one label space: the command below makes the labels of all training sets once more in MSeg's "
+            f"universal classes, with lists of image and label for any trainer.\n{command}"
+        )
+    other = (
+        "Or with MSeg's own code: branch `training` of mseg-semantic (https://github.com/mseg-dataset/mseg-semantic). "
+        "It reads the relabelled maps in mseg_dataset/, finds them by MSEG_DST_DIR, and wants that mseg-api installed, "
+        "a PyTorch of 2020 with NVIDIA's Apex, the pretrained HRNet-W48 backbone, and a GPU for each of the seven "
+        "training sets. The same can be trained from mseg_universal/, where the maps hold universal classes already."
+    )
+    return [one, other]
 
 
 def _configured(folder: Path) -> str:

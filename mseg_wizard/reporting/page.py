@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
@@ -21,12 +21,19 @@ from mseg_wizard.core.tables import write_csv
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.labels.universal import UniversalClass, universal_names
 from mseg_wizard.progress import printable
-from mseg_wizard.reporting.catalog import DatasetSummary, TaxonomySummary
+from mseg_wizard.reporting.catalog import COUNTED, DatasetSummary, TaxonomySummary
+from mseg_wizard.reporting.classes import ClassFacts, Tally, class_facts, opening
 from mseg_wizard.reporting.facts import Facts
 from mseg_wizard.reporting.palette import color_text, universal_palette
-from mseg_wizard.reporting.pictures import PictureResult
+from mseg_wizard.reporting.pictures import PictureJob, PictureResult
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 INDEX_FILE = "index.html"
+SCRIPT = "report.js"
+PAGES = "class"
+"""Folder of the pages of the universal classes."""
 CLASSES = "classes"
 """Folder of the tables of classes."""
 SHARED = "universal"
@@ -39,22 +46,15 @@ DECADES = 6
 """The charts' axis goes from 10⁻⁶ to 1: what is rarer hardly occurs once in a million pixels."""
 CONSTANTS: Mapping[str, object] = {
     "CLASSES": CLASSES,
+    "COUNTED": COUNTED,
+    "INDEX": INDEX_FILE,
+    "PAGES": PAGES,
     "SHARED": SHARED,
     "IGNORED": IGNORED,
     "DECADES": DECADES,
     "FAULTS": FAULTS,
     "LEGEND": LEGEND,
 }
-
-
-@dataclass
-class Tally:
-    """Pixels counted so far in a sample of one taxonomy's label maps."""
-
-    pixels: NDArray[np.int64]
-    """For each id from 0 to 255."""
-    maps: int = 0
-    unreadable: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,12 @@ class Bar:
     color: str
     share: float
     """Of all pixels, 0 to 1."""
+    universal: int | None = None
+    """The universal class that it is, where it is one."""
 
     @property
     def length(self) -> float:
-        """0 to 100, on a logarithmic axis."""
-        return max(0.5, 100 * (1 + math.log10(self.share) / DECADES)) if self.share > 0 else 0.0
+        return length(self.share)
 
 
 def write(
@@ -88,7 +89,11 @@ def write(
 
     `drawn`: by the name of the picture of the labels alone; `tallies`: by taxonomy.
     """
-    from jinja2 import Environment, StrictUndefined  # a tenth of a second that no other command should pay
+    from jinja2 import (
+        Environment,
+        FunctionLoader,
+        StrictUndefined,
+    )  # a tenth of a second that no other command should pay
 
     tables = folder / CLASSES
     tables.mkdir(mode=0o700, exist_ok=True)
@@ -100,24 +105,39 @@ def write(
         rows = [(row.id, row.name, color_text(colors[row.id]), row.synset, row.definition) for row in shared]
         write_csv(tables / f"{SHARED}.csv", ("id", "name", "color", "synset", "definition"), rows)
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, finalize=_shown,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     environment.filters |= {"percent": percent, "count": lambda number: f"{number:,}", "moment": moment}
-    template = environment.from_string(_text("page.html"))
-    html = template.render(
-        of=of,
-        style=Markup(_text("style.css")),  # noqa: S704 - a file of ours
-        facts=facts,
-        datasets=datasets,
-        shared=shared,
-        drawn=drawn,
-        tallies=tallies,
-        bars=_bars,
-        legend=_legend,
-        below=_below,
+    classes = class_facts(datasets, shared, drawn, tallies) if shared else []
+    environment.globals |= {
+        "style": Markup(_text("style.css")),  # noqa: S704 - a file of ours
+        "facts": facts,
+        "bars": _bars,
+        "below": _below,
+        "legend": _legend,
+        "length": length,
+        "opening": opening,
+        "words": _words,
         **CONSTANTS,
-    )
+    }
+    _write_class_pages(folder / PAGES, environment.get_template("class.html"), classes)
+    write_atomically(folder / SCRIPT, _text(SCRIPT).encode())
+    template = environment.get_template("page.html")
+    html = template.render(of=of, datasets=datasets, shared=shared, drawn=drawn, tallies=tallies, classes=classes)
     write_atomically(folder / INDEX_FILE, html.encode())
+
+
+def _write_class_pages(folder: Path, template: Template, classes: Sequence[ClassFacts]) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for before, one, after in zip([None, *classes[:-1]], classes, [*classes[1:], None], strict=True):
+        html = template.render(one=one, before=before, after=after)
+        write_atomically(folder / one.file, html.encode(), durable=False)
+
+
+def length(share: float) -> float:
+    """How long a bar is, 0 to 100, on a logarithmic axis."""
+    return max(0.5, 100 * (1 + math.log10(share) / DECADES)) if share > 0 else 0.0
 
 
 def subject_of(folder: Path) -> str:
@@ -150,7 +170,10 @@ def _bars(taxonomy: TaxonomySummary, tally: Tally) -> list[Bar]:
     whole = max(1, int(tally.pixels.sum()))
     known = {id_: (name, color) for id_, name, color in taxonomy.classes}
     unknown = [int(id_) for id_ in np.flatnonzero(tally.pixels) if int(id_) not in known]
-    rows = [Bar(id_, name, color, int(tally.pixels[id_]) / whole) for id_, (name, color) in known.items()]
+    rows = [
+        Bar(id_, name, color, int(tally.pixels[id_]) / whole, _universal(taxonomy, id_))
+        for id_, (name, color) in known.items()
+    ]
     rows += [Bar(id_, "no class has this id", "#ffffff", int(tally.pixels[id_]) / whole) for id_ in unknown]
     return sorted(rows, key=lambda bar: (-bar.share, bar.id))
 
@@ -159,7 +182,19 @@ def _legend(taxonomy: TaxonomySummary, drawn: PictureResult) -> Iterator[Bar]:
     """The most frequent classes of one picture."""
     known = {id_: (name, color) for id_, name, color in taxonomy.classes}
     for id_, share in drawn.shares[:LEGEND]:
-        yield Bar(id_, *known.get(id_, (f"id {id_}, which no class has", "#ffffff")), share)
+        name, color = known.get(id_, (f"id {id_}, which no class has", "#ffffff"))
+        yield Bar(id_, name, color, share, _universal(taxonomy, id_))
+
+
+def _universal(taxonomy: TaxonomySummary, id_: int) -> int | None:
+    ids = taxonomy.universal[id_] if id_ < len(taxonomy.universal) else ()
+    return ids[0] if len(ids) == 1 else None
+
+
+def _words(taxonomy: TaxonomySummary, shot: PictureJob, drawn: PictureResult) -> str:
+    """What a search finds a picture by: its files, its set of classes, its classes."""
+    names = " ".join(taxonomy.names[id_] for id_, _ in drawn.shares if id_ < len(taxonomy.names))
+    return f"{shot.image} {taxonomy.name} {names}".lower()
 
 
 def _below(facts: Facts, path: str) -> str:

@@ -18,12 +18,13 @@ from mseg_wizard import __version__
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import swap_folder, sync
+from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.reporting import page
 from mseg_wizard.reporting.catalog import PICTURES, DatasetSummary, shared_classes, survey
+from mseg_wizard.reporting.classes import Tally
 from mseg_wizard.reporting.facts import gather
-from mseg_wizard.reporting.page import Tally
 from mseg_wizard.reporting.pictures import PictureResult, Sample, count_pixels, draw_pictures
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.verdict import FILE, subject
@@ -31,7 +32,7 @@ from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
 FOLDER = "report"
-VERSION = 1
+VERSION = 2
 """Of the page: a report that an older wizard wrote is written again."""
 
 
@@ -81,7 +82,8 @@ def _subject(ctx: Context) -> str:
     except OSError:
         verdict = b""
     archives = [[file, record.sha256, record.source] for file, record in sorted(ctx.store.journal.archives.items())]
-    state = [VERSION, __version__, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
+    universal = sorted(read_record(ctx).items())
+    state = [VERSION, __version__, universal, subject(ctx), hashlib.sha256(verdict).hexdigest(), archives]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 

@@ -160,6 +160,7 @@ def universal_step(steps: Sequence[Step]) -> Step:
     calls += [
         Call(f"{NAME}/compare", "compare", "Compare each with what it is made of", {}),
         Call(f"{NAME}/manifest", "manifest", "Write lists, classes and README", {}),
+        Call(f"{NAME}/report", "report", "Write the report again", {}),
     ]
     return Step(NAME, 0, "Universal labels", "", "", "", "", (), (), (), (), tuple(calls))
 

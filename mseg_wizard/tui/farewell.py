@@ -11,6 +11,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.catalog import meaning
+from mseg_wizard.reporting.facts import what_comes_next
 from mseg_wizard.step import Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tasks.report import place_of
@@ -36,6 +37,7 @@ def farewell(ctx: Context) -> str:
         f"{printable(str(ctx.destination))}\n{printable(settings)}",
         FLEETING if ctx.options.invocation.temporary else "",
         f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
+        "What comes next\n" + "\n\n".join(what_comes_next(ctx)),
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),
         NEXT,
