@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from mseg_wizard.answers.fields import check_answer, kind_of, taken_as
 from mseg_wizard.answers.file import Answers, read_answers
 from mseg_wizard.answers.links import UnusableAnswer
 from mseg_wizard.answers.pasted import LINK, meant_by
-from mseg_wizard.cli.plain import say
+from mseg_wizard.cli.plain import printable_redacted, say
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.preferences import check_preferences, preferences
 from mseg_wizard.http.addresses import Routes
@@ -38,7 +39,13 @@ def destination_of(args: argparse.Namespace, answers: Answers, *, offer_last: bo
         raise Usage(f"--dest is {args.dest}, but the answers say {named}.", "Name one destination.")
     last = preferences().get("destination") if offer_last else None
     chosen = args.dest or named or last
-    return Path(chosen).expanduser().absolute() if chosen else None
+    if not chosen:
+        return None
+    path = Path(chosen).expanduser().absolute()
+    if str(path) != str(chosen):
+        # On stderr: what a command prints is for programs too.
+        say(f"The destination is {printable_redacted(str(path))}.", sys.stderr)
+    return path
 
 
 def begun_destination(args: argparse.Namespace, answers: Answers | None = None) -> tuple[Path, Journal]:

@@ -91,3 +91,11 @@ def _folded(line: str, indent: str, first: str) -> str:
     # Names and addresses are copied from here: they stay whole.
     fold = textwrap.TextWrapper(width(), first + inner, indent + inner, break_long_words=False, break_on_hyphens=False)
     return fold.fill(line.strip())
+
+
+def too_simple() -> bool:
+    """Is this a terminal that has no screen, so that plain lines have to do? Then that is said."""
+    if os.environ.get("TERM") != "dumb" or not interactive():
+        return False
+    print("This terminal (TERM=dumb) shows no screen: plain lines and questions, as with --plain.", flush=True)
+    return True

@@ -6,7 +6,7 @@ What is in those files is not known here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mseg_wizard.context import Context
@@ -38,9 +38,14 @@ def _raw_mat(label: str) -> str:
     return f"{folder.rpartition('/')[0]}/trainval/{Path(name).stem}.mat"
 
 
+def _in_sight(paths: Iterable[Path]) -> list[Path]:
+    """Without hidden files: macOS puts a `._name` beside each, which is no label."""
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
 def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
     """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
-    for path in sorted((ctx.dataset_folder / root / "trainval").glob("*.mat")):
+    for path in _in_sight((ctx.dataset_folder / root / "trainval").glob("*.mat")):
         yield (
             f"{root}/trainval/{path.name}",
             (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1)),
@@ -53,7 +58,7 @@ def _raw_polygons(label: str) -> str:
 
 
 def _unlisted_polygons(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    for path in sorted((ctx.dataset_folder / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
+    for path in _in_sight((ctx.dataset_folder / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
         raw = f"{root}/{path.relative_to(ctx.dataset_folder / root).as_posix()}"
         yield raw, (raw.replace("_polygons.json", "_labelids.png"), *[None] * (targets - 1))
 

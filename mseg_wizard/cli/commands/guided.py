@@ -17,7 +17,7 @@ from mseg_wizard.cli.destination import (
     step_named,
 )
 from mseg_wizard.cli.plain import unattended
-from mseg_wizard.cli.text import answered, interactive
+from mseg_wizard.cli.text import answered, interactive, too_simple
 from mseg_wizard.context import Context
 from mseg_wizard.core.log import log_to
 from mseg_wizard.progress import Usage
@@ -26,6 +26,7 @@ from mseg_wizard.tasks.registry import load_steps
 
 def run(args: argparse.Namespace) -> int:
     steps = load_steps()
+    args.plain = args.plain or too_simple()
     answers = answers_of(args, steps)
     options = replace(options_of(args), attended=True, by_questions=args.plain)
     destination = destination_of(args, answers, offer_last=True)

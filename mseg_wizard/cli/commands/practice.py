@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.answers.file import Answers
-from mseg_wizard.cli.plain import complain, exit_code, work
-from mseg_wizard.cli.text import interactive
+from mseg_wizard.cli.plain import complain, exit_code, say, work
+from mseg_wizard.cli.text import interactive, too_simple
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.invocation import Invocation
@@ -45,6 +46,7 @@ SPEED = 3_000_000
 
 def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocation) -> int:
     """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
+    plain = plain or too_simple()
     if not plain and not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
     steps = load_steps()
@@ -78,15 +80,24 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocati
         if keep:
             print(f"The practice folder was kept: {folder}")
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-            print(f"The practice folder {folder} was removed (--keep keeps it).")
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """All of it, even where the terminal closes or someone is impatient meanwhile."""
+    stops = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in stops}
+    try:
+        say(f"Removing the practice folder {folder} …")
+        shutil.rmtree(folder, ignore_errors=True)
+        say("It was removed (--keep keeps it).")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: Answers) -> int:
     """A played user and the wizard take turns, until all is complete or the user knows no answer."""
-
-    def say(text: str) -> None:
-        print(text, flush=True)
 
     say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
     user = PractisingUser(ctx, user_folder, answers, say)

@@ -17,7 +17,7 @@ from mseg_wizard.cli.plain import complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
@@ -27,6 +27,11 @@ from mseg_wizard.verification.verified import forget_verified
 
 def run(args: argparse.Namespace) -> int:
     steps = load_steps()
+    if not any(step.has("verify") for step in steps):
+        raise Usage(
+            "None of the step files has a task that verifies.",
+            'Add a step with [[tasks]] task = "verify", as steps/13-verify.toml has it.',
+        )
     answers = answers_of(args, steps)
     destination, _ = begun_destination(args, answers)
     as_json = getattr(args, "json", False)
