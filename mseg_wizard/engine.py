@@ -28,6 +28,8 @@ ITEMS = "items.txt"
 """Among the wizard's own things: what the last problem concerns, where that is too much for the log."""
 LOGGED = 1000
 """Items of a problem that the log names: a disk that fails can make a problem of all 240,000 images, at every try."""
+LOOK_JOIN = 0.5
+"""Seconds that a look at what is missing gets to end after a stop."""
 LANE_POLL = 0.05
 """Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
 
@@ -125,8 +127,9 @@ def _network(call: Call) -> bool:
 
 def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, None]:
     """One call: nothing where its outputs are there, else what makes them."""
-    yield Progress(f"checking: {call.title}", call=call.key)
-    if ctx.store.journal.done(call.key) and not _missing(ctx, call):
+    looking = Progress(f"checking: {call.title}", call=call.key)
+    yield looking
+    if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
         yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
         return
     if lacks := waiting(step, ctx):
@@ -166,7 +169,8 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
             store.spent(call.key, worked + (0.0 if progress.waiting else time.monotonic() - last))
         except Problem as problem:  # remarks and times are not worth hiding why it ended
             log.warning("%s", problem)
-    if missing := _missing(ctx, call):
+    looking = replace(progress, doing=f"checking what became of it: {call.title}", rate=None, call=call.key)
+    if missing := (yield from _missing(ctx, call, looking)):
         raise Problem(
             f"{call.title}: {len(missing):,} outputs are not there after the work, such as {missing[0]}.",
             "Start again: only what is missing is made. If it happens twice, please report it with the log.",
@@ -178,8 +182,12 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     yield Progress(end, progress.total or progress.done, progress.total, progress.unit, call=call.key)
 
 
-def _missing(ctx: Context, call: Call) -> list[str]:
-    return TASKS[call.task].missing(ctx, **call.args) if call.task in TASKS else [call.title]
+def _missing(ctx: Context, call: Call, looking: Progress) -> Generator[Progress, None, list[str]]:
+    """What is not there. Whole lists are gone through: in a thread, which a stop doesn't wait for, as it only looks."""
+    if call.task not in TASKS:
+        return [call.title]
+    task = TASKS[call.task]
+    return (yield from background(lambda _: task.missing(ctx, **call.args), looking, join=LOOK_JOIN))
 
 
 class Runner:

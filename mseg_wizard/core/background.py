@@ -71,11 +71,13 @@ class Job:
                 abort()
 
 
-def background(work: Callable[[Job], T], first: Progress, every: float = POLL) -> Generator[Progress, None, T]:
+def background(
+    work: Callable[[Job], T], first: Progress, every: float = POLL, join: float = JOIN
+) -> Generator[Progress, None, T]:
     """Run `work` in a thread; yields its newest Progress `every` so
     many seconds and returns its result, or raises what it raised.
 
-    Closing the generator calls the thread's aborts and joins it.
+    Closing the generator calls the thread's aborts and joins it, for `join` seconds at most.
     """
     job = Job()
     job.latest = first
@@ -86,7 +88,7 @@ def background(work: Callable[[Job], T], first: Progress, every: float = POLL) -
             yield job.latest
     finally:
         job.stop()
-        wait([result], JOIN)
+        wait([result], join)
     return result.result()
 
 

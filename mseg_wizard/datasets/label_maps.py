@@ -114,13 +114,17 @@ def make_label_maps(
 def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> Generator[Progress, None, None]:
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
     top = top or ctx.dataset_folder
-    with ThreadPoolExecutor(THREADS, "syncing") as threads:
-        for done in range(0, len(outputs), SYNCED_AT_ONCE):
-            yield Progress("making sure that the disk has them", done, len(outputs), "files")
-            paths = [f"{top}/{output}" for output in outputs[done : done + SYNCED_AT_ONCE]]
-            list(threads.map(_sync, (paths[start::THREADS] for start in range(THREADS))))
+    yield from _sync_all([f"{top}/{output}" for output in outputs], "files")
     _sweep(top, outputs)  # a worker that was killed in this very run leaves its temporary as well
-    sync(*{top / Path(output).parent for output in outputs})
+    yield from _sync_all(sorted({f"{top}/{output.rpartition('/')[0]}" for output in outputs}), "folders")
+
+
+def _sync_all(paths: Sequence[str], unit: str) -> Generator[Progress, None, None]:
+    with ThreadPoolExecutor(THREADS, "syncing") as threads:
+        for done in range(0, len(paths), SYNCED_AT_ONCE):
+            yield Progress("making sure that the disk has them", done, len(paths), unit)
+            batch = paths[done : done + SYNCED_AT_ONCE]
+            list(threads.map(_sync, (batch[start::THREADS] for start in range(THREADS))))
 
 
 def _made(ctx: Context, item: ItemWithOutputs | None) -> str:

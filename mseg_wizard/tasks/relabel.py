@@ -45,11 +45,16 @@ def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None
     """Make the relabelled maps of `taxonomies`, which share images
     and records; images that no record names are written too.
     """
-    yield Progress("looking for what is missing", unit="images")
+    looking = Progress("looking for what is missing", unit="images")
+    yield looking
     root = ctx.tree.root(taxonomies[0])
-    rows = list(_rows(ctx.tree, taxonomies))
-    outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
-    wanted = outputs_to_make(ctx, outputs)
+
+    def look(_: Job) -> tuple[list[RelabelRow], list[str], frozenset[str]]:
+        rows = list(_rows(ctx.tree, taxonomies))
+        outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
+        return rows, outputs, outputs_to_make(ctx, outputs)
+
+    rows, outputs, wanted = yield from background(look, looking)
 
     def prepare(_: Job) -> tuple[list[ImageToRelabel], int]:
         changes = [updates(ctx.tree, taxonomy) for taxonomy in taxonomies]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import RAW, UNLISTED
 from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
@@ -56,18 +57,23 @@ def remap(
 
     `consumes`: folder of raw labels, below the dataset's, that is removed once every output was checked.
     """
-    yield Progress("looking for what is missing", unit="images")
-    plan = _plan(ctx, source, targets, reader, splits)
-    outputs = [output for row in plan.values() for output in row if output]
-    wanted = outputs_to_make(ctx, outputs)
+    looking = Progress("looking for what is missing", unit="images")
+    yield looking
+
+    def look(_: Job) -> tuple[OutputsByLabel, list[str], frozenset[str]]:
+        plan = _plan(ctx, source, targets, reader, splits)
+        outputs = [output for row in plan.values() for output in row if output]
+        return plan, outputs, outputs_to_make(ctx, outputs)
+
+    plan, outputs, wanted = yield from background(look, looking)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
     segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
         LabelToRemap(
-            str(ctx.dataset_folder / raw),
-            tuple(output and str(ctx.dataset_folder / output) for output in row),
+            f"{ctx.dataset_folder}/{raw}",
+            tuple(output and f"{ctx.dataset_folder}/{output}" for output in row),
             segments.get(raw),
         )
         for raw, row in rows.items()

@@ -200,7 +200,7 @@ def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
         assert isinstance(runner.snapshot.problem, Problem)
         assert "a1.zip is damaged" in runner.snapshot.problem.what
         assert f"It lies at {ctx.dataset_folder / 'a1' / 'a1.zip'}." in runner.snapshot.problem.what
-        assert "Remove it, then start again" in runner.snapshot.problem.do
+        assert "Start again: it is fetched anew" in runner.snapshot.problem.do
         assert runner.snapshot.calls == ("fetch/extract/a1.zip",)
         part = ctx.dataset_folder / "a2" / "a2.zip.part"
         had = part.stat().st_size
