@@ -94,7 +94,8 @@ class _Fetch:
                         break  # the next source would have to begin again: better a fresh link than 20 GB lost
         finally:
             arrival.drop_hasher()
-        continues = any(arrival.offset(endpoint) for endpoint in endpoints)
+        anew = [endpoint for endpoint, why in refused if not why.resumes]
+        continues = any(arrival.offset(endpoint) for endpoint in endpoints if endpoint not in anew)
         raise unavailable(arrival.name, arrival.part.size, continues, refused)
 
     def _from(self, endpoint: Endpoint, last: bool) -> Fetched:

@@ -69,6 +69,8 @@ def test_a_server_that_begins_anew_and_breaks_off_each_time_is_told_from_one_tha
         assert "it begins at the first byte each time and comes no further than the 30.0 kB" in found.what
         assert "can't resume a download" in found.what
         assert "fetched with a browser" in found.do
+        assert "goes on from there" not in found.do
+        assert "30.0 kB that are here are kept, and compared with what comes" in found.do
         assert part(target).read_bytes() == BODY[:30_000]
 
 
