@@ -28,6 +28,10 @@ MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pe
 """Read without colour; `filled` is what people are told of a pending step, see `with_filled`."""
 
 
+ASKED = "asked"
+"""Kept beside a step's answers though no form has it: the day (ISO 8601) on which the user asked for its licence."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Where the run stands: what screens show and `status` prints.
@@ -192,6 +196,61 @@ def _answer(journal: Journal, step: Step, item: Field) -> Any:
 def asks(step: Step) -> bool:
     """Does the step need an answer?"""
     return any(item.required for item in step.fields)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The one sentence: what is wanted of the user or, where nothing is, what the wizard is doing."""
+
+    state: str
+    """One of STATES."""
+    text: str
+    step: str = ""
+    """Id of the step that it is about."""
+    field: str = ""
+    """Name of the field that is wanted."""
+
+
+def standing(steps: Sequence[Step], states: Sequence[StepState], now: Snapshot, faults: int = 0) -> Standing:
+    """What a person wants to know first, in the words that every channel says.
+
+    `faults`: files in which the last verification found something wrong.
+    """
+    at = next((step for step in steps if now.call in {call.key for call in step.calls}), None)
+    here = at.id if at else ""
+    if now.awaits and at:
+        wants = next((item.name for item in at.fields if item.kind == "sources"), "")
+        return Standing("waiting", f"Next from you: {named(at)}: {now.progress[now.awaits].doing}", here, wants)
+    if isinstance(now.problem, Waiting):
+        lacks = now.problem.lacks if now.problem.step else ()
+        return Standing("waiting", now.problem.what, now.problem.step or here, next(iter(lacks), ""))
+    if now.problem and not now.running:
+        return Standing("failed", now.problem.what, here)
+    if now.crash and not now.running:
+        return Standing("failed", "A bug of the wizard's own stopped the work; what is done stays.", here)
+    if all(state.state == "done" for state in states):
+        return Standing("done", "Every step is complete.", steps[-1].id)
+    if faults and not now.running:
+        files = amount(faults, "files")
+        return Standing("failed", f"Verification found something wrong in {files}: `verify --repair` makes them again.")
+    wanted = next((state for state in states if state.waits_for and state.state != "done"), None)
+    if wanted:
+        step = next(step for step in steps if step.id == wanted.id)
+        return Standing(
+            "running" if now.running else "waiting",
+            f"Next from you: {named(step)}: {step.field(wanted.waits_for[0]).label}.",
+            step.id,
+            wanted.waits_for[0],
+        )
+    if now.running and at:
+        return Standing("running", f"Nothing is wanted from you. At work: {named(at)}.", here)
+    first = next(state.id for state in states if state.state != "done")
+    return Standing("pending", "Nothing is wanted from you: the work can begin.", first)
+
+
+def named(step: Step) -> str:
+    """A step by number and title."""
+    return f"step {step.number}, {step.title}"
 
 
 def modified(journal: Journal) -> bool:

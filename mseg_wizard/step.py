@@ -19,7 +19,20 @@ from mseg_wizard.progress import Problem, Usage
 COLUMNS = ("image", "label", "records")
 """What expected files are computed from."""
 
-KEYS = ("id", "title", "summary", "why", "time", "licence", "links", "fields", "archives", "logins", "tasks")
+KEYS = (
+    "id",
+    "title",
+    "summary",
+    "why",
+    "time",
+    "licence",
+    "links",
+    "fields",
+    "datasets",
+    "archives",
+    "logins",
+    "tasks",
+)
 """Of a step file."""
 
 T = TypeVar("T")
@@ -138,6 +151,15 @@ class LoginSite:
     """Hidden field without which the form is not accepted."""
     sums: str = ""
     """Path of the page that tells an archive's md5; the query is that of the archive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetName:
+    """How people call a dataset, where its step is not called so: a step that brings several."""
+
+    folder: str
+    """Below mseg_dataset/."""
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +290,7 @@ class Step:
     archives: tuple[Archive, ...]
     logins: tuple[LoginSite, ...]
     calls: tuple[Call, ...]
+    datasets: tuple[DatasetName, ...] = ()
 
     @property
     def form(self) -> str:
@@ -278,6 +301,11 @@ class Step:
     def named(self) -> str:
         """Its number and title, as the screen shows them."""
         return f"{self.number}, {self.title}"
+
+    def name_of(self, folder: str) -> str:
+        """How people call the dataset of a folder: as the step is called, where it brings no other."""
+        alone = len({archive.dataset for archive in self.archives}) == 1
+        return next((each.name for each in self.datasets if each.folder == folder), self.title if alone else folder)
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
@@ -335,6 +363,8 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | No
         return tuple(typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(tables_of(name, table, key)))
 
     asked, archives, logins = rows_of("fields", Field), rows_of("archives", Archive), rows_of("logins", LoginSite)
+    names = rows_of("datasets", DatasetName)
+    _check_names(name, names, {archive.dataset for archive in archives})
     check_unique(name, "field", [item.name for item in asked])
     check_unique(name, "archive", [archive.file for archive in archives])
     check_unique(name, "login", [login.id for login in logins])
@@ -355,6 +385,7 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | No
         licence=text_of("licence", needed=False),
         links=rows_of("links", Link),
         fields=asked,
+        datasets=names,
         archives=archives,
         logins=logins,
         calls=calls,
@@ -382,6 +413,13 @@ def _check_only_for(where: str, item: Field, archives: Collection[str]) -> None:
     for file in item.only_for:
         if file not in archives:
             raise Problem(f"{where}: only_for names {file!r}.", "Name an archive of this step.")
+
+
+def _check_names(where: str, names: Collection[DatasetName], folders: Collection[str]) -> None:
+    check_unique(where, "dataset", [each.folder for each in names])
+    for each in names:
+        if each.folder not in folders:
+            raise Problem(f"{where}: dataset {each.folder!r} has no archive.", f"Name one of {', '.join(folders)}.")
 
 
 def _check_archive(where: str, archive: Archive, fields_: Collection[str], logins: Collection[LoginSite]) -> None:

@@ -25,8 +25,8 @@ from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.progress import printable
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
-from mseg_wizard.tui.key_bindings import MainScreen
 from mseg_wizard.tui.key_queue import KeyQueue
+from mseg_wizard.tui.screen import MainScreen
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import terminal_title
@@ -118,7 +118,7 @@ class Wizard(KeyQueue):
         if runner and self.session.working:
             self.main.stopping = True
             runner.stop()
-        await self.main.flush()
+        await self.main.forms.flush()
         while runner and not runner.join(0):
             await asyncio.sleep(0.05)
         self.exit()
@@ -140,10 +140,10 @@ class Wizard(KeyQueue):
             ask = QuestionDialog("Stop and quit?", text, "Stop and quit", "Keep working", quits=True)
             await self.push_screen(ask, lambda yes: self.leave(Exit.INTERRUPTED) if yes else None)
             return
-        await self.main.flush()
+        await self.main.forms.flush()
         if self.session.ctx or not self.session.drafted:
             self.leave(Exit.DONE)
-        elif home := self.main.home():
+        elif home := self.main.forms.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
             await self.push_screen(
                 QuestionDialog("Keep your answers?", text, "Keep and quit", "Quit without", quits=True),
@@ -157,7 +157,7 @@ class Wizard(KeyQueue):
 
     def _drafts_answered(self, keep: bool | None) -> None:
         async def opened() -> None:
-            if await self.main.open():
+            if await self.main.forms.open():
                 self.leave(Exit.DONE)
 
         if keep:

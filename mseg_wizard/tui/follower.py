@@ -7,9 +7,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual.events import DescendantFocus
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
@@ -19,9 +18,7 @@ from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui.farewell import farewell
-from mseg_wizard.tui.forms import FormsScreen
 from mseg_wizard.tui.key_queue import KeyQueue
-from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.textual_private import driver_of
@@ -29,6 +26,9 @@ from mseg_wizard.tui.widgets.dialogs import SHOWN_ITEMS, QuestionDialog, TextDia
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
 from mseg_wizard.tui.widgets.frame import StepList
+
+if TYPE_CHECKING:
+    from mseg_wizard.tui.screen import MainScreen
 
 TICK = 0.2
 DRAWN = 1.0
@@ -39,11 +39,12 @@ LOOK = 10.0
 """Seconds between two looks whether what it waits for has arrived: an upload, say."""
 
 
-class FollowerScreen(FormsScreen):
-    """The screen with an eye on the work. It takes the keyboard only from who doesn't use it."""
+class Follower:
+    """An eye on the work, for one screen. It takes the keyboard only from who doesn't use it."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, screen: MainScreen) -> None:
+        self.session = screen.session
+        self._screen = screen
         self._started = self._watching = False
         self._at = ""
         """Id of the step that was running at the last look."""
@@ -63,10 +64,11 @@ class FollowerScreen(FormsScreen):
         self._stood: object = None
         self._drawn_at = 0.0
 
-    async def on_mount(self) -> None:
-        self.set_interval(TICK, self._tick)
-        self.set_interval(1.0, self._watch)
-        self.set_interval(LOOK, self._look_for_arrivals)
+    def begin(self) -> None:
+        """Once the screen is there."""
+        self._screen.set_interval(TICK, self._tick)
+        self._screen.set_interval(1.0, self._watch)
+        self._screen.set_interval(LOOK, self._look_for_arrivals)
         self._watch()
 
     @property
@@ -75,58 +77,62 @@ class FollowerScreen(FormsScreen):
 
         Who went into a field may be about to paste: that must not land in another.
         """
-        at = self.focused
+        at = self._screen.focused
         typing = isinstance(at, Line) and at.new() is not None
         chosen = at is not None and at is not self.yielded and any(isinstance(node, FieldRow) for node in at.ancestors)
         return typing or chosen or self._pressing
 
     @property
     def _pressing(self) -> bool:
-        return isinstance(self.app, KeyQueue) and self.app.rested < REST
+        return isinstance(self._screen.app, KeyQueue) and self._screen.app.rested < REST
 
     def start(self) -> None:
         """Work, if the destination is open and nothing works yet."""
         runner = self.session.runner
         if runner is None or self.session.working:
             return
-        self.say("")
+        self._screen.say("")
         self._waits, self._was_open, self._later, self._end_shown = None, False, None, False
-        self._saves_before = dict(self._saves)
-        self._started, self.stopping, self._at = True, False, ""
+        self._saves_before = dict(self._screen.forms.saves)
+        self._started, self._screen.stopping, self._at = True, False, ""
         if self._notifier is None and self.session.ctx:
             self._notifier = Notifier(command_of(self.session.ctx.options.notify), self.session.ctx.destination)
         runner.start()
-        self.refresh_bindings()
-        self.draw()
+        self._screen.refresh_bindings()
+        self._screen.draw()
 
     async def _tick(self) -> None:
         snapshot = self.session.snapshot
         if self._notifier and self._started and self._notifier.follow(snapshot):
-            self.app.bell()
+            self._screen.app.bell()
             if awaits := snapshot.awaits:
                 self._later = lambda: self._into_row_for(awaits)
         if self.session.ctx and (worker_news := self.session.ctx.worker_news()):
-            self.say(pane_text(worker_news[-1]))
+            self._screen.say(pane_text(worker_news[-1]))
         if self._started and not snapshot.running:
-            self._started = self.stopping = False
+            self._started = self._screen.stopping = False
             self._ended(snapshot)
-        if self._later and self.app.screen is self and not self.in_use:
+        if self._later and self._screen.app.screen is self._screen and not self.in_use:
             later, self._later = self._later, None
             await later()
         stands = (snapshot.running, snapshot.awaits, snapshot.problem, snapshot.crash)
-        terminal = driver if isinstance(driver := driver_of(self.app), Terminal) else None
+        terminal = driver if isinstance(driver := driver_of(self._screen.app), Terminal) else None
         if stands != self._stood or (time.monotonic() - self._drawn_at >= DRAWN and not (terminal and terminal.behind)):
             self._stood, self._drawn_at = stands, time.monotonic()
             await self._follow(snapshot)
-            self.draw()
-        elif terminal and not self.stopping and (snapshot.running or not terminal.answers):
+            self._screen.draw()
+        elif terminal and not self._screen.stopping and (snapshot.running or not terminal.answers):
             terminal.ask()
 
     async def _into_row_for(self, call: str) -> None:
         """Put the keyboard where the file that it waits for can be given, if it still waits."""
         if self.session.snapshot.awaits != call:
             return
-        pane = await self.show_step(self.step_of(call))
+        step = self._screen.step_of(call)
+        if self._screen.at_overview:
+            self._screen.overview.choose()
+            return
+        pane = await self._screen.show_step(step)
         if row := next((row for row in pane.rows.values() if kind_of(row.item).rows), None):
             self.put_into(row)
 
@@ -135,15 +141,16 @@ class FollowerScreen(FormsScreen):
         self.yielded = row.target()
         self.yielded.focus()
 
-    async def on_field_row_answer_given(self, event: FieldRow.AnswerGiven) -> None:
+    def answer_given(self, event: FieldRow.AnswerGiven) -> None:
+        """Say what is to be said of it, and note that its field may be left."""
         awaits = self.session.snapshot.awaits
-        if event.entered and event.row.new() is None and awaits and event.row.step.id == self.step_of(awaits):
-            self.say("Nothing is there yet. An upload is noticed by itself.")
-        if event.entered and self.focused in event.row.walk_children():
-            self.yielded = self.focused
+        if event.entered and event.row.new() is None and awaits and event.row.step.id == self._screen.step_of(awaits):
+            self._screen.say("Nothing is there yet. An upload is noticed by itself.")
+        if event.entered and self._screen.focused in event.row.walk_children():
+            self.yielded = self._screen.focused
 
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        if event.widget is not self.yielded:
+    def focus_moved(self, to: Widget) -> None:
+        if to is not self.yielded:
             self.yielded = None
 
     async def _follow(self, snapshot: Snapshot) -> None:
@@ -152,25 +159,25 @@ class FollowerScreen(FormsScreen):
         """
         if self._pressing:
             return
-        at = self.step_of(snapshot.call) if snapshot.running else self._at
-        free = isinstance(self.focused, StepList) or (
-            self.yielded is not None and self.focused is self.yielded and not self.in_use
+        at = self._screen.step_of(snapshot.call) if snapshot.running else self._at
+        free = isinstance(self._screen.focused, StepList) or (
+            self.yielded is not None and self._screen.focused is self.yielded and not self.in_use
         )
-        watching = self._at in ("", self.chosen) and free and self.app.screen is self
+        watching = self._at in ("", self._screen.chosen) and free and self._screen.app.screen is self._screen
         if (
             at
             and at != self._at
             and watching
-            and self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}"
+            and self._screen.query_one("#panes", ContentSwitcher).current == f"pane-{self._screen.chosen}"
         ):
-            if at != self.chosen:
-                self.query_one(StepList).focus()
-            await self.show_step(at)
+            if at != self._screen.chosen:
+                self._screen.query_one(StepList).focus()
+            await self._screen.show_step(at)
         self._at = at
 
     def _ended(self, snapshot: Snapshot) -> None:
-        self.refresh_bindings()
-        self.survey_soon()
+        self._screen.refresh_bindings()
+        self._screen.forms.survey_soon()
         problem = snapshot.problem
         if isinstance(problem, Consent):
             self._later = lambda: self._ask_consent(problem)
@@ -188,17 +195,21 @@ class FollowerScreen(FormsScreen):
             self._later = lambda: self._tell_failure("Something unexpected happened", f"{text}\n\n{where}", ())
 
     async def _show_end(self) -> None:
-        pane = await self.show_step(self.session.steps[-1].id)
-        self.query_one(StepList).focus()
+        pane = await self._screen.reveal(self.session.steps[-1].id)
+        if not self._screen.at_overview:
+            self._screen.query_one(StepList).focus()
         if ctx := self.session.ctx:
             pane.close_with(await asyncio.to_thread(farewell, ctx))
 
     async def _go_to(self, problem: Waiting) -> None:
         """Put the keyboard into the first field that is lacking."""
         if not problem.step:
-            await self.tell(pane_text(problem.what), pane_text(problem.do), problem.items)
+            await self._screen.tell(pane_text(problem.what), pane_text(problem.do), problem.items)
             return
-        pane = await self.show_step(problem.step)
+        if self._screen.at_overview:  # what is wanted stands on top, and Enter goes there
+            self._screen.overview.choose()
+            return
+        pane = await self._screen.show_step(problem.step)
         row = next((pane.rows[name] for name in problem.lacks if name in pane.rows), None)
         if row:
             self.put_into(row)
@@ -211,46 +222,47 @@ class FollowerScreen(FormsScreen):
                 self.start()
 
         text = "\n".join((pane_text(problem.do), *(pane_text(item) for item in problem.items[:SHOWN_ITEMS])))
-        await self.app.push_screen(QuestionDialog(pane_text(problem.what), text, "Yes, allow it", "No"), answered)
+        await self._screen.app.push_screen(
+            QuestionDialog(pane_text(problem.what), text, "Yes, allow it", "No"), answered
+        )
 
     async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
-        if at := self.step_of(self.session.snapshot.call):
-            await self.show_step(at)
+        if (at := self._screen.step_of(self.session.snapshot.call)) and self._screen.step_in_sight:
+            await self._screen.show_step(at)
 
         def led(to: str | None) -> None:
             if to:
-                self.call_later(self.run_action, to)
+                self._screen.call_later(self._screen.run_action, to)
 
-        await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items), again=True), led)
-
-    async def tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
-        await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items)))
+        await self._screen.app.push_screen(
+            TextDialog(title, text, (pane_text(item) for item in items), again=True), led
+        )
 
     def survey_done(self) -> None:
         """Show the last page where all is done; start again where the work waited for exactly what is there by now."""
         if (
             not self._end_shown
             and self.session.ctx
-            and all(state.state == "done" for state in self.session.states(self.found))
+            and all(state.state == "done" for state in self.session.states(self._screen.found))
         ):
             self._end_shown, self._later = True, self._show_end
         waits = self._waits
         if waits is None or not waits.step or self.session.working or self.session.viewer:
             return
-        if self.found.lacks.get(waits.step):
+        if self._screen.found.lacks.get(waits.step):
             self._was_open = True
-        elif self._was_open or self._saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
+        elif self._was_open or self._screen.forms.saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
             self.start()
 
     async def _look_for_arrivals(self) -> None:
         if self._waits and not self.session.working:
-            self.survey_soon()
+            self._screen.forms.survey_soon()
 
     def _watch(self) -> None:
         """Not awaited here: a network disk that hangs would hold up the keys."""
         if not self._watching:
             self._watching = True
-            self.run_worker(self._read_disk())
+            self._screen.run_worker(self._read_disk())
 
     async def _read_disk(self) -> None:
         try:
@@ -258,8 +270,8 @@ class FollowerScreen(FormsScreen):
                 released = self.session.released
                 await asyncio.to_thread(self.session.watch)
                 if self.session.released != released:
-                    self.refresh_bindings()
-            self.free = await asyncio.to_thread(self.session.free)
-            await asyncio.to_thread(self.room.update, self.session.ctx)
+                    self._screen.refresh_bindings()
+            self._screen.free = await asyncio.to_thread(self.session.free)
+            await asyncio.to_thread(self._screen.room.update, self.session.ctx)
         finally:
             self._watching = False

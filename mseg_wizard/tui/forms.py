@@ -7,41 +7,42 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.widgets import Button
 
 from mseg_wizard.answers.fields import HOME, taken_as
 from mseg_wizard.progress import Problem
-from mseg_wizard.tui.screen import PanesScreen
-from mseg_wizard.tui.session import Session, revealed
+from mseg_wizard.tui.session import revealed
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
 from mseg_wizard.tui.widgets.source_list import SourceList
 
-WHILE = 10.0
-"""Seconds for which something is said."""
+if TYPE_CHECKING:
+    from mseg_wizard.tui.screen import MainScreen
 
 
-class FormsScreen(PanesScreen):
-    """The screen with its forms at work."""
+class Forms:
+    """The forms of one screen at work."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, screen: MainScreen) -> None:
+        self.session = screen.session
+        self._screen = screen
         self._saving = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._looking = False
         self._look_again = False
-        self._saves: dict[str, int] = {}
+        self.saves: dict[str, int] = {}
         """Step id → answers kept so far in this sitting."""
 
-    async def on_field_row_answer_given(self, event: FieldRow.AnswerGiven) -> None:
-        event.stop()
+    def answer_given(self, event: FieldRow.AnswerGiven) -> None:
+        """Keep what a field has that is new; the destination is opened where Enter was pressed in its field."""
         if event.row is not self.home_row:
-            self.run_worker(self.keep(event.row))
+            self._screen.run_worker(self.keep(event.row))
         elif event.entered:
-            self.run_worker(self.open())
+            self._screen.run_worker(self.open())
         else:
             self.session.typed = self.home()
             self.survey_soon()
@@ -65,12 +66,12 @@ class FormsScreen(PanesScreen):
                 row.refused(problem)
                 return
             row.stored(value, where, taken)
-            self._saves[row.step.id] = self._saves.get(row.step.id, 0) + 1
+            self.saves[row.step.id] = self.saves.get(row.step.id, 0) + 1
         self.survey_soon()
 
     async def flush(self) -> None:
         """Keep everything that was typed."""
-        for pane in self.panes.values():
+        for pane in self._screen.panes.values():
             for row in pane.rows.values():
                 if row is not self.home_row:
                     await self.keep(row)
@@ -80,7 +81,7 @@ class FormsScreen(PanesScreen):
     @property
     def home_row(self) -> FieldRow | None:
         """The row of the destination, which is kept by opening it and not before."""
-        pane = self.panes.get(HOME[0])
+        pane = self._screen.panes.get(HOME[0])
         return pane.rows.get(HOME[1]) if pane else None
 
     def home(self) -> str:
@@ -101,13 +102,13 @@ class FormsScreen(PanesScreen):
                     raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
                 if self.session.working:
                     raise Problem("The work goes on in another folder.", "Stop it first (F6).")
-                self.say("Opening …")
+                self._screen.say("Opening …")
                 await asyncio.to_thread(self.session.open, path)
             except Problem as problem:
-                self.say("")
+                self._screen.say("")
                 await self._refuse_home(problem)
                 return False
-            self.say("")
+            self._screen.say("")
             self._opened(str(self.session.destination))
         return self.session.ctx is not None
 
@@ -116,22 +117,22 @@ class FormsScreen(PanesScreen):
         if row and isinstance(row.editor, Line):
             row.editor.value = destination
             row.stored(destination, "")
-            row.query_one("#use").display = False
-        for pane in self.panes.values():
+            row.use.display = False
+        for pane in self._screen.panes.values():
             for row in pane.rows.values():
                 row.editor.disabled = self.session.viewer
                 row.follow(self.session)
-        self.query_one("#wipe", Button).disabled = self.session.viewer
-        self.refresh_bindings()
+        self._screen.query_one("#wipe", Button).disabled = self.session.viewer
+        self._screen.refresh_bindings()
         self.survey_soon()
 
     async def _refuse_home(self, problem: Problem) -> None:
-        await self.show_step(HOME[0])
+        await self._screen.reveal(HOME[0])
         if row := self.home_row:
             row.refused(problem)
             row.target().focus()
         else:
-            self.app.push_screen(TextDialog(pane_text(problem.what), pane_text(problem.do)))
+            self._screen.app.push_screen(TextDialog(pane_text(problem.what), pane_text(problem.do)))
 
     def survey_soon(self) -> None:
         """Find out anew what takes time to find out; asking while it is under way has it done once more."""
@@ -139,28 +140,18 @@ class FormsScreen(PanesScreen):
             self._look_again = True
             return
         self._looking = True
-        self.run_worker(self._survey())
+        self._screen.run_worker(self._survey())
 
     async def _survey(self) -> None:
         try:
             while True:
                 self._look_again = False
-                self.found = await asyncio.to_thread(self.session.survey)
+                self._screen.found = await asyncio.to_thread(self.session.survey)
                 if not self._look_again:
                     break
         finally:
             self._looking = False
-        for pane in self.panes.values():
-            pane.survey(self.found)
-        self.draw()
-        self.survey_done()
-
-    def survey_done(self) -> None:
-        """What follows a look."""
-
-    def say(self, text: str) -> None:
-        """Say something in the hint line, for a while or until the next key."""
-        self.remark = text
-        self.draw()
-        if text:
-            self.set_timer(WHILE, lambda: self.say("") if self.remark == text else None)
+        for pane in self._screen.panes.values():
+            pane.survey(self._screen.found)
+        self._screen.draw()
+        self._screen.follower.survey_done()

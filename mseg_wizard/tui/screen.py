@@ -1,58 +1,91 @@
-"""The one screen: steps on the left, the chosen one on the right, what is being done below.
+"""The one screen: steps on the left, the chosen one on the right, what is being done below; and its keys.
 
-What the keys do is in key_bindings.
+Keeping what is typed is forms', following the work is follower's, the words below are status_lines'.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import asyncio
+from datetime import datetime
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.events import Resize
+from textual.events import DescendantFocus, Resize
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.progress import Progress, Waiting, amount, duration, size
-from mseg_wizard.snapshot import MARKS, Snapshot, StepState
-from mseg_wizard.tui import eta
+from mseg_wizard.core.preferences import prefer
+from mseg_wizard.progress import Problem, printable
+from mseg_wizard.snapshot import ASKED
+from mseg_wizard.tasks.report import place_of
+from mseg_wizard.tui import themes
+from mseg_wizard.tui.follower import Follower
+from mseg_wizard.tui.forms import Forms
+from mseg_wizard.tui.overview import Overview
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.space_watch import SpaceWatch
-from mseg_wizard.tui.step_page import StepPage, pane_text
-from mseg_wizard.tui.text import bar, fit, progress_words
+from mseg_wizard.tui.status_lines import ROOMY, Moment, hint, now_lines, overall_words, step_of
+from mseg_wizard.tui.step_page import LinkList, StepPage, pane_text
+from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
+from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow
 from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, MessageLine, StepList
 from mseg_wizard.tui.widgets.log_view import LogPane
+from mseg_wizard.tui.widgets.picture import toggle
 
-ROOMY = 100
-"""From this many columns on the last line has room for what is good to know."""
+WIDE = 120
+"""From this many columns on the chosen step stands beside the overview."""
 LOW = 24
 """Below this many rows the hint stays at one line while it needs no more, and dialogs are lower."""
-FOREIGN = 400
-"""Characters of a problem's or a task's own words that the hint has room for; the step's page has them all."""
+WHILE = 10.0
+"""Seconds for which something is said."""
 SMALLEST = (60, 20)
 """Columns and rows that everything is laid out for."""
 
 
-class PanesScreen(Screen[None]):
-    """Shows where everything stands."""
+class MainScreen(Screen[None]):
+    """Where everything stands, and what its keys and buttons do. Forms keep what is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1,question_mark", "help", "help", key_display="F1"),
+        Binding("f2,ctrl+o", "steps", "steps", key_display="F2"),
+        Binding("f5,ctrl+r", "run", "run", key_display="F5"),
+        Binding("f6,ctrl+s", "stop", "stop", key_display="F6"),
+        Binding("f7,ctrl+l", "log", "log", key_display="F7"),
+        Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
+        Binding("f3", "pictures", show=False),
+        Binding("f9", "theme", show=False),
+        Binding("f4", "report", show=False),
+        Binding("escape", "focus_steps", show=False),
+        Binding("pageup", "scroll_pane(-1)", show=False),
+        Binding("pagedown", "scroll_pane(1)", show=False),
+    ]
+
+    _behind: str | None = None
+    """The page that log or help was shown in place of."""
+    _back: Widget | None = None
+    """What had the keyboard before log or help was shown: it gets it back."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.forms = Forms(self)
+        self.follower = Follower(self)
+        self.overview = Overview(self.session)
         self.found = Survey()
         self.free: int | None = None
         self.room = SpaceWatch()
         self.stopping = False
-        self.untold = ""
-        """What is being done, where the line for it is too short: a command to copy, say."""
         self.remark = ""
         """Something to say for a while."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
+            yield self.overview
             yield StepList(self.session.steps)
             with ContentSwitcher(id="panes"):
                 yield LogPane()
@@ -76,9 +109,33 @@ class PanesScreen(Screen[None]):
         at = self.query_one(StepList).highlighted
         return self.session.steps[at or 0].id
 
+    @property
+    def at_overview(self) -> bool:
+        """Is the overview shown, beside a step or alone?"""
+        return self.has_class("-overview")
+
+    @property
+    def step_in_sight(self) -> bool:
+        """Is the chosen step shown: with the list of steps, or beside the overview?"""
+        return not self.at_overview or self.size.width >= WIDE
+
+    def show_overview(self, *, at: str = "") -> None:
+        """Come back to the overview, with the cursor on a dataset of a step, or on what is wanted."""
+        self.remove_class("-aside")
+        self.add_class("-overview")
+        self.overview.choose(at)
+        self.overview.list.focus()
+        self.draw()
+
+    async def reveal(self, name: str) -> StepPage:
+        """Show a step's page where it can be seen."""
+        if not self.step_in_sight:
+            self.remove_class("-overview")
+        return await self.show_step(name)
+
     def step_of(self, call: str) -> str:
         """Id of the step that a call belongs to."""
-        return next((step.id for step in self.session.steps if call in {each.key for each in step.calls}), "")
+        return step_of(self.session, call)
 
     async def show_step(self, name: str) -> StepPage:
         """Show a step's pane, made at its first visit."""
@@ -98,17 +155,38 @@ class PanesScreen(Screen[None]):
         """Bring everything that is visible up to date; what did not change is not touched."""
         snapshot = self.session.snapshot
         states = self.session.states(self.found)
+        if self.at_overview:
+            self.overview.show(states, snapshot, self.found)
         self.query_one(StepList).show(states, self.size.width < NARROW)
         for name, pane in self.panes.items():
             if pane.display:
                 pane.show(next(state for state in states if state.id == name), snapshot)
-        self._draw_now(snapshot)
-        self._draw_overall(states, snapshot)
-        text, style = self._hint(snapshot, states)
-        self.query_one("#hint", MessageLine).say(text, style)
+        width, low = self.size.width, self.size.height < LOW
+        lines, untold = now_lines(self.session, snapshot, max(30, width - 2), low=low)
+        now = self.query_one("#now", MessageLine)
+        now.display = bool(lines)
+        now.say("\n".join(lines))
+        at = Moment(self.session, snapshot, states, self.remark, self.stopping, untold)
+        words = overall_words(at, self.free, self.room.bytes, slim=width < NARROW, roomy=width >= ROOMY)
+        self.query_one("#overall", MessageLine).say(words)
+        line = self.query_one("#hint", MessageLine)
+        line.say(*hint(at))
+        # The overview says it on top.
+        line.display = not self.at_overview or bool(self.remark or self.stopping or self.session.viewer)
+
+    def say(self, text: str) -> None:
+        """Say something in the hint line, for a while or until the next key."""
+        self.remark = text
+        self.draw()
+        if text:
+            self.set_timer(WHILE, lambda: self.say("") if self.remark == text else None)
+
+    async def tell(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items)))
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < NARROW, "-slim")
+        self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.height < LOW, "-low")
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.draw)
@@ -125,108 +203,228 @@ class PanesScreen(Screen[None]):
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_list.id == "steps" and event.option_id:
             await self.show_step(event.option_id)
+        elif event.option_list is self.overview.list and self.at_overview and self.step_in_sight:
+            await self.show_step(self.overview.target()[0])
 
-    def _draw_now(self, snapshot: Snapshot) -> None:
-        now = self.query_one("#now", MessageLine)
-        width = max(30, self.size.width - 2)
-        self.untold = ""
-        lines: list[str] = []
-        told_below = snapshot.awaits if len(snapshot.calls) == 1 else ""
-        for key in snapshot.calls if snapshot.running and not told_below else ():
-            progress = snapshot.progress.get(key, Progress("–"))
-            step = next((step for step in self.session.steps if key in {call.key for call in step.calls}), None)
-            title = next((call.title for call in step.calls if call.key == key), "") if step else ""
-            head = f"{MARKS['waiting' if progress.waiting else 'running']} {step.number if step else ''} {title}"
-            if len(snapshot.calls) > 1 or (progress.total and self.size.height < LOW):  # a line for each
-                head = fit(head, width // 2)
-                lines.append(f"{head}  {progress_words(progress, width - len(head) - 2)}")
-                continue
-            head += f": {pane_text(progress.doing)}"
-            # A download's line is only cut; what waits for the user must be read to its end.
-            if not progress.total and len(head) > width:
-                self.untold = pane_text(progress.doing)
-            lines += [fit(head, width), "    " + progress_words(progress, width - 4)]
-        now.display = bool(lines)
-        now.say("\n".join(lines))
+    async def on_mount(self) -> None:
+        self.query_one("#wipe", Button).disabled = self.session.viewer
+        self.follower.begin()
+        if self.overview.useful:
+            self.show_overview()
+        else:
+            await self.show_step(self.session.steps[0].id)
+            self.query_one(StepList).focus()
+        if self.session.viewer or self.session.known():
+            self.run_worker(self.forms.open(), exit_on_error=True)
+        else:
+            self.forms.survey_soon()
 
-    def _draw_overall(self, states: Sequence[StepState], snapshot: Snapshot) -> None:
-        done = sum(state.state == "done" for state in states)
-        slim = self.size.width < NARROW
-        roomy = self.size.width >= ROOMY
-        parts = [f"{done} of {len(states)}" + ("" if slim else " steps")]
-        remaining = eta.seconds_left(self.session.steps, self.session.journal, snapshot)
-        part = 1.0 if done == len(states) else eta.share_done(self.session.steps, self.session.journal, snapshot)
-        if remaining is not None:
-            parts.append(
-                f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}"
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        running, viewer = self.session.working, self.session.viewer
+        if action == "run":
+            return None if running or (viewer and not self.session.released) else True
+        if action == "stop":
+            return True if running and not self.stopping else None
+        if action == "steps":
+            return self.overview.useful
+        return None if action == "wipe" and viewer else True
+
+    def action_run(self) -> None:
+        self.follower.yielded = self.focused
+        self.run_worker(self.run_steps())
+
+    async def run_steps(self) -> None:
+        """Keep what was typed, open the destination, and work; what the next step can't use is corrected first."""
+        await self.forms.flush()
+        if not await self.forms.open():
+            return
+        at = next((state.id for state in self.session.states(self.found) if state.state != "done"), "")
+        pane = self.panes.get(at)
+        wrong = (
+            next((row for row in pane.rows.values() if row is not self.forms.home_row and row.new() is not None), None)
+            if pane
+            else None
+        )
+        if wrong is None:
+            self.follower.start()
+            return
+        await self.reveal(at)
+        self.follower.put_into(wrong)
+
+    def action_stop(self) -> None:
+        if self.session.runner and self.session.working:
+            self.stopping = True
+            self.session.runner.stop()
+            self.refresh_bindings()
+            self.draw()
+
+    def action_report(self) -> None:
+        """Copy the report's path, once there is one."""
+        if (ctx := self.session.ctx) and (report := place_of(ctx)).is_file():
+            self.app.copy_to_clipboard(str(report))
+            self.say(f"Copied, if your terminal allows that: {pane_text(str(report))}")
+        else:
+            writes = [step.number for step in self.session.steps if step.has("report")]
+            self.say("There is no report yet" + (f": step {writes[0]} writes it." if writes else "."))
+
+    def on_field_row_answer_given(self, event: FieldRow.AnswerGiven) -> None:
+        event.stop()
+        self.follower.answer_given(event)
+        self.forms.answer_given(event)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        self.follower.focus_moved(event.widget)
+
+    def on_key(self) -> None:
+        self.remark = ""
+
+    async def on_link_list_chosen(self, event: LinkList.Chosen) -> None:
+        if event.copy:
+            self.app.copy_to_clipboard(event.link.url)
+        self.say(("Copied, if your terminal allows that: " if event.copy else "") + printable(event.link.url))
+
+    async def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "wipe":
+            self.action_wipe()
+        elif event.button.id == "use":
+            self.run_worker(self.forms.open())
+
+    def action_wipe(self) -> None:
+        text = (
+            "This removes every password and every pasted link of this destination from the keyring and from memory. "
+            "Steps that are not done yet will ask for them again. Nothing else is removed."
+        )
+        self.app.push_screen(
+            QuestionDialog("Wipe the stored secrets?", text, "Wipe them", "Keep them"), self._wipe_answered
+        )
+
+    def _wipe_answered(self, yes: bool | None) -> None:
+        if yes:
+            self.run_worker(self._wipe())
+
+    async def _wipe(self) -> None:
+        for line in self.query(SecretLine):
+            line.value = ""
+        self.app.copy_to_clipboard("")
+        self.say("Wiping …")
+        done = await asyncio.to_thread(self.session.wipe)
+        self.say("")
+        lines = [f"still there: {pane_text(text)}" for text in done.remains]
+        lines += [f"removed: {name}" for name in done.removed] or ["nothing was stored"]
+        lines += [f"not the wizard's to remove: {pane_text(text)}" for text in done.beyond]
+        lines += [
+            f"left by MSeg's scripts or a shell: {pane_text(str(left.path))} ({left.why})" for left in done.leftovers
+        ]
+        self.forms.survey_soon()
+        await self.tell("Not everything could be wiped" if done.remains else "Wiped", "\n".join(lines), ())
+
+    async def action_log(self) -> None:
+        if await self._toggle("pane-log"):
+            pane = self.query_one(LogPane)
+            pane.follow(self.session.log)
+            pane.query_one("RichLog").focus()
+
+    async def action_pictures(self) -> None:
+        """Show no pictures any more, or show them again."""
+        wanted = await asyncio.to_thread(toggle)
+        for pane in self.panes.values():
+            pane.picture.wanted = wanted
+        self.say(
+            "Label maps are shown as they are made, where there is room."
+            if wanted
+            else "No pictures any more. F3 shows them again."
+        )
+
+    async def action_theme(self) -> None:
+        """Light instead of dark, or back; remembered."""
+        if self.app.theme == themes.OWN:
+            self.say("These are your terminal's own colours: change them there.")
+            return
+        self.app.theme = themes.other(self.app.theme)
+        await asyncio.to_thread(prefer, themes.PREFERENCE, self.app.theme)
+
+    async def action_help(self) -> None:
+        if await self._toggle("pane-help"):
+            self.query_one(HelpPane).focus()
+
+    async def _toggle(self, pane: str) -> bool:
+        """Show log or help, or go back to the step; True when it is shown now."""
+        if self.query_one("#panes", ContentSwitcher).current == pane:
+            self.remove_class("-aside")
+            if self.at_overview:
+                self.overview.list.focus()
+                self.query_one("#panes", ContentSwitcher).current = self._behind
+                return False
+            await self.show_step(self.chosen)
+            back = (
+                self._back
+                if self._back and self._back.is_attached and self._back in self.panes[self.chosen].walk_children()
+                else None
             )
-        if self.free is not None:
-            need = (self.room.bytes or 0) if done < len(states) else 0
-            short = "[!] " if need > self.free else ""
-            parts.append(
-                f"{short}{size(self.free)} free" + (f", {size(need)} needed" if need and (roomy or short) else "")
-            )
-        if roomy and (workers := self.session.workers):
-            parts.append(amount(workers, "workers"))
-        if not slim:
-            parts.insert(0, f"{bar(part, 8)} {part:.0%}")
-        self.query_one("#overall", MessageLine).say(" · ".join(parts))
+            (back or self.query_one(StepList)).focus()
+            return False
+        if self.query_one("#panes", ContentSwitcher).current == f"pane-{self.chosen}":
+            self._back = self.focused
+        if self.query_one("#panes", ContentSwitcher).current not in ("pane-log", "pane-help"):
+            self._behind = self.query_one("#panes", ContentSwitcher).current
+        self.query_one("#panes", ContentSwitcher).current = pane
+        self.set_class(not self.step_in_sight, "-aside")
+        return True
 
-    def _hint(self, snapshot: Snapshot, states: Sequence[StepState]) -> tuple[str, str]:
-        """What it waits for or what to do next, with a style."""
-        if self.remark:
-            return self.remark, "bold"
-        if self.session.viewer:
-            return self._hint_to_a_viewer()
-        if self.stopping:
-            return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
-        if snapshot.running:
-            return self._hint_while_it_runs(snapshot)
-        if snapshot.problem or snapshot.crash:
-            return self._hint_after_a_stop(snapshot)
-        if snapshot.complete or all(state.state == "done" for state in states):
-            if self.session.ctx is None:
-                return "[x] Every step is complete. F10 ends.", "bold $success"
-            where = pane_text(str(self.session.ctx.dataset_folder))
-            words = f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}"
-            return words, "bold $success"
-        return self._hint_before_it_runs(snapshot, states), ""
+    def action_focus_steps(self) -> None:
+        """From a form back to the list beside it; from the list of steps back to the overview."""
+        if self.at_overview:
+            self.overview.list.focus()
+        elif self.overview.useful and isinstance(self.focused, StepList):
+            self.show_overview(at=self.chosen)
+        else:
+            self.query_one(StepList).focus()
 
-    def _hint_to_a_viewer(self) -> tuple[str, str]:
-        session = self.session
-        if session.released:
-            return "The other wizard has ended. F5 takes over here.", "bold $warning"
-        if session.locked:
-            return f"{fit(pane_text(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
-        return "This screen only shows how far the work is.", "$warning"
+    async def action_steps(self) -> None:
+        """The list of steps instead of the overview, and back."""
+        if not self.at_overview:
+            if self.overview.useful:
+                self.show_overview(at=self.chosen)
+            return
+        self.remove_class("-overview", "-aside")
+        await self.show_step(self.overview.target()[0])
+        self.query_one(StepList).focus()
+        self.draw()
 
-    def _hint_while_it_runs(self, snapshot: Snapshot) -> tuple[str, str]:
-        session = self.session
-        if snapshot.awaits and (step := self.step_of(snapshot.awaits)):
-            doing = fit(pane_text(snapshot.progress[snapshot.awaits].doing), FOREIGN)
-            words = f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}"
-            return words, "bold $warning"
-        if self.untold:
-            return fit(self.untold, FOREIGN), "bold"
-        again = f"start again to go on: {session.invocation.resume_command(session.destination)}"
-        lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
-        return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
+    async def action_enter_form(self) -> None:
+        await self._enter(self.chosen, "")
 
-    def _hint_after_a_stop(self, snapshot: Snapshot) -> tuple[str, str]:
-        if isinstance(snapshot.problem, Waiting):
-            then = "It goes on by itself once that is there." if snapshot.problem.step else "F5 asks again."
-            return f"[?] {fit(pane_text(snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
-        if snapshot.problem:
-            return f"[!] {fit(pane_text(snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
-        words = "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details."
-        return words, "bold $error"
+    async def _enter(self, step: str, name: str) -> None:
+        """Put the keyboard into a field of a step, else into the first that is lacking."""
+        pane = await self.reveal(step)
+        lacks = self.found.lacks.get(step, ())
+        if target := pane.first((name, *lacks) if name else lacks):
+            target.focus()
+        elif not self.at_overview:
+            self.query_one(StepList).focus()
 
-    def _hint_before_it_runs(self, snapshot: Snapshot, states: Sequence[StepState]) -> str:
-        if snapshot.call:
-            return "Stopped; what is done stays. F5 goes on."
-        if self.session.ctx is None:
-            return "Enter goes into a step's form, Escape back to this list. F5 begins."
-        begun = any(state.state == "done" or state.done for state in states)
-        lacking = next((state for state in states if state.state == "waiting"), None)
-        first = f" Step {self.session.step(lacking.id).number} will want something from you first." if lacking else ""
-        return f"F5 {'goes on' if begun else 'starts'}.{first}"
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_list is self.overview.list:
+            await self._enter(*self.overview.target())
+        else:
+            await self.action_enter_form()
+
+    async def on_dataset_list_asked(self) -> None:
+        """Note, or take back, that a dataset's licence was asked for today."""
+        row = self.overview.row
+        if row is None or row.comes_by == "open":
+            self.say("Choose a dataset that wants a licence or a link: the day on which you asked is noted there.")
+            return
+        noted = self.session.journal.answer(row.step.id, ASKED)
+        day = "" if noted else datetime.now().date().isoformat()
+        try:
+            await asyncio.to_thread(self.session.asked, row.step, day)
+        except Problem as problem:
+            self.say(str(problem))
+            return
+        self.say(f"{row.name}: asked today. `a` takes that back." if day else f"{row.name}: not asked yet.")
+
+    def action_scroll_pane(self, pages: int) -> None:
+        for pane in (*self.query(StepPage), *self.query(HelpPane)):
+            if pane.display and isinstance(pane, VerticalScroll):
+                pane.scroll_relative(y=pages * max(1, pane.size.height - 2), animate=False)

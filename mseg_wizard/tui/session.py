@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,17 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
+from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.engine import Runner, waiting
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
+from mseg_wizard.snapshot import ASKED, Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
-from mseg_wizard.tui.text import expired, masked
+from mseg_wizard.tui.text import ends, expired, masked
 from mseg_wizard.vault import Secret
+from mseg_wizard.verification.verdict import read_verdict
 
 ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
@@ -51,6 +55,10 @@ class Survey:
     """Step id → the rows of its sources field."""
     refused: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
     """(step, field) → why a draft could not be kept when the destination was opened."""
+    links: Mapping[str, datetime | None] = field(default_factory=dict)
+    """Step id → when the link that is kept for it ends; None where it does not say."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Folder of a dataset → files of it in which the last verification found something wrong."""
     filled: frozenset[str] = frozenset()
     """Ids of the steps whose form is complete."""
 
@@ -245,7 +253,28 @@ class Session:
             complete = frozenset(
                 step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step)
             )
-        return Survey(lacks, kept, sources, dict(self.refused), complete)
+        return Survey(lacks, kept, sources, dict(self.refused), self._links(), self._faults(), complete)
+
+    def asked(self, step: Step, day: str) -> None:
+        """Note when the user asked for a step's licence. Raises Problem where no destination is open."""
+        if self.ctx is None:
+            raise Problem("This is noted beside the data.", "Choose the folder for everything first, in step 1.")
+        self.ctx.store.answer(step.id, ASKED, day or None)
+
+    def _links(self) -> dict[str, datetime | None]:
+        found = {}
+        for step in self.steps:
+            for name in {archive.link_field for archive in step.archives if archive.link_field}:
+                draft = self.drafts.get(step.id, {}).get(name)
+                secret = self.ctx.secret(step.id, name) if self.ctx else draft
+                if isinstance(secret, Secret):
+                    found[step.id] = ends(secret.reveal())
+        return found
+
+    def _faults(self) -> dict[str, int]:
+        """Of the last verification, also where the wizard was started anew since."""
+        verdict = read_verdict(self.ctx) if self.ctx else None
+        return dict(Counter(fault.file.partition("/")[0] for fault in verdict.faults)) if verdict else {}
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
@@ -253,7 +282,7 @@ class Session:
             return ()
         if self.ctx:
             try:
-                return tuple(waiting(step, self.ctx))
+                return (*waiting(step, self.ctx), *self._expired(step))
             except (Problem, OSError):  # the runner will meet it too, and say it at its place
                 return ()
         if self.viewer:  # another wizard's secrets are not ours to ask for
@@ -330,6 +359,8 @@ class Session:
         if (step.id, item.name) == HOME:
             return bool(self.typed)
         value = self.drafts.get(step.id, {}).get(item.name, item.default)
+        if isinstance(value, Secret) and expired(value.reveal()):
+            return False
         return answered_by(item, value.reveal() if isinstance(value, Secret) else value)
 
     def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
@@ -344,6 +375,15 @@ class Session:
             f"links: {self.ctx.vault.where(step.id, item.name)}" if any(isinstance(row, Secret) for row in rows) else ""
         )
         return "; ".join(part for part in (NOTED if any(isinstance(row, str) for row in rows) else "", links) if part)
+
+    def _expired(self, step: Step) -> list[str]:
+        """Fields whose link is of no use any more, though the archive has to come by it."""
+        found = []
+        for archive in step.archives:
+            secret = self.ctx.secret(step.id, archive.link_field) if self.ctx and archive.link_field else None
+            if self.ctx and secret and expired(secret.reveal()) and not needs_no_link(self.ctx, archive):
+                found.append(archive.link_field)
+        return found
 
     def _outdated(self, step: Step) -> bool:
         """Has a link of its form expired since it was given? What else may bring the archive is not looked at."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -33,6 +35,22 @@ STYLES = {
 """Colours come second: the marks say the same without them."""
 
 
+GLYPHS = {"done": "✓", "running": "▸", "waiting": "?", "failed": "!", "pending": "·", "filled": "+"}
+PLAIN_GLYPHS = {"done": "x", "running": ">", "waiting": "?", "failed": "!", "pending": ".", "filled": "+"}
+"""Marks of one character, by state: they differ in shape, so that colour only adds."""
+
+
+def mark(state: str) -> str:
+    """The mark of a state, in characters that the locale has."""
+    return (GLYPHS if unicode_locale() else PLAIN_GLYPHS)[state]
+
+
+def unicode_locale(environment: Mapping[str, str] = os.environ) -> bool:
+    """Does the user's locale have more than ASCII? One that is not named has: Python takes UTF-8 then."""
+    named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
+    return not named or "utf" in named.lower()
+
+
 def fit(text: str, width: int) -> str:
     """At most `width` characters; what was cut is shown as cut."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
@@ -49,7 +67,7 @@ def bar(fraction: float | None, width: int) -> str:
     if fraction is None:
         return "–" * width
     full = int(min(1.0, max(0.0, fraction)) * width)
-    return "█" * full + "░" * (width - full)
+    return ("█" if unicode_locale() else "#") * full + ("░" if unicode_locale() else ".") * (width - full)
 
 
 def progress_words(progress: Progress, width: int) -> str:
@@ -124,25 +142,30 @@ def masked(text: str) -> str:
         return f"●●●● {length}"
     try:
         url = httpx.URL(text)
-        ends = expiry(url)
+        until = expiry(url)
     except (httpx.InvalidURL, ValueError):
-        url, ends = httpx.URL(""), None
+        url, until = httpx.URL(""), None
     if not url.host:
         return f"●●●● {length}; this is no link that can be used"
     name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
-    until = (
-        f", {'expired on' if ends <= datetime.now(UTC) else 'valid until'} {ends.astimezone():%Y-%m-%d %H:%M}"
-        if ends
+    lasts = (
+        f", {'expired on' if until <= datetime.now(UTC) else 'valid until'} {until.astimezone():%Y-%m-%d %H:%M}"
+        if until
         else ""
     )
-    return f"●●●● {name or 'link'} at {where}, {length}{until}"
+    return f"●●●● {name or 'link'} at {where}, {length}{lasts}"
+
+
+def ends(text: str) -> datetime | None:
+    """When this is of no use any more, where it is a link that says so."""
+    try:
+        return expiry(httpx.URL(text)) if text.lower().startswith(("http://", "https://")) else None
+    except (httpx.InvalidURL, ValueError):
+        return None
 
 
 def expired(text: str) -> bool:
     """Is this a link that says that it is of no use any more?"""
-    try:
-        ends = expiry(httpx.URL(text)) if text.lower().startswith(("http://", "https://")) else None
-    except (httpx.InvalidURL, ValueError):
-        return False
-    return bool(ends and ends <= datetime.now(UTC))
+    at = ends(text)
+    return bool(at and at <= datetime.now(UTC))

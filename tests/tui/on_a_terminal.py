@@ -18,7 +18,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
 from mseg_wizard.tui.app import guide
-from mseg_wizard.tui.screen import PanesScreen
+from mseg_wizard.tui.screen import MainScreen
 from tests.tui.kit import desk_at
 
 
@@ -40,15 +40,15 @@ def main(folder: Path, special: str) -> int:
         desk.behaviours["open"] = work
         destination = desk.ready() if special != "new" else None
         if special == "crash":
-            draw = PanesScreen.draw
+            draw = MainScreen.draw
 
-            def crash(self: PanesScreen) -> None:
+            def crash(self: MainScreen) -> None:
                 password = "".join(("Geheim", "nis"))
                 if "quits" in self.remark:
                     raise ValueError(password)
                 draw(self)
 
-            monkeypatch.setattr(PanesScreen, "draw", crash)
+            monkeypatch.setattr(MainScreen, "draw", crash)
         return guide(desk.steps, desk.open, destination)
 
 

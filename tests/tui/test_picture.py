@@ -35,6 +35,7 @@ async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colou
     really(toys, monkeypatch)
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, ".jpg · toy-2", "■ sky 75%  ■ road 25%")
@@ -56,6 +57,7 @@ async def test_a_newer_label_map_takes_its_place_but_not_at_once(toys: Toys, mon
     toys.name("street")
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "street.jpg · toy-2")
@@ -74,6 +76,7 @@ async def test_an_image_that_cant_be_read_leaves_the_picture_before(
     toys.name("lane")
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "remapping toy-3")
@@ -91,6 +94,7 @@ async def test_nothing_moves_under_the_hands_of_who_types(toys: Toys) -> None:
     toys.make()
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "remapping toy-3")
@@ -128,6 +132,7 @@ async def test_without_colours_there_is_no_picture(
     toys.name("street")
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "remapping toy-3")
@@ -141,6 +146,7 @@ async def test_it_comes_where_there_is_room_and_goes_where_there_is_none(toys: T
     toys.name("street")
     app = toys.desk.wizard(toys.destination)
     async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.press("f2")
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await says(pilot, "remapping toy-3")

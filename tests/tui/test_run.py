@@ -15,7 +15,7 @@ from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import read_journal
 from mseg_wizard.tui.farewell import farewell
 from mseg_wizard.tui.follower import REST
-from mseg_wizard.tui.key_bindings import MainScreen
+from mseg_wizard.tui.screen import MainScreen
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import CheckBox, Line, SecretLine

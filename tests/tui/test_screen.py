@@ -9,7 +9,7 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tui.key_bindings import MainScreen
+from mseg_wizard.tui.screen import MainScreen
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.frame import StepList
 from tests.tui.kit import Desk, desk_at, says, screen, until
@@ -102,7 +102,7 @@ async def test_help_and_log_open_and_close_with_their_keys_and_the_log_has_a_fil
         await says(pilot, "[ ]  2")
         await pilot.press("f1")
         await says(pilot, "Help (Escape closes)", "F5 Ctrl+R run, go on, try again")
-        await pilot.press("pagedown", "pagedown")
+        await pilot.press(*["pagedown"] * 8)
         await says(pilot, "tmux attach")
         await pilot.press("pagedown")
         await says(pilot, "universal", "the 194 classes that all training sets share")

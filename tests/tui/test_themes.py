@@ -9,7 +9,9 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
+from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui import themes
+from mseg_wizard.tui.widgets.frame import StepList
 from tests.tui.kit import Desk, desk_at, says, until
 
 
@@ -28,14 +30,41 @@ def luminance(color: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def contrast(one: Color, other: Color) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
 @pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
 def test_every_colour_of_text_can_be_read_on_every_background(theme: Theme) -> None:
     """WCAG 2.2 asks for 4.5 to 1."""
     for text in (theme.foreground, theme.primary, theme.accent, theme.success, theme.warning, theme.error):
         for ground in (theme.background, theme.surface, theme.panel):
             assert text and ground
-            light, dark = sorted((luminance(Color.parse(text)), luminance(Color.parse(ground))), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+            assert contrast(Color.parse(text), Color.parse(ground)) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
+async def test_what_the_list_shows_can_be_read_also_on_the_row_that_is_selected(desk: Desk, theme: Theme) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts")
+        app.theme = theme.name
+        assert app.session.runner
+        app.session.runner.snapshot = Snapshot(running=True, calls=("prepare/folders/BDD",))
+        app.main.draw()
+        steps = app.main.query_one(StepList)
+        await until(pilot, lambda: steps.has_focus)
+        rows = [strip.crop(0, steps.size.width) for strip in app.screen._compositor.render_strips()]
+        seen = [segment for row in rows[: steps.size.height] for segment in row if segment.text.strip(" │")]
+        assert len({segment.style.bgcolor for segment in seen if segment.style}) > 1, "a row is selected"
+        for segment in seen:
+            style = segment.style
+            assert style
+            assert style.color
+            assert style.bgcolor
+            ratio = contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor))
+            assert ratio >= 4.5, (segment.text, style)
 
 
 async def test_f9_turns_to_light_and_the_next_start_remembers_it(desk: Desk) -> None:

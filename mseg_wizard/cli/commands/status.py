@@ -11,7 +11,17 @@ from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import MARKS, equivalents_used, filled, lacking, notes_of, overview, published, with_filled
+from mseg_wizard.snapshot import (
+    MARKS,
+    equivalents_used,
+    filled,
+    lacking,
+    notes_of,
+    overview,
+    published,
+    standing,
+    with_filled,
+)
 from mseg_wizard.store import can_lock
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import universal_step
@@ -35,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return Exit.DONE
     print(destination)
+    print(printable(standing(steps, states, now).text))
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")

@@ -60,6 +60,8 @@ class FieldRow(Vertical):
         self.editor = editor_for(step, item, session)
         self.editor.disabled = session.viewer
         self._home = (step.id, item.name) == HOME
+        self.use = Button(Content("[ Use this folder ]"), compact=True, id="use")
+        """Of the destination alone: it is kept by opening it."""
         self._remark = Static(classes="remark")
         self._remark.display = False
         self._words: dict[str, str] = {}
@@ -72,7 +74,7 @@ class FieldRow(Vertical):
             yield Static(Content(self.item.label + _needed(self.step, self.item)), classes="label")
         yield self.editor
         if self._home:
-            yield Button(Content("[ Use this folder ]"), compact=True, id="use")
+            yield self.use
         yield self._remark
         if self.item.help:
             yield Static(Content(reflowed(self.item.help)), classes="help")

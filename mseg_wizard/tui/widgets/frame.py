@@ -20,14 +20,8 @@ NARROW = 80
 """Below this many columns the list of steps shows ids instead of titles."""
 
 HELP = """\
-This page is one step: what it is for, its links, its form and its tasks. The list on the left shows all of them, \
-the lines below what is being done, how much of the whole journey is done, and how much room is left and needed.
-
-The wizard works through all steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through \
-every step whose form is complete, then waits and says what for. You can fill in any form at any time, also while it \
-works: what you type is kept as soon as you leave the field.
-
 F1  ?        this help
+F2  Ctrl+O   the list of steps; again, the overview
 F3           pictures of label maps on and off
 F4           copies the path of the report
 F5  Ctrl+R   run, go on, try again
@@ -37,15 +31,26 @@ F8  Ctrl+T   wipe every stored credential and link
 F9           light or dark colours
 F10 Ctrl+Q   quit
 
-Up, Down     choose a step in the list
+The wizard opens on the overview: on top what is wanted of you, below it a row for each dataset: how you get it, how \
+large it is, and whether it is fetched, unpacked, remapped, relabelled and checked. Enter on the top row goes to what \
+is wanted, Enter on a dataset to its step; Escape comes back. F2 shows all steps in their order, each with what it is \
+for, its links, its form and its tasks. The lines below say what is being done, how much of the whole journey is done, \
+and how much room is left and needed.
+
+The wizard works through all steps in the order that MSeg prescribes. F5 starts it; it goes on by itself through \
+every step whose form is complete, then waits and says what for. You can fill in any form at any time, also while it \
+works: what you type is kept as soon as you leave the field.
+
+Up, Down     choose a dataset or a step
 Enter        from the list into the step's form; copies a link; ticks a box
-Escape       back to the list
+Escape       back to the list, and from there to the overview
+a            on a dataset: note that you asked for its licence today, or take that back
 Tab          the next field; Shift+Tab the one before
 Right, End   behind a path: take the rest that is suggested
 PgUp, PgDn   scroll the step
 Delete       in a list of files and links: remove the row that Up and Down chose
 
-[x] done   [>] running   [?] waits for you   [!] a problem   [ ] not begun   [+] not begun, form complete
+[x] ✓ done   [>] ▸ running   [?] ? waits for you   [!] ! a problem   [ ] · not begun   [+] + not begun, form complete
 
 If your connection may drop, start the wizard inside tmux: the work goes on without you, and `tmux attach` brings \
 this screen back. Otherwise it stops when the connection ends, and starting it again goes on where it was.

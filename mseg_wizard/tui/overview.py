@@ -1,0 +1,225 @@
+"""Step 0, where the wizard opens and comes back to: what is wanted, and a row for each dataset.
+
+What stands in a row is worked out here; which calls it is made of is known to `datasets.stages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from mseg_wizard.core.log import redact
+from mseg_wizard.datasets.stages import STAGES, DatasetStages, Stage, stage_of, stages_in, total_of
+from mseg_wizard.progress import duration, printable, size
+from mseg_wizard.snapshot import ASKED, Snapshot, Standing, StepState, standing
+from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.text import STYLES, bar, fit, mark
+from mseg_wizard.tui.widgets.frame import SteadyText
+
+NARROW, TALL = 72, 40
+"""Below so many columns a row has one bar instead of stages; from so many rows on the other steps have lines too."""
+NAME, ACCESS, SIZE = 16, 13, 8
+CELLS = {name: max(6, len(name)) + 1 for name in STAGES}
+"""Columns of a row's cells."""
+SENTENCE, COLUMNS = "sentence", "columns"
+"""Ids of the rows above the datasets."""
+
+
+class Overview(Vertical):
+    """What is wanted first; below it the datasets, and the steps that are none."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id="overview")
+        self._session = session
+        self._rows = stages_in(session.steps)
+        self._of_datasets = {row.step.id for row in self._rows}
+        self._head = SteadyText(classes="title")
+        self._others = SteadyText(classes="others")
+        self._standing = Standing("pending", "")
+        self.list = DatasetList([SENTENCE, COLUMNS, *(row.folder for row in self._rows)])
+
+    @property
+    def useful(self) -> bool:
+        """Are there datasets to show?"""
+        return bool(self._rows)
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        yield self.list
+        yield self._others
+
+    def target(self) -> tuple[str, str]:
+        """Step and field that Enter leads to from the row where the cursor is; no field: the first that is lacking."""
+        if row := self.row:
+            return row.step.id, ""
+        return self._standing.step or self._session.steps[0].id, self._standing.field
+
+    @property
+    def row(self) -> DatasetStages | None:
+        """The dataset on which the cursor is; None on the sentence."""
+        option = self.list.highlighted_option
+        return next((row for row in self._rows if option and row.folder == option.id), None)
+
+    def choose(self, step: str = "") -> None:
+        """Put the cursor on the first dataset of a step, else on what is wanted."""
+        self.list.choose(next((row.folder for row in self._rows if row.step.id == step), SENTENCE))
+
+    def show(self, states: Sequence[StepState], now: Snapshot, survey: Survey) -> None:
+        """Bring it up to date; what did not change is not touched."""
+        width = max(40, (self.size.width or self.app.size.width) - 3)
+        self._standing = standing(self._session.steps, states, now, sum(survey.faults.values()))
+        where = printable(str(self._session.destination or "no folder chosen yet"), 200)
+        self._head.put(Content(fit(f"mseg-wizard · {where}", width)))
+        self.list.put(SENTENCE, self._sentence())
+        head = f"  {'':<{NAME}}{'access':<{ACCESS}}{'size':>{SIZE}}" + "".join(
+            f"{name:>{CELLS[name]}}" for name in STAGES
+        )
+        self.list.put(COLUMNS, Content(head if width >= NARROW else ""))
+        for row in self._rows:
+            self.list.put(row.folder, self._line(row, now, survey, width))
+        others = [state for state in states if state.id not in self._of_datasets]
+        self._others.put(self._steps(others, states, width))
+
+    def _sentence(self) -> Content:
+        words = printable(redact(self._standing.text), 400)
+        ends = "" if words.endswith(".") else " ·"  # what ends otherwise may be a path to copy
+        leads = self._standing.field or (self._standing.step and self._standing.state == "failed")
+        goes = f"{ends} Enter goes there." if leads else ""
+        goes = " F5 begins." if self._standing.state == "pending" else goes
+        return Content.styled(f"{mark(self._standing.state)} {words}{goes}", STYLES[self._standing.state])
+
+    def _line(self, row: DatasetStages, now: Snapshot, survey: Survey, width: int) -> Content:
+        journal, faulty = self._session.journal, bool(survey.faults.get(row.folder))
+        access = self._access(row, now, survey)
+        if width < NARROW:
+            stages = [stage_of(row, name, journal, now, faulty=faulty) for name in STAGES]
+            state = next((s for s in ("failed", "waiting", "running") if s in {stage.state for stage in stages}), "")
+            share = total_of(row, journal, now)
+            state = state or ("done" if share == 1.0 else "pending")
+            text = f"{mark(state)} {fit(row.name, NAME - 3):<{NAME - 2}}{access:<{ACCESS}}"
+            bar_width = max(6, width - len(text) - 6)
+            return Content.styled(f"{text}{bar(share, bar_width)} {share:4.0%}", STYLES[state])
+        large = size(row.size) if row.size else ""
+        content = Content(f"  {fit(row.name, NAME - 1):<{NAME}}{access:<{ACCESS}}{large:>{SIZE}}")
+        for name in STAGES:
+            stage = stage_of(row, name, journal, now, faulty=faulty)
+            if name == "fetch" and stage.state == "pending" and survey.lacks.get(row.step.id):
+                stage = Stage("waiting", stage.share)
+            content += Content.styled(f"{cell(stage):>{CELLS[name]}}", STYLES[stage.state] if stage.state else "")
+        return content
+
+    def _access(self, row: DatasetStages, now: Snapshot, survey: Survey) -> str:
+        """What it takes to get a dataset, and how far the person is with that."""
+        journal, step = self._session.journal, row.step
+        if row.comes_by == "open":
+            return "open"
+        if stage_of(row, "fetch", journal, now).state == "done":
+            return "granted"
+        if survey.sources.get(step.id):
+            return "your file"
+        if step.id in survey.links:
+            return life(survey.links[step.id], datetime.now(UTC))
+        asked = journal.answer(step.id, ASKED)
+        if asked and not (row.comes_by == "login" and self._given(row, survey)):
+            return f"asked {days(str(asked), datetime.now(UTC).date())}"
+        if row.comes_by == "upload":
+            return "your upload"
+        if row.comes_by == "login":
+            return "login kept" if self._given(row, survey) else "needs a login"
+        return "needs a link"
+
+    def _given(self, row: DatasetStages, survey: Survey) -> bool:
+        return not survey.lacks.get(row.step.id) and row.step.id in survey.lacks
+
+    def _steps(self, others: Sequence[StepState], states: Sequence[StepState], width: int) -> Content:
+        """The steps that are no dataset: a line each where there is room, else all steps as a line of marks."""
+        if self.app.size.height >= TALL:
+            lines = [Content.styled("\n  the other steps", "dim")]
+            for state in others:
+                step = self._session.step(state.id)
+                lines.append(Content.styled(f"{mark(state.state)} {step.number:2} {step.title}", STYLES[state.state]))
+            return Content("\n").join(lines)
+        parts = [
+            Content.styled(f"{self._session.step(state.id).number}{mark(state.state)}", STYLES[state.state])
+            for state in states
+        ]
+        line = Content("  " if width < NARROW else "  steps  ") + Content(" ").join(parts)
+        return line if width < NARROW else line + Content.styled("  F2 opens them", "dim")
+
+
+class DatasetList(OptionList):
+    """The sentence and the datasets: arrows choose, Enter opens."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "note_asked", show=False),
+        Binding("escape", "first", show=False),
+        Binding("right", "select", show=False),
+    ]
+
+    class Asked(Message):
+        """The user notes that they asked for a dataset today, or takes that back."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            *(Option(Content(""), id=name, disabled=name == COLUMNS) for name in names), id="datasets", compact=True
+        )
+        self._names = tuple(names)
+        self._put: dict[str, Content] = {}
+
+    def put(self, name: str, content: Content) -> None:
+        """Show a row; one that says the same already is left alone."""
+        if self._put.get(name) != content:
+            self._put[name] = content
+            self.replace_option_prompt_at_index(self._names.index(name), content)
+
+    def choose(self, name: str) -> None:
+        """Put the cursor on a dataset or on the sentence."""
+        self.highlighted = self._names.index(name)
+
+    def action_first(self) -> None:
+        self.highlighted = 0
+
+    def action_note_asked(self) -> None:
+        self.post_message(self.Asked())
+
+
+def cell(stage: Stage) -> str:
+    """What stands in a stage's cell: nothing where there is no such stage, a percentage while it works."""
+    if not stage.state:
+        return ""
+    if stage.state in ("running", "pending") and 0 < stage.share < 1:
+        return f"{min(0.99, stage.share):.0%}"
+    return mark(stage.state)
+
+
+def life(ends: datetime | None, now: datetime) -> str:
+    """How long a link that is kept still serves."""
+    if ends is None:
+        return "link kept"
+    left = (ends - now).total_seconds()
+    if left <= 0:
+        return "link expired"
+    return f"link, {duration(left) if left < 5400 else _hours(left)}"
+
+
+def days(asked: str, today: date) -> str:
+    """How long ago that day was."""
+    try:
+        count = (today - date.fromisoformat(asked)).days
+    except ValueError:
+        return ""
+    return f"{count} d" if count > 0 else "today"
+
+
+def _hours(seconds: float) -> str:
+    hours = round(seconds / 3600)
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"

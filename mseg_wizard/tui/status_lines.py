@@ -1,0 +1,149 @@
+"""The lines below the pages, as words: what is being done, how far the journey is, what to do next. No widgets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mseg_wizard.progress import Progress, Waiting, amount, duration, size
+from mseg_wizard.snapshot import MARKS, Snapshot, StepState
+from mseg_wizard.tui import eta
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.step_page import pane_text
+from mseg_wizard.tui.text import bar, fit, progress_words
+
+ROOMY = 100
+"""From this many columns on the last line has room for what is good to know."""
+FOREIGN = 400
+"""Characters of a problem's or a task's own words that the hint has room for; the step's page has them all."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the lines are made from."""
+
+    session: Session
+    snapshot: Snapshot
+    states: Sequence[StepState]
+    remark: str = ""
+    """Something to say for a while."""
+    stopping: bool = False
+    untold: str = ""
+    """What is being done, where the line for it is too short: a command to copy, say."""
+
+    @property
+    def done(self) -> int:
+        return sum(state.state == "done" for state in self.states)
+
+
+def step_of(session: Session, call: str) -> str:
+    """Id of the step that a call belongs to; empty where there is none."""
+    return next((step.id for step in session.steps if call in {each.key for each in step.calls}), "")
+
+
+def now_lines(session: Session, snapshot: Snapshot, width: int, *, low: bool) -> tuple[list[str], str]:
+    """What is being done, two lines of at most `width` characters, and what of it they are too short for."""
+    untold = ""
+    lines: list[str] = []
+    told_below = snapshot.awaits if len(snapshot.calls) == 1 else ""
+    for key in snapshot.calls if snapshot.running and not told_below else ():
+        progress = snapshot.progress.get(key, Progress("–"))
+        step = next((step for step in session.steps if key in {call.key for call in step.calls}), None)
+        title = next((call.title for call in step.calls if call.key == key), "") if step else ""
+        head = f"{MARKS['waiting' if progress.waiting else 'running']} {step.number if step else ''} {title}"
+        if len(snapshot.calls) > 1 or (progress.total and low):  # a line for each
+            head = fit(head, width // 2)
+            lines.append(f"{head}  {progress_words(progress, width - len(head) - 2)}")
+            continue
+        head += f": {pane_text(progress.doing)}"
+        # A download's line is only cut; what waits for the user must be read to its end.
+        if not progress.total and len(head) > width:
+            untold = pane_text(progress.doing)
+        lines += [fit(head, width), "    " + progress_words(progress, width - 4)]
+    return lines, untold
+
+
+def overall_words(at: Moment, free: int | None, needed: int | None, *, slim: bool, roomy: bool) -> str:
+    """How much of the journey is done and left, and how many bytes are free and needed."""
+    session, done = at.session, at.done
+    parts = [f"{done} of {len(at.states)}" + ("" if slim else " steps")]
+    remaining = eta.seconds_left(session.steps, session.journal, at.snapshot)
+    part = 1.0 if done == len(at.states) else eta.share_done(session.steps, session.journal, at.snapshot)
+    if remaining is not None:
+        parts.append(
+            f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}"
+        )
+    if free is not None:
+        need = (needed or 0) if done < len(at.states) else 0
+        short = "[!] " if need > free else ""
+        parts.append(f"{short}{size(free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
+    if roomy and (workers := session.workers):
+        parts.append(amount(workers, "workers"))
+    if not slim:
+        parts.insert(0, f"{bar(part, 8)} {part:.0%}")
+    return " · ".join(parts)
+
+
+def hint(at: Moment) -> tuple[str, str]:
+    """What it waits for or what to do next, with a style."""
+    if at.remark:
+        return at.remark, "bold"
+    if at.session.viewer:
+        return _hint_to_a_viewer(at)
+    if at.stopping:
+        return "Stopping: what is half done is put away cleanly. F10 again leaves at once.", "$warning"
+    if at.snapshot.running:
+        return _hint_while_it_runs(at)
+    if at.snapshot.problem or at.snapshot.crash:
+        return _hint_after_a_stop(at)
+    if at.snapshot.complete or all(state.state == "done" for state in at.states):
+        if at.session.ctx is None:
+            return "[x] Every step is complete. F10 ends.", "bold $success"
+        where = pane_text(str(at.session.ctx.dataset_folder))
+        words = f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}"
+        return words, "bold $success"
+    return _hint_before_it_runs(at), ""
+
+
+def _hint_to_a_viewer(at: Moment) -> tuple[str, str]:
+    session = at.session
+    if session.released:
+        return "The other wizard has ended. F5 takes over here.", "bold $warning"
+    if session.locked:
+        return f"{fit(pane_text(session.locked), FOREIGN)} This screen only shows how far it is.", "$warning"
+    return "This screen only shows how far the work is.", "$warning"
+
+
+def _hint_while_it_runs(at: Moment) -> tuple[str, str]:
+    session = at.session
+    if at.snapshot.awaits and (step := step_of(session, at.snapshot.awaits)):
+        doing = fit(pane_text(at.snapshot.progress[at.snapshot.awaits].doing), FOREIGN)
+        words = f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}"
+        return words, "bold $warning"
+    if at.untold:
+        return fit(at.untold, FOREIGN), "bold"
+    again = f"start again to go on: {session.invocation.resume_command(session.destination)}"
+    lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
+    return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""
+
+
+def _hint_after_a_stop(at: Moment) -> tuple[str, str]:
+    if isinstance(at.snapshot.problem, Waiting):
+        then = "It goes on by itself once that is there." if at.snapshot.problem.step else "F5 asks again."
+        return f"[?] {fit(pane_text(at.snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
+    if at.snapshot.problem:
+        return f"[!] {fit(pane_text(at.snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
+    words = "[!] A bug of the wizard's own. What is done stays. F5 tries again; the log (F7) has the details."
+    return words, "bold $error"
+
+
+def _hint_before_it_runs(at: Moment) -> str:
+    if at.snapshot.call:
+        return "Stopped; what is done stays. F5 goes on."
+    if at.session.ctx is None:
+        return "Enter goes into a step's form, Escape back to this list. F5 begins."
+    begun = any(state.state == "done" or state.done for state in at.states)
+    lacking = next((state for state in at.states if state.state == "waiting"), None)
+    first = f" Step {at.session.step(lacking.id).number} will want something from you first." if lacking else ""
+    return f"F5 {'goes on' if begun else 'starts'}.{first}"
