@@ -17,7 +17,6 @@ from mseg_wizard.core.log import redact
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem, Waiting, printable
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.vault import ENVIRONMENT
 
 log = logging.getLogger("mseg_wizard.notify")
 
@@ -90,7 +89,7 @@ def tell(command: Sequence[str], said: str) -> None:
     """Run the command with the message on its standard input and in
     MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else.
     """
-    environment = without_secrets(_unredacted(os.environ), ENVIRONMENT.values()) | {VARIABLE: said}
+    environment = without_secrets(_unredacted(os.environ), ()) | {VARIABLE: said}
     try:
         process = subprocess.Popen(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,

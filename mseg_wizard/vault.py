@@ -30,13 +30,8 @@ LIMIT = 5.0
 a desktop, unlocking waits for a dialog that nobody sees.
 """
 
-ENVIRONMENT = {
-    "cityscapes.username": "CITYSCAPES_USERNAME",
-    "cityscapes.password": "CITYSCAPES_PASSWORD",
-    "wilddash.username": "WILDDASH_USERNAME",
-    "wilddash.password": "WILDDASH_PASSWORD",
-}
-"""The names that MSeg's own scripts use; every other secret is MSEG_WIZARD_<STEP>_<FIELD>."""
+OF_A_LOGIN = ("username", "password")
+"""Fields whose variables are <STEP>_<FIELD>, as in MSeg's own scripts; every other is MSEG_WIZARD_<STEP>_<FIELD>."""
 
 KEPT = "kept in the system keyring"
 
@@ -290,7 +285,8 @@ def _in_use(backend: Backend) -> Backend:
 
 def variable(step: str, field: str) -> str:
     """The environment variable that may hold a secret."""
-    return ENVIRONMENT.get(f"{step}.{field}", f"MSEG_WIZARD_{step}_{field}".upper().replace("-", "_"))
+    prefix = "" if field in OF_A_LOGIN else "MSEG_WIZARD_"
+    return f"{prefix}{step}_{field}".upper().replace("-", "_")
 
 
 def take_environment(names: Iterable[tuple[str, str]]) -> None:

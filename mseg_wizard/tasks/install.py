@@ -12,13 +12,13 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from mseg_wizard.answers.fields import may_hold_secrets
+from mseg_wizard.answers.fields import may_hold_secrets, secret_fields
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.subprocesses import EndedProgram, run_program, without_secrets
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.tasks.task import Task
-from mseg_wizard.vault import ENVIRONMENT
+from mseg_wizard.vault import variable
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,8 @@ def interpreter(answer: str) -> Path:
 
 def _installed(job: Job, ctx: Context, python: Path, tree: Path) -> str:
     """Do it; returns where the import comes from, for the report."""
-    environment = without_secrets(os.environ, ENVIRONMENT.values(), _secrets(ctx))
+    names = [variable(*name) for name in secret_fields(ctx.steps)]
+    environment = without_secrets(os.environ, names, _secrets(ctx))
     version = _version(job, ctx, python, environment)
     job.say(Progress(f"trying to import mseg in {python}"))
     place, known = _imported(job, ctx, python, environment)

@@ -205,6 +205,7 @@ def revealed(vault: Vault) -> str | None:
 
 def test_the_variables_have_msegs_names_where_it_has_some() -> None:
     assert variable("cityscapes", "username") == "CITYSCAPES_USERNAME"
+    assert variable("a-new-set", "password") == "A_NEW_SET_PASSWORD"
     assert variable("download-open", "archives") == "MSEG_WIZARD_DOWNLOAD_OPEN_ARCHIVES"
 
 
