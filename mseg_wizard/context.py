@@ -72,6 +72,8 @@ class Options:
     """The command line itself: what to type to go on."""
     notify: str = ""
     """The user's command for messages, see notify."""
+    notify_quiet: bool = False
+    """It is not tried at the start."""
 
 
 @dataclass

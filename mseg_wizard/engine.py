@@ -17,7 +17,7 @@ from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, Waiting, printable
-from mseg_wizard.snapshot import FILE, Snapshot, publish
+from mseg_wizard.snapshot import FILE, Snapshot, publish, published
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.registry import TASKS
 
@@ -190,6 +190,14 @@ def _missing(ctx: Context, call: Call, looking: Progress) -> Generator[Progress,
     return (yield from background(lambda _: task.missing(ctx, **call.args), looking, join=LOOK_JOIN))
 
 
+def scope_of(steps: Sequence[Step], asked: Sequence[Step]) -> str:
+    """In words, what a run of `asked` can be complete of; empty for all steps."""
+    if tuple(asked) == tuple(steps) or not asked:
+        return ""
+    upto = f"up to step {asked[-1].number}, {asked[-1].title}"
+    return upto if tuple(asked) == tuple(steps[: len(asked)]) else f"for step {asked[-1].number}, {asked[-1].title}"
+
+
 class Runner:
     """The one thread that advances run() and closes it. Starting again is resuming."""
 
@@ -198,7 +206,10 @@ class Runner:
         self._steps = steps
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.snapshot = Snapshot()
+        last = published(ctx.destination)
+        self.snapshot = last if last.killed else Snapshot()
+        """Until it starts: how the wizard before was killed, if it was."""
+        self._scope = scope_of(ctx.steps, steps)
 
     def start(self) -> None:
         """Begin, or go on; nothing happens where it runs already."""
@@ -255,7 +266,9 @@ class Runner:
         try:
             work.close()
         finally:
-            self.snapshot = replace(self.snapshot, running=False, calls=(last,) if last else (), **end)
+            self.snapshot = replace(
+                self.snapshot, running=False, calls=(last,) if last else (), scope=self._scope, **end
+            )
             self._publish()
 
     def _keep_items(self, problem: Problem) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from mseg_wizard.core import host
 from mseg_wizard.core.log import redact
 from mseg_wizard.core.subprocesses import without_secrets
-from mseg_wizard.progress import Problem, Waiting, printable
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.progress import Problem, printable
+from mseg_wizard.snapshot import Snapshot, run_standing
 
 log = logging.getLogger("mseg_wizard.notify")
 
@@ -42,16 +42,10 @@ def news(snapshot: Snapshot) -> tuple[object, str]:
     """What a person who is away would want to know of this moment,
     and what tells it from other news; None for nothing.
     """
-    if awaits := snapshot.awaits:
-        return awaits, f"waits for you: {snapshot.progress[awaits].doing}"
-    if snapshot.running:
+    stands = run_standing(snapshot)
+    if stands.state not in ("waiting", "failed", "done"):
         return None, ""
-    if snapshot.problem:
-        kind = "waits for you" if isinstance(snapshot.problem, Waiting) else "stopped by a problem"
-        return snapshot.problem, f"{kind}: {snapshot.problem}"
-    if snapshot.crash:
-        return snapshot.crash, f"stopped by a bug of its own, {type(snapshot.crash).__name__}; the log has the details"
-    return ("complete", "complete: every step is done") if snapshot.complete else (None, "")
+    return snapshot.awaits or snapshot.problem or snapshot.crash or stands.state, stands.words
 
 
 class Notifier:
@@ -62,6 +56,7 @@ class Notifier:
         self._destination = destination
         self._sent: frozenset[object] = frozenset()
         self._threads: list[threading.Thread] = []
+        self._failed: list[str] = []
 
     def follow(self, snapshot: Snapshot) -> bool:
         """Look at the newest snapshot: is there news?
@@ -73,11 +68,29 @@ class Notifier:
             return False
         self._sent = self._sent | {key} if snapshot.running else frozenset({key})
         if self._command:
-            said = redact(printable(f"mseg-wizard on {host.name()} {text} ({self._destination})", 2000))
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            self._threads.append(threading.Thread(target=tell, args=(self._command, said), name="notify", daemon=True))
-            self._threads[-1].start()
+            self._send(text)
         return True
+
+    def greet(self) -> None:
+        """Try the command with a message that says so: a mistake in it must not show days later."""
+        if self._command:
+            self._send("begins to work; this message is to see that messages arrive")
+
+    def _send(self, text: str) -> None:
+        said = redact(printable(f"mseg-wizard on {host.name()} {text} ({self._destination})", 2000))
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._threads.append(threading.Thread(target=self._tell, args=(said,), name="notify", daemon=True))
+        self._threads[-1].start()
+
+    def _tell(self, said: str) -> None:
+        if failure := tell(self._command, said):
+            log.warning("%s", failure)
+            self._failed.append(failure)
+
+    def failures(self) -> list[str]:
+        """What became of messages that did not get away, told once each."""
+        told, self._failed = self._failed, []
+        return list(dict.fromkeys(told))
 
     def close(self, timeout: float = 10.0) -> None:
         """At the end of the program: give what is on its way the time to get there."""
@@ -85,9 +98,9 @@ class Notifier:
             thread.join(timeout)
 
 
-def tell(command: Sequence[str], said: str) -> None:
+def tell(command: Sequence[str], said: str) -> str:
     """Run the command with the message on its standard input and in
-    MSEG_WIZARD_SAYS; a failure is a line in the log and nothing else.
+    MSEG_WIZARD_SAYS; returns how that failed, in words, empty where it didn't.
     """
     environment = without_secrets(_unredacted(os.environ), ()) | {VARIABLE: said}
     try:
@@ -96,20 +109,18 @@ def tell(command: Sequence[str], said: str) -> None:
             start_new_session=True, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        log.warning("the command for messages can't be started: %s", getattr(error, "strerror", None) or error)
-        return
+        return f"the command for messages can't be started: {getattr(error, 'strerror', None) or error}"
     try:
         printed, _ = process.communicate(said + "\n", timeout=LIMIT)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        log.warning("the command for messages did not end within %.0f s", LIMIT)
-        return
+        return f"the command for messages did not end within {LIMIT:.0f} s"
     if process.returncode:
-        log.warning(
-            "the command for messages ended with code %d: %s", process.returncode, printable(printed.strip(), 300)
-        )
+        words = redact(printable(printed.strip(), 300))
+        return f"the command for messages ended with code {process.returncode}: {words}"
+    return ""
 
 
 def _unredacted(environment: Mapping[str, str]) -> dict[str, str]:

@@ -15,16 +15,20 @@ from typing import Any
 import msgspec
 
 from mseg_wizard.answers.fields import answered_by
+from mseg_wizard.core import host
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redacted
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
 from mseg_wizard.step import Archive, Equivalent, Field, Step
-from mseg_wizard.store import OWN, Journal, working
+from mseg_wizard.store import OWN, Journal, holder
 
 FILE = "now.json"
 
-STATES = ("done", "running", "waiting", "failed", "pending")
-MARKS = {"done": "[x]", "running": "[>]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]", "filled": "[+]"}
+STATES = ("done", "running", "stopped", "waiting", "failed", "pending")
+MARKS = {
+    "done": "[x]", "running": "[>]", "stopped": "[=]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]",
+    "filled": "[+]",
+}  # fmt: skip
 """Read without colour; `filled` is what people are told of a pending step, see `with_filled`."""
 
 
@@ -53,6 +57,15 @@ class Snapshot:
     crash: BaseException | None = None
     """A bug of ours: anything that is no Problem."""
     complete: bool = False
+    """All of `scope` is done."""
+    scope: str = ""
+    """What was asked for, where that was not every step: `up to step 8, KITTI`."""
+    at: str = ""
+    """The newest sign of life of the wizard that it is read from (UTC, ISO 8601)."""
+    owner: host.Process | None = None
+    """The process that it is read from."""
+    killed: bool = False
+    """It ended without a word: killed, or its machine went down."""
 
     @property
     def call(self) -> str:
@@ -67,13 +80,70 @@ class Snapshot:
         )
 
 
+@dataclass(frozen=True)
+class RunStanding:
+    """How a run stands, as every channel says it."""
+
+    state: str
+    """One of STATES."""
+    words: str
+    """Goes on after `mseg-wizard`; a problem is told in its own words."""
+    brief: str
+    """The same in a few words."""
+
+    @property
+    def sentence(self) -> str:
+        """The words at the beginning of a line."""
+        return self.words[:1].upper() + self.words[1:]
+
+
+def run_standing(now: Snapshot) -> RunStanding:
+    """The one place where it is decided how a run stands: screen, title, `status`, messages and exit codes go by it."""
+    if awaits := now.awaits:
+        return RunStanding("waiting", f"waits for you: {now.progress[awaits].doing}", "waits for you")
+    if now.running:
+        silent = f"; no sign of life since {clock(now.at)}" if now.at and _age(now.at) > SILENT else ""
+        return RunStanding("running", f"{WORKS}{silent}", "")
+    if isinstance(now.problem, Waiting):
+        return RunStanding("waiting", f"waits for you: {now.problem}", "waits for you")
+    if now.problem:
+        return RunStanding("failed", f"stopped by a problem: {now.problem}", "a problem")
+    if now.crash:
+        bug = type(now.crash).__name__
+        return RunStanding("failed", f"stopped by a bug of its own, {bug}; the log has the details", "a problem")
+    if now.complete:
+        return RunStanding("done", f"complete {now.scope}" if now.scope else "complete: every step is done", "complete")
+    if now.killed:
+        return RunStanding("stopped", f"stopped (killed) at {clock(now.at)}", "stopped")
+    if now.call:
+        return RunStanding("stopped", f"stopped{f' at {clock(now.at)}' if now.at else ''}", "stopped")
+    return RunStanding("pending", "has not begun", "")
+
+
+WORKS = "works"
+SILENT = 60.0
+"""Seconds without a sign of life before that is told: there should be one every second."""
+
+
+def _age(at: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+
+
+def clock(at: str) -> str:
+    """A time as a clock here shows it, with the day where that is not today."""
+    when = datetime.fromisoformat(at).astimezone()
+    return f"{when:%H:%M}" if when.date() == datetime.now().astimezone().date() else f"{when:%Y-%m-%d %H:%M}"
+
+
 def publish(snapshot: Snapshot, own: Path) -> None:
     """Write what is being done right now into the wizard's own folder `own`. Raises OSError."""
     problem = snapshot.problem or (Problem(str(snapshot.crash)) if snapshot.crash else None)
     table: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "owner": asdict(host.this_process()),
         "running": snapshot.running,
         "complete": snapshot.complete,
+        "scope": snapshot.scope,
         "calls": [asdict(snapshot.progress[key]) for key in snapshot.calls if key in snapshot.progress],
     }
     if problem:
@@ -84,8 +154,9 @@ def publish(snapshot: Snapshot, own: Path) -> None:
 
 
 def published(destination: Path) -> Snapshot:
-    """What the wizard of a destination published last; not running where
-    none holds the lock any more, empty where nothing can be read.
+    """What the wizard of a destination published last; empty where nothing can be read.
+
+    It runs while the process that signed it holds the lock, and dies with it: then it was killed.
     """
     try:
         table = json.loads((destination / OWN / FILE).read_text("utf-8"))
@@ -98,10 +169,21 @@ def published(destination: Path) -> Snapshot:
                 str(table["waits"]["step"]),
                 msgspec.convert(table["waits"]["lacks"], list[str]),
             )
-        running = bool(table["running"]) and working(destination)
-        return Snapshot(running, tuple(progress), progress, problem, complete=bool(table["complete"]))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        at = datetime.fromisoformat(str(table["at"])).astimezone(UTC).isoformat(timespec="seconds")
+        running = bool(table["running"])
+        owner = msgspec.convert(table.get("owner", {}), host.Process)
+        alive = running and _lives(destination, owner, at)
+        return Snapshot(
+            alive, tuple(progress), progress, problem, complete=bool(table["complete"]),
+            scope=str(table.get("scope", "")), at=at, owner=owner, killed=running and not alive,
+        )  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Snapshot()
+
+
+def _lives(destination: Path, owner: host.Process, at: str) -> bool:
+    """Does who signed a snapshot still work here? Of another host's process only its signs of life are known."""
+    return holder(destination) == owner and (owner.host == host.name() or _age(at) < SILENT)
 
 
 @dataclass(frozen=True)
@@ -140,6 +222,8 @@ def overview(
             state = "failed"
         elif first_open and missing:
             state = "waiting"
+        elif first_open and here and not now.running and not now.problem and not now.complete:
+            state = "stopped"
         else:
             state = "pending"
         progress = now.progress.get(now.call)
@@ -191,6 +275,12 @@ def _answer(journal: Journal, step: Step, item: Field) -> Any:
     """The answer or its default."""
     given = journal.answer(step.id, item.name)
     return item.default if given is None else given
+
+
+def verified(steps: Sequence[Step], journal: Journal) -> str:
+    """When verification looked, and that nobody has since; empty where it has not found all right."""
+    times = [journal.done_at(call.key) for step in steps for call in step.calls if call.task == "verify"]
+    return f"verified at {clock(times[0])}; not looked at since" if times and times[0] else ""
 
 
 def asks(step: Step) -> bool:
@@ -295,7 +385,9 @@ def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
     )
     archives = [f"{file} is not the published archive" for file in unpublished(journal)]
     archives += [known.in_words(archive.file) for archive, known in equivalents_used(steps, journal)]
-    return [*tree, *archives, *doubtful(journal), *oddities(steps, journal)]
+    copy = [f"this began as a copy of {there}: it has an identity of its own, and asks for its own secrets"
+            for there in [journal.copied_from] if there]  # fmt: skip
+    return [*copy, *tree, *archives, *doubtful(journal), *oddities(steps, journal)]
 
 
 def notes_summary(steps: Sequence[Step], journal: Journal, destination: Path) -> str:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,10 +38,16 @@ JOURNAL = "journal.json"
 PREVIOUS = "journal.previous.json"
 """The journal before the newest change: what to go on from where the newest is damaged."""
 LOCK = "lock"
+LOCK_BYTES = 4096
+"""That are read of it."""
 WORKERS_LOG = "workers.log"
 """What the worker processes print."""
 ANSWERED = ("pinned", "whole", "in_place")
 """What a tree's record answers with yes or no."""
+
+
+class Unwritten(Problem):
+    """The disk does not take the journal."""
 
 
 class Locked(Problem):
@@ -121,6 +128,12 @@ class Journal:
     version: int = VERSION
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Names this destination in the keyring."""
+    place: str = ""
+    """Where the destination was when this was written; another place means that it was moved or copied."""
+    inode: int = 0
+    """Of the wizard's own folder then: a copy has another one. 0 where it is not known."""
+    copied_from: str = ""
+    """The destination that this one began as a copy of."""
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Step id → field name → value; nothing secret."""
     started: Mapping[str, str] = field(default_factory=dict)
@@ -200,7 +213,7 @@ class Store:
         try:
             for stale in self.own.glob(".*.json.*.tmp"):  # of killed runs: under the lock nobody else writes here
                 stale.unlink()
-            self._journal = read_journal(destination) or Journal()
+            self._journal = read_journal(destination) or _at_home(Journal(), destination)
             self._change()
         except BaseException:
             self.close()
@@ -226,7 +239,7 @@ class Store:
                 write_json(path, asdict(journal))
         except OSError as error:
             what = f"The journal, {path}, can't be written: {error.strerror or error}."
-            raise Problem(what, "Make room or make that possible, then start again: what is done stays.") from None
+            raise Unwritten(what, "Make room or make that possible, then start again: what is done stays.") from None
         self._journal = journal
 
     def answer(self, step: str, name: str, value: Any) -> None:
@@ -363,7 +376,7 @@ def read_journal(destination: Path) -> Journal | None:
                 f"{path} was written by a newer mseg-wizard (journal version {table['version']}).",
                 "Update mseg-wizard.",
             )
-        journal = _typed(table)
+        journal = _at_home(_typed(table), destination)
         json.dumps(table, ensure_ascii=False).encode()  # halves of characters can be read and not written again
     except (ValueError, TypeError, RecursionError) as error:
         raise Problem(f"{path} is damaged: {printable(str(error), 200)}.", _way_out(path)) from None
@@ -381,6 +394,50 @@ def _typed(table: dict[str, Any]) -> Journal:
     else:
         table["tree"] = None
     return msgspec.convert(asdict(Journal(**{**table, "version": VERSION})), Journal)
+
+
+def _at_home(journal: Journal, destination: Path) -> Journal:
+    """The journal as that of the destination that it is found in.
+
+    One that was moved takes its paths along. A copy gets an identity of its own, too: the secrets of the original are
+    not its to use or to wipe, nor are the original's tree and archives. Raises ValueError where its place is no path.
+    """
+    there, here = journal.place or str(journal.answer("prepare", "destination") or ""), str(destination)
+    inode = (destination / OWN).stat().st_ino
+    settled = replace(journal, place=here, inode=inode)
+    if not there or there == here:
+        return settled
+    try:
+        if Path(there).samefile(destination):
+            return settled
+        original = (Path(there) / OWN / JOURNAL).exists()
+    except FileNotFoundError:
+        original = False
+    except OSError:  # not ours to see, so it may be there
+        original = True
+    moved = partial(_moved, there=there, here=here)
+    tree = journal.tree and replace(journal.tree, folder=moved(journal.tree.folder))
+    settled = replace(
+        settled,
+        answers={
+            step: {name: moved(value) for name, value in table.items()} for step, table in journal.answers.items()
+        },
+        archives={name: replace(record, path=moved(record.path)) for name, record in journal.archives.items()},
+        tree=tree,
+    )
+    if not original and journal.inode in (0, inode):
+        return settled
+    own_tree = tree and replace(tree, installed="")
+    return replace(settled, id=uuid.uuid4().hex, kept=(), copied_from=there, tree=own_tree)
+
+
+def _moved(value: Any, *, there: str, here: str) -> Any:
+    """A path below `there` as the same one below `here`; lists of them too, and anything else as it is."""
+    if isinstance(value, list):
+        return [_moved(row, there=there, here=here) for row in value]
+    if isinstance(value, str) and (value == there or value.startswith(f"{there.rstrip('/')}/")):
+        return here + value[len(there.rstrip("/")) :]
+    return value
 
 
 def unopened(destination: Path) -> tuple[str, str]:
@@ -421,7 +478,7 @@ def _lock(own: Path, *, take_over: bool) -> int:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Problem(f"{path} is no plain file.", "Move it away: the wizard makes it anew.")
-        owner = _owner(os.pread(descriptor, 4096, 0))
+        owner = _owner(os.pread(descriptor, LOCK_BYTES, 0))
         since = duration(max(0.0, time.time() - os.fstat(descriptor).st_mtime))
         who = printable(f"process {owner.get('pid', '?')} on {owner.get('host', 'an unknown host')}", 100)
         try:
@@ -439,12 +496,7 @@ def _lock(own: Path, *, take_over: bool) -> int:
                 f"Look whether it still runs on {printable(str(owner.get('host')), 80)}. If it doesn't, start again "
                 "with --take-over.",
             )
-        me = {
-            "host": host.name(),
-            "pid": os.getpid(),
-            "boot": host.boot_id(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        me = {**asdict(host.this_process()), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(me).encode(), 0)
         os.fsync(descriptor)
@@ -504,3 +556,21 @@ def _try_lock(destination: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+def holder(destination: Path) -> host.Process | None:
+    """Who holds the destination's lock, None where nobody does.
+
+    Another host's lock is not always seen here: then it is who wrote into it last, and did not take that back.
+    """
+    try:
+        # Without waiting, as it is taken.
+        descriptor = os.open(destination / OWN / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            table = _owner(os.read(descriptor, LOCK_BYTES))
+        finally:
+            os.close(descriptor)
+        owner = msgspec.convert(table, host.Process) if table else None
+    except (OSError, msgspec.ValidationError):
+        return None
+    return owner if owner and (owner.host != host.name() or working(destination)) else None

@@ -56,10 +56,10 @@ def by_questions(
                 said = ask("Try again? [y/N, or a step whose answers you want to change first] ").strip().lower()
                 form = next((step.id for step in ctx.steps if said in (step.id, str(step.number))), "")
                 if said != "y" and not form:
-                    return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+                    return exit_code(failure)
             else:
                 if closing:
-                    say_complete(ctx, steps)
+                    say_complete(ctx, end, steps)
                 return Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
             say(f"\nStopped. {ctx.options.invocation.resume_hint(ctx.destination)}")

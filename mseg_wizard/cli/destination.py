@@ -23,7 +23,7 @@ from mseg_wizard.http.addresses import Routes
 from mseg_wizard.notify import command_of
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step
-from mseg_wizard.store import Journal, read_journal, unopened
+from mseg_wizard.store import Journal, Unwritten, read_journal, unopened
 from mseg_wizard.workers.pool import prepare_start
 
 log = logging.getLogger("mseg_wizard")
@@ -97,7 +97,8 @@ def options_of(args: argparse.Namespace) -> Options:
         raise Usage(problem.what, problem.do) from None
     return Options(
         mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
-        keep_archives=args.keep_archives, notify=notify, invocation=args.invocation,
+        keep_archives=args.keep_archives, notify=notify,
+        notify_quiet=args.notify_quiet, invocation=args.invocation,
     )  # fmt: skip
 
 
@@ -155,6 +156,8 @@ def give_answers(ctx: Context, answers: Answers) -> None:
                 if rows := _usable(step, key, value):
                     ctx.remember(step, {key: rows})
                 ctx.refuse(name, problem.what, {key: None})
+            except Unwritten:  # the disk's fault, not the answer's
+                raise
             except Problem as problem:
                 raise Usage(f"{name}.{key}: {problem.what}", problem.do) from None
 

@@ -408,6 +408,7 @@ def _work_options() -> Parser:
         help="allow what a waiting run asked for, by the name it gave",
     )
     add("--notify", metavar="COMMAND", help=_notify_help())
+    add("--notify-quiet", action="store_true", help="without the message that tries --notify at the start")
     add("--take-over", action="store_true", help="go on although another host's wizard left its lock")
     return options
 
@@ -417,7 +418,10 @@ def _notify_help() -> str:
     short = f"~/{file.relative_to(at)}" if file and at and file.is_relative_to(at) else str(file or "your preferences")
     # argparse would fill in what follows a %.
     always = f'for every start: {{"notify": "COMMAND"}} in {short}'.replace("%", "%%")
-    return f"run this when it waits for you, fails or is complete, with what it says on standard input; {always}"
+    return (
+        f"run this when it waits for you, fails or is complete, with what it says on standard input, and "
+        f"once at the start, to try it; it is started as it stands, no shell reads it; {always}"
+    )
 
 
 def _scheduler(text: str) -> str:

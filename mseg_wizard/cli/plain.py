@@ -17,7 +17,7 @@ from mseg_wizard.core.log import LOG, redact, without_known_secrets
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
-from mseg_wizard.snapshot import Snapshot, notes_summary
+from mseg_wizard.snapshot import Snapshot, notes_summary, run_standing
 from mseg_wizard.step import Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
@@ -26,10 +26,13 @@ from mseg_wizard.vault import variable
 SHOWN_ITEMS = 20
 
 
-def exit_code(problem: Problem) -> Exit:
-    if isinstance(problem, Waiting):
+def exit_code(failure: BaseException | None) -> Exit:
+    """Of what ended with this, or without a failure."""
+    if failure is None:
+        return Exit.DONE
+    if isinstance(failure, Waiting):
         return Exit.WAITING
-    return Exit.LOCKED if isinstance(problem, Locked) else Exit.FAILED
+    return Exit.LOCKED if isinstance(failure, Locked) else Exit.FAILED
 
 
 def complain(problem: BaseException, log: Path | None = None) -> None:
@@ -78,9 +81,9 @@ def unattended(
             explain(here, None)  # the fields are named in what it says: no list of them
         else:
             explain(failure, ctx.own / LOG)
-        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+        return exit_code(failure)
     if closing:
-        say_complete(ctx, steps, talk)
+        say_complete(ctx, end, steps, talk)
     return Exit.DONE
 
 
@@ -95,15 +98,25 @@ def work(
     runner = Runner(ctx, steps)
     lines = _Lines([*ctx.steps, *steps], every, talk, known)
     notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
+    if not (ctx.options.notify_quiet or known):
+        notifier.greet()
     with _signals(runner) as stopped_by:
         runner.start()
         while not runner.join(0.2):
             lines.show(runner.snapshot, ctx.worker_news())
             notifier.follow(runner.snapshot)
+            _complain_of(notifier)
         lines.show(runner.snapshot, ctx.worker_news())
-    if not stopped_by and notifier.follow(runner.snapshot):
+    if not stopped_by:
+        notifier.follow(runner.snapshot)
         notifier.close()
+    _complain_of(notifier)
     return runner.snapshot, stopped_by[0] if stopped_by else None
+
+
+def _complain_of(notifier: Notifier) -> None:
+    for text in notifier.failures():
+        say(f"mseg-wizard: {printable_redacted(text)}", sys.stderr)
 
 
 @contextmanager
@@ -173,10 +186,9 @@ def progress_line(number: int, title: str, progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def say_complete(ctx: Context, steps: Sequence[Step], talk: TextIO | None = None) -> None:
+def say_complete(ctx: Context, end: Snapshot, steps: Sequence[Step], talk: TextIO | None = None) -> None:
     """What is complete, what is worth knowing of it, and where the report is."""
-    upto = "" if steps[-1] is ctx.steps[-1] else f" up to step {steps[-1].number}, {steps[-1].title}"
-    say(f"Complete{upto}: {ctx.dataset_folder}", talk)
+    say(f"{run_standing(end).sentence if end.scope else 'Complete'}: {ctx.dataset_folder}", talk)
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(step.has("report") for step in steps):

@@ -1,4 +1,4 @@
-"""What this machine is: its name, its boot, the cores this process may use."""
+"""What this machine is, its name, its boot, the cores this process may use; and which process this is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,28 @@ def boot_id() -> str:
             ["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False
         ).stdout.strip()
     return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of one boot of one host: what owns a lock and signs what it says of itself."""
+
+    host: str = ""
+    pid: int = 0
+    boot: str = ""
+    start: str = ""
+    """When it began, by the kernel's count: numbers of processes are used again."""
+
+
+def this_process() -> Process:
+    return Process(name(), os.getpid(), boot_id(), _start())
+
+
+def _start() -> str:
+    try:
+        return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def cores() -> int:

@@ -96,7 +96,10 @@ class Follower:
         self._saves_before = dict(self._screen.forms.saves)
         self._started, self._screen.stopping, self._at = True, False, ""
         if self._notifier is None and self.session.ctx:
-            self._notifier = Notifier(command_of(self.session.ctx.options.notify), self.session.ctx.destination)
+            options = self.session.ctx.options
+            self._notifier = Notifier(command_of(options.notify), self.session.ctx.destination)
+            if not options.notify_quiet:
+                self._notifier.greet()
         runner.start()
         self._screen.refresh_bindings()
         self._screen.draw()
@@ -107,6 +110,8 @@ class Follower:
             self._screen.app.bell()
             if awaits := snapshot.awaits:
                 self._later = lambda: self._into_row_for(awaits)
+        for failure in self._notifier.failures() if self._notifier else ():
+            self._screen.say(pane_text(failure))
         if self.session.ctx and (worker_news := self.session.ctx.worker_news()):
             self._screen.say(pane_text(worker_news[-1]))
         if self._started and not snapshot.running:

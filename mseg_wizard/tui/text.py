@@ -10,13 +10,14 @@ import httpx
 
 from mseg_wizard.http.addresses import expiry, origin
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
-from mseg_wizard.snapshot import MARKS, Snapshot
+from mseg_wizard.snapshot import MARKS, Snapshot, run_standing
 from mseg_wizard.step import Call
 from mseg_wizard.store import Journal
 
 STATES = {
     "done": "done",
     "running": "running",
+    "stopped": "stopped",
     "waiting": "waits for you",
     "failed": "stopped by a problem",
     "pending": "not begun",
@@ -27,6 +28,7 @@ STATES = {
 STYLES = {
     "done": "$success",
     "running": "bold $accent",
+    "stopped": "",
     "waiting": "bold $warning",
     "failed": "bold $error",
     "pending": "",
@@ -35,8 +37,8 @@ STYLES = {
 """Colours come second: the marks say the same without them."""
 
 
-GLYPHS = {"done": "✓", "running": "▸", "waiting": "?", "failed": "!", "pending": "·", "filled": "+"}
-PLAIN_GLYPHS = {"done": "x", "running": ">", "waiting": "?", "failed": "!", "pending": ".", "filled": "+"}
+GLYPHS = {"done": "✓", "running": "▸", "stopped": "=", "waiting": "?", "failed": "!", "pending": "·", "filled": "+"}
+PLAIN_GLYPHS = {**GLYPHS, "done": "x", "running": ">", "pending": "."}
 """Marks of one character, by state: they differ in shape, so that colour only adds."""
 
 
@@ -98,13 +100,11 @@ def progress_words(progress: Progress, width: int) -> str:
 
 def terminal_title(snapshot: Snapshot) -> str:
     """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
-    if snapshot.awaits or isinstance(snapshot.problem, Waiting):
-        return f"{MARKS['waiting']} waits for you · mseg-wizard"
-    if snapshot.problem or snapshot.crash:
-        return f"{MARKS['failed']} a problem · mseg-wizard"
-    if snapshot.complete:
-        return f"{MARKS['done']} complete · mseg-wizard"
-    return f"{MARKS['running']} mseg-wizard" if snapshot.running else "mseg-wizard"
+    stands = run_standing(snapshot)
+    if stands.state == "pending":
+        return "mseg-wizard"
+    brief = " ".join([stands.brief, snapshot.scope]).strip() if snapshot.complete else stands.brief
+    return f"{MARKS[stands.state]} {f'{brief} · ' if brief else ''}mseg-wizard"
 
 
 def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
@@ -117,7 +117,9 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
             return "waiting"
         if snapshot.problem or snapshot.crash:
             return "failed"
-    return "done" if journal.done(call.key) else "pending"
+    if journal.done(call.key):
+        return "done"
+    return "stopped" if call.key in snapshot.calls and not snapshot.complete else "pending"
 
 
 def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:

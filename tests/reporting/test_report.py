@@ -200,7 +200,7 @@ def test_it_says_what_came_from_where_and_what_is_not_the_published_archive(page
 
 
 def test_it_gives_the_verdict_the_notes_and_the_times(page: Page) -> None:
-    assert "Verified: no fault was found." in page.text
+    assert "UTC: no fault was found. Nobody has looked at the files since." in page.text
     assert "targeted pixels 43" in page.text
     assert "Camvid: 56,618 pixels in 11 labels as they came have a colour that no class has" in page.text
     assert "Working time in all" in page.text

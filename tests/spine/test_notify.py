@@ -18,7 +18,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.log import hide, log_to
 from mseg_wizard.core.preferences import prefer
-from mseg_wizard.notify import Notifier, command_of, tell
+from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
 from tests.tui.kit import Desk, desk_at, says, until
@@ -58,7 +58,7 @@ def said(mail: Path) -> list[str]:
 
 def run(desk: Desk, command: str) -> Snapshot:
     ctx = desk.open(desk.destination)
-    ctx.options = type(ctx.options)(notify=command)
+    ctx.options = type(ctx.options)(notify=command, notify_quiet=True)
     try:
         return work(ctx, desk.steps, talk=sys.stderr)[0]
     finally:
@@ -107,10 +107,14 @@ def test_the_end_is_told(desk: Desk, command: str, mail: Path) -> None:
 @pytest.mark.parametrize(
     "command", [("no-such-program-at-all",), (sys.executable, "-c", "import sys; print('no mail here'); sys.exit(7)")]
 )
-def test_a_command_that_fails_is_a_line_in_the_log(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_command_that_fails_is_told_and_a_line_in_the_log(tmp_path: Path, command: tuple[str, ...]) -> None:
     log = log_to(tmp_path)
-    tell(command, "hello")
-    text = log.read_text()
+    notifier = Notifier(command, tmp_path)
+    notifier.greet()
+    notifier.close()
+    (text,) = notifier.failures()
+    assert text in log.read_text()
+    assert notifier.failures() == [], "told once"
     assert "the command for messages" in text
     assert "No such file" in text or "ended with code 7: no mail here" in text
 
@@ -124,6 +128,17 @@ def test_a_command_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
     wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     os.kill(int((tmp_path / "pid").read_text()), 9)
     notifier.close()
+
+
+def test_the_command_is_tried_at_the_start_and_its_failure_is_on_stderr(
+    desk: Desk, command: str, mail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(desk.folder / "d")
+    assert main(["run", "--dest", folder, "--notify", command]) == Exit.WAITING
+    assert any("to see that messages arrive" in line for line in said(mail))
+    capsys.readouterr()
+    assert main(["run", "--dest", folder, "--notify", "no-such-program-at-all"]) == Exit.WAITING
+    assert "mseg-wizard: the command for messages can't be started: No such file" in capsys.readouterr().err
 
 
 def test_each_news_is_told_once(tmp_path: Path) -> None:
@@ -153,7 +168,7 @@ def test_quotes_that_do_not_close_are_told_before_anything_begins(
 
 def test_the_preference_names_the_command_where_the_command_line_does_not(desk: Desk, command: str, mail: Path) -> None:
     prefer("notify", command)
-    assert main(["run", "--dest", str(desk.folder / "d")]) == Exit.WAITING
+    assert main(["run", "--dest", str(desk.folder / "d"), "--notify-quiet"]) == Exit.WAITING
     assert "waits for you: Step 1" in said(mail)[0]
     assert main(["run", "--dest", str(desk.folder / "d"), "--notify", ""]) == Exit.WAITING
     assert len(said(mail)) == 2
@@ -168,7 +183,7 @@ async def test_the_screen_tells_it_too_and_rings_once(desk: Desk, command: str, 
         await says(pilot, "F5 starts")
         await until(pilot, lambda: app.session.ctx)
         assert app.session.ctx
-        app.session.ctx.options = type(app.session.ctx.options)(attended=True, notify=command)
+        app.session.ctx.options = type(app.session.ctx.options)(attended=True, notify=command, notify_quiet=True)
         await pilot.press("f5")
         await says(pilot, "The server refused")
         await until(pilot, lambda: len(said(mail)) == 2)

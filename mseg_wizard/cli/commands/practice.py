@@ -20,7 +20,7 @@ from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
 from mseg_wizard.practice.world import make_world
-from mseg_wizard.progress import Problem, Usage
+from mseg_wizard.progress import Usage
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
@@ -115,7 +115,7 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
             if not user.mends(end.problem):
                 failure = end.problem or end.crash or RuntimeError("the run ended without a word")
                 complain(failure, ctx.own / LOG)
-                return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+                return exit_code(failure)
     finally:
         user.leave()
         ctx.close()

@@ -10,7 +10,6 @@ from mseg_wizard.cli.plain import complain, exit_code, work
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG
-from mseg_wizard.progress import Problem
 from mseg_wizard.step import only
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.report import place_of
@@ -31,6 +30,6 @@ def write_report(ctx: Context) -> Exit:
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         complain(failure, ctx.own / LOG)
-        return exit_code(failure) if isinstance(failure, Problem) else Exit.FAILED
+        return exit_code(failure)
     print(place_of(ctx), flush=True)
     return Exit.DONE

@@ -13,13 +13,17 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import (
     MARKS,
+    WORKS,
+    clock,
     equivalents_used,
     filled,
     lacking,
     notes_of,
     overview,
     published,
+    run_standing,
     standing,
+    verified,
     with_filled,
 )
 from mseg_wizard.store import can_lock
@@ -31,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     steps = load_steps()
     destination, journal = begun_destination(args)
     now = published(destination)
+    stands, looked = run_standing(now), verified(steps, journal)
     states = overview(steps, journal, now, lambda step: lacking(step, journal))
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
@@ -38,11 +43,10 @@ def run(args: argparse.Namespace) -> int:
             {"file": archive.file, "used": known.title, "proof": known.proof}
             for archive, known in equivalents_used(steps, journal)
         ]
-        print(
-            json.dumps(
-                {"version": __version__, "destination": str(destination), "steps": rows, "equivalents": used}, indent=1
-            )
-        )
+        run = {"state": stands.state, "words": stands.words, "at": now.at, "owner": now.owner and asdict(now.owner)}
+        table = {"version": __version__, "destination": str(destination), "run": run, "steps": rows}
+        table |= {"equivalents": used, "verified": looked}
+        print(json.dumps(table, indent=1))
         return Exit.DONE
     print(destination)
     print(printable(standing(steps, states, now).text))
@@ -60,8 +64,12 @@ def run(args: argparse.Namespace) -> int:
             (0, key),
         )
         print(f"working now: {progress_line(number, title, now.progress[key]).strip()}")
-    if now.problem and not now.running:
-        print(f"last stop: {now.problem}")
+    if not now.running:
+        print(f"last run{f', {clock(now.at)}' if now.at else ''}: {printable(stands.words, 2000)}")
+    elif stands.words != WORKS:
+        print(f"the wizard {printable(stands.words, 2000)}")
+    if looked:
+        print(looked)
     lockless = () if can_lock(destination) else ("this disk can't lock: see that no second wizard works here",)
     for note in (*notes_of(steps, journal), *lockless):
         print(f"note: {printable(note)}")
