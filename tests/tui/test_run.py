@@ -446,4 +446,4 @@ async def test_an_upload_that_is_awaited_shows_its_whole_command(desk: Desk) -> 
         await pilot.pause(0.5)
         assert bells == [True]
         await pilot.press("f6")
-        await says(pilot, "Stopped; what is done stays. F5 goes on.", "[ ] stopped")
+        await says(pilot, "Stopped; what is done stays. F5 goes on.", "[=] stopped")
