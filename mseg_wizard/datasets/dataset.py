@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from mseg_wizard.datasets.label_paths import LabelNames
+from mseg_wizard.labels.readers.label_reader import LabelReader
+from mseg_wizard.labels.remap import READERS
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.step import Archive, Call, ExpectedFiles, Step
 
@@ -28,6 +31,17 @@ class Dataset:
     @property
     def reader(self) -> str:
         return str(self.remap.args["reader"]) if self.remap else "ids"
+
+    @property
+    def form(self) -> LabelReader:
+        """Of the raw labels."""
+        return READERS[self.reader]
+
+    @cached_property
+    def names(self) -> LabelNames:
+        """Of the raw labels' files."""
+        args = self.remap.args if self.remap else {}
+        return LabelNames(str(args.get("raw", "")), str(args.get("dump", "")))
 
     @property
     def targets(self) -> tuple[str, ...]:

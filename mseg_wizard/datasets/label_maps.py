@@ -117,6 +117,8 @@ def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) 
     yield from _sync_all([f"{top}/{output}" for output in outputs], "files")
     _sweep(top, outputs)  # a worker that was killed in this very run leaves its temporary as well
     yield from _sync_all(sorted({f"{top}/{output.rpartition('/')[0]}" for output in outputs}), "folders")
+    # The last word of the work is what it made, not which folders were synced.
+    yield Progress("making sure that the disk has them", len(outputs), len(outputs), "label maps")
 
 
 def _sync_all(paths: Sequence[str], unit: str) -> Generator[Progress, None, None]:

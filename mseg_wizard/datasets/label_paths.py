@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
@@ -32,51 +33,42 @@ def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
     return lambda image: found.get(Path(image).stem, "")
 
 
-def _raw_mat(label: str) -> str:
-    """PASCAL Context's dump → the .mat that it is made from."""
-    folder, _, name = label.rpartition("/")
-    return f"{folder.rpartition('/')[0]}/trainval/{Path(name).stem}.mat"
+@dataclass(frozen=True, slots=True)
+class LabelNames:
+    """How the raw labels of a dataset are named, below its root; both have one `{}`, which stands for the same text.
+
+    Empty: the raw labels are the files that the lists name.
+    """
+
+    raw: str = ""
+    dump: str = ""
+    """What the lists name instead, and what is written."""
+
+    def raw_of(self, label: str) -> str:
+        """From the path that the source's list names."""
+        return self._renamed(label, self.dump, self.raw)
+
+    def unlisted(self, ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+        """All raw labels that are there, each with its dump alone: MSeg dumps those too that no list names."""
+        if not self.raw:
+            return
+        folder = ctx.dataset_folder / root
+        head, tail = self.raw.split("{}")
+        for path in _in_sight(folder.glob(f"{head}**/*{tail}")):
+            raw = path.relative_to(folder).as_posix()
+            yield f"{root}/{raw}", (f"{root}/{self._renamed(raw, self.raw, self.dump)}", *[None] * (targets - 1))
+
+    @staticmethod
+    def _renamed(path: str, pattern: str, to: str) -> str:
+        head, _, tail = pattern.partition("{}")
+        if not pattern or not (path.startswith(head) and path.endswith(tail)):
+            return path
+        return to.replace("{}", path[len(head) : len(path) - len(tail)])
 
 
 def _in_sight(paths: Iterable[Path]) -> list[Path]:
     """Without hidden files: macOS puts a `._name` beside each, which is no label."""
     return sorted(path for path in paths if not path.name.startswith("."))
-
-
-def _unlisted_mats(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    """MSeg dumps every .mat, listed or not; the lists say which are remapped too."""
-    for path in _in_sight((ctx.dataset_folder / root / "trainval").glob("*.mat")):
-        yield (
-            f"{root}/trainval/{path.name}",
-            (f"{root}/Segmentation_GT_460cls/{path.stem}.png", *[None] * (targets - 1)),
-        )
-
-
-def _raw_polygons(label: str) -> str:
-    """IDD's label map → the polygons that it is drawn from."""
-    return label.replace("_labelids.png", "_polygons.json")
-
-
-def _unlisted_polygons(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    for path in _in_sight((ctx.dataset_folder / root / "gtFine").glob("*/*/*_gt*_polygons.json")):
-        raw = f"{root}/{path.relative_to(ctx.dataset_folder / root).as_posix()}"
-        yield raw, (raw.replace("_polygons.json", "_labelids.png"), *[None] * (targets - 1))
-
-
-def _same(label: str) -> str:
-    return label
-
-
-def _none(ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-    yield from ()
-
-
-RAW = {"ids": _same, "colors": _same, "panoptic": _same, "mat": _raw_mat, "polygons": _raw_polygons}
-"""The path of the raw label, from the one that the source's list names."""
-
-
-UNLISTED = {"ids": _none, "colors": _none, "panoptic": _none, "mat": _unlisted_mats, "polygons": _unlisted_polygons}
-"""Raw labels that no list names and MSeg dumps all the same."""
 
 
 def _polygons_of(image: str) -> str:

@@ -12,7 +12,6 @@ from typing import TypeVar
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.inventory import FolderListings
-from mseg_wizard.labels.remap import DUMPS
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.labels.universal import UniversalClass, universal_classes, universal_ids
 from mseg_wizard.progress import Problem
@@ -113,7 +112,7 @@ def meaning(dataset: Dataset, name: str) -> str:
     """What the name of a set of classes means."""
     if name.endswith("-relabeled"):
         return "with MSeg's relabelled segments"
-    if dataset.targets and name == dataset.targets[0] and dataset.reader in DUMPS:
+    if dataset.targets and name == dataset.targets[0] and dataset.form.dump:
         return "class numbers out of the dataset's own form"
     if name == dataset.raw:
         return "as the dataset brings it"
@@ -181,7 +180,7 @@ class _Survey:
 
     def _same(self, tree: MsegApiTree, name: str) -> str:
         """The taxonomy that has the same classes and says more of them: a raw form, as COCO's, is in no table."""
-        following = self.dataset.targets[:1] if name == self.dataset.raw and self.dataset.reader in DUMPS else ()
+        following = self.dataset.targets[:1] if name == self.dataset.raw and self.dataset.form.dump else ()
         return next((other for other in following if tree.names(other) == tree.names(name)), name)
 
     def _universal(self, tree: MsegApiTree, name: str) -> tuple[tuple[int, ...], ...]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
-from mseg_wizard.datasets.label_paths import RAW, UNLISTED
-from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
-from mseg_wizard.labels.remap import READERS, LabelToRemap, UnexpectedPixels, remap_label, remap_recipe
+from mseg_wizard.datasets.label_paths import LabelNames
+from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
+from mseg_wizard.labels.remap import READERS, UnexpectedPixels, remap_label, remap_recipe
 from mseg_wizard.labels.taxonomy import LISTS, SPLITS
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.store import OWN, WORKERS_LOG
@@ -39,19 +39,36 @@ class RemapArguments:
     """Lists whose labels are there."""
     consumes: str = ""
     """The folder of the raw labels, below the dataset's: removed once everything was made of it."""
+    raw: str = ""
+    """How the raw labels are named where the lists name what is made of them; `{}` stands for the same in `dump`."""
+    dump: str = ""
+    """How the lists name what a raw label holds."""
 
     def __post_init__(self) -> None:
         if self.reader not in READERS:
             raise Problem(f"reader is {self.reader!r}.", f"Use one of {', '.join(READERS)}.")
         if not self.targets:
             raise Problem("targets is empty.", "Name the taxonomies that it makes.")
+        for name, pattern in (("raw", self.raw), ("dump", self.dump)):
+            if (self.raw or self.dump) and pattern.count("{}") != 1:
+                raise Problem(
+                    f"{name} is {pattern!r}.",
+                    "Write the path below the dataset's folder, with {} once where the names differ, in raw and dump.",
+                )
         for split in self.splits:
             if split not in LISTS:
                 raise Problem(f"splits names {split!r}.", f"Use some of {', '.join(LISTS)}.")
 
 
 def remap(
-    ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str] = SPLITS, consumes: str = ""
+    ctx: Context,
+    source: str,
+    targets: Sequence[str],
+    reader: str,
+    splits: Sequence[str] = SPLITS,
+    consumes: str = "",
+    raw: str = "",
+    dump: str = "",
 ) -> Generator[Progress, None, None]:
     """Make the label maps of `targets` from those of `source`; an image's failure is named and the others go on.
 
@@ -61,14 +78,15 @@ def remap(
     yield looking
 
     def look(_: Job) -> tuple[OutputsByLabel, list[str], frozenset[str]]:
-        plan = _plan(ctx, source, targets, reader, splits)
+        plan = _plan(ctx, source, targets, LabelNames(raw, dump), splits)
         outputs = [output for row in plan.values() for output in row if output]
         return plan, outputs, outputs_to_make(ctx, outputs)
 
     plan, outputs, wanted = yield from background(look, looking)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
-    segments = (yield from _segments(ctx, rows)) if reader == "panoptic" else {}
+    read = READERS[reader].annotations
+    segments = (yield from _segments(ctx, read, rows)) if read else {}
     dumps = _dumps(ctx, plan, rows) if consumes else {}
     items = [
         LabelToRemap(
@@ -127,14 +145,22 @@ def _from_dumps(
 
 
 def remap_missing(
-    ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str] = SPLITS, consumes: str = ""
+    ctx: Context,
+    source: str,
+    targets: Sequence[str],
+    reader: str,
+    splits: Sequence[str] = SPLITS,
+    consumes: str = "",
+    raw: str = "",
+    dump: str = "",
 ) -> list[str]:
-    return missing_outputs(
-        ctx, (output for row in _plan(ctx, source, targets, reader, splits).values() for output in row if output)
-    )
+    plan = _plan(ctx, source, targets, LabelNames(raw, dump), splits)
+    return missing_outputs(ctx, (output for row in plan.values() for output in row if output))
 
 
-def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits: Sequence[str]) -> OutputsByLabel:
+def _plan(
+    ctx: Context, source: str, targets: Sequence[str], names: LabelNames, splits: Sequence[str]
+) -> OutputsByLabel:
     """Which raw label gives which outputs: line i of the source's list
     pairs with line i of each target's; repeated lines count once.
     """
@@ -150,12 +176,14 @@ def _plan(ctx: Context, source: str, targets: Sequence[str], reader: str, splits
         for first, *others in zip(*lists, strict=True):
             if first.label is not None:
                 outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
-                plan[RAW[reader](f"{root}/{first.label}")] = outputs
-    return plan | {raw: outputs for raw, outputs in UNLISTED[reader](ctx, root, len(targets)) if raw not in plan}
+                plan[f"{root}/{names.raw_of(first.label)}"] = outputs
+    return plan | {raw: outputs for raw, outputs in names.unlisted(ctx, root, len(targets)) if raw not in plan}
 
 
-def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, None, dict[str, SegmentTable]]:
-    """COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
+def _segments(
+    ctx: Context, read: Callable[[Path | str], Mapping[str, Annotation]], rows: Mapping[str, object]
+) -> Generator[Progress, None, dict[str, Annotation]]:
+    """As for COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
     is described in `….json` beside that folder.
 
     Read in the workers: a second of decoding would stop the screen.
@@ -163,8 +191,8 @@ def _segments(ctx: Context, rows: Mapping[str, object]) -> Generator[Progress, N
     folders = {
         f"{ctx.dataset_folder}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})
     }
-    segments: dict[str, SegmentTable] = {}
-    for outcomes in each(ctx.pool(), read_annotations, folders):
+    segments: dict[str, Annotation] = {}
+    for outcomes in each(ctx.pool(), read, folders):
         for outcome in outcomes:
             if outcome.lost:
                 do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."

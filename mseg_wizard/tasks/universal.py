@@ -24,7 +24,9 @@ from mseg_wizard.datasets.universal import (
     training_sets,
     universal_rows,
 )
-from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, remap_label
+from mseg_wizard.labels.readers.ids import IDS
+from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
+from mseg_wizard.labels.remap import remap_label
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.labels.universal import NAME, universal_classes, universal_names, universal_table
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, amount, duration, size
@@ -86,7 +88,7 @@ def universal(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
         return wanted
 
     wanted = yield from background(begin, Progress("looking for what is missing", unit="images"))
-    recipe = RemapRecipe("ids", ctx.tree.names(taxonomy), b"", (table,))
+    recipe = RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", (table,))
     items = [
         LabelToRemap(f"{ctx.dataset_folder}/{row.source}", (f"{top}/{row.label}",))
         for row in rows
@@ -115,7 +117,7 @@ def compare(ctx: Context) -> Generator[Progress, None, None]:
     faults: list[str] = []
     names = universal_names(universal_classes(ctx.tree))
     for one, rows in sets:
-        recipe = RemapRecipe("ids", ctx.tree.names(one.taxonomy), b"", ())
+        recipe = RemapRecipe(IDS, ctx.tree.names(one.taxonomy), b"", ())
         made = MadeMap(f"the {NAME} taxonomy", names, universal_table(ctx.tree, one.taxonomy))
         work = functools.partial(check, Rules(recipe, (made,), (RAW,)))
         by_label = {row.label: row for row in rows}

@@ -15,9 +15,10 @@ import numpy as np
 from mseg_wizard.labels.codec import image_shape, read_made
 from mseg_wizard.labels.masks import FEWEST, PixelsBySegment, segment_pixels, write_updates
 from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.readers.panoptic import SegmentTable
 from mseg_wizard.labels.records import Update
-from mseg_wizard.labels.remap import READERS, LabelToRemap, RemapRecipe, apply_table, count_unnamed
+from mseg_wizard.labels.remap import apply_table, count_unnamed
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.map_faults import MadeMap, Shape, class_of, faults_of, size_words
 
@@ -159,7 +160,7 @@ def _raw(rules: Rules, item: ImageToCheck, faults: Faults) -> tuple[Ids | None, 
     """The raw label's ids, and how many of its pixels have a colour that no class has."""
     if rules.recipe is not None and item.raw is not None:
         try:
-            return READERS[rules.recipe.reader](rules.recipe, LabelToRemap(item.raw, (), item.segments))
+            return rules.recipe.reader.read(rules.recipe, LabelToRemap(item.raw, (), item.segments))
         except Problem as problem:
             faults[RAW] = [short(problem, item.raw)]
     return None, 0

@@ -5,18 +5,17 @@ file, what belongs to which image, and what is missing.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset
 from mseg_wizard.datasets.inventory import FolderListings
-from mseg_wizard.datasets.label_paths import RAW as RAW_LABEL
 from mseg_wizard.datasets.label_paths import mask_files
-from mseg_wizard.labels.readers.panoptic import SegmentTable, read_annotations
+from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.records import Update, image_keys, relabeling_of, updates
-from mseg_wizard.labels.remap import DUMPS, remap_recipe
+from mseg_wizard.labels.remap import remap_recipe
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
@@ -50,8 +49,8 @@ class Plan:
     updates: dict[str, dict[int, tuple[Update, ...]]] = field(default_factory=dict)
     """Image → position of a relabelled map → its updates."""
     pixels: dict[str, list[PixelToCheck]] = field(default_factory=dict)
-    segments: dict[str, SegmentTable] = field(default_factory=dict)
-    """COCO: image → its annotation."""
+    segments: dict[str, Annotation] = field(default_factory=dict)
+    """Image → its annotation, where the raw form has such."""
     masks: dict[str, str] = field(default_factory=dict)
     """Image with updates → the file that tells its segments apart, where that is not the label map itself."""
     gone: set[str] = field(default_factory=set)
@@ -70,7 +69,7 @@ class Plan:
                 image,
                 self._there(ctx, self.file(image, IMAGE)),
                 self._there(ctx, self.file(image, RAW))
-                if image in self.segments or self.dataset.reader != "panoptic"
+                if image in self.segments or not self.dataset.form.annotations
                 else None,
                 tuple(self._there(ctx, self.file(image, position)) for position in range(len(self.dataset.made))),
                 self.segments.get(image, b""),
@@ -88,11 +87,7 @@ class Plan:
             return f"{self.root}/{image}"
         if position == RAW:
             label = listed.labels[0]
-            return (
-                None
-                if label is None or self.dataset.consumed
-                else RAW_LABEL[self.dataset.reader](f"{self.root}/{label}")
-            )
+            return None if label is None or self.dataset.consumed else f"{self.root}/{self.dataset.names.raw_of(label)}"
         if position == MASK:
             return self.masks.get(image)
         label = listed.labels[1 + position]
@@ -131,8 +126,8 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
         if before:
             _read_records(made, tree, before, column - 1)
     stop()
-    if dataset.reader == "panoptic":
-        _read_annotations(ctx, made, stop)
+    if dataset.form.annotations:
+        _read_annotations(ctx, made, dataset.form.annotations, stop)
     if made.updates:
         _find_masks(ctx, made)
     stop()
@@ -199,8 +194,11 @@ def _find_masks(ctx: Context, made: Plan) -> None:
         )
 
 
-def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
-    """COCO's annotations; a file that can't be read is one fault, and what it describes is checked without it."""
+def _read_annotations(ctx: Context, made: Plan, read: Callable[[Path], Mapping[str, Annotation]], stop: Stop) -> None:
+    """What describes the raw labels of each folder.
+
+    A file that can't be read is one fault, and what it describes is checked without it.
+    """
     by_folder: dict[str, list[str]] = {}
     for image in made.images:
         raw = made.file(image, RAW)
@@ -210,7 +208,7 @@ def _read_annotations(ctx: Context, made: Plan, stop: Stop) -> None:
         stop()
         call = made.call(images[0], RAW)
         try:
-            found = read_annotations(ctx.dataset_folder / f"{folder}.json")
+            found = read(ctx.dataset_folder / f"{folder}.json")
         except Problem as problem:
             if call is None or ctx.store.journal.done(call.key):
                 made.faults.append(
@@ -250,14 +248,14 @@ def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
 def rules_of(ctx: Context, dataset: Dataset) -> Rules:
     """How the dataset's labels are checked."""
     tree, reader = ctx.tree, dataset.reader
-    read = dataset.targets[0] if reader in DUMPS else dataset.raw
+    read = dataset.targets[0] if dataset.form.dump else dataset.raw
     positions = {dataset.raw: RAW} | {taxonomy: number for number, (taxonomy, _, _) in enumerate(dataset.made)}
     made: list[MadeMap] = []
     of: list[int | None] = []
     for target in dataset.targets:
         names = tree.names(target)
         if target == read:
-            made.append(MadeMap(target, names, None, reader == "panoptic", 16 if len(names) > IGNORED else 8))
+            made.append(MadeMap(target, names, None, dataset.form.partial, 16 if len(names) > IGNORED else 8))
             of.append(None if dataset.consumed else RAW)
         else:
             table = tree.table(read, target).values

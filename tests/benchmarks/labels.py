@@ -29,8 +29,13 @@ from PIL import Image, ImageDraw
 
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.labels import png
-from mseg_wizard.labels.readers.panoptic import read_annotations
-from mseg_wizard.labels.remap import READERS, LabelToRemap, RemapRecipe, apply_table, remap_label
+from mseg_wizard.labels.readers.colors import COLORS
+from mseg_wizard.labels.readers.ids import IDS
+from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
+from mseg_wizard.labels.readers.mat import MAT
+from mseg_wizard.labels.readers.panoptic import PANOPTIC, read_annotations
+from mseg_wizard.labels.readers.polygons import POLYGONS
+from mseg_wizard.labels.remap import apply_table, remap_label
 from mseg_wizard.workers.process import keep_memory
 
 Pixels = NDArray[Any]
@@ -111,7 +116,7 @@ def stages(work: Sequence[tuple[RemapRecipe, LabelToRemap]], folder: Path, round
     for _ in range(rounds):
         for recipe, item in work:
             clock = [time.process_time()]
-            ids, _ = READERS[recipe.reader](recipe, item)
+            ids, _ = recipe.reader.read(recipe, item)
             clock.append(time.process_time())
             maps = [ids if table is None else apply_table(ids, table, item.source) for table in recipe.tables]
             clock.append(time.process_time())
@@ -193,7 +198,7 @@ def make_ids(classes: int, objects: int, straight: float = 0.5, *, wide: bool = 
         source = folder / f"{number}.png"
         ids = scene(number, size, classes, objects, straight)
         Image.fromarray(ids.astype(np.uint16 if wide else np.uint8)).save(source)
-        return RemapRecipe("ids", names(classes), b"", (table(classes, max(256, classes)),)), LabelToRemap(
+        return RemapRecipe(IDS, names(classes), b"", (table(classes, max(256, classes)),)), LabelToRemap(
             str(source), outputs(1)
         )
 
@@ -217,7 +222,7 @@ def make_colors(classes: int, objects: int, palette: bool) -> Any:
             image.save(source)
         else:
             Image.fromarray(np.ascontiguousarray(colors)[ids]).save(source)
-        return RemapRecipe("colors", names(classes), colors.tobytes(), (table(classes),)), LabelToRemap(
+        return RemapRecipe(COLORS, names(classes), colors.tobytes(), (table(classes),)), LabelToRemap(
             str(source), outputs(1)
         )
 
@@ -235,7 +240,7 @@ def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[Rem
     rows = [{"id": int(ids[part]), "category_id": int(random.integers(1, 201))} for part in np.unique(segments)]
     (folder / "annotations.json").write_text(json.dumps({"annotations": [{"file_name": "x", "segments_info": rows}]}))
     segments_of = read_annotations(folder / "annotations.json")["x"]
-    return RemapRecipe("panoptic", names(201), b"", (None, table(201))), LabelToRemap(
+    return RemapRecipe(PANOPTIC, names(201), b"", (None, table(201))), LabelToRemap(
         str(folder / f"{number}.png"), outputs(2), segments_of
     )
 
@@ -247,7 +252,7 @@ def make_mat(folder: Path, number: int, size: tuple[int, int]) -> tuple[RemapRec
     packed = zlib.compress(struct.pack("<II", 14, len(content)) + content)
     data = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed
     (folder / f"{number}.mat").write_bytes(data)
-    return RemapRecipe("mat", names(460), b"", (None, table(460, 460))), LabelToRemap(
+    return RemapRecipe(MAT, names(460), b"", (None, table(460, 460))), LabelToRemap(
         str(folder / f"{number}.mat"), outputs(2)
     )
 
@@ -260,7 +265,7 @@ def make_polygons(folder: Path, number: int, size: tuple[int, int]) -> tuple[Rem
     ]
     (folder / f"{number}.json").write_text(json.dumps({"imgHeight": size[0], "imgWidth": size[1], "objects": objects}))
     classes = (*names(34), "unlabeled")
-    return RemapRecipe("polygons", classes, b"", (None, table(35))), LabelToRemap(
+    return RemapRecipe(POLYGONS, classes, b"", (None, table(35))), LabelToRemap(
         str(folder / f"{number}.json"), outputs(2)
     )
 

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.labels.remap import LabelToRemap, remap_label
+from mseg_wizard.labels.readers.label_reader import LabelToRemap
+from mseg_wizard.labels.remap import remap_label
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import BATCH, LARGEST, Pool, each, prepare_start, run_batch
 from tests.benchmarks.labels import FAMILIES, MEMORY, Family

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from mseg_wizard.labels.remap import LabelToRemap, RemapRecipe, UnexpectedPixels, remap_label
+from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
+from mseg_wizard.labels.remap import UnexpectedPixels, remap_label
 
 DEADLY = "deadly"
 

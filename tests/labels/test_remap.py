@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.remap import (
-    LabelToRemap,
-    RemapRecipe,
     UnexpectedPixels,
     apply_table,
     count_unnamed,
@@ -85,9 +84,7 @@ def test_a_worker_process_needs_nothing_but_the_recipe_and_its_items(golden_tree
         how = remap_recipe(golden_tree.tree, *FAMILIES[family])
         assert len(pickle.dumps(how)) < 6000
         for number, item in enumerate(items_of(golden_tree, *FAMILIES[family])[:2]):
-            outputs = tuple(
-                str(tmp_path / f"{how.reader}-{number}-{target}.png") for target in range(len(item.outputs))
-            )
+            outputs = tuple(str(tmp_path / f"{family}-{number}-{target}.png") for target in range(len(item.outputs)))
             moved.append((how, LabelToRemap(item.source, outputs, item.segments), item.outputs))
     with get_context("spawn").Pool(1) as pool:
         pool.starmap(remap_label, [(how, item) for how, item, _ in moved])

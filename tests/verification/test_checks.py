@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.labels.codec import image_shape
+from mseg_wizard.labels.readers.ids import IDS
+from mseg_wizard.labels.readers.label_reader import RemapRecipe
 from mseg_wizard.labels.records import RELABELINGS, image_keys, updates
-from mseg_wizard.labels.remap import RemapRecipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.checks import IMAGE, RAW, ImageToCheck, Rules, check
@@ -53,7 +54,7 @@ def test_an_image_without_its_end_is_damaged(tmp_path: Path, name: str) -> None:
 
 
 def test_a_label_that_stays_as_it_came_may_have_another_size_than_its_image(tmp_path: Path) -> None:
-    rules = Rules(RemapRecipe("ids", NAMES, b"", ()), (), ())
+    rules = Rules(RemapRecipe(IDS, NAMES, b"", ()), (), ())
     seen = check(rules, ImageToCheck("x", photo(tmp_path / "x.jpg"), save(tmp_path / "x.png", 39, 60)))
     assert (seen.faults, seen.odd_size) == ((), True)
 
@@ -65,7 +66,7 @@ def test_of_image_label_and_made_map_that_one_is_at_fault_that_differs(
     tmp_path: Path, raw: tuple[int, int], made: tuple[int, int], at_fault: int
 ) -> None:
     table = bytes(range(256))
-    rules = Rules(RemapRecipe("ids", NAMES, b"", (table,)), (MadeMap("x", NAMES, table),), (RAW,))
+    rules = Rules(RemapRecipe(IDS, NAMES, b"", (table,)), (MadeMap("x", NAMES, table),), (RAW,))
     item = ImageToCheck(
         "x", photo(tmp_path / "x.jpg"), save(tmp_path / "raw.png", *raw), (save(tmp_path / "made.png", *made),)
     )
@@ -75,7 +76,7 @@ def test_of_image_label_and_made_map_that_one_is_at_fault_that_differs(
 
 
 def test_a_made_map_is_still_looked_at_where_its_label_cannot_be_read(tmp_path: Path) -> None:
-    rules = Rules(RemapRecipe("ids", NAMES, b"", (b"",)), (MadeMap("three", NAMES, b""),), (RAW,))
+    rules = Rules(RemapRecipe(IDS, NAMES, b"", (b"",)), (MadeMap("three", NAMES, b""),), (RAW,))
     (tmp_path / "raw.png").write_bytes(b"")
     item = ImageToCheck(
         "x", photo(tmp_path / "x.jpg"), str(tmp_path / "raw.png"), (save(tmp_path / "made.png", 40, 60, 9),)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_colors
+from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import LabelReader, LabelToRemap, RemapRecipe
 from mseg_wizard.progress import Problem
 
 UNKNOWN = 254
@@ -55,3 +57,10 @@ def _classes(colors: bytes) -> dict[int, int]:
             f"Colours of {len(rows)} classes can't be told apart.", f"Use a taxonomy of at most {UNKNOWN} classes."
         )
     return {rgb_lookup.color_number(color): id_ for id_, color in enumerate(rows)}
+
+
+def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
+    return read_colored(item.source, recipe.colors)
+
+
+COLORS = LabelReader("colors", _read, colored=True)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable_label
+from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import LabelReader, LabelToRemap, RemapRecipe
 from mseg_wizard.progress import Problem, printable
 
 VARIABLE = "LabelMap"
@@ -126,3 +128,10 @@ def _with_scipy(path: Path | str) -> NDArray[np.uint16]:
     if pixels.dtype.kind not in "ui" or int(pixels.min()) < 0 or int(pixels.max()) > 65535:
         raise Problem(f"{path}: {VARIABLE} holds {pixels.dtype}, not the ids of classes.", REPAIR)
     return np.ascontiguousarray(pixels, np.uint16)
+
+
+def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
+    return read_mat(item.source), 0
+
+
+MAT = LabelReader("mat", _read, dump=True)

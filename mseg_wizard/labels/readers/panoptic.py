@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_rgb
+from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import Annotation, LabelReader, LabelToRemap, RemapRecipe
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
 
-SegmentTable: TypeAlias = bytes
+SegmentTable: TypeAlias = Annotation
 """Pairs of segment id and category id, little-endian uint32:
 small to keep for 118,287 images and to hand to workers.
 """
@@ -110,3 +112,14 @@ def segment_numbers(rgb: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.ui
 def _table() -> NDArray[np.uint8]:
     """16 MiB, once per worker; every image fills the entries of its segments and empties them again."""
     return np.full(rgb_lookup.ENTRIES, IGNORED, np.uint8)
+
+
+def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
+    if item.segments is None:
+        raise Problem(
+            f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again."
+        )
+    return read_panoptic(item.source, item.segments), 0
+
+
+PANOPTIC = LabelReader("panoptic", _read, dump=True, partial=True, annotations=read_annotations)

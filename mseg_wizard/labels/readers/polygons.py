@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable_label
+from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.label_reader import LabelReader, LabelToRemap, RemapRecipe
+from mseg_wizard.labels.taxonomy import UNLABELED
 from mseg_wizard.progress import Problem
 
 _FAR = 1_000_000
@@ -76,3 +79,11 @@ def image_over(pixels: NDArray[np.uint8]) -> Image.Image:
     image = Image.frombuffer("L", pixels.shape[::-1], pixels, "raw", "L", 0, 1)
     image.readonly = 0
     return image
+
+
+def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
+    ids = {name: id_ for id_, name in enumerate(recipe.names)}
+    return rasterize(item.source, ids, ids[UNLABELED]), 0
+
+
+POLYGONS = LabelReader("polygons", _read, dump=True)

@@ -1,0 +1,54 @@
+"""A raw form of labels is one object: it is remapped in workers, resumed and verified with no other code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mseg_wizard.datasets.dataset import datasets_in
+from mseg_wizard.labels.readers.mat import read_mat
+from mseg_wizard.labels.remap import READERS
+from mseg_wizard.step import Call
+from mseg_wizard.tasks.remap import RemapArguments, remap, remap_missing
+from mseg_wizard.verification.checks import check
+from mseg_wizard.verification.plan import make_plan, rules_of
+from tests.golden_tree import GoldenTree, pixels_of
+from tests.labels.npy_form import NPY
+from tests.tasks.making import CALLS, opened
+
+MAT = next(key for key in CALLS if "pascal" in key and "reader" in CALLS[key])
+ARGUMENTS = {**CALLS[MAT], "reader": "npy", "raw": "trainval/{}.npy", "consumes": ""}
+
+
+def test_a_new_form_is_one_object_and_verification_knows_it(
+    golden_tree: GoldenTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(READERS, NPY.name, NPY)
+    RemapArguments(**ARGUMENTS)
+    with opened(tmp_path / "d", golden_tree, "PASCAL_Context") as ctx:
+        for mat in (ctx.dataset_folder / "PASCAL_Context" / "trainval").glob("*.mat"):
+            np.save(mat.with_suffix(".npy"), read_mat(mat))
+            mat.unlink()
+        missing = remap_missing(ctx, **ARGUMENTS)
+        list(remap(ctx, **ARGUMENTS))
+        assert remap_missing(ctx, **ARGUMENTS) == []
+        assert {path: pixels_of(ctx.dataset_folder / path) for path in missing} == {
+            path: golden_tree.expected[path] for path in missing
+        }
+        # One pixel of one map is changed: verification reads the raw label anew and finds it.
+        spoilt = ctx.dataset_folder / missing[0]
+        pixels = np.array(Image.open(spoilt))
+        pixels[0, 0] = pixels[0, 0] ^ 1
+        Image.fromarray(pixels).save(spoilt)
+        dataset = next(one for one in datasets_in(ctx.steps) if one.raw == ARGUMENTS["source"])
+        dataset = type(dataset)(
+            dataset.title, dataset.raw, Call("new", "remap", "", ARGUMENTS), dataset.relabels, dataset.brings
+        )
+        plan, rules = make_plan(ctx, dataset, lambda: None), rules_of(ctx, dataset)
+        found = {
+            plan.file(item.key, where): what for item in plan.items(ctx) for where, what in check(rules, item).faults
+        }
+        assert set(found) == {missing[0]}
