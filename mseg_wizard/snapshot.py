@@ -309,7 +309,7 @@ def standing(steps: Sequence[Step], states: Sequence[StepState], now: Snapshot, 
     at = next((step for step in steps if now.call in {call.key for call in step.calls}), None)
     here = at.id if at else ""
     if now.awaits and at:
-        wants = next((item.name for item in at.fields if item.kind == "sources"), "")
+        wants = next((item.name for item in at.fields if item.name == "archives"), "")
         return Standing("waiting", f"Next from you: {named(at)}: {now.progress[now.awaits].doing}", here, wants)
     if isinstance(now.problem, Waiting):
         lacks = now.problem.lacks if now.problem.step else ()

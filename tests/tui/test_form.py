@@ -202,11 +202,11 @@ async def test_a_pasted_link_is_joined_masked_and_says_what_it_is(desk: Desk) ->
 
 async def test_a_secret_says_when_it_is_kept_for_this_session_only_or_comes_from_the_environment(desk: Desk) -> None:
     desk.keyring = False
-    desk.environment["MSEG_WIZARD_CITY_PASSWORD"] = "geheim"
+    desk.environment["CITY_PASSWORD"] = "geheim"
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(100, 30)) as pilot:
         await into(pilot, app, "city")
-        await says(pilot, "●●●● 6 characters, from the environment (MSEG_WIZARD_CITY_PASSWORD)")
+        await says(pilot, "●●●● 6 characters, from the environment (CITY_PASSWORD)")
         await type_in(pilot, "erika")
         await pilot.press("tab")
         await says(pilot, "kept in this session's memory only")

@@ -304,7 +304,7 @@ async def test_ctrl_c_says_how_to_quit(desk: Desk) -> None:
 
 
 async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> None:
-    desk.environment["MSEG_WIZARD_CITY_USERNAME"] = "erika"
+    desk.environment["CITY_USERNAME"] = "erika"
     app = desk.wizard(
         desk.ready(city={"password": "geheim", "archives": ["https://host.example.com/gtFine.zip"]}, idd={"url": LINK})
     )
@@ -322,7 +322,7 @@ async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> N
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await says(pilot, "removed: city.password", "removed: idd.url", "removed: city.archives")
-        await says(pilot, "MSEG_WIZARD_CITY_USERNAME in this shell's environment")
+        await says(pilot, "CITY_USERNAME in this shell's environment")
         assert desk.ring.held == {}
         await pilot.press("enter")
         await says(pilot, "needed before this step can begin")
