@@ -403,6 +403,8 @@ def _at_home(journal: Journal, destination: Path) -> Journal:
     not its to use or to wipe, nor are the original's tree and archives. Raises ValueError where its place is no path.
     """
     there, here = journal.place or str(journal.answer("prepare", "destination") or ""), str(destination)
+    if not here.isprintable():  # bytes that are no UTF-8: no journal can hold it, and no step accepts it
+        return journal
     inode = (destination / OWN).stat().st_ino
     settled = replace(journal, place=here, inode=inode)
     if not there or there == here:
