@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.label_paths import mask_files
+from mseg_wizard.datasets.label_paths import LabelNames, mask_files
 from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
@@ -102,8 +102,9 @@ def check(
 )
 def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
-    args = {name: value for name, value in call.args.items() if name != "consumes"}
-    plan = _plan(ctx, splits=args.pop("splits", ("train", "val")), **args)
+    args = call.args
+    names = LabelNames(args.get("raw", ""), args.get("dump", ""))
+    plan = _plan(ctx, args["source"], args["targets"], names, args.get("splits", ("train", "val")))
     outputs = {
         ctx.dataset_folder / raw: [ctx.dataset_folder / output for output in row if output] for raw, row in plan.items()
     }
