@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Container, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -125,14 +125,33 @@ def _network(call: Call) -> bool:
     return call.task in TASKS and TASKS[call.task].network
 
 
+@contextmanager
+def _as_problem(call: Call) -> Iterator[None]:
+    """What the system refuses becomes a Problem: disks fill up, turn read-only and vanish at any moment, also while
+    they are only looked at. That is no bug, and the log has its place all the same.
+    """
+    try:
+        yield
+    except OSError as error:
+        log.exception("%s: the disk or a folder", call.key)
+        if limit := limit_of(error):
+            raise limit from None
+        what = f"{call.title}: {error.strerror or error}" + (
+            f": {printable(str(error.filename))}." if error.filename else "."
+        )
+        raise Problem(what, "Look after that disk or folder, then start again: what is done stays.") from None
+
+
 def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, None]:
     """One call: nothing where its outputs are there, else what makes them."""
     looking = Progress(f"checking: {call.title}", call=call.key)
     yield looking
-    if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
-        yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
-        return
-    if lacks := waiting(step, ctx):
+    with _as_problem(call):
+        if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
+            yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
+            return
+        lacks = waiting(step, ctx)
+    if lacks:
         labels = ", ".join(step.field(name).label for name in lacks)
         what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
         raise Waiting(what, f"Fill in {step.form}.", step.id, lacks)
@@ -150,19 +169,12 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     progress = Progress(call.title)
     log.info("%s: begins", call.key)
     try:
-        for progress in TASKS[call.task].run(ctx, **call.args):
-            now = time.monotonic()
-            worked += 0.0 if progress.waiting else now - last  # a person's time is not the work's
-            last = now
-            yield replace(progress, call=call.key)
-    except OSError as error:
-        # Disks fill up, turn read-only and vanish at any moment of
-        # any task: not a bug, and the log has its place all the same.
-        log.exception("%s: the disk or a folder", call.key)
-        what = f"{call.title}: {error.strerror or error}" + (
-            f": {printable(str(error.filename))}." if error.filename else "."
-        )
-        raise Problem(what, "Look after that disk or folder, then start again: what is done stays.") from None
+        with _as_problem(call):
+            for progress in TASKS[call.task].run(ctx, **call.args):
+                now = time.monotonic()
+                worked += 0.0 if progress.waiting else now - last  # a person's time is not the work's
+                last = now
+                yield replace(progress, call=call.key)
     finally:
         try:
             store.note(call.key, ctx.notes)
@@ -170,7 +182,9 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         except Problem as problem:  # remarks and times are not worth hiding why it ended
             log.warning("%s", problem)
     looking = replace(progress, doing=f"checking what became of it: {call.title}", rate=None, call=call.key)
-    if missing := (yield from _missing(ctx, call, looking)):
+    with _as_problem(call):
+        missing = yield from _missing(ctx, call, looking)
+    if missing:
         raise Problem(
             f"{call.title}: {len(missing):,} outputs are not there after the work, such as {missing[0]}.",
             "Start again: only what is missing is made. If it happens twice, please report it with the log.",

@@ -25,20 +25,32 @@ def limit_of(error: BaseException) -> Problem | None:
     """The limit of this machine that an error is about; None where it is about something else."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, MemoryError) or number == errno.ENOMEM:
-        allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
-        bound = "" if allowed == resource.RLIM_INFINITY else f" A process may have {size(allowed)} (`ulimit -v`)."
         return Problem(
-            f"This machine gives the wizard no more memory.{bound}",
+            f"This machine gives the wizard no more memory.{_memory_bound()}",
             "Raise that limit, end what else needs memory, or use fewer workers (--workers); then start again.",
         )
     if number == errno.EAGAIN or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
         allowed = resource.getrlimit(resource.RLIMIT_NPROC)[0]
         bound = "" if allowed == resource.RLIM_INFINITY else f" You may have {allowed:,} (`ulimit -u`)."
+        # A thread whose stack finds no room fails in the same words.
         return Problem(
-            f"This machine starts no more processes or threads for you.{bound}",
+            f"This machine starts no more processes or threads for you.{bound}{_memory_bound()}",
             "Raise that limit, end what else runs, or use fewer workers (--workers); then start again.",
         )
     return None
+
+
+def _memory_bound() -> str:
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return "" if allowed == resource.RLIM_INFINITY else f" A process may have {size(allowed)} (`ulimit -v`)."
+
+
+def parser_limit(error: BaseException) -> Problem | None:
+    """The limit that Python's parser ran into; None where it only says so of what is nested too deeply: the error is
+    the same, and where memory has no bound it never means that.
+    """
+    bounded = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return limit_of(error) if bounded and isinstance(error, MemoryError) else None
 
 
 def log_place() -> Path:

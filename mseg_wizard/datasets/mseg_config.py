@@ -11,6 +11,8 @@ import json
 import re
 import tokenize
 
+from mseg_wizard.core.limits import parser_limit
+
 NAME = "MSEG_DST_DIR"
 CONFIG = "mseg/utils/dataset_config.py"
 
@@ -58,7 +60,7 @@ def _node(text: str) -> ast.expr:
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Unset(f"it is not valid Python: {getattr(error, 'msg', error)}") from None
+        raise parser_limit(error) or Unset(f"it is not valid Python: {getattr(error, 'msg', error)}") from None
     found = [value for statement in body if (value := _assigned(statement)) is not None]
     if len(found) != 1:
         raise Unset(f"it sets {NAME} {len(found)} times" if found else f"it has no line {NAME} = …")

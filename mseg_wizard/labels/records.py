@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mseg_wizard.core.limits import parser_limit
 from mseg_wizard.labels.taxonomy import (
     AGAIN,
     IGNORED,
@@ -119,13 +120,8 @@ def read_records(tree: MsegApiTree, taxonomy: str) -> tuple[Record, ...]:
     file = tree.path / RECORDS_FILE
     try:
         module = ast.parse(read_bytes(file), str(file))
-    except (
-        SyntaxError,
-        ValueError,
-        RecursionError,
-        MemoryError,
-    ) as error:  # Python's parser says so of what is nested too deeply
-        raise Problem(
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise parser_limit(error) or Problem(
             f"{file} is not Python: {printable(str(error), 200) or 'it is nested too deeply'}.", AGAIN
         ) from None
     variable = relabeling_of(taxonomy).variable

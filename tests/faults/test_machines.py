@@ -211,13 +211,17 @@ def test_where_few_processes_are_allowed_the_limit_is_named(journey: Journey, tm
         assert f"You may have {processes} (`ulimit -u`)" in done.stderr
 
 
-def test_where_little_memory_is_allowed_the_limit_is_named(journey: Journey) -> None:
+@pytest.mark.parametrize("megabytes", [300, 400])
+def test_where_little_memory_is_allowed_the_limit_is_named(journey: Journey, megabytes: int) -> None:
     needs("prlimit")
-    done = inside(journey, "prlimit", "--as=400000000", "--")
+    done = inside(journey, "prlimit", f"--as={megabytes}000000", "--")
     count("faults tried")
-    assert done.returncode == 1, done.stdout
-    assert "A process may have 400 MB (`ulimit -v`)" in done.stderr
     assert "bug of its own" not in done.stderr
+    assert "Traceback" not in done.stderr
+    # 400 may do: how many threads have a stack at once, and where the libraries lie, is a matter of luck.
+    if done.returncode or megabytes == 300:
+        assert done.returncode == 1, done.stdout
+        assert f"A process may have {megabytes} MB (`ulimit -v`)" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["lock", "log.txt", "journal.json"])

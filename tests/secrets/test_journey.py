@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
+from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.step import load
+from mseg_wizard.store import OWN
 from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, self_signed, serving
 from tests.secrets.canaries import Search, token, toml
 from tests.secrets.watching import Seen, watched
@@ -176,6 +178,8 @@ class Traveller:
         self._processes(seen)
         self.search.folder(self.place, without=[self.answers])
         assert "Traceback" not in self.said, self.said
+        if "bug of its own" in self.said:
+            raise AssertionError((self.destination / OWN / LOG).read_text("utf-8"))
         assert self.search.found == [], self.said
         return process.returncode
 

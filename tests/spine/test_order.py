@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 import time
@@ -203,6 +205,39 @@ def test_the_time_that_a_person_takes_is_not_the_works(
         list(run(made_steps, ctx))
     assert 0.2 <= ctx.store.journal.seconds["s1/make/a1"] < 1.0
     ctx.close()
+
+
+@pytest.mark.parametrize("when", ["at work", "looking before", "looking after"])
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EIO, "Look after that disk"), (errno.EAGAIN, "starts no more processes")]
+)
+def test_what_the_system_refuses_is_a_problem_whenever_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, number: int, words: str
+) -> None:
+    refuses = False
+
+    def refused(ctx: Context, name: str) -> list[str]:
+        if refuses and when != "at work":
+            raise OSError(number, os.strerror(number), str(ctx.dataset_folder))
+        return make_missing(ctx, name)
+
+    def work(ctx: Context, name: str) -> Generator[Progress, None, None]:
+        nonlocal refuses
+        yield from make(ctx, name)
+        refuses = True
+        if when == "at work":
+            raise OSError(number, os.strerror(number), str(ctx.dataset_folder))
+
+    monkeypatch.setitem(TASKS, "make", Task(work, refused))
+    ctx = opened(steps_in(tmp_path / "steps"), tmp_path / "d")
+    try:
+        for again in (False, True) if when == "looking before" else (False,):
+            ctx.store.finish("s1/make/a1") if again else None
+            with pytest.raises(Problem, match=words) as caught:
+                list(run(ctx.steps, ctx))
+            assert "make a1" in str(caught.value) or number == errno.EAGAIN
+    finally:
+        ctx.close()
 
 
 class Order(RuleBasedStateMachine):

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mseg_wizard.datasets.mseg_config import CONFIG
 from mseg_wizard.labels.taxonomy import RECORDS_FILE
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import load
+from mseg_wizard.tasks.configure import configure, configure_missing
 from mseg_wizard.tasks.tree import tree, tree_missing
 from tests.conftest import ROOT
 from tests.tasks.preparing import changed, contents, give, journal, make_tree, opened, pin, prepared, run, zipped
@@ -83,17 +85,25 @@ def test_a_list_that_was_edited_after_the_check_is_noticed_and_the_edit_is_kept_
         assert (ctx.destination / "mseg-api.replaced-1/mseg/dataset_lists/a/a_names.txt").read_text() == "sky\n"
 
 
-def test_a_touched_or_moved_destination_is_checked_again_and_not_fetched_again(mine: Path, tmp_path: Path) -> None:
+def test_a_touched_tree_is_read_again_and_a_moved_one_only_configured_and_neither_is_fetched_again(
+    mine: Path, tmp_path: Path
+) -> None:
     archive = zipped(mine, tmp_path / "mine.zip", "")
     with opened(tmp_path / "d", mseg_api=str(archive)) as ctx:
         os.utime(prepared(ctx) / RECORDS_FILE, (1, 1))
         archive.unlink()
         assert tree_missing(ctx)
         prepared(ctx)
+        run(configure(ctx))
+        assert configure_missing(ctx) == []
     (tmp_path / "d").rename(tmp_path / "e")
     with opened(tmp_path / "e", mseg_api=str(archive)) as ctx:
-        assert tree_missing(ctx)
+        assert tree_missing(ctx) == [], "the record moves along, and the stamp knows no folder above the tree"
+        assert configure_missing(ctx), "MSeg's code is told the old place"
         assert prepared(ctx) == tmp_path / "e" / "mseg-api"
+        run(configure(ctx))
+        assert f'"{tmp_path / "e"}"' in (ctx.tree_folder / CONFIG).read_text()
+        assert tree_missing(ctx) == []
 
 
 def test_a_tree_exchanged_during_the_session_is_read_anew(mine: Path, tmp_path: Path) -> None:

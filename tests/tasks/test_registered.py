@@ -33,14 +33,19 @@ def wizard(tmp_path: Path) -> Wizard:
 
 
 @contextmanager
-def watching_arguments(seen: set[str]) -> Iterator[None]:
-    """Collect the arguments of every process that lives meanwhile: everybody on the machine can see those."""
+def watching_arguments(seen: set[str], mark: str) -> Iterator[None]:
+    """Collect the arguments of every process of this wizard's: everybody on the machine can see those.
+
+    Of no other's: another test's, or another person's, may have such words in its own.
+    """
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
+                    if mark.encode() not in (process / "environ").read_bytes():
+                        continue
                     seen.add((process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
                 except OSError:
                     continue
@@ -84,7 +89,10 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
             step["id"]: step["waits_for"] for step in json.loads(done.stdout)["steps"] if step["state"] == "waiting"
         }
 
-    with PracticeServer(practice_world.mirror, tree=practice_world.tree) as server, watching_arguments(arguments):
+    with (
+        PracticeServer(practice_world.mirror, tree=practice_world.tree) as server,
+        watching_arguments(arguments, wizard.mark),
+    ):
         routes = [part for origin in origins(load()) for part in ("--route", f"{origin}={server.url}")]
         kitti = str(right["kitti"]["url"])
         given: PracticeAnswers = {
