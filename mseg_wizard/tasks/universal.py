@@ -6,8 +6,8 @@ What the manifest says of them is in tasks.manifest.
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
@@ -35,6 +35,7 @@ from mseg_wizard.tasks.manifest import manifest_files
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import RAW, ImageToCheck, Rules, check
 from mseg_wizard.verification.map_faults import MadeMap
+from mseg_wizard.verification.verified import Verified, digest_of, unchanged_images
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -113,26 +114,15 @@ def compare(ctx: Context) -> Generator[Progress, None, None]:
     """
     keep_record(ctx, COMPARED, "")
     sets = [(one, _rows(ctx, one.taxonomy)) for one in training_sets(ctx.steps)]
-    total, done, meter = sum(len(rows) for _, rows in sets), 0, Meter()
+    total, done = sum(len(rows) for _, rows in sets), 0
     faults: list[str] = []
-    names = universal_names(universal_classes(ctx.tree))
-    for one, rows in sets:
-        recipe = RemapRecipe(IDS, ctx.tree.names(one.taxonomy), b"", ())
-        made = MadeMap(f"the {NAME} taxonomy", names, universal_table(ctx.tree, one.taxonomy))
-        work = functools.partial(check, Rules(recipe, (made,), (RAW,)))
-        by_label = {row.label: row for row in rows}
-        for outcomes in each(ctx.pool(), work, _to_check(ctx, rows)):
-            for outcome in outcomes:
-                row = by_label[outcome.item.key]
-                found = outcome.result.faults if outcome.result else ((0, f"could not be checked: {outcome.fault}"),)
-                for position, what in found:
-                    path = f"{FOLDER}/{row.label}" if position == 0 else f"mseg_dataset/{row.source}"
-                    faults.append(f"{path} {what}")
-                    if position == 0 and outcome.result:
-                        (ctx.universal_folder / row.label).unlink(missing_ok=True)
-            done += len(outcomes)
-            doing = f"comparing {one.taxonomy} with its universal labels"
-            yield with_wait(ctx.pool(), Progress(doing, done, total, "images", meter.rate(done)))
+    record = Verified(ctx)
+    try:
+        for one, rows in sets:
+            yield from _compare(ctx, one.taxonomy, rows, record, faults, Progress("", done, total, "images"))
+            done += len(rows)
+    finally:
+        record.close()
     if faults:
         raise Problem(
             f"{len(faults):,} files are not as they must be; universal label maps among them were removed.",
@@ -142,6 +132,38 @@ def compare(ctx: Context) -> Generator[Progress, None, None]:
         )
     keep_record(ctx, COMPARED, manifest_of(ctx))
     ctx.note(f"{total:,} universal label maps compared, pixel by pixel, with the relabelled ones: no fault")
+
+
+def _compare(
+    ctx: Context,
+    taxonomy: str,
+    rows: Sequence[UniversalRow],
+    record: Verified,
+    faults: list[str],
+    before: Progress,
+) -> Generator[Progress, None, None]:
+    """Those of one taxonomy, but for what was found right and has not changed since; appends to `faults`."""
+    recipe = RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", ())
+    names = universal_names(universal_classes(ctx.tree))
+    rules = Rules(recipe, (MadeMap(f"the {NAME} taxonomy", names, universal_table(ctx.tree, taxonomy)),), (RAW,))
+    doing = f"comparing {taxonomy} with its universal labels"
+    known = record.begin(digest_of(ctx, f"{NAME}: {taxonomy}", rules))
+    same = yield from unchanged_images(lambda: _to_check(ctx, rows), known, replace(before, doing=f"{doing}: listing"))
+    by_label = {row.label: row for row in rows}
+    done, meter = before.done + len(same), Meter()
+    for outcomes in each(ctx.pool(), functools.partial(check, rules), _to_check(ctx, rows, same)):
+        for outcome in outcomes:
+            row = by_label[outcome.item.key]
+            found = outcome.result.faults if outcome.result else ((0, f"could not be checked: {outcome.fault}"),)
+            for position, what in found:
+                path = f"{FOLDER}/{row.label}" if position == 0 else f"mseg_dataset/{row.source}"
+                faults.append(f"{path} {what}")
+                if position == 0 and outcome.result:
+                    (ctx.universal_folder / row.label).unlink(missing_ok=True)
+            if outcome.result and not found:
+                record.add(outcome.item, outcome.result)
+        done += len(outcomes)
+        yield with_wait(ctx.pool(), replace(before, doing=doing, done=done, rate=meter.rate(done)))
 
 
 def compare_missing(ctx: Context) -> list[str]:
@@ -219,12 +241,14 @@ def _source(item: LabelToRemap) -> str:
     return item.source
 
 
-def _to_check(ctx: Context, rows: Sequence[UniversalRow]) -> Iterator[ImageToCheck]:
+def _to_check(ctx: Context, rows: Sequence[UniversalRow], same: Set[str] = frozenset()) -> Iterator[ImageToCheck]:
+    """All but those named `same`."""
     data = ctx.dataset_folder
     for row in rows:
-        yield ImageToCheck(
-            row.label, f"{data}/{row.image}", f"{data}/{row.source}", (f"{ctx.universal_folder}/{row.label}",)
-        )
+        if row.label not in same:
+            yield ImageToCheck(
+                row.label, f"{data}/{row.image}", f"{data}/{row.source}", (f"{ctx.universal_folder}/{row.label}",)
+            )
 
 
 def _forget(ctx: Context, outputs: Sequence[str], job: Job) -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 
@@ -30,7 +29,7 @@ from mseg_wizard.verification.verdict import (
     subject,
     write_verdict,
 )
-from mseg_wizard.verification.verified import Verified, VerifiedImage, digest_of, unchanged
+from mseg_wizard.verification.verified import Verified, digest_of, unchanged_images
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -97,7 +96,7 @@ def _dataset(
     found.begin(plan)
     rules = rules_of(ctx, dataset)
     known = record.begin(digest_of(ctx, dataset.title, rules))
-    same = (yield from background(lambda job: _unchanged(ctx, plan, known, listing, job), listing)) if known else set()
+    same = yield from unchanged_images(lambda: plan.items(ctx), known, listing)
     for key in same:
         found.add_unchanged(known[key].seen)
     known.clear()
@@ -110,18 +109,6 @@ def _dataset(
                 record.add(outcome.item, outcome.result)
         yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
     found.end(plan)
-
-
-def _unchanged(ctx: Context, plan: Plan, known: Mapping[str, VerifiedImage], listing: Progress, job: Job) -> set[str]:
-    """Names of the images that were found faultless as they are now."""
-    same: set[str] = set()
-    doing = f"{listing.doing.removesuffix('listing')}what changed since it was looked at"
-    for number, item in enumerate(plan.items(ctx)):
-        if number % 256 == 0:
-            job.say(replace(listing, doing=doing, done=listing.done + number))
-        if unchanged(item, known.get(item.key)):
-            same.add(item.key)
-    return same
 
 
 def verify_missing(ctx: Context) -> list[str]:

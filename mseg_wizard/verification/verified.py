@@ -10,12 +10,15 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 import msgspec
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import Job, background
+from mseg_wizard.progress import Progress
 from mseg_wizard.verification.checks import CheckedImage, ImageToCheck, Rules, stamps
 
 log = logging.getLogger("mseg_wizard")
@@ -132,6 +135,26 @@ def checked_against(item: ImageToCheck) -> bytes:
 def unchanged(item: ImageToCheck, image: VerifiedImage | None) -> bool:
     """Was it found faultless as it is now?"""
     return image is not None and image.what == checked_against(item) and image.seen.stamps == stamps(item)
+
+
+def unchanged_images(
+    items: Callable[[], Iterable[ImageToCheck]], known: Mapping[str, VerifiedImage], listing: Progress
+) -> Generator[Progress, None, set[str]]:
+    """Names of the images that were found faultless as they are now; `listing` is told with their number."""
+    if not known:
+        return set()
+
+    def look(job: Job) -> set[str]:
+        same: set[str] = set()
+        for number, item in enumerate(items()):
+            if number % 256 == 0:
+                job.say(replace(listing, doing=doing, done=listing.done + number))
+            if unchanged(item, known.get(item.key)):
+                same.add(item.key)
+        return same
+
+    doing = f"{listing.doing.removesuffix('listing')}what changed since it was looked at"
+    return (yield from background(look, listing))
 
 
 def _parts(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:

@@ -17,9 +17,11 @@ from mseg_wizard.cli.plain import complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
+from mseg_wizard.datasets.universal import keep_record, read_record
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.tasks.universal import COMPARED, universal_step
 from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 from mseg_wizard.verification.verified import forget_verified
@@ -63,7 +65,7 @@ def verify_now(
         if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
             say(ctx, before)
         if not repair or before is None or not before.faults:
-            return code
+            return compare_universal(ctx, repair=repair) if code == Exit.DONE else code
         for need in repairs(ctx, before.faults):
             print(need, file=sys.stderr)
         before = set_aside(ctx, before)
@@ -82,7 +84,21 @@ def verify_now(
         print(waits, file=sys.stderr, flush=True)
     elif after:
         say(ctx, after)
-    return code
+    return compare_universal(ctx, repair=repair) if code == Exit.DONE else code
+
+
+def compare_universal(ctx: Context, *, repair: bool) -> Exit:
+    """Compare the universal labels with what they are made of, where there are some.
+
+    With `repair`, those that are not right are made again.
+    """
+    if not read_record(ctx):
+        return Exit.DONE
+    print("\nThe universal labels, beside it:", file=sys.stderr, flush=True)
+    keep_record(ctx, COMPARED, "")
+    step = universal_step(ctx.steps)
+    code = unattended(ctx, [step.keeping(lambda task: task == "compare")], talk=sys.stderr, closing=False)
+    return unattended(ctx, [step], talk=sys.stderr, closing=False) if repair and code != Exit.DONE else code
 
 
 def _show_json(ctx: Context, verdict: Verdict) -> None:
