@@ -13,7 +13,10 @@ from tests.conftest import ROOT
 from tests.fuzz.bombs import cases
 from tests.fuzz.mutations import MEMORY, hostile
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the memory of a child is bounded by Linux's means")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the memory of a child is bounded by Linux's means"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, bdd_kaggle, in_parts, mapillary_2
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 
+@pytest.mark.slow
 def test_equivalents_give_the_same_label_maps(golden: Path, tmp_path: Path) -> None:
     mirror, home, destination = tmp_path / "mirror", tmp_path / "home", tmp_path / "d"
     for folder in (mirror, home):

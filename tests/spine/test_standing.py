@@ -89,6 +89,7 @@ def walk(golden: Path, tmp_path: Path) -> Walk:
     return Walk(Wizard(tmp_path / "home"), tmp_path / "d", golden / "mirror", answers)
 
 
+@pytest.mark.slow
 def test_all_channels_agree_through_until_kill_stop_a_second_wizard_a_wait_and_a_copy(
     walk: Walk, tmp_path: Path
 ) -> None:
