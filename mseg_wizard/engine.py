@@ -148,7 +148,7 @@ def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, Non
     yield looking
     with _as_problem(call):
         if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
-            yield Progress(TASKS[call.task].end(ctx, **call.args), call=call.key)
+            yield Progress(TASKS[call.task].end(ctx, *call.given), call=call.key)
             return
         lacks = waiting(step, ctx)
     if lacks:
@@ -170,7 +170,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     log.info("%s: begins", call.key)
     try:
         with _as_problem(call):
-            for progress in TASKS[call.task].run(ctx, **call.args):
+            for progress in TASKS[call.task].run(ctx, *call.given):
                 now = time.monotonic()
                 worked += 0.0 if progress.waiting else now - last  # a person's time is not the work's
                 last = now
@@ -192,7 +192,7 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         )
     store.finish(call.key)
     log.info("%s: complete", call.key)
-    end = TASKS[call.task].end(ctx, **call.args)
+    end = TASKS[call.task].end(ctx, *call.given)
     yield Progress(end, progress.total or progress.done, progress.total, progress.unit, call=call.key)
 
 
@@ -201,7 +201,7 @@ def _missing(ctx: Context, call: Call, looking: Progress) -> Generator[Progress,
     if call.task not in TASKS:
         return [call.title]
     task = TASKS[call.task]
-    return (yield from background(lambda _: task.missing(ctx, **call.args), looking, join=LOOK_JOIN))
+    return (yield from background(lambda _: task.missing(ctx, *call.given), looking, join=LOOK_JOIN))
 
 
 def scope_of(steps: Sequence[Step], asked: Sequence[Step]) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from mseg_wizard.core.files import parse_toml
@@ -264,14 +265,29 @@ class Call:
     key: str
     task: str
     title: str
-    args: Mapping[str, Any]
+    args: Any = None
+    """What the row says besides, as its kind of task types it: an archive, or a frozen dataclass; None: nothing."""
     each_bytes: int = 0
     """Average size of one file that the task writes on the full data; 0 where it writes none worth counting."""
 
     @property
     def archive(self) -> Archive | None:
-        archive = self.args.get("archive")
-        return archive if isinstance(archive, Archive) else None
+        return self.args if isinstance(self.args, Archive) else None
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What its task's functions get after the context."""
+        return () if self.args is None else (self.args,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Taxonomies of the label maps that it reads."""
+        return tuple(getattr(self.args, "needs", ()))
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """Taxonomies of the label maps that it makes."""
+        return tuple(getattr(self.args, "makes", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,13 +342,14 @@ def only(steps: Iterable[Step], task: str) -> Step:
 
 def load(
     folder: Traversable | None = None,
-    kinds: Mapping[str, type] | None = None,
+    kinds: Mapping[str, type | None] | None = None,
     check_field: Callable[[str, Field], None] | None = None,
 ) -> tuple[Step, ...]:
     """The steps in order, from steps/*.toml; raises Usage that names file, key and remedy.
 
-    `kinds`: task → the dataclass of its arguments, to which each [[tasks]] row is converted. `check_field` raises
-    Problem for a field, whose place in the file it is told. Without them any will do.
+    `kinds`: task → the frozen dataclass to which each [[tasks]] row is converted, `Archive` where it names one of the
+    step's, None where it says nothing. `check_field` raises Problem for a field, whose place in the file it is told.
+    Without them any will do.
     """
     folder = folder or files("mseg_wizard.steps")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
@@ -350,7 +367,7 @@ def load(
     return tuple(steps)
 
 
-def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type] | None) -> Step:
+def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type | None] | None) -> Step:
     table = _table(name, content, number)
 
     def text_of(key: str, *, needed: bool = True) -> str:
@@ -446,7 +463,11 @@ def _check_archive(where: str, archive: Archive, fields_: Collection[str], login
 
 
 def _call(
-    name: str, step: str, row: Mapping[str, Any], archives: Mapping[str, Archive], kinds: Mapping[str, type] | None
+    name: str,
+    step: str,
+    row: Mapping[str, Any],
+    archives: Mapping[str, Archive],
+    kinds: Mapping[str, type | None] | None,
 ) -> Call:
     """One [[tasks]] row, converted to the arguments of its kind.
 
@@ -461,16 +482,21 @@ def _call(
         raise Problem(f"{where}: each_bytes is {each!r}.", "Write a whole number.")
     first = next(iter(args.values()), "")
     subject = str(first[0] if isinstance(first, list) and first else first)
-    if "archive" in args:
-        archive = next((item for file, item in archives.items() if file == args["archive"]), None)
-        if archive is None:
-            raise Problem(f"{where}: archive {args['archive']!r} is unknown.", "Name an archive of this step.")
-        args["archive"] = archive
-    if kinds is None:
-        args = {key: tuple(value) if isinstance(value, list) else value for key, value in args.items()}
-    elif task not in kinds:
+    if kinds is not None and task not in kinds:
         raise Problem(f"{name}: task {task!r} is unknown.", f"Use one of {', '.join(kinds)}.")
+    arguments: Any = None
+    kind = kinds[task] if kinds is not None else Archive if "archive" in args else SimpleNamespace if args else None
+    if kind is Archive:
+        check_keys(where, args, ("archive",))
+        arguments = next((item for file, item in archives.items() if file == args.get("archive")), None)
+        if arguments is None:
+            raise Problem(f"{where}: archive {args.get('archive')!r} is unknown.", "Name an archive of this step.")
+    elif kind is None:
+        check_keys(where, args, ())
+    elif kind is SimpleNamespace:
+        arguments = SimpleNamespace(
+            **{k: tuple(value) if isinstance(value, list) else value for k, value in args.items()}
+        )
     else:
-        arguments: Any = typed(kinds[task], args, where)
-        args = {item.name: getattr(arguments, item.name) for item in fields(arguments)}
-    return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, args, each)
+        arguments = typed(kind, args, where)
+    return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, arguments, each)

@@ -12,9 +12,10 @@ from urllib.parse import quote, quote_plus
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Progress
-from mseg_wizard.step import Archive, load
+from mseg_wizard.step import Archive
 from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.tasks.download import download
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 
 SITES = (
@@ -39,7 +40,7 @@ def opened(
     """
     vault = Vault("test", backend=None, environment=environment or {})
     options = options or Options(routes=tuple(f"{site}={route}" for site in SITES))
-    ctx = Context(load(), Store(destination), vault, options)
+    ctx = Context(load_steps(), Store(destination), vault, options)
     ctx.store.keep_tree(TreeRecord(folder=str(world.tree), pinned=False, source="the practice world"))
     ctx.remember(ctx.step("prepare"), {"accept_modified_tree": True})
     for step, table in (answers or {}).items():

@@ -21,9 +21,9 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.invocation import PRACTICE
 from mseg_wizard.core.log import LOG
 from mseg_wizard.snapshot import FILE as NOW
-from mseg_wizard.step import Call, load
+from mseg_wizard.step import Call
 from mseg_wizard.store import JOURNAL, LOCK, OWN, PREVIOUS, WORKERS_LOG, Journal
-from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.tasks.universal import universal_step
 from mseg_wizard.verification.repair import ASIDE
 from mseg_wizard.verification.verdict import FILE as VERDICT
@@ -38,7 +38,7 @@ SPINE = 11
 """
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 ROOMS = sorted(path for path in PACKAGE.rglob("__init__.py"))
-CALLS = [call for step in load() for call in step.calls]
+CALLS = [call for step in load_steps() for call in step.calls]
 
 
 def test_imports_run_one_way() -> None:
@@ -203,12 +203,12 @@ def test_nothing_below_the_screen_loads_textual(module: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.key)
 def test_every_call_of_the_step_files_fits_its_task(call: Call) -> None:
-    inspect.signature(TASKS[call.task].run).bind(None, **call.args)
-    inspect.signature(TASKS[call.task].missing).bind(None, **call.args)
+    inspect.signature(TASKS[call.task].run).bind(None, *call.given)
+    inspect.signature(TASKS[call.task].missing).bind(None, *call.given)
 
 
 def test_steps_and_tasks_name_each_other() -> None:
-    universal = {call.task for call in universal_step(load()).calls}
+    universal = {call.task for call in universal_step(load_steps()).calls}
     assert {call.task for call in CALLS} | universal == set(TASKS)
 
 

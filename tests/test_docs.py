@@ -15,7 +15,7 @@ from PIL import Image
 from mseg_wizard.cli.parser import parser
 from mseg_wizard.datasets.disk_space import FULL_ARCHIVES_LEFT, FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.cli.test_shell import commands_in
 from tests.conftest import ROOT
 from tests.wizard import Wizard
@@ -47,7 +47,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_every_command_on_a_page_is_one_that_the_wizard_takes(page: Path) -> None:
     text = page.read_text("utf-8")
     typed = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`(mseg-wizard[^`]*)`", text))
-    ids = [step.id for step in load()] + ["toy"]
+    ids = [step.id for step in load_steps()] + ["toy"]
     for arguments in commands_in(typed.replace("[--json]", "--json").replace("DIR", "/d")):
         chosen = parser().parse_args([word for word in arguments if word != "--help"])
         step = getattr(chosen, "step", None) or getattr(chosen, "until", None)
@@ -81,7 +81,8 @@ def test_the_pages_tell_of_space_what_the_program_knows() -> None:
     for count in (FULL_FETCHED, FULL_AT_ONCE, FULL_BYTES, left):
         assert f"{count // 10**9} GB" in text
     prepare, finish = (
-        " ".join((step.why + "".join(field.help for field in step.fields)).split()) for step in (load()[0], load()[-1])
+        " ".join((step.why + "".join(field.help for field in step.fields)).split())
+        for step in (load_steps()[0], load_steps()[-1])
     )
     assert prepare.count(f"{FULL_AT_ONCE // 10**9} GB and {FULL_FILES / 1e6} million files") == 2
     assert f"{FULL_FETCHED // 10**9} GB have to be downloaded" in prepare

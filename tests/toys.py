@@ -70,11 +70,11 @@ class Toys:
         """Say that this label map was made last."""
         self.made = f"toy/toy-2/{stem}.png"
 
-    def run(self, ctx: Context, **args: Any) -> Generator[Progress, None, None]:
+    def run(self, ctx: Context, *args: Any) -> Generator[Progress, None, None]:
         while not self.desk.release.wait(0.02):
             yield Progress("remapping toy-3", 1, 4, "images", made=self.made)
 
-    def missing(self, ctx: Context, **args: Any) -> list[str]:
+    def missing(self, ctx: Context, *args: Any) -> list[str]:
         return [] if self.desk.release.is_set() else ["more"]
 
     def make(self) -> None:
@@ -92,7 +92,7 @@ def toys_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
     monkeypatch.setitem(kit.FILES, "02-open.toml", STEP)
     with desk_at(folder, monkeypatch) as desk:
         toys = Toys(desk, destination=desk.ready())
-        monkeypatch.setitem(TASKS, "remap", Task(toys.run, toys.missing))
+        monkeypatch.setitem(TASKS, "remap", Task(toys.run, toys.missing, REMAP.arguments))
         lists = {
             (name, "train"): [f"image/{stem}.jpg {name}/{stem}.png" for stem in STEMS] for name in ("toy-3", "toy-2")
         }
@@ -118,13 +118,13 @@ def really(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.prepare_start()
     work = REMAP.run
 
-    def run(ctx: Context, **args: Any) -> Generator[Progress, None, None]:
-        for progress in work(ctx, **args):
+    def run(ctx: Context, *args: Any) -> Generator[Progress, None, None]:
+        for progress in work(ctx, *args):
             yield progress
             while progress.made and not toys.desk.release.wait(0.02):
                 yield progress
 
-    monkeypatch.setitem(TASKS, "remap", Task(run, remap_missing))
+    monkeypatch.setitem(TASKS, "remap", Task(run, remap_missing, REMAP.arguments))
 
 
 def labels() -> NDArray[np.uint8]:

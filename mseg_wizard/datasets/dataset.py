@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mseg_wizard.datasets.label_paths import LabelNames
 from mseg_wizard.labels.readers.label_reader import LabelReader
-from mseg_wizard.labels.remap import READERS
+from mseg_wizard.labels.remap import READERS, Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.step import Archive, Call, ExpectedFiles, Step
 
@@ -29,33 +28,36 @@ class Dataset:
     """What archives bring, and the call that unpacks it."""
 
     @property
+    def how(self) -> Remapping | None:
+        """Its raw labels are remapped, as the step file has it."""
+        return self.remap.args if self.remap else None
+
+    @property
     def reader(self) -> str:
-        return str(self.remap.args["reader"]) if self.remap else "ids"
+        return self.how.reader if self.how else "ids"
 
     @property
     def form(self) -> LabelReader:
         """Of the raw labels."""
         return READERS[self.reader]
 
-    @cached_property
-    def names(self) -> LabelNames:
-        """Of the raw labels' files."""
-        args = self.remap.args if self.remap else {}
-        return LabelNames(str(args.get("raw", "")), str(args.get("dump", "")))
+    def raw_of(self, label: str) -> str:
+        """The raw label of what the lists name; both below the dataset's root."""
+        return self.how.raw_of(label) if self.how else label
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return tuple(self.remap.args["targets"]) if self.remap else ()
+        return self.how.targets if self.how else ()
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Lists whose labels are there."""
-        return tuple(self.remap.args.get("splits", SPLITS)) if self.remap else SPLITS
+        return self.how.splits if self.how else SPLITS
 
     @property
     def consumed(self) -> bool:
         """The raw labels are removed once something was made of them."""
-        return bool(self.remap and self.remap.args.get("consumes"))
+        return bool(self.how and self.how.consumes)
 
     @cached_property
     def made(self) -> tuple[tuple[str, str, Call], ...]:
@@ -90,8 +92,8 @@ class Dataset:
 def datasets_in(steps: Sequence[Step]) -> tuple[Dataset, ...]:
     """The datasets, in the order in which their archives are named."""
     calls = [call for step in steps for call in step.calls]
-    remaps = {str(call.args["source"]): call for call in calls if call.task == "remap"}
-    relabels = {str(taxonomy): call for call in calls if call.task == "relabel" for taxonomy in call.args["taxonomies"]}
+    remaps = {call.args.source: call for call in calls if call.task == "remap"}
+    relabels = {taxonomy: call for call in calls if call.task == "relabel" for taxonomy in call.needs}
     unpacks = {call.archive.file: call for call in calls if call.task == "extract" and call.archive}
     held = [(archive, expected) for step in steps for archive in step.archives for expected in archive.holds]
     raws = dict.fromkeys(expected.taxonomy for _, expected in held if expected.column == "label")
@@ -105,7 +107,7 @@ def _dataset(
     held: Sequence[tuple[Archive, ExpectedFiles]],
     unpacks: dict[str, Call],
 ) -> Dataset:
-    own = {raw, *(remap.args["targets"] if remap else ())}
+    own = {raw, *(remap.makes if remap else ())}
     rows = [(archive, expected) for archive, expected in held if expected.taxonomy in own]
     return Dataset(
         rows[0][0].dataset,

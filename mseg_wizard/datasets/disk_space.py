@@ -13,6 +13,7 @@ from pathlib import Path
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import FolderListings, expected_rows, missing_files
 from mseg_wizard.datasets.locations import local_source, own_path
+from mseg_wizard.labels.remap import Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import size
 from mseg_wizard.step import Archive, Call, Step
@@ -158,11 +159,8 @@ def _changes(
         elif share:
             yield DiskChange(step=step, call=call, place=place, **_unpack(ctx, archive, share, scale))
     elif call.each_bytes:
-        splits = call.args.get("splits", SPLITS)
-        for taxonomy in (
-            *call.args.get("targets", ()),
-            *(f"{name}-relabeled" for name in call.args.get("taxonomies", ())),
-        ):
+        splits = call.args.splits if isinstance(call.args, Remapping) else SPLITS
+        for taxonomy in call.makes:
             root = ctx.tree.root(taxonomy)
             labels = {
                 row.label

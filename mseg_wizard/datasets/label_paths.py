@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.labels.records import relabeling_of
+from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.labels.renamed import HOLE, renamed
 
 
 def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
@@ -33,37 +34,15 @@ def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
     return lambda image: found.get(Path(image).stem, "")
 
 
-@dataclass(frozen=True, slots=True)
-class LabelNames:
-    """How the raw labels of a dataset are named, below its root; both have one `{}`, which stands for the same text.
-
-    Empty: the raw labels are the files that the lists name.
-    """
-
-    raw: str = ""
-    dump: str = ""
-    """What the lists name instead, and what is written."""
-
-    def raw_of(self, label: str) -> str:
-        """From the path that the source's list names."""
-        return self._renamed(label, self.dump, self.raw)
-
-    def unlisted(self, ctx: Context, root: str, targets: int) -> Iterator[tuple[str, tuple[str | None, ...]]]:
-        """All raw labels that are there, each with its dump alone: MSeg dumps those too that no list names."""
-        if not self.raw:
-            return
-        folder = ctx.dataset_folder / root
-        head, tail = self.raw.split("{}")
-        for path in _in_sight(folder.glob(f"{head}**/*{tail}")):
-            raw = path.relative_to(folder).as_posix()
-            yield f"{root}/{raw}", (f"{root}/{self._renamed(raw, self.raw, self.dump)}", *[None] * (targets - 1))
-
-    @staticmethod
-    def _renamed(path: str, pattern: str, to: str) -> str:
-        head, _, tail = pattern.partition("{}")
-        if not pattern or not (path.startswith(head) and path.endswith(tail)):
-            return path
-        return to.replace("{}", path[len(head) : len(path) - len(tail)])
+def unlisted_labels(ctx: Context, how: Remapping, root: str) -> Iterator[tuple[str, tuple[str | None, ...]]]:
+    """All raw labels that are there, each with its dump alone: MSeg dumps those too that no list names."""
+    if not how.raw:
+        return
+    folder = ctx.dataset_folder / root
+    head, tail = how.raw.split(HOLE)
+    for path in _in_sight(folder.glob(f"{head}**/*{tail}")):
+        raw = path.relative_to(folder).as_posix()
+        yield f"{root}/{raw}", (f"{root}/{renamed(raw, how.raw, how.dump)}", *[None] * (len(how.targets) - 1))
 
 
 def _in_sight(paths: Iterable[Path]) -> list[Path]:

@@ -185,9 +185,5 @@ def _lists(steps: Sequence[Step]) -> set[tuple[str, str]]:
             expected.taxonomy for archive in step.archives for expected in archive.holds if expected.column != "records"
         }
         for call in step.calls:
-            taxonomies |= {
-                *call.args.get("targets", ()),
-                *(f"{name}-relabeled" for name in call.args.get("taxonomies", ())),
-            }
-            taxonomies |= {call.args["source"]} if "source" in call.args else set()
+            taxonomies |= {*call.needs, *call.makes}
     return {(taxonomy, split) for taxonomy in taxonomies for split in SPLITS}

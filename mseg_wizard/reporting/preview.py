@@ -5,11 +5,10 @@ How it gets onto a screen is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.labels.codec import read_file_header
+from mseg_wizard.labels.remap import Remapping
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.reporting.catalog import chain_of
@@ -32,12 +32,6 @@ COUNTED = 1 << 20
 """Pixels that the shares are counted over, about: they are shown as whole percents."""
 NAMED = 12
 """Classes that are named."""
-
-TAXONOMIES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
-    "remap": lambda args: list(args["targets"]),
-    "relabel": lambda args: [f"{taxonomy}-relabeled" for taxonomy in args["taxonomies"]],
-}
-"""Task that makes label maps → the taxonomies that a call of it makes them in."""
 
 
 class ClassShare(NamedTuple):
@@ -95,9 +89,9 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
 
 def _find(ctx: Context, call: Call, made: str) -> tuple[str, str] | None:
     """Taxonomy and image of a label map; the lists are gone through, which the work itself has already read."""
-    for taxonomy in reversed(TAXONOMIES[call.task](call.args)):
+    for taxonomy in reversed(call.makes):
         label = made.removeprefix(f"{ctx.tree.root(taxonomy)}/")
-        for split in call.args.get("splits", SPLITS):
+        for split in call.args.splits if isinstance(call.args, Remapping) else SPLITS:
             for row in ctx.tree.rows(taxonomy, split):
                 if row.label == label:
                     return taxonomy, row.image

@@ -50,7 +50,7 @@ class AgreementArguments:
         relabeling_of(self.taxonomy)
 
 
-def agreement(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
+def agreement(ctx: Context, args: AgreementArguments) -> Generator[Progress, None, None]:
     """Compare all records with the masks; go on from where an earlier, stopped comparison was.
 
     Of the published archive the result is a note. Raises Consent where the user has to decide, Problem where what
@@ -58,6 +58,7 @@ def agreement(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
     """
     doing = "comparing segments with MSeg's records"
     yield Progress(doing, unit="images")
+    taxonomy = args.taxonomy
     path, of = _path(ctx, taxonomy), _subject(ctx, taxonomy)
     read = _read(path)
     known: dict[str, list[int]] = read["images"] if read.get("of") == of else {}
@@ -79,8 +80,9 @@ def agreement(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
     write_json(path, {"of": of, "images": known, "accepted": True})
 
 
-def agreement_missing(ctx: Context, taxonomy: str) -> list[str]:
+def agreement_missing(ctx: Context, args: AgreementArguments) -> list[str]:
     """Nothing, once these masks were compared and count."""
+    taxonomy = args.taxonomy
     read = _read(_path(ctx, taxonomy))
     return [] if read.get("accepted") and read.get("of") == _subject(ctx, taxonomy) else [f"{taxonomy}: comparison"]
 

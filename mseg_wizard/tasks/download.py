@@ -23,7 +23,7 @@ from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, s
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
-from mseg_wizard.tasks.task import ArchiveArguments, Task
+from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
@@ -253,4 +253,4 @@ def _location(archive: Archive, source: Source, login: ArchiveLogin | None) -> L
     return Location(source.url, named=source.named, doubtful=archive.browser and source.kind == "public")
 
 
-DOWNLOAD = Task(download, download_missing, ArchiveArguments, network=True)
+DOWNLOAD = Task(download, download_missing, Archive, network=True)

@@ -25,7 +25,7 @@ from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import known_archive, own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.task import ArchiveArguments, Task
+from mseg_wizard.tasks.task import Task
 
 STABLE = 3.0
 """Seconds for which a file must not have changed to count as uploaded."""
@@ -203,4 +203,4 @@ def _address() -> tuple[str, str]:
     return port, f"[{parts[2]}]" if ":" in parts[2] else parts[2]
 
 
-EXPECT = Task(expect, expect_missing, ArchiveArguments, network=True)
+EXPECT = Task(expect, expect_missing, Archive, network=True)

@@ -15,7 +15,7 @@ from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
-from mseg_wizard.tasks.task import ArchiveArguments, Task
+from mseg_wizard.tasks.task import Task
 
 ANEW = "Start again: it is fetched anew, or name another file or link."
 UNPACKED = "Remove it, then start again: it is brought back."
@@ -93,4 +93,4 @@ def extract_missing(ctx: Context, archive: Archive) -> list[str]:
     return missing_files(ctx, archive)
 
 
-EXTRACT = Task(extract, extract_missing, ArchiveArguments)
+EXTRACT = Task(extract, extract_missing, Archive)

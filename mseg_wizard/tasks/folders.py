@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from mseg_wizard.archives.member import why_unsafe
@@ -24,21 +24,21 @@ class FoldersArguments:
                 raise Problem(f"folders: {name!r} {why}.", "Name a folder below mseg_dataset/.")
 
 
-def folders(ctx: Context, folders: Sequence[str]) -> Generator[Progress, None, None]:
+def folders(ctx: Context, args: FoldersArguments) -> Generator[Progress, None, None]:
     """Make each folder below mseg_dataset/."""
-    for done, name in enumerate(folders):
-        yield Progress(f"making {name}", done, len(folders), "folders")
+    for done, name in enumerate(args.folders):
+        yield Progress(f"making {name}", done, len(args.folders), "folders")
         try:
             (ctx.dataset_folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Problem(
                 f"{ctx.dataset_folder / name} can't be made: {error.strerror}.", "Make it possible, then start again."
             ) from None
-    yield Progress("made", len(folders), len(folders), "folders")
+    yield Progress("made", len(args.folders), len(args.folders), "folders")
 
 
-def folders_missing(ctx: Context, folders: Sequence[str]) -> list[str]:
-    return [name for name in folders if not (ctx.dataset_folder / name).is_dir()]
+def folders_missing(ctx: Context, args: FoldersArguments) -> list[str]:
+    return [name for name in args.folders if not (ctx.dataset_folder / name).is_dir()]
 
 
 FOLDERS = Task(folders, folders_missing, FoldersArguments)

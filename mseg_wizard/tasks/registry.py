@@ -54,13 +54,12 @@ def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
     for step in steps:
         known |= {expected.taxonomy for archive in step.archives for expected in archive.holds}
         for call in step.calls:
-            wanted = (call.args["source"],) if call.task == "remap" else call.args.get("taxonomies", ())
-            for taxonomy in wanted:
+            for taxonomy in call.needs:
                 if taxonomy not in known:
                     file = f"{step.number:02}-{step.id}.toml"
                     raise Usage(
                         f"{file}: task {call.task}: taxonomy {taxonomy!r} is one that nothing before brings or makes.",
                         f"Use one of {', '.join(sorted(known)) or 'those that an archive holds'}.",
                     )
-            known |= set(call.args.get("targets", ()))
+            known |= set(call.makes)
     return steps

@@ -40,11 +40,20 @@ class RelabelArguments:
         for taxonomy in self.taxonomies:
             relabeling_of(taxonomy)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.taxonomies
 
-def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None, None]:
-    """Make the relabelled maps of `taxonomies`, which share images
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return tuple(f"{taxonomy}-relabeled" for taxonomy in self.taxonomies)
+
+
+def relabel(ctx: Context, how: RelabelArguments) -> Generator[Progress, None, None]:
+    """Make the relabelled maps of the taxonomies, which share images
     and records; images that no record names are written too.
     """
+    taxonomies = how.taxonomies
     looking = Progress("looking for what is missing", unit="images")
     yield looking
     root = ctx.tree.root(taxonomies[0])
@@ -70,8 +79,8 @@ def relabel(ctx: Context, taxonomies: Sequence[str]) -> Generator[Progress, None
     yield from sync_outputs(ctx, outputs)
 
 
-def relabel_missing(ctx: Context, taxonomies: Sequence[str]) -> list[str]:
-    root = ctx.tree.root(taxonomies[0])
+def relabel_missing(ctx: Context, how: RelabelArguments) -> list[str]:
+    root, taxonomies = ctx.tree.root(how.taxonomies[0]), how.taxonomies
     return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
 
 

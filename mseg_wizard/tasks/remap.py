@@ -6,16 +6,14 @@ import functools
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
-from mseg_wizard.datasets.label_paths import LabelNames
+from mseg_wizard.datasets.label_paths import unlisted_labels
 from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
-from mseg_wizard.labels.remap import READERS, UnexpectedPixels, remap_label, remap_recipe
-from mseg_wizard.labels.taxonomy import LISTS, SPLITS
+from mseg_wizard.labels.remap import READERS, Remapping, UnexpectedPixels, remap_label, remap_recipe
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.store import OWN, WORKERS_LOG
 from mseg_wizard.tasks.task import Task
@@ -26,68 +24,25 @@ OutputsByLabel = dict[str, tuple[str | None, ...]]
 """Raw label → outputs, one for each target; all below mseg_dataset/."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemapArguments:
-    """What a step file says of a remap."""
+def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
+    """Make the label maps of the targets from those of the source; an image's failure is named and the others go on.
 
-    source: str
-    """The taxonomy of the raw labels."""
-    targets: tuple[str, ...]
-    """The taxonomies that are made of them; where the raw form is no label map, the first is what it holds."""
-    reader: str
-    splits: tuple[str, ...] = SPLITS
-    """Lists whose labels are there."""
-    consumes: str = ""
-    """The folder of the raw labels, below the dataset's: removed once everything was made of it."""
-    raw: str = ""
-    """How the raw labels are named where the lists name what is made of them; `{}` stands for the same in `dump`."""
-    dump: str = ""
-    """How the lists name what a raw label holds."""
-
-    def __post_init__(self) -> None:
-        if self.reader not in READERS:
-            raise Problem(f"reader is {self.reader!r}.", f"Use one of {', '.join(READERS)}.")
-        if not self.targets:
-            raise Problem("targets is empty.", "Name the taxonomies that it makes.")
-        for name, pattern in (("raw", self.raw), ("dump", self.dump)):
-            if (self.raw or self.dump) and pattern.count("{}") != 1:
-                raise Problem(
-                    f"{name} is {pattern!r}.",
-                    "Write the path below the dataset's folder, with {} once where the names differ, in raw and dump.",
-                )
-        for split in self.splits:
-            if split not in LISTS:
-                raise Problem(f"splits names {split!r}.", f"Use some of {', '.join(LISTS)}.")
-
-
-def remap(
-    ctx: Context,
-    source: str,
-    targets: Sequence[str],
-    reader: str,
-    splits: Sequence[str] = SPLITS,
-    consumes: str = "",
-    raw: str = "",
-    dump: str = "",
-) -> Generator[Progress, None, None]:
-    """Make the label maps of `targets` from those of `source`; an image's failure is named and the others go on.
-
-    `consumes`: folder of raw labels, below the dataset's, that is removed once every output was checked.
+    Raw labels that are consumed are removed once every output was checked.
     """
     looking = Progress("looking for what is missing", unit="images")
     yield looking
 
     def look(_: Job) -> tuple[OutputsByLabel, list[str], frozenset[str]]:
-        plan = _plan(ctx, source, targets, LabelNames(raw, dump), splits)
+        plan = _plan(ctx, how)
         outputs = [output for row in plan.values() for output in row if output]
         return plan, outputs, outputs_to_make(ctx, outputs)
 
     plan, outputs, wanted = yield from background(look, looking)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
-    read = READERS[reader].annotations
+    read = READERS[how.reader].annotations
     segments = (yield from _segments(ctx, read, rows)) if read else {}
-    dumps = _dumps(ctx, plan, rows) if consumes else {}
+    dumps = _dumps(ctx, plan, rows) if how.consumes else {}
     items = [
         LabelToRemap(
             f"{ctx.dataset_folder}/{raw}",
@@ -97,7 +52,7 @@ def remap(
         for raw, row in rows.items()
         if raw not in dumps
     ]
-    work = functools.partial(remap_label, remap_recipe(ctx.tree, reader, source, targets))
+    work = functools.partial(remap_label, remap_recipe(ctx.tree, how.reader, how.source, how.targets))
     found: dict[str, tuple[int, int]] = {}
 
     def note(item: LabelToRemap, odd: UnexpectedPixels) -> None:
@@ -106,9 +61,9 @@ def remap(
             found[label] = odd.unnamed, odd.uncolored
 
     try:
-        yield from make_label_maps(ctx, f"remapping {source}", work, items, _name, note)
+        yield from make_label_maps(ctx, f"remapping {how.source}", work, items, _name, note)
         if dumps:
-            yield from _from_dumps(ctx, targets, rows, dumps, note)
+            yield from _from_dumps(ctx, how.targets, rows, dumps, note)
     finally:
         with suppress(Problem):  # counts are not worth hiding why it ended
             ctx.store.odd_pixels(ctx.call, found)
@@ -118,10 +73,10 @@ def remap(
         ("a colour that no class has", sum(uncolored for _, uncolored in odd)),
     ):
         if count:
-            ctx.note(f"{source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
+            ctx.note(f"{how.source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
     yield from sync_outputs(ctx, outputs)
-    if consumes and not missing_outputs(ctx, outputs):
-        _consume(ctx.dataset_folder / ctx.tree.root(source) / consumes)
+    if how.consumes and not missing_outputs(ctx, outputs):
+        _consume(ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes)
 
 
 def _from_dumps(
@@ -144,40 +99,29 @@ def _from_dumps(
     yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name, found)
 
 
-def remap_missing(
-    ctx: Context,
-    source: str,
-    targets: Sequence[str],
-    reader: str,
-    splits: Sequence[str] = SPLITS,
-    consumes: str = "",
-    raw: str = "",
-    dump: str = "",
-) -> list[str]:
-    plan = _plan(ctx, source, targets, LabelNames(raw, dump), splits)
+def remap_missing(ctx: Context, how: Remapping) -> list[str]:
+    plan = _plan(ctx, how)
     return missing_outputs(ctx, (output for row in plan.values() for output in row if output))
 
 
-def _plan(
-    ctx: Context, source: str, targets: Sequence[str], names: LabelNames, splits: Sequence[str]
-) -> OutputsByLabel:
+def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
     """Which raw label gives which outputs: line i of the source's list
     pairs with line i of each target's; repeated lines count once.
     """
-    root = ctx.tree.root(source)
+    root, taxonomies = ctx.tree.root(how.source), (how.source, *how.targets)
     plan: OutputsByLabel = {}
-    for split in splits:
-        lists = [ctx.tree.rows(taxonomy, split) for taxonomy in (source, *targets)]
+    for split in how.splits:
+        lists = [ctx.tree.rows(taxonomy, split) for taxonomy in taxonomies]
         if len({len(rows) for rows in lists}) > 1:
-            lengths = ", ".join(f"{name} {len(rows)}" for name, rows in zip((source, *targets), lists, strict=True))
+            lengths = ", ".join(f"{name} {len(rows)}" for name, rows in zip(taxonomies, lists, strict=True))
             raise Problem(
                 f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again."
             )
         for first, *others in zip(*lists, strict=True):
             if first.label is not None:
                 outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
-                plan[f"{root}/{names.raw_of(first.label)}"] = outputs
-    return plan | {raw: outputs for raw, outputs in names.unlisted(ctx, root, len(targets)) if raw not in plan}
+                plan[f"{root}/{how.raw_of(first.label)}"] = outputs
+    return plan | {raw: outputs for raw, outputs in unlisted_labels(ctx, how, root) if raw not in plan}
 
 
 def _segments(
@@ -227,4 +171,4 @@ def _consume(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-REMAP = Task(remap, remap_missing, RemapArguments)
+REMAP = Task(remap, remap_missing, Remapping)

@@ -71,8 +71,9 @@ class Estimate:
         )
 
 
-def universal(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
+def universal(ctx: Context, args: UniversalArguments) -> Generator[Progress, None, None]:
     """Make the universal label maps of one taxonomy that are missing; all, where what they were made of changed."""
+    taxonomy = args.taxonomy
     yield Progress("looking for what is missing", unit="images")
     rows = _rows(ctx, taxonomy)
     outputs = [row.label for row in rows]
@@ -101,7 +102,8 @@ def universal(ctx: Context, taxonomy: str) -> Generator[Progress, None, None]:
     yield from sync_outputs(ctx, outputs, top)
 
 
-def universal_missing(ctx: Context, taxonomy: str) -> list[str]:
+def universal_missing(ctx: Context, args: UniversalArguments) -> list[str]:
+    taxonomy = args.taxonomy
     if read_record(ctx).get(taxonomy) != made_of(ctx, taxonomy):
         return [f"universal label maps of {taxonomy} as it is now"]
     return missing_outputs(ctx, (row.label for row in _rows(ctx, taxonomy)), ctx.universal_folder)
@@ -178,13 +180,13 @@ def compared(ctx: Context) -> bool:
 def universal_step(steps: Sequence[Step]) -> Step:
     """The work of `mseg-wizard universal`, in the form of a step; it is none of them, and has no number."""
     calls = [
-        Call(f"{NAME}/universal/{one.taxonomy}", "universal", one.title, {"taxonomy": one.taxonomy})
+        Call(f"{NAME}/universal/{one.taxonomy}", "universal", one.title, UniversalArguments(taxonomy=one.taxonomy))
         for one in training_sets(steps)
     ]
     calls += [
-        Call(f"{NAME}/compare", "compare", "Compare each with what it is made of", {}),
-        Call(f"{NAME}/manifest", "manifest", "Write lists, classes and README", {}),
-        Call(f"{NAME}/report", "report", "Write the report again", {}),
+        Call(f"{NAME}/compare", "compare", "Compare each with what it is made of"),
+        Call(f"{NAME}/manifest", "manifest", "Write lists, classes and README"),
+        Call(f"{NAME}/report", "report", "Write the report again"),
     ]
     return Step(NAME, 0, "Universal labels", "", "", "", "", (), (), (), (), tuple(calls))
 

@@ -87,7 +87,7 @@ class Plan:
             return f"{self.root}/{image}"
         if position == RAW:
             label = listed.labels[0]
-            return None if label is None or self.dataset.consumed else f"{self.root}/{self.dataset.names.raw_of(label)}"
+            return None if label is None or self.dataset.consumed else f"{self.root}/{self.dataset.raw_of(label)}"
         if position == MASK:
             return self.masks.get(image)
         label = listed.labels[1 + position]

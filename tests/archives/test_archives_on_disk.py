@@ -16,9 +16,9 @@ from mseg_wizard.engine import run as journey
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.tasks.download import download, download_missing
 from mseg_wizard.tasks.extract import extract, extract_missing
+from mseg_wizard.tasks.registry import load_steps
 from tests.registered import archive, opened, run
 from tests.wizard import tree_of
 
@@ -35,7 +35,7 @@ def server(practice_world: World) -> Iterator[PracticeServer]:
 def context(
     world: World, destination: Path, *, server: PracticeServer | None = None, mirror: Path | None = None, **more: bool
 ) -> Context:
-    routes = tuple(f"{origin}={server.url}" for origin in origins(load())) if server else ()
+    routes = tuple(f"{origin}={server.url}" for origin in origins(load_steps())) if server else ()
     options = Options(mirror=str(mirror) if mirror else None, routes=routes, **more)  # type: ignore[arg-type]
     return opened(world, destination, options=options)
 

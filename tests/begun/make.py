@@ -23,8 +23,8 @@ import keyring
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world, toml
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN, VERSION
+from mseg_wizard.tasks.registry import load_steps
 from tests.waiting import wait_until
 
 PLACE = Path("/tmp/mseg-begun")
@@ -50,7 +50,7 @@ def main() -> None:
     file.write_text(toml(answers))
     partial = PLACE / "d" / "mseg_dataset" / "MapillaryVistasPublic" / f"{LATER[0]}.part"
     with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
-        routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+        routes = [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
         command = [
             sys.executable,
             "-m",

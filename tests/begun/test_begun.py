@@ -16,8 +16,8 @@ import pytest
 
 from mseg_wizard.core import host
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import variable
 from tests.begun.make import LATER, PLACE
 from tests.secret_service import in_session
@@ -66,7 +66,7 @@ def kept(begun: Path) -> dict[str, str]:
 
 def finishing(begun: Path, server: PracticeServer) -> list[str]:
     """The command that goes on: no answers, because all were given."""
-    routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+    routes = [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
     return ["run", "--dest", str(begun / "d"), *routes]
 
 
@@ -109,7 +109,7 @@ def test_it_goes_on_where_it_was_killed(begun: Path, server: PracticeServer) -> 
     status = json.loads(wizard.run("status", "--dest", begun / "d", "--json").stdout)
     begun_by_then = status["steps"][:8]
     assert {row["id"] for row in begun_by_then if row["state"] != "done"} == {
-        step.id for step in load() for call in step.calls if call.task in NEWER
+        step.id for step in load_steps() for call in step.calls if call.task in NEWER
     }, "what there was then is done, and only work that there was not is due"
     # Not to the very end: without the keyring nobody can say that what it holds was wiped.
     done = wizard.run(*finishing(begun, server), "--until", "verify")

@@ -20,7 +20,7 @@ from typing import Any
 from mseg_wizard.labels.records import updates
 from mseg_wizard.labels.remap import remap_recipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.benchmarks.verify import full_lists
 from tests.conftest import ROOT
 
@@ -59,13 +59,7 @@ def memory() -> float:
 
 def lists(tree: MsegApiTree) -> int:
     """Rows of every list that remapping and relabelling go through."""
-    names = {name for call in calls("remap") for name in (call["source"], *call["targets"])}
-    names |= {
-        name
-        for call in calls("relabel")
-        for taxonomy in call["taxonomies"]
-        for name in (taxonomy, f"{taxonomy}-relabeled")
-    }
+    names = {name for call in (*calls("remap"), *calls("relabel")) for name in (*call.needs, *call.makes)}
     kept = [
         tree.rows(name, split) for name in sorted(names) for split in ("train", "val") if split in tree.splits(name)
     ]
@@ -74,13 +68,13 @@ def lists(tree: MsegApiTree) -> int:
 
 def tables(tree: MsegApiTree) -> int:
     """Classes of every recipe."""
-    kept = [remap_recipe(tree, call["reader"], call["source"], call["targets"]) for call in calls("remap")]
+    kept = [remap_recipe(tree, call.reader, call.source, call.targets) for call in calls("remap")]
     return sum(len(found.names) for found in kept)
 
 
 def records(tree: MsegApiTree) -> int:
     """Segments of every taxonomy that is relabelled."""
-    kept = [updates(tree, taxonomy) for call in calls("relabel") for taxonomy in call["taxonomies"]]
+    kept = [updates(tree, taxonomy) for call in calls("relabel") for taxonomy in call.taxonomies]
     return sum(len(rows) for found in kept for rows in found.values())
 
 
@@ -88,9 +82,9 @@ def everything(tree: MsegApiTree) -> int:
     return lists(tree) + tables(tree) + records(tree)
 
 
-def calls(task: str) -> list[dict[str, Any]]:
+def calls(task: str) -> list[Any]:
     """Arguments of every call of a task."""
-    return [dict(call.args) for step in load() for call in step.calls if call.task == task]
+    return [call.args for step in load_steps() for call in step.calls if call.task == task]
 
 
 WORK = {

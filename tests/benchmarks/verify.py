@@ -19,8 +19,8 @@ from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
-from mseg_wizard.step import load
 from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW
 from mseg_wizard.verification.plan import Plan, make_plan
@@ -69,7 +69,7 @@ def memory() -> float:
 
 def opened(place: Path) -> Context:
     """A destination whose journal says that all is done."""
-    ctx = Context(load(), Store(place / "d"), Vault("benchmark", backend=None, environment={}))
+    ctx = Context(load_steps(), Store(place / "d"), Vault("benchmark", backend=None, environment={}))
     ctx.store.keep_tree(TreeRecord(folder=str(place / "mseg-api"), stamp="", pinned=False))
     for step in ctx.steps:
         for call in step.calls:

@@ -15,10 +15,10 @@ import pytest
 from mseg_wizard.cli.completion import SHELLS, CompletionWord, grammar, script
 from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, parser
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.installed import needs
 
-STEPS = [step.id for step in load()]
+STEPS = [step.id for step in load_steps()]
 GRAMMAR = grammar(parser(), {})
 WITHOUT = {"N", "WHAT", "ORIGIN=ORIGIN", "tcp://HOST:PORT", "COMMAND"}
 """Metavars of values that no shell can know."""

@@ -20,7 +20,7 @@ from mseg_wizard.cli.main import command_named
 from mseg_wizard.cli.parser import COMMANDS, WIZARD, parser
 from mseg_wizard.cli.text import command, hanging, wrapped
 from mseg_wizard.core import host
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.wizard import Wizard
 
 HELPS = ["", *COMMANDS]
@@ -96,12 +96,12 @@ def test_prose_is_folded_and_what_is_copied_is_not(monkeypatch: pytest.MonkeyPat
     ]
 
 
-@pytest.mark.parametrize("step", load(), ids=lambda step: step.id)
+@pytest.mark.parametrize("step", load_steps(), ids=lambda step: step.id)
 def test_a_step_is_told_with_every_word_within_the_terminal(
     step: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    chosen = next(one for one in load() if one == step)
+    chosen = next(one for one in load_steps() if one == step)
     text = told(capsys, "steps", chosen.id)
     for line in text.splitlines():
         assert len(line) <= 60 or command(line) or "://" in line or "/" in line.split()[-1], line
@@ -132,7 +132,7 @@ def test_an_option_may_stand_before_or_after_the_command() -> None:
 
 def test_steps_and_doctor_speak_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     steps = json.loads(told(capsys, "steps", "--json"))
-    assert [step["id"] for step in steps] == [step.id for step in load()]
+    assert [step["id"] for step in steps] == [step.id for step in load_steps()]
     assert [field["name"] for field in json.loads(told(capsys, "steps", "8", "--json"))[0]["fields"]] == [
         "url",
         "archives",

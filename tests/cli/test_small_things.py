@@ -15,7 +15,7 @@ from mseg_wizard.cli import text
 from mseg_wizard.cli.commands import verify
 from mseg_wizard.datasets.label_paths import _in_sight
 from mseg_wizard.progress import Usage
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.secrets.canaries import token
 from tests.wizard import Wizard
 
@@ -41,7 +41,7 @@ def test_a_relative_folder_is_told_as_the_absolute_one(wizard: Wizard, tmp_path:
 
 
 def test_verify_without_a_step_that_verifies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "load_steps", lambda: load()[:3])
+    monkeypatch.setattr(verify, "load_steps", lambda: load_steps()[:3])
     with pytest.raises(Usage, match="None of the step files"):
         verify.run(argparse.Namespace())
 

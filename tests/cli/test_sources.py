@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from mseg_wizard.practice.server import origins
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.wizard import Wizard
 
 
@@ -47,7 +47,7 @@ def route() -> Iterator[list[str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        yield [text for origin in origins(load()) for text in ("--route", f"{origin}={address}")]
+        yield [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={address}")]
         server.shutdown()
 
 
@@ -64,7 +64,7 @@ def test_what_each_address_answers_now(route: list[str], tmp_path: Path) -> None
         "bytes": 1234,
     }
     assert answers["ADEChallengeData2016.zip"][0]["bytes"] == rows["ADEChallengeData2016.zip"]["bytes"]
-    assert [len(found) for found in answers.values()] == [len(archive.urls) for archive in load()[1].archives], (
+    assert [len(found) for found in answers.values()] == [len(archive.urls) for archive in load_steps()[1].archives], (
         "each public address is asked"
     )
 
@@ -76,7 +76,7 @@ def test_without_asking_it_says_what_is_known_and_asks_nobody(tmp_path: Path) ->
     assert "ADE20K's release of 2021: https://groups.csail.mit.edu" in done.stdout
     assert "after your login: https://wilddash.cc/download/wd_both_01.zip" in done.stdout
     assert "now:" not in done.stdout
-    for archive in (archive for step in load() for archive in step.archives):
+    for archive in (archive for step in load_steps() for archive in step.archives):
         assert archive.file in done.stdout
 
 

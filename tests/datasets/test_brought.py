@@ -11,13 +11,14 @@ import pytest
 from mseg_wizard.context import Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.registry import load_steps
 from tests.registered import downloaded, opened
 
 ADE = "ADE20K_2016_07_26.zip"
 
 
-@pytest.mark.parametrize("step", [step for step in load() if step.archives], ids=lambda step: step.id)
+@pytest.mark.parametrize("step", [step for step in load_steps() if step.archives], ids=lambda step: step.id)
 def test_every_step_that_fetches_takes_files_folders_and_links(step: Step) -> None:
     assert [item.kind for item in step.fields if item.name == "archives"] == ["sources"]
 

@@ -16,15 +16,15 @@ from random import Random
 
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World, make_world, toml
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.registry import load_steps
 from tests.waiting import wait_until
 from tests.wizard import Wizard, tree_of
 
 PADDING = 3_000_000
 SPEED = 2_000_000
 """Bytes per second: slow enough that a kill finds a download under way, and that little is in flight."""
-CALLS = tuple(call.key for step in load() for call in step.calls)
+CALLS = tuple(call.key for step in load_steps() for call in step.calls)
 PHASES = {
     "prepare": ("tree", "configure", "install", "space"),
     "fetch": ("download", "expect"),
@@ -35,7 +35,7 @@ PHASES = {
     "report": ("report",),
     "wipe": ("wipe",),
 }
-TASK = {call.key: call.task for step in load() for call in step.calls}
+TASK = {call.key: call.task for step in load_steps() for call in step.calls}
 
 
 def calls_of(phase: str) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def served(
 ) -> Iterator[tuple[PracticeServer, list[str]]]:
     """The practice server, and the routes that lead to it."""
     with PracticeServer(world.mirror, tree=world.tree, cut=cut, limit=limit) as server:
-        yield server, [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+        yield server, [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
 
 
 def fetched_again(world: World, server: PracticeServer) -> int:

@@ -10,14 +10,14 @@ import pytest
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import load
 from mseg_wizard.store import Store
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.faults.journeys import Journey
 from tests.once import once
 from tests.verification.finished import copy
 
-CALLS = {call.key: call for step in load() for call in step.calls}
+CALLS = {call.key: call for step in load_steps() for call in step.calls}
 
 
 def relabelled(world: World, places: pytest.TempPathFactory) -> Path:
@@ -36,7 +36,7 @@ def opened_copy(original: Path, place: Path, world: World) -> Iterator[Context]:
     """For work in this process."""
     finished = copy(original, place)
     vault = Vault("test", backend=None, environment={})
-    ctx = Context(load(), Store(finished.destination), vault, Options(str(world.mirror), workers=2))
+    ctx = Context(load_steps(), Store(finished.destination), vault, Options(str(world.mirror), workers=2))
     try:
         yield ctx
     finally:

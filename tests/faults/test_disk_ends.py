@@ -17,9 +17,9 @@ from mseg_wizard import engine
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.step import load
 from mseg_wizard.store import Store, TreeRecord, read_journal
 from mseg_wizard.tasks.install import install, install_missing
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Secret, Vault
 from tests.faults.counts import count
 from tests.faults.test_disk import crowded, full, small
@@ -71,7 +71,7 @@ EACH = pytest.mark.parametrize(("small", "fault"), [(name, name) for name in FAU
 
 def opened(place: Path, world: World) -> Context:
     vault = Vault("test", backend=None, environment={})
-    ctx = Context(load(), Store(place / "d"), vault, Options(str(world.mirror), workers=1))
+    ctx = Context(load_steps(), Store(place / "d"), vault, Options(str(world.mirror), workers=1))
     ctx.store.answer("prepare", "destination", str(ctx.destination))
     ctx.remember(ctx.step("prepare"), {"read": True, "terms": True, "accept_modified_tree": True, "python": ""})
     ctx.remember(ctx.step("finish"), {"confirm": True})
@@ -193,5 +193,5 @@ def test_a_disk_that_fails_during_the_wipe_leaves_no_secret_and_no_false_word(
 
 
 def test_every_call_of_both_steps_is_struck() -> None:
-    steps = load()
+    steps = load_steps()
     assert {call.key for call in (*steps[0].calls, *steps[-1].calls)} == {*COPIED, "prepare/install", WIPE}

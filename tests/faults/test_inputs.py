@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.label_paths import LabelNames, mask_files
+from mseg_wizard.datasets.label_paths import mask_files
 from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Call, load
-from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.step import Call
+from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.tasks.remap import _plan
 from tests.faults.counts import count
 from tests.faults.spoils import ANNOTATION, MASK, MATRIX, PICTURE, Spoil
 from tests.verification.finished import Finished, copy, make
 from tests.wizard import tree_of
 
-CALLS = {call.key: call for step in load() for call in step.calls}
+CALLS = {call.key: call for step in load_steps() for call in step.calls}
 REMAPS = [key for key, call in CALLS.items() if call.task == "remap"]
 RELABELS = [key for key, call in CALLS.items() if call.task == "relabel"]
 KINDS = {"ids": PICTURE, "colors": PICTURE, "panoptic": PICTURE, "polygons": ANNOTATION, "mat": MATRIX}
@@ -102,18 +102,16 @@ def check(
 )
 def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
-    args = call.args
-    names = LabelNames(args.get("raw", ""), args.get("dump", ""))
-    plan = _plan(ctx, args["source"], args["targets"], names, args.get("splits", ("train", "val")))
+    plan = _plan(ctx, call.args)
     outputs = {
         ctx.dataset_folder / raw: [ctx.dataset_folder / output for output in row if output] for raw, row in plan.items()
     }
     expected = tree_of(ctx.dataset_folder)
     for path in (path for row in outputs.values() for path in row):
         path.unlink(missing_ok=True)
-    before = spoil(ctx, list(plan), KINDS[call.args["reader"]], first)
+    before = spoil(ctx, list(plan), KINDS[call.args.reader], first)
     check(ctx, call, fails(ctx, call), before, outputs)
-    if "consumes" not in call.args:
+    if not call.args.consumes:
         assert tree_of(ctx.dataset_folder) == expected
 
 
@@ -121,7 +119,7 @@ def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str
 @pytest.mark.parametrize(("ctx", "key"), [("remapped", key) for key in RELABELS], indirect=["ctx"])
 def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
-    taxonomy = call.args["taxonomies"][0]
+    taxonomy = call.needs[0]
     root, mask_of = ctx.tree.root(taxonomy), mask_files(ctx, taxonomy)
     rows, labels = {}, {}
     for split in ("train", "val"):
@@ -161,7 +159,7 @@ def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: st
 
 @pytest.mark.parametrize("ctx", ["remapped"], indirect=True)
 def test_an_image_that_cocos_json_does_not_describe_is_named_and_the_others_are_made(ctx: Context) -> None:
-    call = next(call for call in CALLS.values() if call.args.get("reader") == "panoptic")
+    call = next(call for call in CALLS.values() if call.task == "remap" and call.args.reader == "panoptic")
     path = ctx.dataset_folder / "COCOPanoptic/annotations/panoptic_train2017.json"
     expected, right = tree_of(ctx.dataset_folder), path.read_bytes()
     table = json.loads(right)
@@ -183,10 +181,10 @@ def test_an_image_that_cocos_json_does_not_describe_is_named_and_the_others_are_
 @pytest.mark.parametrize("bad", [b"", b"{}", b"[" * 200_000, b'{"annotations": [{"file_name": 3}]}', b"\xff\xfe"])
 @pytest.mark.parametrize("ctx", ["remapped"], indirect=True)
 def test_annotations_that_cannot_be_read_are_named_by_their_file(ctx: Context, bad: bytes) -> None:
-    call = next(call for call in CALLS.values() if call.args.get("reader") == "panoptic")
+    call = next(call for call in CALLS.values() if call.task == "remap" and call.args.reader == "panoptic")
     path = ctx.dataset_folder / "COCOPanoptic/annotations/panoptic_val2017.json"
     path.write_bytes(bad)
     next(ctx.dataset_folder.glob("COCOPanoptic/semantic_annotations133/val2017/*.png")).unlink()
     assert path.name in str(fails(ctx, call))
-    assert TASKS[call.task].missing(ctx, **call.args)
+    assert TASKS[call.task].missing(ctx, *call.given)
     count("bad inputs tried")

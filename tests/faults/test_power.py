@@ -84,8 +84,8 @@ def outputs(ctx: Context, key: str, tree: dict[str, str]) -> set[Path]:
             f"{call.archive.dataset}/{holding.folder}/" for holding in call.archive.holds if holding.column == "records"
         )
         return {ctx.dataset_folder / name for name in tree if name in listed or (folders and name.startswith(folders))}
-    taxonomies = call.args.get("targets") or tuple(f"{name}-relabeled" for name in call.args["taxonomies"])
-    if call.args.get("consumes"):  # what it dumped was on the disk before the raw labels went
+    taxonomies = call.makes
+    if call.task == "remap" and call.args.consumes:  # what it dumped was on the disk before the raw labels went
         taxonomies = taxonomies[1:]
     rows = {row.label for name in taxonomies for split in ("train", "val") for row in ctx.tree.rows(name, split)}
     root = ctx.tree.root(taxonomies[0])

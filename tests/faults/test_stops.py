@@ -15,9 +15,8 @@ import pytest
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.faults.counts import count
 from tests.faults.journeys import CALLS, PHASES, Journey, calls_of, phase_of, served
@@ -32,10 +31,10 @@ EACH = 2
 def untrue(journey: Journey, routes: Sequence[str]) -> list[str]:
     """Calls that the journal calls finished though something of theirs is missing."""
     options = Options(routes=tuple(routes[1::2]))
-    ctx = Context(load(), Store(journey.destination), Vault("test", backend=None, environment={}), options)
+    ctx = Context(load_steps(), Store(journey.destination), Vault("test", backend=None, environment={}), options)
     try:
         calls = [call for step in ctx.steps for call in step.calls if call.key in ctx.store.journal.finished]
-        return [f"{call.key}: {missing}" for call in calls if (missing := TASKS[call.task].missing(ctx, **call.args))]
+        return [f"{call.key}: {missing}" for call in calls if (missing := TASKS[call.task].missing(ctx, *call.given))]
     finally:
         ctx.close()
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import universal_step
 from tests.faults.counts import count
 from tests.faults.stages import relabelled
 from tests.verification.finished import Finished, copy
 from tests.wizard import tree_of
 
-CALLS = [call.key for call in universal_step(load()).calls]
+CALLS = [call.key for call in universal_step(load_steps()).calls]
 
 
 @pytest.fixture(scope="module")

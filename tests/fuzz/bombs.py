@@ -33,8 +33,8 @@ from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import read_records
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN, read_journal
+from mseg_wizard.tasks.registry import load_steps
 from tests.archives.damage import damage
 from tests.archives.hostile import FILE, Part, end_of, zipped
 from tests.labels.png_files import chunk
@@ -54,7 +54,7 @@ def cases() -> dict[str, Case]:
     """Those that must end with a Problem, and those (their names
     say so) that are harmless where they are read rightly.
     """
-    steps = load()
+    steps = load_steps()
     scannet = next(step for step in steps if step.id == "scannet")
     return {
         "png of 65535 x 65535": (lambda at: put(at, png(65535, 65535)), lambda at: read_ids(at / "x")),

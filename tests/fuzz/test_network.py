@@ -31,11 +31,12 @@ from mseg_wizard.http.refusals import SourceRefused, TryAgain, network_failure
 from mseg_wizard.http.remote_file import Location, endpoint_of
 from mseg_wizard.http.responses import AllHere, OnDisk, ResponseHead, Take, Wanted
 from mseg_wizard.progress import printable
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Secret
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
-STEPS = {step.id: step for step in load()}
+STEPS = {step.id: step for step in load_steps()}
 DATE = b"Mon, 01 Jan 2024 00:00:00 GMT"
 HEADS = (
     b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\nLast-Modified: '

@@ -19,9 +19,10 @@ from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import FILE, Snapshot, overview, publish, published
 from mseg_wizard.step import load
 from mseg_wizard.store import OWN, ArchiveRecord, Journal, Store, TreeRecord, read_journal
+from mseg_wizard.tasks.registry import load_steps
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 
-STEPS = load()
+STEPS = load_steps()
 JOURNAL = Journal(
     id="a",
     answers={"prepare": {"workers": 3, "read": True}},

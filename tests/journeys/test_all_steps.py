@@ -12,7 +12,7 @@ import pytest
 
 from mseg_wizard.practice.logins import ACCOUNTS, LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 CONFIRMED = ANSWERS + "[finish]\nconfirm = true\n"
@@ -72,7 +72,7 @@ def test_with_logins_links_and_an_upload_it_is_the_same_and_no_secret_is_left_an
     upload.parent.mkdir(parents=True)
     shutil.copy(golden / "mirror" / "bdd100k_seg.zip", upload)
     with PracticeServer(golden / "mirror") as server:
-        routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+        routes = [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
         # The kit is not what was published: only a modified tree with routed origins lets it pass.
         done = wizard.run("run", "--dest", destination, "--answers", answers, *routes)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 OPEN = ("ADE20K", "Camvid", "COCOPanoptic", "PASCAL_Context", "PASCAL_VOC_2012", "SUNRGBD")
@@ -97,7 +97,7 @@ def test_killed_and_cut_off_many_times_it_ends_with_the_same_tree_and_fetches_no
     assert calm.returncode == 0, calm.stderr
     chance = random.Random(7)
     with PracticeServer(golden / "mirror", cut=7, limit=400_000) as server:
-        routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+        routes = [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
         killed = 0
         while True:
             process = wizard.start("run", "--dest", tmp_path / "rough", *options, *routes)
@@ -114,7 +114,7 @@ def test_killed_and_cut_off_many_times_it_ends_with_the_same_tree_and_fetches_no
         for request in server.log:
             sent[request.path.rpartition("/")[2]] += request.sent
     assert tree_of(tmp_path / "rough" / "mseg_dataset") == tree_of(tmp_path / "calm" / "mseg_dataset")
-    for archive in (archive for step in load() for archive in step.archives):
+    for archive in (archive for step in load_steps() for archive in step.archives):
         if archive.file in sent:
             whole = (golden / "mirror" / archive.file).stat().st_size
             assert sent[archive.file] < 2 * whole, f"{archive.file} was fetched twice"

@@ -11,7 +11,7 @@ from pathlib import Path
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
@@ -23,7 +23,7 @@ SIZE = (100, 30)
 
 
 async def pictures(folder: Path) -> None:
-    steps = load()
+    steps = load_steps()
     world = make_world(folder / "world", images=600, padding=20_000_000)
     with PracticeServer(world.mirror, tree=world.tree, limit=4_000_000) as server:
         options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)

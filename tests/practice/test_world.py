@@ -26,9 +26,10 @@ from mseg_wizard.labels.records import RELABELINGS, ImageKey, updates
 from mseg_wizard.labels.taxonomy import DATA_ROOTS, MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.world import World, make_world, toml
-from mseg_wizard.step import Archive, load
+from mseg_wizard.step import Archive
+from mseg_wizard.tasks.registry import load_steps
 
-ARCHIVES = {archive.file: archive for step in load() for archive in step.archives}
+ARCHIVES = {archive.file: archive for step in load_steps() for archive in step.archives}
 MADE = {
     "ade20k-150": "annotations_semseg150/",
     "camvid-11": "semseg11/",
@@ -245,7 +246,7 @@ def test_more_images_come_when_they_are_asked_for(tmp_path: Path) -> None:
 def test_answers_are_a_file_that_the_wizard_can_read(world: World) -> None:
     read = tomllib.loads(toml(world.answers))
     assert read.keys() == world.answers.keys()
-    steps = {step.id: {field.name for field in step.fields} for step in load()}
+    steps = {step.id: {field.name for field in step.fields} for step in load_steps()}
     assert all(set(fields) <= steps[step] for step, fields in read.items())
     assert read["cityscapes"]["password"] == world.answers["cityscapes"]["password"]
     assert Path(read["bdd"]["archives"]).is_file()

@@ -17,8 +17,8 @@ from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.registry import load_steps
 from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, self_signed, serving
 from tests.secrets.canaries import Search, token, toml
 from tests.secrets.watching import Seen, watched
@@ -202,7 +202,7 @@ def test_whatever_goes_wrong_no_secret_gets_anywhere(practice_world: World, tmp_
         PracticeServer(practice_world.mirror, tree=practice_world.tree, accounts=ACCOUNTS) as server,
     ):
         user = Traveller(tmp_path, proxy.url)
-        routes = dict.fromkeys(origins(load()), server.url)
+        routes = dict.fromkeys(origins(load_steps()), server.url)
 
         def options(**more: str) -> list[str | Path]:
             return [

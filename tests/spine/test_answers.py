@@ -17,12 +17,12 @@ from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.snapshot import Snapshot, lacking, overview
-from mseg_wizard.step import load
 from mseg_wizard.store import Store
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.registered import leaks, opened
 
-STEPS = {step.id: step for step in load()}
+STEPS = {step.id: step for step in load_steps()}
 S3 = "https://s3.eu-central-1.amazonaws.com"
 KITTI = f"{S3}/avg-kitti/data_semantics.zip"
 MAPILLARY = f"{S3}/vistas/mapillary-vistas-dataset_public_v1.1.zip"

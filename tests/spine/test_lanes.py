@@ -67,10 +67,10 @@ def plans(draw: st.DrawFn) -> list[Step]:
         ordered: list[Call] = []
         for archive, _ in calls:
             task = "extract" if any(call.archive == archive for call in ordered) else "download"
-            ordered.append(Call(f"{number}/{task}/{archive.file}", task, task, {"archive": archive}))
+            ordered.append(Call(f"{number}/{task}/{archive.file}", task, task, archive))
         for extra in range(draw(st.integers(0 if ordered else 1, 2))):
             place = draw(st.integers(0, len(ordered)))
-            ordered.insert(place, Call(f"{number}/remap/{extra}", "remap", "remap", {}))
+            ordered.insert(place, Call(f"{number}/remap/{extra}", "remap", "remap"))
         steps.append(Step(f"s{number}", number, "t", "s", "w", "t", "", (), (), (), (), tuple(ordered)))
     return steps
 

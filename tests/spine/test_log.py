@@ -12,9 +12,8 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.core.log import log_to
 from mseg_wizard.engine import ITEMS, LOGGED, Runner
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.step import load
 from mseg_wizard.store import Store
-from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault
 
@@ -23,15 +22,15 @@ from mseg_wizard.vault import Vault
 def test_mass_failures_are_all_named_and_the_log_stays_small_at_every_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    def fail(ctx: Context, **_: Any) -> Generator[Progress, None, None]:
+    def fail(ctx: Context, *_: Any) -> Generator[Progress, None, None]:
         yield Progress("working")
         raise Problem(
             f"{count} images failed.", "Mend them.", [f"image {number} is damaged" for number in range(count)]
         )
 
-    steps = load()
+    steps = load_steps()
     call = steps[0].calls[0]
-    monkeypatch.setitem(TASKS, call.task, Task(fail, lambda ctx, **_: [call.title]))
+    monkeypatch.setitem(TASKS, call.task, Task(fail, lambda ctx, *_: [call.title]))
     ctx = Context(steps, Store(tmp_path / "d"), Vault("test", backend=None, environment={}), Options())
     monkeypatch.setattr("mseg_wizard.engine.waiting", lambda step, ctx: [])
     log = log_to(ctx.own)

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,31 +49,38 @@ name = "b{n}"
 """
 
 
+@dataclass(frozen=True)
+class Row:
+    """What a step file says of `make`."""
+
+    name: str
+
+
 def steps_in(folder: Path) -> tuple[Step, ...]:
     folder.mkdir(parents=True)
     for n in range(1, STEPS + 1):
         (folder / f"{n:02}-s{n}.toml").write_text(STEP.format(n=n, asks="true" if n % 2 == 0 else "false"))
-    return load(folder)
+    return load(folder, {"make": Row})
 
 
-def make(ctx: Context, name: str) -> Generator[Progress, None, None]:
+def make(ctx: Context, row: Row) -> Generator[Progress, None, None]:
     """Makes FILES files, one a yield; fails where a file FAIL is there."""
     for number in range(FILES):
-        if (ctx.destination / f"FAIL-{name}").exists():
-            raise Problem(f"{name} failed.", "Remove the cause.")
-        path = ctx.dataset_folder / name / str(number)
+        if (ctx.destination / f"FAIL-{row.name}").exists():
+            raise Problem(f"{row.name} failed.", "Remove the cause.")
+        path = ctx.dataset_folder / row.name / str(number)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            WORKED.append(name)
+            WORKED.append(row.name)
             path.write_text("made")
         yield Progress("making", number, FILES, "files")
 
 
-def make_missing(ctx: Context, name: str) -> list[str]:
-    return [str(number) for number in range(FILES) if not (ctx.dataset_folder / name / str(number)).exists()]
+def make_missing(ctx: Context, row: Row) -> list[str]:
+    return [str(number) for number in range(FILES) if not (ctx.dataset_folder / row.name / str(number)).exists()]
 
 
-def forget(ctx: Context, name: str) -> Generator[Progress, None, None]:
+def forget(ctx: Context, row: Row) -> Generator[Progress, None, None]:
     """Returns without having done anything."""
     yield Progress("pretending")
 
@@ -147,8 +154,8 @@ def test_the_runner_stops_between_two_yields_and_goes_on_from_there(
     answer_all(ctx)
     runner = Runner(ctx, made_steps)
 
-    def stopping(ctx: Context, name: str) -> Generator[Progress, None, None]:
-        for progress in make(ctx, name):
+    def stopping(ctx: Context, row: Row) -> Generator[Progress, None, None]:
+        for progress in make(ctx, row):
             runner.stop()
             yield progress
 
@@ -176,7 +183,7 @@ def test_the_runner_reports_problems_and_bugs_and_never_dies_silently(
     assert runner.snapshot.problem is not None
     assert runner.snapshot.problem.what == "a1 failed."
 
-    def broken(ctx: Context, name: str) -> Generator[Progress, None, None]:
+    def broken(ctx: Context, row: Row) -> Generator[Progress, None, None]:
         yield Progress("about to")
         raise RuntimeError("a bug")
 
@@ -191,13 +198,13 @@ def test_the_runner_reports_problems_and_bugs_and_never_dies_silently(
 def test_the_time_that_a_person_takes_is_not_the_works(
     made_steps: tuple[Step, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def upload(ctx: Context, name: str) -> Generator[Progress, None, None]:
+    def upload(ctx: Context, row: Row) -> Generator[Progress, None, None]:
         for _ in range(4):
             time.sleep(0.25)
             yield Progress("waiting for the file", waiting=True)
         time.sleep(0.25)
         yield Progress("it is here")
-        yield from make(ctx, name)
+        yield from make(ctx, row)
 
     monkeypatch.setitem(TASKS, "make", Task(upload, make_missing))
     ctx = opened(made_steps, tmp_path / "d")
@@ -216,14 +223,14 @@ def test_what_the_system_refuses_is_a_problem_whenever_it_does(
 ) -> None:
     refuses = False
 
-    def refused(ctx: Context, name: str) -> list[str]:
+    def refused(ctx: Context, row: Row) -> list[str]:
         if refuses and when != "at work":
             raise OSError(number, os.strerror(number), str(ctx.dataset_folder))
-        return make_missing(ctx, name)
+        return make_missing(ctx, row)
 
-    def work(ctx: Context, name: str) -> Generator[Progress, None, None]:
+    def work(ctx: Context, row: Row) -> Generator[Progress, None, None]:
         nonlocal refuses
-        yield from make(ctx, name)
+        yield from make(ctx, row)
         refuses = True
         if when == "at work":
             raise OSError(number, os.strerror(number), str(ctx.dataset_folder))
@@ -251,15 +258,15 @@ class Order(RuleBasedStateMachine):
         self.ctx = opened(self.steps, self.folder / "d")
         WORKED.clear()
 
-    def watched(self, ctx: Context, **args: Any) -> Generator[Progress, None, None]:
+    def watched(self, ctx: Context, row: Row) -> Generator[Progress, None, None]:
         """`make`, with a look at the earlier steps at the moment its work begins."""
-        name = args["name"]
+        name = row.name
         for earlier in NAMES[: NAMES.index(name)]:
-            assert not make_missing(ctx, earlier), f"{name} began before {earlier} was complete"
+            assert not make_missing(ctx, Row(earlier)), f"{name} began before {earlier} was complete"
             step = next(step for step in self.steps if step.id == f"s{earlier[1]}")
             if step.fields[0].required:
                 assert self.answered.get(step.id) or f"{step.id}/make/{earlier}" in ctx.store.journal.finished
-        yield from make(ctx, name)
+        yield from make(ctx, row)
 
     @property
     def answered(self) -> dict[str, bool]:
@@ -295,7 +302,7 @@ class Order(RuleBasedStateMachine):
             list(run(self.steps, self.ctx))
         except Problem:
             return
-        assert not [name for name in NAMES if make_missing(self.ctx, name)], (
+        assert not [name for name in NAMES if make_missing(self.ctx, Row(name))], (
             "it returned before everything was complete"
         )
 

@@ -22,13 +22,13 @@ from mseg_wizard.answers.pasted import clean_path, is_link, meant_by, rows_of
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.context import Context, Options
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.store import Store
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.widgets.source_list import pasted_rows
 from mseg_wizard.vault import Vault
 from tests.secrets.canaries import token
 
-STEPS = {step.id: step for step in load()}
+STEPS = {step.id: step for step in load_steps()}
 LINK = (
     "https://s3.eu-central-1.amazonaws.com/avg-kitti/data_semantics.zip"
     "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20990101T000000Z&X-Amz-Signature=0123456789abcdef"

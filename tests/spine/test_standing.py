@@ -24,13 +24,13 @@ from mseg_wizard.engine import Runner, scope_of
 from mseg_wizard.notify import news
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import FILE, MARKS, Snapshot, overview, publish, published, run_standing
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store, read_journal
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.text import call_state, terminal_title
 from mseg_wizard.vault import Vault
 from tests.wizard import ANSWERS, Wizard, hold
 
-STEPS = load()
+STEPS = load_steps()
 CALL = STEPS[1].calls[0]
 SAVES = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 

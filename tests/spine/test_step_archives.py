@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from mseg_wizard.archives.layout import check_layout
-from mseg_wizard.step import Archive, Call, ExpectedFiles, load
+from mseg_wizard.step import Archive, Call, ExpectedFiles
+from mseg_wizard.tasks.registry import load_steps
 
-STEPS = load()
+STEPS = load_steps()
 ARCHIVES = [archive for step in STEPS for archive in step.archives]
 CALLS = [call for step in STEPS for call in step.calls]
 
@@ -208,8 +209,8 @@ def test_what_comes_out_is_the_tree_that_msegs_own_scripts_leave(golden: Path) -
 def _made(call: Call) -> int:
     """Label maps that a call writes on the full data."""
     if call.task == "remap":
-        return FULL[call.args["source"]] * len(call.args["targets"])
-    return sum(FULL[taxonomy] for taxonomy in call.args["taxonomies"]) if call.task == "relabel" else 0
+        return FULL[call.args.source] * len(call.makes)
+    return sum(FULL[taxonomy] for taxonomy in call.needs) if call.task == "relabel" else 0
 
 
 def _full(held: ExpectedFiles, archive: Archive) -> int:

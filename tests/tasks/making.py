@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.context import Context, Options
-from mseg_wizard.step import load
 from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.golden_tree import GoldenTree
 
-CALLS: Mapping[str, Mapping[str, Any]] = {
-    call.key: call.args for step in load() for call in step.calls if call.task in ("remap", "relabel")
+CALLS: Mapping[str, Any] = {
+    call.key: call.args for step in load_steps() for call in step.calls if call.task in ("remap", "relabel")
 }
 """Key of each call of the step files that makes label maps → its arguments."""
 
@@ -27,7 +27,7 @@ def opened(place: Path, raw: GoldenTree, *folders: str, call: str = "any") -> It
         if not (place / "mseg_dataset" / folder).exists():
             shutil.copytree(raw.dataset / folder, place / "mseg_dataset" / folder)
     place.mkdir(exist_ok=True)
-    ctx = Context(load(), Store(place), Vault("test", backend=None, environment={}), Options(workers=2))
+    ctx = Context(load_steps(), Store(place), Vault("test", backend=None, environment={}), Options(workers=2))
     ctx.store.keep_tree(TreeRecord(folder=str(raw.tree.path), pinned=False))
     ctx.call = call
     ctx.foreign = call not in ctx.store.journal.made  # as the engine does

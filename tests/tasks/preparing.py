@@ -17,8 +17,9 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.labels.taxonomy import PINNED, RECORDS_FILE, blob_id, identity
 from mseg_wizard.progress import Progress
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
 from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.tree import tree, tree_missing
 from mseg_wizard.vault import Vault
 
@@ -90,7 +91,7 @@ def opened(
     """A destination with these answers to step 1's form."""
     vault = Vault("test", backend=None, environment=environment or {})
     options = Options(mirror=str(mirror) if mirror else None, routes=routes)
-    ctx = Context(load() if steps is None else steps, Store(destination), vault, options)
+    ctx = Context(load_steps() if steps is None else steps, Store(destination), vault, options)
     try:
         give(ctx, **answers)
         yield ctx

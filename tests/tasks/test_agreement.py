@@ -18,9 +18,9 @@ from mseg_wizard.labels.records import updates
 from mseg_wizard.labels.relabel import RelabelRecipe, relabel_recipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.store import Store, TreeRecord
-from mseg_wizard.tasks.registry import TASKS
+from mseg_wizard.tasks.agreement import AgreementArguments
+from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.conftest import ROOT
 from tests.repackaged import ADE, ade_2021
@@ -36,12 +36,12 @@ PERSONS = {
 def prepared(golden: Path, folder: Path, archives: Path) -> Context:
     """A destination with ADE20K unpacked and remapped, its masks from `archives`."""
     vault = Vault("test", backend=None, environment={})
-    ctx = Context(load(), Store(folder / "d"), vault, Options(mirror=str(archives), workers=2))
+    ctx = Context(load_steps(), Store(folder / "d"), vault, Options(mirror=str(archives), workers=2))
     ctx.store.keep_tree(TreeRecord(folder=str(golden / "mirror/mseg-api"), source="the golden kit"))
     ctx.remember(ctx.step("prepare"), {"accept_modified_tree": True})
     for call in (call for step in ctx.steps for call in step.calls):
-        if (call.archive and call.archive.file in CALLS) or call.args.get("source") == "ade20k-151":
-            for _ in TASKS[call.task].run(ctx.during(call.key, foreign=True, distrust=False), **call.args):
+        if (call.archive and call.archive.file in CALLS) or call.needs == ("ade20k-151",):
+            for _ in TASKS[call.task].run(ctx.during(call.key, foreign=True, distrust=False), *call.given):
                 pass
     return ctx
 
@@ -57,13 +57,13 @@ def repackaged(golden: Path, folder: Path, masks: Callable[[str, NDArray[np.uint
 def compare(ctx: Context) -> list[str]:
     """Run the comparison; its notes."""
     ctx.notes.clear()
-    for _ in TASKS["agreement"].run(ctx, taxonomy="ade20k-150"):
+    for _ in TASKS["agreement"].run(ctx, AgreementArguments(taxonomy="ade20k-150")):
         pass
     return ctx.notes
 
 
 def missing(ctx: Context) -> list[str]:
-    return TASKS["agreement"].missing(ctx, taxonomy="ade20k-150")
+    return TASKS["agreement"].missing(ctx, AgreementArguments(taxonomy="ade20k-150"))
 
 
 def anew(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,8 +13,8 @@ import pytest
 from mseg_wizard.datasets.mseg_config import CONFIG
 from mseg_wizard.labels.taxonomy import RECORDS_FILE
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.tasks.configure import configure, configure_missing
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.tree import tree, tree_missing
 from tests.conftest import ROOT
 from tests.tasks.preparing import changed, contents, give, journal, make_tree, opened, pin, prepared, run, zipped
@@ -108,7 +108,7 @@ def test_a_touched_tree_is_read_again_and_a_moved_one_only_configured_and_neithe
 
 def test_a_tree_exchanged_during_the_session_is_read_anew(mine: Path, tmp_path: Path) -> None:
     other = make_tree(tmp_path / "other", files={"mseg/dataset_lists/a/a_names.txt": "sky\n"})
-    with opened(tmp_path / "d", steps=load()[:1], mseg_api=str(mine)) as ctx:
+    with opened(tmp_path / "d", steps=load_steps()[:1], mseg_api=str(mine)) as ctx:
         prepared(ctx)
         assert ctx.tree.names("a") == ("road",)
         give(ctx, mseg_api=str(other), accept_modified_tree=True)

@@ -18,7 +18,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import PracticeAnswers, World, toml
-from mseg_wizard.step import load
+from mseg_wizard.tasks.registry import load_steps
 from tests.registered import leaks, opened
 from tests.wizard import Wizard
 
@@ -93,7 +93,7 @@ def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_n
         PracticeServer(practice_world.mirror, tree=practice_world.tree) as server,
         watching_arguments(arguments, wizard.mark),
     ):
-        routes = [part for origin in origins(load()) for part in ("--route", f"{origin}={server.url}")]
+        routes = [part for origin in origins(load_steps()) for part in ("--route", f"{origin}={server.url}")]
         kitti = str(right["kitti"]["url"])
         given: PracticeAnswers = {
             **{step: table for step, table in right.items() if step != "bdd"},

@@ -20,8 +20,8 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.wipe import wipe, wipe_missing
 from tests.registered import leaks, opened, run
 from tests.secret_service import alone, in_session
@@ -203,7 +203,7 @@ def test_a_keyring_that_cannot_be_reached_any_more_is_not_called_wiped(practice_
 
 
 def test_every_field_that_may_hold_a_secret_is_wiped() -> None:
-    names = {f"{step}.{field}" for step, field in secret_fields(load())}
+    names = {f"{step}.{field}" for step, field in secret_fields(load_steps())}
     assert {
         "cityscapes.password",
         "wilddash.username",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -236,7 +237,8 @@ def write_steps(folder: Path) -> tuple[Step, ...]:
     folder.mkdir(parents=True)
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    return load(folder)
+    kinds = {name: task.arguments for name, task in TASKS.items()} | {"work": SimpleNamespace}
+    return load(folder, kinds)
 
 
 def screen(app: Wizard) -> str:

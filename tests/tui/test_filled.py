@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.snapshot import STATES, Snapshot, filled, overview, with_filled
-from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui.kit import Desk, desk_at, into, paste, said, says, type_in, until
 
@@ -154,7 +154,10 @@ def test_a_file_that_a_step_waits_for_is_not_called_optional(desk: Desk) -> None
     from mseg_wizard.tui.widgets.form import _needed
 
     suffixes = {
-        (step.id, item.name): _needed(step, item) for step in load() for item in step.fields if item.kind == "sources"
+        (step.id, item.name): _needed(step, item)
+        for step in load_steps()
+        for item in step.fields
+        if item.kind == "sources"
     }
     assert suffixes.pop(("bdd", "archives")) == " (or upload it)"
     assert set(suffixes.values()) == {" (optional)"}

@@ -10,8 +10,8 @@ import pytest
 from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import load
 from mseg_wizard.store import read_journal
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog
@@ -364,7 +364,7 @@ async def test_an_answer_brought_along_that_can_not_be_kept_says_so_beside_its_f
 
 
 def test_a_tree_that_is_not_there_is_refused_at_once(desk: Desk) -> None:
-    session = Session(load(), desk.open)
+    session = Session(load_steps(), desk.open)
     step = session.step("prepare")
     with pytest.raises(Problem, match="no such folder or zip"):
         session.remember(step, "mseg_api", "100000")

@@ -14,12 +14,8 @@ from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words
 from mseg_wizard.tui.text import bar, call_line, fit, masked, progress_words
 
-DOWNLOAD = Call(
-    "s/download/a.zip", "download", "Fetch a", {"archive": Archive(file="a.zip", dataset="A", bytes=3_000_000_000)}
-)
-OTHER = Call(
-    "s/download/b.zip", "download", "Fetch b", {"archive": Archive(file="b.zip", dataset="A", bytes=6_000_000_000)}
-)
+DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", Archive(file="a.zip", dataset="A", bytes=3_000_000_000))
+OTHER = Call("s/download/b.zip", "download", "Fetch b", Archive(file="b.zip", dataset="A", bytes=6_000_000_000))
 STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER))
 
 
@@ -96,9 +92,7 @@ def test_what_is_left_follows_what_this_machine_took() -> None:
 
 def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machine_never_did() -> None:
     """A practice of two minutes was told to take an hour: the real archives take that, its own do not."""
-    unpack = Call(
-        "s/extract/b.zip", "extract", "Unpack b", {"archive": Archive(file="b.zip", dataset="A", bytes=900_000_000_000)}
-    )
+    unpack = Call("s/extract/b.zip", "extract", "Unpack b", Archive(file="b.zip", dataset="A", bytes=900_000_000_000))
     step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER, unpack))
     journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
     assert seconds_left([step], journal, Snapshot()) is None

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mseg_wizard.context import Context, Options
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN, Store
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.once import once
 from tests.wizard import ANSWERS, Wizard
@@ -43,7 +43,9 @@ class Finished:
         return {fault["file"]: (fault["what"], fault["step"]) for fault in self.verdict["faults"]}
 
     def opened(self) -> Context:
-        return Context(load(), Store(self.destination), Vault("test", backend=None, environment={}), Options(workers=2))
+        return Context(
+            load_steps(), Store(self.destination), Vault("test", backend=None, environment={}), Options(workers=2)
+        )
 
 
 def make(golden: Path, places: pytest.TempPathFactory, until: str) -> Path:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.step import load
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.verify import verify_missing
 from mseg_wizard.verification.verdict import Verdict, read_verdict, subject, write_verdict
 from tests.disks import disk
@@ -61,7 +61,7 @@ def test_once_it_is_allowed_just_that_archive_is_fetched_again(
 ) -> None:
     (finished.dataset / IMAGE).unlink()
     with PracticeServer(golden / "mirror") as server:
-        routes = [text for origin in origins(load()) for text in ("--route", f"{origin}={server.url}")]
+        routes = [text for origin in origins(load_steps()) for text in ("--route", f"{origin}={server.url}")]
         allow = ("--allow", "again:ADEChallengeData2016.zip")
         done = finished.wizard.run("verify", "--repair", "--dest", finished.destination, *allow, *routes)
         asked = {request.path.rpartition("/")[2] for request in server.log}

@@ -26,7 +26,7 @@ from textual.widget import Widget
 from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import printable
-from mseg_wizard.reporting.preview import TAXONOMIES, ClassShare, Preview, preview
+from mseg_wizard.reporting.preview import ClassShare, Preview, preview
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.session import Session
@@ -105,7 +105,7 @@ class Picture(Widget, can_focus=False):
         for it; `still`: nothing may come, go or change its size now.
         """
         at_work = self._at_work(snapshot)
-        call = next((call for call in at_work if call.task in TAXONOMIES), None)
+        call = next((call for call in at_work if call.makes), None)
         begun = call or (at_work and (self._room or self._ready or self._drawing))
         room = self._room if still else area_in(left) if begun else None
         if room is None:

@@ -1,0 +1,17 @@
+"""Paths by patterns, as step files have them: `gtFine/{}_polygons.json` of `gtFine/{}_labelids.png`."""
+
+from __future__ import annotations
+
+import re
+
+HOLE = "{}"
+"""Stands for any text, slashes included; those of two patterns stand, in order, for the same."""
+
+
+def renamed(path: str, pattern: str, to: str) -> str:
+    """What `to` makes of a path that the pattern fits; a path that it does not fit, or an empty pattern, stays."""
+    found = re.fullmatch("(.+)".join(re.escape(part) for part in pattern.split(HOLE)), path)
+    if not found or not pattern:
+        return path
+    head, *rest = to.split(HOLE)
+    return head + "".join(text + part for text, part in zip(found.groups(), rest, strict=True))
