@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from mseg_wizard.labels.readers.label_reader import LabelReader
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.remap import READERS, Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.step import Archive, Call, ExpectedFiles, Step
@@ -72,11 +74,20 @@ class Dataset:
         return tuple(call for _, _, call in self.made) + tuple(call for _, call in self.brings)
 
     @property
-    def masks_folder(self) -> str:
-        """Below mseg_dataset/: where masks lie at any depth, for the dataset that has such."""
+    def relabeling(self) -> Relabeling | None:
+        """As the step file has it."""
+        return self.relabels[0][1].args if self.relabels else None
+
+    def masks_named(self, image: str) -> str:
+        """Below mseg_dataset/, what to call the masks of an image that were not found at any depth."""
+        stem = PurePosixPath(image).stem
         return next(
-            (f"{self.title}/{expected.folder}" for expected, _ in self.brings if expected.column == "records"),
-            self.title,
+            (
+                f"{self.title}/{held.folder}/…/{stem}{held.suffix}"
+                for held, _ in self.brings
+                if held.column == "records"
+            ),
+            f"{self.title}/…/{stem}",
         )
 
     def bringer(self, column: str, path: str, split: str) -> Call | None:
@@ -87,6 +98,12 @@ class Dataset:
         # The images of test lists come with the others, though nothing that is made needs them.
         fitting.sort(key=lambda row: split not in row[0].splits)
         return fitting[0][1] if fitting else None
+
+
+def relabeling_of(steps: Sequence[Step], taxonomy: str) -> Relabeling | None:
+    """How a taxonomy, named as before, is relabelled; None where no step does that."""
+    calls = (call for step in steps for call in step.calls if call.task == "relabel")
+    return next((call.args for call in calls if taxonomy in call.needs), None)
 
 
 def datasets_in(steps: Sequence[Step]) -> tuple[Dataset, ...]:

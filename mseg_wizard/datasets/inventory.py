@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets.dataset import relabeling_of
 from mseg_wizard.labels.records import recorded_stems
 from mseg_wizard.step import Archive, ExpectedFiles
 
@@ -86,17 +87,20 @@ def _missing_records(ctx: Context, archive: Archive, expected: ExpectedFiles) ->
     """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
     top = ctx.dataset_folder / archive.dataset / expected.folder
     found = {name for _, _, names in os.walk(top) for name in names}
-    for stem in sorted(recorded_stems(ctx.tree, expected.taxonomy)):
+    for stem in sorted(_stems(ctx, expected)):
         name = stem + expected.suffix
         if name not in found:
             yield str(PurePosixPath(archive.dataset, expected.folder, "…", name))
 
 
+def _stems(ctx: Context, expected: ExpectedFiles) -> frozenset[str]:
+    how = relabeling_of(ctx.steps, expected.taxonomy)
+    return recorded_stems(ctx.tree, how) if how else frozenset()
+
+
 def expected_rows(ctx: Context, archive: Archive) -> int:
     """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
     return sum(
-        len(recorded_stems(ctx.tree, expected.taxonomy))
-        if expected.column == "records"
-        else sum(1 for _ in _listed(ctx, expected))
+        len(_stems(ctx, expected)) if expected.column == "records" else sum(1 for _ in _listed(ctx, expected))
         for expected in archive.holds
     )

@@ -6,32 +6,47 @@ What is in those files is not known here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.labels.records import relabeling_of
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.remap import Remapping
 from mseg_wizard.labels.renamed import HOLE, renamed
+from mseg_wizard.step import Archive, ExpectedFiles, Step
 
 
-def mask_files(ctx: Context, taxonomy: str) -> Callable[[str], str]:
+def mask_files(ctx: Context, how: Relabeling) -> Callable[[str], str]:
     """From an image's path in the lists to the file that tells its segments apart, both below the dataset's root.
 
     Where the label map itself tells, or there is no such file, the result is empty.
     """
-    kind = relabeling_of(taxonomy).mask
-    if kind != "blue":
-        return MASKS[kind]
-    root = ctx.dataset_folder / ctx.tree.root(taxonomy)
-    top = root.parent / "ADE20K_2016_07_26"
+    by_record = recorded_masks(ctx.steps, how)
+    if by_record is None:
+        return how.mask_of
+    archive, expected = by_record
+    root = ctx.dataset_folder / ctx.tree.root(how.taxonomies[0])
     found = {
-        name.removesuffix("_seg.png"): os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118 - 22,000 of them
-        for folder, _, names in os.walk(top)
+        name.removesuffix(expected.suffix): os.path.relpath(os.path.join(folder, name), root)  # noqa: PTH118 - 22,000
+        for folder, _, names in os.walk(ctx.dataset_folder / archive.dataset / expected.folder)
         for name in names
-        if name.endswith("_seg.png")
+        if name.endswith(expected.suffix)
     }
     return lambda image: found.get(Path(image).stem, "")
+
+
+def recorded_masks(steps: Sequence[Step], how: Relabeling) -> tuple[Archive, ExpectedFiles] | None:
+    """What brings a file of masks for each image that records name, at any depth; None where they lie by patterns."""
+    return next(
+        (
+            (archive, expected)
+            for step in steps
+            for archive in step.archives
+            for expected in archive.holds
+            if expected.column == "records" and expected.taxonomy in how.taxonomies
+        ),
+        None,
+    )
 
 
 def unlisted_labels(ctx: Context, how: Remapping, root: str) -> Iterator[tuple[str, tuple[str | None, ...]]]:
@@ -48,30 +63,3 @@ def unlisted_labels(ctx: Context, how: Remapping, root: str) -> Iterator[tuple[s
 def _in_sight(paths: Iterable[Path]) -> list[Path]:
     """Without hidden files: macOS puts a `._name` beside each, which is no label."""
     return sorted(path for path in paths if not path.name.startswith("."))
-
-
-def _polygons_of(image: str) -> str:
-    return (
-        image.replace("leftImg8bit/", "gtFine/", 1).replace("_leftImg8bit", "_gtFine").rpartition(".")[0]
-        + "_polygons.json"
-    )
-
-
-def _panoptic_of(image: str) -> str:
-    return image.replace("images/", "annotations/panoptic_", 1).rpartition(".")[0] + ".png"
-
-
-def _instances_of(image: str) -> str:
-    return image.replace("/images/", "/instances/", 1).rpartition(".")[0] + ".png"
-
-
-def label_itself(image: str) -> str:
-    return ""
-
-
-MASKS: Mapping[str, Callable[[str], str]] = {
-    "class": label_itself,
-    "instance": _instances_of,
-    "panoptic": _panoptic_of,
-    "polygon": _polygons_of,
-}

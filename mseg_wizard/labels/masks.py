@@ -25,8 +25,8 @@ SegmentPixels: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 PixelsBySegment: TypeAlias = Mapping[int, SegmentPixels]
 """Segment → its pixels."""
 
-FEWEST = {"blue": 10}
-"""Fewer pixels than this are a fault; one, where nothing is said."""
+LABEL_ITSELF = "class"
+"""The form in which no file is needed beside the label map."""
 GROUP = 254
 """Segments told apart in one pass."""
 
@@ -37,7 +37,7 @@ def segment_pixels(kind: str, mask: str, label: Ids, segments: Sequence[int]) ->
     `label`, (H, W): the label map before relabelling; it gives the size, and for the kind "class" it is the mask
     itself. Raises Problem where the file can't be read or has another size.
     """
-    return _KINDS[kind](mask, label, segments)
+    return FORMS[kind](mask, label, segments)
 
 
 def write_updates(
@@ -198,10 +198,11 @@ def _misfit(mask: str, size: tuple[int, ...], label: Ids) -> Problem:
     )
 
 
-_KINDS: Mapping[str, Callable[[str, Ids, Sequence[int]], PixelsBySegment]] = {
+FORMS: Mapping[str, Callable[[str, Ids, Sequence[int]], PixelsBySegment]] = {
     "blue": _blue,
-    "class": _class,
+    LABEL_ITSELF: _class,
     "instance": _instance,
     "panoptic": _panoptic,
     "polygon": _polygon,
 }
+"""What step files call a form → how it is read."""

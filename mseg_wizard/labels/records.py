@@ -6,10 +6,7 @@ Label maps are not touched here.
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mseg_wizard.core.limits import parser_limit
 from mseg_wizard.labels.taxonomy import (
@@ -25,23 +22,8 @@ from mseg_wizard.labels.taxonomy import (
 )
 from mseg_wizard.progress import Problem, printable
 
-Naming = Callable[[str, list[str]], tuple[str, str]]
-"""Split and parts of a line's name, cut at `_`, the last one being
-the segment → name of the label's folder, stem of the image.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Relabeling:
-    """How the segments of one taxonomy are listed and found."""
-
-    variable: str
-    """The list in the records file; two taxonomies share Cityscapes'."""
-    naming: Naming
-    mask: str
-    """Where the pixels of a segment are, by the names that `labels.masks` knows."""
-    strict: bool
-    """Every pixel of a segment must hold the record's old class."""
+if TYPE_CHECKING:  # it knows the forms of masks, which know what an update is
+    from mseg_wizard.labels.relabeling import Relabeling
 
 
 class Record(NamedTuple):
@@ -72,51 +54,8 @@ class ImageKey(NamedTuple):
     """Stem of the image's file."""
 
 
-def _folders(train: str, val: str) -> Mapping[str, str]:
-    return {"train": train, "val": val}
-
-
-def _whole(folders: Mapping[str, str]) -> Naming:
-    return lambda split, parts: (folders[split], "_".join(parts[:-1]))
-
-
-def _first(folders: Mapping[str, str]) -> Naming:
-    return lambda split, parts: (folders[split], parts[0])
-
-
-def _sequence(_: str, parts: list[str]) -> tuple[str, str]:
-    return parts[0].removeprefix("seq"), "_".join(parts[1:-1])
-
-
-def _without_first(folder: str) -> Naming:
-    return lambda split, parts: (folder, "_".join(parts[1:-1]))
-
-
-RELABELINGS: Mapping[str, Relabeling] = {
-    "ade20k-150": Relabeling("ade20k_update_records", _whole(_folders("training", "validation")), "blue", False),
-    "bdd": Relabeling("bdd_update_records", _first(_folders(*SPLITS)), "class", True),
-    "cityscapes-19": Relabeling("cityscapes_update_records", _sequence, "polygon", False),
-    "cityscapes-34": Relabeling("cityscapes_update_records", _sequence, "polygon", False),
-    "coco-panoptic-133": Relabeling("cocop_update_records", _whole(_folders("train2017", "val2017")), "panoptic", True),
-    "idd-39": Relabeling("idd_update_records", _sequence, "polygon", False),
-    "mapillary-public65": Relabeling("mapillary_update_records", _without_first("labels"), "instance", True),
-    "sunrgbd-37": Relabeling("sunrgbd_update_records", _first(_folders("train", "test")), "class", True),
-}
-"""Taxonomy, before relabelling → how its segments are listed; in MSeg's order."""
-
-
-def relabeling_of(taxonomy: str) -> Relabeling:
-    """By the taxonomy's name before or after relabelling."""
-    try:
-        return RELABELINGS[taxonomy.removesuffix("-relabeled")]
-    except KeyError:
-        raise Problem(
-            f"{printable(taxonomy)} is not relabelled.", f"Relabelled are: {', '.join(RELABELINGS)}."
-        ) from None
-
-
-def read_records(tree: MsegApiTree, taxonomy: str) -> tuple[Record, ...]:
-    """The taxonomy's records in the table's order. The file is parsed, never run."""
+def read_records(tree: MsegApiTree, variable: str) -> tuple[Record, ...]:
+    """The records of one of the file's lists, in order. The file is parsed, never run."""
     file = tree.path / RECORDS_FILE
     try:
         module = ast.parse(read_bytes(file), str(file))
@@ -124,7 +63,6 @@ def read_records(tree: MsegApiTree, taxonomy: str) -> tuple[Record, ...]:
         raise parser_limit(error) or Problem(
             f"{file} is not Python: {printable(str(error), 200) or 'it is nested too deeply'}.", AGAIN
         ) from None
-    variable = relabeling_of(taxonomy).variable
     found = None
     for statement in module.body:
         if isinstance(statement, ast.Assign) and any(
@@ -149,23 +87,22 @@ def read_records(tree: MsegApiTree, taxonomy: str) -> tuple[Record, ...]:
     return tuple(rows)
 
 
-def updates(tree: MsegApiTree, taxonomy: str) -> dict[ImageKey, list[Update]]:
+def updates(tree: MsegApiTree, how: Relabeling, taxonomy: str) -> dict[ImageKey, list[Update]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
-    `taxonomy` is the one before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
+    `taxonomy` is one of those before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
     segment twice, an image that is in no list.
     """
-    naming = relabeling_of(taxonomy).naming
     relabeled = f"{taxonomy}-relabeled"
     ids = {name: id_ for id_, name in enumerate(tree.names(relabeled))} | {UNLABELED: IGNORED}
     listed = {place for split in SPLITS for place in image_keys(tree, relabeled, split)}
     found: dict[ImageKey, dict[int, Update]] = {}
     faults = []
-    for record in read_records(tree, taxonomy):
+    for record in read_records(tree, how.records):
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
             faults.append(f"{record.file}: {relabeled} has no class {printable(unknown[0], 100)!r}")
             continue
-        for number, place, segment in _segments(tree, record, naming):
+        for number, place, segment in _segments(tree, record, how):
             where, image = f"{record.file}, line {number}", printable(f"{place.folder}/{place.stem}", 200)
             if place not in listed:
                 faults.append(f"{where}: {image} is not in the {place.split} list of {relabeled}")
@@ -187,23 +124,23 @@ def image_keys(tree: MsegApiTree, taxonomy: str, split: str) -> list[ImageKey]:
     ]
 
 
-def recorded_stems(tree: MsegApiTree, taxonomy: str) -> frozenset[str]:
-    """Stems of all images that a record of the taxonomy names."""
-    naming = relabeling_of(taxonomy).naming
+def recorded_stems(tree: MsegApiTree, how: Relabeling) -> frozenset[str]:
+    """Stems of all images that a record names."""
     return frozenset(
-        place.stem for record in read_records(tree, taxonomy) for _, place, _ in _segments(tree, record, naming)
+        place.stem for record in read_records(tree, how.records) for _, place, _ in _segments(tree, record, how)
     )
 
 
-def _segments(tree: MsegApiTree, record: Record, naming: Naming) -> list[tuple[int, ImageKey, int]]:
+def _segments(tree: MsegApiTree, record: Record, how: Relabeling) -> list[tuple[int, ImageKey, int]]:
     """Line number, image and segment of each line of the record's file."""
     file = tree.path / "mseg" / "relabeled_data" / record.file
     rows = []
     for number, line in read_lines(file):
-        parts = line.rpartition(".")[0].split("_")
-        if len(parts) < 2 or not re.fullmatch("[0-9]{1,10}", parts[-1]):
-            raise invalid_line(file, number, f"{line!r} names no segment")
-        rows.append((number, ImageKey(record.split, *naming(record.split, parts)), int(parts[-1])))
+        found = how.named_by(line, record.split)
+        if found is None:
+            raise invalid_line(file, number, f"{line!r} names no segment as {how.lines!r} does")
+        folder, stem, segment = found
+        rows.append((number, ImageKey(record.split, folder, stem), segment))
     return rows
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.labels.codec import read_ids, write_ids
-from mseg_wizard.labels.masks import FEWEST, segment_pixels, write_updates
-from mseg_wizard.labels.records import Update, relabeling_of
+from mseg_wizard.labels.masks import segment_pixels, write_updates
+from mseg_wizard.labels.records import Update
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.remap import apply_table
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
@@ -24,6 +25,8 @@ class RelabelRecipe:
     strict: bool
     tables: tuple[bytes, ...]
     """For each taxonomy, what every id of its label map becomes before the segments."""
+    fewest: int = 1
+    """A segment of fewer pixels is a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,10 @@ class ImageToRelabel:
     """For each taxonomy; the same segments, with the ids of its classes."""
 
 
-def relabel_recipe(tree: MsegApiTree, taxonomies: Sequence[str]) -> RelabelRecipe:
-    """The recipe of taxonomies, named as before relabelling, that share images and records."""
-    first = relabeling_of(taxonomies[0])
+def relabel_recipe(tree: MsegApiTree, how: Relabeling, taxonomies: Sequence[str]) -> RelabelRecipe:
+    """The recipe of some of its taxonomies."""
     tables = tuple(tree.table(taxonomy, f"{taxonomy}-relabeled").values.tobytes() for taxonomy in taxonomies)
-    return RelabelRecipe(first.mask, first.strict, tables)
+    return RelabelRecipe(how.masks, how.strict, tables, how.fewest)
 
 
 def relabel_image(recipe: RelabelRecipe, item: ImageToRelabel) -> int:
@@ -63,7 +65,7 @@ def relabel_image(recipe: RelabelRecipe, item: ImageToRelabel) -> int:
         if ids.shape != first.shape:
             raise Problem(f"{label} has another size than {item.labels[0]}.", "Make both again.")
         relabeled = apply_table(ids, recipe.tables[number], label).copy()
-        if faults := write_updates(relabeled, updates, found, strict=recipe.strict, fewest=FEWEST.get(recipe.mask, 1)):
+        if faults := write_updates(relabeled, updates, found, strict=recipe.strict, fewest=recipe.fewest):
             what = f"{item.mask or label}: {'; '.join(faults)}."
             raise Problem(what, "Records and data don't belong together: give the published archive.")
         results.append((output, relabeled))

@@ -17,10 +17,12 @@ from typing import Any
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import write_json
+from mseg_wizard.datasets.dataset import relabeling_of
 from mseg_wizard.datasets.label_paths import mask_files
 from mseg_wizard.labels.agreement import ImageToCompare, disagreeing
-from mseg_wizard.labels.records import image_keys, relabeling_of, updates
+from mseg_wizard.labels.records import image_keys, updates
 from mseg_wizard.labels.relabel import relabel_recipe
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.step import Archive
@@ -46,8 +48,9 @@ class AgreementArguments:
     taxonomy: str
     """Named as before relabelling."""
 
-    def __post_init__(self) -> None:
-        relabeling_of(self.taxonomy)
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.taxonomy,)
 
 
 def agreement(ctx: Context, args: AgreementArguments) -> Generator[Progress, None, None]:
@@ -64,7 +67,11 @@ def agreement(ctx: Context, args: AgreementArguments) -> Generator[Progress, Non
     known: dict[str, list[int]] = read["images"] if read.get("of") == of else {}
     items = yield from background(lambda job: _items(ctx, taxonomy, job), Progress(doing, unit="images"))
     todo = [item for item in items if item.label not in known]
-    work, meter, kept = functools.partial(disagreeing, relabel_recipe(ctx.tree, [taxonomy])), Meter(), time.monotonic()
+    work, meter, kept = (
+        functools.partial(disagreeing, relabel_recipe(ctx.tree, _how(ctx, taxonomy), [taxonomy])),
+        Meter(),
+        time.monotonic(),
+    )
     for outcomes in each(ctx.pool(), work, todo):
         for outcome in outcomes:
             # What can't be read agrees with nothing here, and is named as a fault where it is relabelled.
@@ -123,7 +130,8 @@ def _judge(ctx: Context, taxonomy: str, items: list[ImageToCompare], known: Mapp
 
 def _items(ctx: Context, taxonomy: str, job: Job) -> list[ImageToCompare]:
     tree, folder = ctx.tree, f"{ctx.dataset_folder}/{ctx.tree.root(taxonomy)}"
-    changes, mask_of = updates(tree, taxonomy), mask_files(ctx, taxonomy)
+    how = _how(ctx, taxonomy)
+    changes, mask_of = updates(tree, how, taxonomy), mask_files(ctx, how)
     found: dict[str, ImageToCompare] = {}
     for split in SPLITS:
         job.check()
@@ -133,6 +141,13 @@ def _items(ctx: Context, taxonomy: str, job: Job) -> list[ImageToCompare]:
                 expected = tuple((update.segment, update.old) for update in changes[key])
                 found[row.label] = ImageToCompare(f"{folder}/{row.label}", f"{folder}/{mask_of(row.image)}", expected)
     return list(found.values())
+
+
+def _how(ctx: Context, taxonomy: str) -> Relabeling:
+    how = relabeling_of(ctx.steps, taxonomy)
+    if how is None:
+        raise Problem(f"No step relabels {taxonomy}.", 'Add a [[tasks]] row with task = "relabel" for it.')
+    return how
 
 
 def _archive(ctx: Context, taxonomy: str) -> tuple[Archive, ArchiveRecord | None]:

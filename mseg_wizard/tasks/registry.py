@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 
 from mseg_wizard.answers.fields import check_field
+from mseg_wizard.datasets.label_paths import recorded_masks
+from mseg_wizard.labels.masks import LABEL_ITSELF
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.progress import Usage
 from mseg_wizard.step import Step, load
 from mseg_wizard.tasks.agreement import AGREEMENT
@@ -24,6 +28,8 @@ from mseg_wizard.tasks.tree import TREE
 from mseg_wizard.tasks.universal import COMPARE, UNIVERSAL
 from mseg_wizard.tasks.verify import VERIFY
 from mseg_wizard.tasks.wipe import WIPE
+
+RELABELS = 'Add a [[tasks]] row with task = "relabel" that does.'
 
 TASKS: dict[str, Task] = {
     "tree": TREE,
@@ -50,16 +56,50 @@ TASKS: dict[str, Task] = {
 def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
     """The steps, checked whole before anything begins; raises Usage that names file, key and remedy."""
     steps = load(folder, {name: task.arguments for name, task in TASKS.items()}, check_field)
+    _check_relabelling(steps)
     known: set[str] = set()
     for step in steps:
         known |= {expected.taxonomy for archive in step.archives for expected in archive.holds}
         for call in step.calls:
             for taxonomy in call.needs:
                 if taxonomy not in known:
-                    file = f"{step.number:02}-{step.id}.toml"
+                    what = f"taxonomy {taxonomy!r} is one that nothing before brings or makes"
                     raise Usage(
-                        f"{file}: task {call.task}: taxonomy {taxonomy!r} is one that nothing before brings or makes.",
+                        f"{_file(step)}: task {call.task}: {what}.",
                         f"Use one of {', '.join(sorted(known)) or 'those that an archive holds'}.",
                     )
             known |= set(call.makes)
     return steps
+
+
+def _check_relabelling(steps: Sequence[Step]) -> None:
+    """What is held or compared for the sake of relabelling is relabelled, and its masks can be found."""
+    relabels = [(step, call) for step in steps for call in step.calls if isinstance(call.args, Relabeling)]
+    relabelled = sorted(taxonomy for _, call in relabels for taxonomy in call.needs)
+    wanted = [
+        (step, f"archive {archive.file}: holds", expected.taxonomy)
+        for step in steps
+        for archive in step.archives
+        for expected in archive.holds
+        if expected.column == "records"
+    ]
+    wanted += [
+        (step, f"task {call.task}", call.args.taxonomy)
+        for step in steps
+        for call in step.calls
+        if call.task == "agreement"
+    ]
+    for step, where, taxonomy in wanted:
+        if taxonomy not in relabelled:
+            what = f"{_file(step)}: {where}: no step relabels {taxonomy!r}."
+            raise Usage(
+                what, f"Use one of {', '.join(relabelled)}, or add a task that does." if relabelled else RELABELS
+            )
+    for step, call in relabels:
+        if call.args.masks != LABEL_ITSELF and not call.args.mask and not recorded_masks(steps, call.args):
+            what = f"{_file(step)}: task {call.task}: nothing says where the masks of {call.needs[0]!r} lie."
+            raise Usage(what, "Add image and mask, or an archive that holds a file for each image of the records.")
+
+
+def _file(step: Step) -> str:
+    return f"{step.number:02}-{step.id}.toml"

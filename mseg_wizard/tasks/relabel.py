@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
-from mseg_wizard.datasets.label_paths import label_itself, mask_files
-from mseg_wizard.labels.records import ImageKey, Update, image_keys, relabeling_of, updates
+from mseg_wizard.datasets.label_paths import mask_files
+from mseg_wizard.labels.records import ImageKey, Update, image_keys, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tasks.task import Task
@@ -27,29 +28,7 @@ class RelabelRow:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelabelArguments:
-    """What a step file says of a relabelling."""
-
-    taxonomies: tuple[str, ...]
-    """Named as before relabelling; they share images and records."""
-
-    def __post_init__(self) -> None:
-        if not self.taxonomies:
-            raise Problem("taxonomies is empty.", "Name the taxonomies that are relabelled.")
-        for taxonomy in self.taxonomies:
-            relabeling_of(taxonomy)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return self.taxonomies
-
-    @property
-    def makes(self) -> tuple[str, ...]:
-        return tuple(f"{taxonomy}-relabeled" for taxonomy in self.taxonomies)
-
-
-def relabel(ctx: Context, how: RelabelArguments) -> Generator[Progress, None, None]:
+def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
     """Make the relabelled maps of the taxonomies, which share images
     and records; images that no record names are written too.
     """
@@ -66,20 +45,20 @@ def relabel(ctx: Context, how: RelabelArguments) -> Generator[Progress, None, No
     rows, outputs, wanted = yield from background(look, looking)
 
     def prepare(_: Job) -> tuple[list[ImageToRelabel], int]:
-        changes = [updates(ctx.tree, taxonomy) for taxonomy in taxonomies]
+        changes = [updates(ctx.tree, how, taxonomy) for taxonomy in taxonomies]
         segments = sum(len(change.get(row.place, ())) for change in changes for row in rows)
         todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
-        return list(_items(ctx, taxonomies[0], todo, changes, wanted)), segments
+        return list(_items(ctx, how, todo, changes, wanted)), segments
 
     items, segments = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
-    work = functools.partial(relabel_image, relabel_recipe(ctx.tree, taxonomies))
+    work = functools.partial(relabel_image, relabel_recipe(ctx.tree, how, taxonomies))
     yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
     # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
     ctx.note(f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images")
     yield from sync_outputs(ctx, outputs)
 
 
-def relabel_missing(ctx: Context, how: RelabelArguments) -> list[str]:
+def relabel_missing(ctx: Context, how: Relabeling) -> list[str]:
     root, taxonomies = ctx.tree.root(how.taxonomies[0]), how.taxonomies
     return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
 
@@ -105,14 +84,14 @@ def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
 
 def _items(
     ctx: Context,
-    taxonomy: str,
+    how: Relabeling,
     rows: Sequence[RelabelRow],
     changes: Sequence[Mapping[ImageKey, Sequence[Update]]],
     wanted: frozenset[str],
 ) -> Iterator[ImageToRelabel]:
-    root = ctx.tree.root(taxonomy)
+    root = ctx.tree.root(how.taxonomies[0])
     folder = f"{ctx.dataset_folder}/{root}"
-    mask_of = mask_files(ctx, taxonomy) if rows else label_itself
+    mask_of = mask_files(ctx, how) if rows else how.mask_of
     for row in rows:
         mask = mask_of(row.image)
         yield ImageToRelabel(
@@ -123,4 +102,4 @@ def _items(
         )
 
 
-RELABEL = Task(relabel, relabel_missing, RelabelArguments)
+RELABEL = Task(relabel, relabel_missing, Relabeling)

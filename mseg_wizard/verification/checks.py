@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mseg_wizard.labels.codec import image_shape, read_made
-from mseg_wizard.labels.masks import FEWEST, PixelsBySegment, segment_pixels, write_updates
+from mseg_wizard.labels.masks import LABEL_ITSELF, PixelsBySegment, segment_pixels, write_updates
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.readers.panoptic import SegmentTable
@@ -206,7 +206,7 @@ def _due(
         return None
     if not updates:
         return due
-    if item.masks is None and made.masks != "class":
+    if item.masks is None and made.masks != LABEL_ITSELF:
         return None
     try:
         if made.masks not in masks:
@@ -217,9 +217,7 @@ def _due(
         faults.setdefault(MASK, []).append(short(problem, item.masks or ""))
         return None
     relabeled = np.array(due, np.uint8)
-    if what := write_updates(
-        relabeled, updates, masks[made.masks], strict=made.strict, fewest=FEWEST.get(made.masks, 1)
-    ):
+    if what := write_updates(relabeled, updates, masks[made.masks], strict=made.strict, fewest=made.fewest):
         faults.setdefault(MASK, []).extend(what)
     return relabeled
 

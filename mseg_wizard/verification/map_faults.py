@@ -36,6 +36,8 @@ class MadeMap:
     """Relabelled: where the pixels of a segment are, by the names that `labels.masks` knows."""
     strict: bool = False
     """Relabelled: the pixels of a segment must hold the record's old class before."""
+    fewest: int = 1
+    """Relabelled: a segment of fewer pixels is a fault."""
 
 
 def faults_of(

@@ -7,14 +7,16 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.datasets.label_paths import mask_files
+from mseg_wizard.labels.masks import LABEL_ITSELF
 from mseg_wizard.labels.readers.label_reader import Annotation
-from mseg_wizard.labels.records import Update, image_keys, relabeling_of, updates
+from mseg_wizard.labels.records import Update, image_keys, updates
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.remap import remap_recipe
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem
@@ -123,8 +125,8 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
         # A tree of its own for each: the lists are let go once they were gone through.
         tree = MsegApiTree(ctx.tree_folder)
         _read_lists(made, tree, taxonomy, column)
-        if before:
-            _read_records(made, tree, before, column - 1)
+        if before and made.dataset.relabeling:
+            _read_records(made, tree, made.dataset.relabeling, before, column - 1)
     stop()
     if dataset.form.annotations:
         _read_annotations(ctx, made, dataset.form.annotations, stop)
@@ -163,9 +165,9 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> No
                 listed.labels[column] = row.label
 
 
-def _read_records(made: Plan, tree: MsegApiTree, before: str, position: int) -> None:
+def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
-    found, relabeled = updates(tree, before), f"{before}-relabeled"
+    found, relabeled = updates(tree, how, before), f"{before}-relabeled"
     targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
     for split in SPLITS:
@@ -181,17 +183,14 @@ def _read_records(made: Plan, tree: MsegApiTree, before: str, position: int) -> 
 
 
 def _find_masks(ctx: Context, made: Plan) -> None:
-    taxonomy = made.dataset.relabels[0][0]
-    if relabeling_of(taxonomy).mask == "class":
+    how = made.dataset.relabeling
+    if how is None or how.masks == LABEL_ITSELF:
         return
-    mask_of = mask_files(ctx, taxonomy)
-    top = made.dataset.masks_folder
+    mask_of = mask_files(ctx, how)
     for image in made.updates:
         found = mask_of(image)
-        # ADE20K's is looked up at any depth; a name for one that was not found.
-        made.masks[image] = (
-            posixpath.normpath(f"{made.root}/{found}") if found else f"{top}/…/{PurePosixPath(image).stem}_seg.png"
-        )
+        # Some are looked up at any depth; a name for one that was not found.
+        made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else made.dataset.masks_named(image)
 
 
 def _read_annotations(ctx: Context, made: Plan, read: Callable[[Path], Mapping[str, Annotation]], stop: Stop) -> None:
@@ -261,10 +260,14 @@ def rules_of(ctx: Context, dataset: Dataset) -> Rules:
             table = tree.table(read, target).values
             made.append(MadeMap(target, names, table.tobytes(), IGNORED in table))
             of.append(positions[read])
-    for taxonomy, _ in dataset.relabels:
-        relabeled, how = f"{taxonomy}-relabeled", relabeling_of(taxonomy)
+    for taxonomy, call in dataset.relabels:
+        relabeled, how = f"{taxonomy}-relabeled", call.args
         table = tree.table(taxonomy, relabeled).values
-        made.append(MadeMap(relabeled, tree.names(relabeled), table.tobytes(), masks=how.mask, strict=how.strict))
+        made.append(
+            MadeMap(
+                relabeled, tree.names(relabeled), table.tobytes(), masks=how.masks, strict=how.strict, fewest=how.fewest
+            )
+        )
         of.append(positions[taxonomy])
     return Rules(
         None if dataset.consumed else remap_recipe(tree, reader, dataset.raw, dataset.targets), tuple(made), tuple(of)

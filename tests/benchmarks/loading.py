@@ -74,7 +74,7 @@ def tables(tree: MsegApiTree) -> int:
 
 def records(tree: MsegApiTree) -> int:
     """Segments of every taxonomy that is relabelled."""
-    kept = [updates(tree, taxonomy) for call in calls("relabel") for taxonomy in call.taxonomies]
+    kept = [updates(tree, call, taxonomy) for call in calls("relabel") for taxonomy in call.taxonomies]
     return sum(len(rows) for found in kept for rows in found.values())
 
 

@@ -120,7 +120,7 @@ def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str
 def test_a_bad_mask_is_named_and_the_others_are_relabelled(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
     taxonomy = call.needs[0]
-    root, mask_of = ctx.tree.root(taxonomy), mask_files(ctx, taxonomy)
+    root, mask_of = ctx.tree.root(taxonomy), mask_files(ctx, call.args)
     rows, labels = {}, {}
     for split in ("train", "val"):
         for row, after in zip(

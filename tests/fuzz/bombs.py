@@ -38,6 +38,7 @@ from mseg_wizard.tasks.registry import load_steps
 from tests.archives.damage import damage
 from tests.archives.hostile import FILE, Part, end_of, zipped
 from tests.labels.png_files import chunk
+from tests.labels.relabelings import RELABELINGS
 
 MEMORY = 500 << 20
 """Bytes beyond what Python and its libraries take; the largest label maps are 100 megapixels."""
@@ -107,11 +108,11 @@ def cases() -> dict[str, Case]:
         ),
         "records in records": (
             lambda at: put(at, b"bdd_update_records = " + b"-" * MANY, RECORDS_FILE),
-            lambda at: read_records(MsegApiTree(at), "bdd"),
+            lambda at: read_records(MsegApiTree(at), RELABELINGS["bdd"].records),
         ),
         "records in brackets": (
             lambda at: put(at, b"bdd_update_records = " + b"[" * MANY, RECORDS_FILE),
-            lambda at: read_records(MsegApiTree(at), "bdd"),
+            lambda at: read_records(MsegApiTree(at), RELABELINGS["bdd"].records),
         ),
         "zip of very many members": (lambda at: put(at, many()), lambda at: list(members(at / "x"))),
         "zip that promises an exabyte": (

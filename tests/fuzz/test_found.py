@@ -27,6 +27,7 @@ from mseg_wizard.progress import Problem
 from tests.archives.hostile import gzipped, tarred
 from tests.http.faulty_server import redirect, serving
 from tests.labels.png_files import chunk
+from tests.labels.relabelings import RELABELINGS
 
 
 def png(
@@ -86,12 +87,16 @@ def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> Ms
 @pytest.mark.parametrize("file", ["/etc/passwd", "../../../secret.txt", "a/../../x", r"a\0b", r"\ud800"])
 def test_records_read_no_files_but_their_own(tmp_path: Path, file: str) -> None:
     with pytest.raises(Problem, match="leads out"):
-        updates(tree(tmp_path, f'R("bdd", "train", "road", "road", "{file}")', ""), "bdd")
+        updates(tree(tmp_path, f'R("bdd", "train", "road", "road", "{file}")', ""), RELABELINGS["bdd"], "bdd")
 
 
 def test_a_segment_of_five_thousand_digits_is_none(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="line 1"):
-        updates(tree(tmp_path, 'R("bdd", "train", "road", "road", "x.txt")', f"i_{'9' * 5000}.jpg"), "bdd")
+        updates(
+            tree(tmp_path, 'R("bdd", "train", "road", "road", "x.txt")', f"i_{'9' * 5000}.jpg"),
+            RELABELINGS["bdd"],
+            "bdd",
+        )
 
 
 def test_a_label_may_lie_in_no_folder(tmp_path: Path) -> None:

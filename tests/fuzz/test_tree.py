@@ -17,6 +17,7 @@ from mseg_wizard.datasets import mseg_config
 from mseg_wizard.labels.records import image_keys, read_records, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
+from tests.labels.relabelings import RELABELINGS
 
 DATA = "mseg/dataset_lists/bdd"
 FILES = {
@@ -51,8 +52,8 @@ def table(tree: MsegApiTree) -> None:
 
 
 def relabelled(tree: MsegApiTree) -> None:
-    read_records(tree, "bdd")
-    for place, segments in updates(tree, "bdd").items():
+    read_records(tree, RELABELINGS["bdd"].records)
+    for place, segments in updates(tree, RELABELINGS["bdd"], "bdd").items():
         assert place.split in ("train", "val") and all(0 <= update.segment < 10**10 for update in segments)
 
 

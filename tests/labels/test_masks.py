@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +14,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mseg_wizard.labels.masks import PixelsBySegment, opencv_rows, segment_pixels, write_updates
-from mseg_wizard.labels.records import RELABELINGS, Update, image_keys, updates
+from mseg_wizard.labels.records import Update, image_keys, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
 from mseg_wizard.labels.remap import remap_label, remap_recipe
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree
 from tests.labels.png_files import RGB, write_png
+from tests.labels.relabelings import RELABELINGS
 from tests.labels.test_remap import FAMILIES, items_of
 from tests.labels.trees import make_tree
 
 # The golden kit
 
 BEFORE = ("ADE20K", "COCO", "SUN RGB-D", "Cityscapes", "IDD", "Mapillary")
-MASKS: dict[str, Callable[[str], str]] = {
-    "class": lambda image: "",
-    "panoptic": lambda image: image.replace("images/", "annotations/panoptic_").replace(".jpg", ".png"),
-    "instance": lambda image: image.replace("/images/", "/instances/").replace(".jpg", ".png"),
-    "polygon": lambda image: image.replace("leftImg8bit/", "gtFine/").replace(
-        "_leftImg8bit.png", "_gtFine_polygons.json"
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +45,10 @@ def remapped(golden_tree: GoldenTree) -> GoldenTree:
 @pytest.mark.parametrize("taxonomy", RELABELINGS)
 def test_every_relabelled_golden_map_is_pixel_identical(remapped: GoldenTree, taxonomy: str) -> None:
     tree, root = remapped.tree, remapped.dataset / remapped.tree.root(taxonomy)
-    how, changes = relabel_recipe(tree, [taxonomy]), updates(tree, taxonomy)
+    how, changes = (
+        relabel_recipe(tree, RELABELINGS[taxonomy], [taxonomy]),
+        updates(tree, RELABELINGS[taxonomy], taxonomy),
+    )
     written = 0
     for split in ("train", "val"):
         after = tree.rows(f"{taxonomy}-relabeled", split)
@@ -67,7 +62,7 @@ def test_every_relabelled_golden_map_is_pixel_identical(remapped: GoldenTree, ta
                     (root.parent / "ADE20K_2016_07_26").rglob(f"{Path(row.image).stem}_seg.png"), root / "nowhere"
                 ).as_posix()
             else:
-                mask = str(root / MASKS[how.mask](row.image))
+                mask = str(root / RELABELINGS[taxonomy].mask_of(row.image))
             written += relabel_image(
                 how,
                 ImageToRelabel(
@@ -274,7 +269,7 @@ TABLES = {
 
 
 def test_a_faulty_image_is_named_and_not_written(tmp_path: Path) -> None:
-    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), RELABELINGS["bdd"], ["bdd"])
     label, output = write_png(tmp_path / "x_train_id.png", np.array([[0, 1, 1]])), tmp_path / "y.png"
     with pytest.raises(Problem, match=r"x_train_id\.png: segment 7 has no pixels; segment 0 holds id 0") as caught:
         relabel_image(how, ImageToRelabel((str(label),), (str(output),), "", ((Update(7, 1, 2), Update(0, 1, 2)),)))
@@ -285,7 +280,7 @@ def test_a_faulty_image_is_named_and_not_written(tmp_path: Path) -> None:
 
 
 def test_an_image_without_updates_gets_its_table(tmp_path: Path) -> None:
-    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["bdd"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), RELABELINGS["bdd"], ["bdd"])
     label, output = write_png(tmp_path / "x.png", np.array([[1, 0, 255]])), tmp_path / "y.png"
     assert relabel_image(how, ImageToRelabel((str(label),), (str(output),), str(tmp_path / "no such mask"), ((),))) == 0
     assert np.asarray(Image.open(output)).tolist() == [[1, 0, 255]]
@@ -293,7 +288,7 @@ def test_an_image_without_updates_gets_its_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("pixels", "fault"), [(10, ""), (9, "segment 3 has only 9 pixels")])
 def test_ade20k_segments_have_ten_pixels_or_are_a_fault(tmp_path: Path, pixels: int, fault: str) -> None:
-    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), ["ade20k-150"])
+    how = relabel_recipe(make_tree(tmp_path, NAMES, tables=TABLES), RELABELINGS["ade20k-150"], ["ade20k-150"])
     rgb = np.zeros((4, 5, 3), np.int64)
     rgb.reshape(-1, 3)[:pixels, 2] = 3
     mask, label = write_png(tmp_path / "x_seg.png", rgb, RGB), write_png(tmp_path / "x.png", np.zeros((4, 5)))

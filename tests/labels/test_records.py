@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.labels.records import RELABELINGS, ImageKey, Update, read_records, recorded_stems, updates
+from mseg_wizard.labels.records import ImageKey, Update, read_records, recorded_stems, updates
+from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
+from tests.labels.relabelings import RELABELINGS
 from tests.labels.trees import make_tree, write_lines
 
 FULL_SIZE = {
@@ -30,7 +32,7 @@ def tree_with(
     """A tree whose records of `taxonomy` are one per file: the
     class `a` becomes `b`; a file's name starts with its split.
     """
-    variable = RELABELINGS[taxonomy].variable
+    variable = RELABELINGS[taxonomy].records
     calls = [
         f'    DatasetClassUpdateRecord("any", "{name.partition("_")[0]}", "a", "b", "x/{name}"),' for name in files
     ]
@@ -44,18 +46,18 @@ def tree_with(
 def test_the_full_records_name_as_many_segments_and_images_as_msegs_own(full_tree: Path) -> None:
     tree = MsegApiTree(full_tree)
     for taxonomy, (count, segments, images) in FULL_SIZE.items():
-        found = updates(tree, taxonomy)
-        assert len(read_records(tree, taxonomy)) == count, taxonomy
+        found = updates(tree, RELABELINGS[taxonomy], taxonomy)
+        assert len(read_records(tree, RELABELINGS[taxonomy].records)) == count, taxonomy
         assert (sum(map(len, found.values())), len(found)) == (segments, images), taxonomy
-    assert len(read_records(tree, "coco-panoptic-133")) == 191
-    assert len(recorded_stems(tree, "coco-panoptic-133")) == 56782
+    assert len(read_records(tree, RELABELINGS["coco-panoptic-133"].records)) == 191
+    assert len(recorded_stems(tree, RELABELINGS["coco-panoptic-133"])) == 56782
 
 
 def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
     bomb = tmp_path / "ran"
     source = f'open({str(bomb)!r}, "w")\nbdd_update_records = [R("bdd", "val", "a", "b", "x/f.txt")]\n'
     tree = tree_with(tmp_path, "bdd", {"val": ["i/v/s.jpg l/val/s_train_id.png"]}, {"f.txt": ["s_12.jpg"]}, source)
-    assert updates(tree, "bdd") == {ImageKey("val", "val", "s"): [Update(12, 0, 1)]}
+    assert updates(tree, RELABELINGS["bdd"], "bdd") == {ImageKey("val", "val", "s"): [Update(12, 0, 1)]}
     assert not bomb.exists()
 
 
@@ -100,7 +102,7 @@ def test_a_line_finds_its_image_by_folder_and_stem(
 ) -> None:
     tree = tree_with(tmp_path, taxonomy, {split: [row]}, {f"{split}_1.txt": [line]})
     image, label = row.split()
-    assert updates(tree, taxonomy) == {
+    assert updates(tree, RELABELINGS[taxonomy], taxonomy) == {
         ImageKey(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]
     }
 
@@ -108,17 +110,21 @@ def test_a_line_finds_its_image_by_folder_and_stem(
 def test_frames_of_different_sequences_with_one_name_are_two_images(tmp_path: Path) -> None:
     rows = [f"i/{sequence}/7_leftImg8bit.png l/{sequence}/7_gtFine_labelids.png" for sequence in (1, 2)]
     tree = tree_with(tmp_path, "idd-39", {"train": rows}, {"train_1.txt": ["seq2_7_leftImg8bit_3.jpg"]})
-    assert list(updates(tree, "idd-39")) == [ImageKey("train", "2", "7_leftImg8bit")]
+    assert list(updates(tree, RELABELINGS["idd-39"], "idd-39")) == [ImageKey("train", "2", "7_leftImg8bit")]
 
 
 def test_updates_keep_the_order_of_records_and_lines(tmp_path: Path) -> None:
     files = {"val_2.txt": ["s_9.jpg", "s_1.jpg"], "val_1.txt": ["s_4.jpg"]}
     tree = tree_with(tmp_path, "bdd", {"val": ["i/s.jpg l/val/s_train_id.png"]}, files)
-    assert [update.segment for update in updates(tree, "bdd")[ImageKey("val", "val", "s")]] == [9, 1, 4]
+    assert [update.segment for update in updates(tree, RELABELINGS["bdd"], "bdd")[ImageKey("val", "val", "s")]] == [
+        9,
+        1,
+        4,
+    ]
 
 
 def test_a_record_file_that_names_nothing_is_no_fault(tmp_path: Path) -> None:
-    assert updates(tree_with(tmp_path, "bdd", {}, {"val_1.txt": []}), "bdd") == {}
+    assert updates(tree_with(tmp_path, "bdd", {}, {"val_1.txt": []}), RELABELINGS["bdd"], "bdd") == {}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_a_record_file_that_names_nothing_is_no_fault(tmp_path: Path) -> None:
 def test_a_record_that_fits_no_image_is_a_fault_with_file_and_line(tmp_path: Path, lines: list[str], says: str) -> None:
     tree = tree_with(tmp_path, "bdd", {"val": ["i/s.jpg l/val/s_train_id.png"]}, {"val_1.txt": lines})
     with pytest.raises(Problem, match=rf"val_1\.txt.*{says}"):
-        updates(tree, "bdd")
+        updates(tree, RELABELINGS["bdd"], "bdd")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +154,7 @@ def test_a_record_that_fits_no_image_is_a_fault_with_file_and_line(tmp_path: Pat
 )
 def test_a_records_file_of_another_form_is_refused(tmp_path: Path, source: str, says: str) -> None:
     with pytest.raises(Problem, match=says):
-        read_records(tree_with(tmp_path, "bdd", {}, {}, source), "bdd")
+        read_records(tree_with(tmp_path, "bdd", {}, {}, source), "bdd_update_records")
 
 
 def test_a_class_that_the_taxonomy_does_not_have_is_a_fault(tmp_path: Path) -> None:
@@ -160,9 +166,27 @@ def test_a_class_that_the_taxonomy_does_not_have_is_a_fault(tmp_path: Path) -> N
         'bdd_update_records = [R("bdd", "val", "a", "cloud", "x/val_1.txt")]',
     )
     with pytest.raises(Problem, match="bdd-relabeled has no class 'cloud'"):
-        updates(tree, "bdd")
+        updates(tree, RELABELINGS["bdd"], "bdd")
 
 
-def test_stems_are_known_by_either_name_of_the_taxonomy(tmp_path: Path) -> None:
+def test_the_stems_are_those_of_all_lines(tmp_path: Path) -> None:
     tree = tree_with(tmp_path, "bdd", {}, {"val_1.txt": ["s_1.jpg", "t_2.jpg"]})
-    assert recorded_stems(tree, "bdd") == recorded_stems(tree, "bdd-relabeled") == {"s", "t"}
+    assert recorded_stems(tree, RELABELINGS["bdd"]) == {"s", "t"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "folders", "line", "named"),
+    [
+        ("{stem}_{segment}", {"train": "t", "val": "v"}, "a_b_7.jpg", ("v", "a_b", 7)),
+        ("seq{folder}_{stem}_{segment}", {}, "sequlm_a_b_7.jpg", ("ulm", "a_b", 7)),
+        ("{segment} of {folder}/{stem}", {}, "7 of ulm/a.b.png", ("ulm", "a.b", 7)),
+        ("frame.{stem}+{segment}", {"train": "t", "val": "v"}, "frame.a+7.txt", ("v", "a", 7)),
+        ("frame.{stem}+{segment}", {"train": "t", "val": "v"}, "frame-a+7.txt", None),
+        ("{stem}_{segment}", {"train": "t", "val": "v"}, f"a_{'9' * 11}.jpg", None),
+    ],
+)
+def test_how_lines_name_segments_is_a_pattern(
+    lines: str, folders: dict[str, str], line: str, named: tuple[str, str, int] | None
+) -> None:
+    how = Relabeling(taxonomies=("x",), records="r", lines=lines, folders=folders, masks="class")
+    assert how.named_by(line, "val") == named

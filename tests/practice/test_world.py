@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.io import loadmat
 
-from mseg_wizard.labels.records import RELABELINGS, ImageKey, updates
+from mseg_wizard.labels.records import ImageKey, updates
 from mseg_wizard.labels.taxonomy import DATA_ROOTS, MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.world import World, make_world, toml
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.registry import load_steps
+from tests.labels.relabelings import RELABELINGS
 
 ARCHIVES = {archive.file: archive for step in load_steps() for archive in step.archives}
 MADE = {
@@ -215,7 +216,9 @@ def test_the_master_table_has_a_universal_column(world: World) -> None:
 def test_every_record_names_a_class_an_image_and_a_segment_that_exist(
     world: World, tree: MsegApiTree, taxonomy: str
 ) -> None:
-    found = updates(tree, taxonomy)  # complains about unknown classes, unlisted images and duplicates
+    found = updates(
+        tree, RELABELINGS[taxonomy], taxonomy
+    )  # complains about unknown classes, unlisted images and duplicates
     table = tree.table(taxonomy, f"{taxonomy}-relabeled")
     assert {place.split for place in found} == {"train", "val"}
     for place, rows in found.items():
@@ -228,11 +231,14 @@ def test_every_record_names_a_class_an_image_and_a_segment_that_exist(
 
 def test_records_keep_change_and_unlabel(tree: MsegApiTree) -> None:
     for taxonomy in RELABELINGS:
-        rows = [row for updated in updates(tree, taxonomy).values() for row in updated]
+        rows = [row for updated in updates(tree, RELABELINGS[taxonomy], taxonomy).values() for row in updated]
         assert any(row.new == row.old for row in rows), taxonomy
         assert any(row.new not in (row.old, 255) for row in rows), taxonomy
     assert any(
-        row.new == 255 for taxonomy in RELABELINGS for updated in updates(tree, taxonomy).values() for row in updated
+        row.new == 255
+        for taxonomy in RELABELINGS
+        for updated in updates(tree, RELABELINGS[taxonomy], taxonomy).values()
+        for row in updated
     )
 
 
@@ -240,7 +246,7 @@ def test_more_images_come_when_they_are_asked_for(tmp_path: Path) -> None:
     tree = MsegApiTree(make_world(tmp_path, images=9).tree)
     assert [len(tree.rows("ade20k-151", split)) for split in ("train", "val")] == [9, 4]
     for taxonomy in RELABELINGS:
-        assert updates(tree, taxonomy)
+        assert updates(tree, RELABELINGS[taxonomy], taxonomy)
 
 
 def test_answers_are_a_file_that_the_wizard_can_read(world: World) -> None:

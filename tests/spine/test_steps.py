@@ -295,6 +295,23 @@ ARGUMENTS = [
     ("04-folders.toml", '"KITTI"', '"../KITTI"', ["task folders", "'../KITTI'", "leads out of its folder"]),
     ("08-kitti.toml", 'task = "download"', 'task = "download"\nretries = 3', ["task download", "'retries'", "archive"]),
     ("12-relabel.toml", 'taxonomies = ["idd-39"]', 'taxonomies = ["idd-93"]', ["task relabel", "idd-93"]),
+    ("12-relabel.toml", 'records = "bdd_update_records"\n', "", ["task relabel", "records is missing"]),
+    ("12-relabel.toml", 'masks = "blue"', 'masks = "blew"', ["task relabel", "masks", "'blew'", "blue, "]),
+    ("12-relabel.toml", '"{stem}_{segment}"', '"{stem}"', ["task relabel", "lines", "{segment}"]),
+    ("12-relabel.toml", '"{stem}_{segment}"', '"{stem}_{segment}_{split}"', ["task relabel", "lines", "{stem}"]),
+    ("12-relabel.toml", 'folders = { train = "training", val = "validation" }\n', "", ["lines", "{folder}", "folders"]),
+    ("12-relabel.toml", ', val = "validation"', "", ["task relabel", "folders", "train, val"]),
+    ("12-relabel.toml", "fewest = 10", "fewest = 0", ["task relabel", "fewest", "1 or more"]),
+    ("12-relabel.toml", 'mask = "gtFine/{}_', 'mask = "gtFine/', ["task relabel", "image", "mask", "{}"]),
+    ("12-relabel.toml", 'masks = "class"', 'masks = "class"\nimage = "{}"\nmask = "{}"', ["mask is", "Leave it out"]),
+    ("12-relabel.toml", 'masks = "class"', 'masks = "instance"', ["masks of 'bdd'", "image and mask"]),
+    (
+        "02-download-open.toml",
+        '"ade20k-150"\ncolumn',
+        '"ade20k-149"\ncolumn',
+        ["ADE20K_2016_07_26.zip", "'ade20k-149'"],
+    ),
+    ("03-remap-open.toml", 'taxonomy = "ade20k-150"', 'taxonomy = "camvid-11"', ["agreement", "'camvid-11'"]),
     ("13-verify.toml", 'task = "verify"', 'task = "verify"\nfull = true', ["task verify", "'full'"]),
 ]
 

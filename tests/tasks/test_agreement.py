@@ -15,7 +15,7 @@ from mseg_wizard.context import Consent, Context, Options
 from mseg_wizard.labels.agreement import ImageToCompare, disagreeing
 from mseg_wizard.labels.codec import read_rgb, write_ids
 from mseg_wizard.labels.records import updates
-from mseg_wizard.labels.relabel import RelabelRecipe, relabel_recipe
+from mseg_wizard.labels.relabel import relabel_recipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.store import Store, TreeRecord
@@ -23,6 +23,7 @@ from mseg_wizard.tasks.agreement import AgreementArguments
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.conftest import ROOT
+from tests.labels.relabelings import RELABELINGS
 from tests.repackaged import ADE, ade_2021
 
 CALLS = ("ADE20K_2016_07_26.zip", "ADEChallengeData2016.zip")
@@ -88,7 +89,7 @@ def test_masks_that_are_numbered_anew_are_refused_with_the_figure(golden: Path, 
 
 
 def test_nine_tenths_are_the_users_to_decide_and_named(golden: Path, tmp_path: Path) -> None:
-    records = updates(MsegApiTree(golden / "mirror/mseg-api"), "ade20k-150")
+    records = updates(MsegApiTree(golden / "mirror/mseg-api"), RELABELINGS["ade20k-150"], "ade20k-150")
     rest, turned = 15, set()
     for place, rows in sorted(records.items(), key=lambda item: -len(item[1])):
         if len(rows) <= rest:
@@ -107,7 +108,7 @@ def test_nine_tenths_are_the_users_to_decide_and_named(golden: Path, tmp_path: P
 
 
 def test_a_renumbering_within_a_class_is_not_seen_and_the_words_say_so(golden: Path, tmp_path: Path) -> None:
-    records = updates(MsegApiTree(golden / "mirror/mseg-api"), "ade20k-150")
+    records = updates(MsegApiTree(golden / "mirror/mseg-api"), RELABELINGS["ade20k-150"], "ade20k-150")
     first, second, swapped = next(
         (a.segment, b.segment, place.stem)
         for place, rows in records.items()
@@ -157,7 +158,7 @@ def test_msegs_numbers_are_those_of_the_real_release_of_2021(stem: str, full_tre
     label, other = tmp_path / "label.png", tmp_path / "other.png"
     write_ids(str(label), np.where(persons, 12, 3).astype(np.uint8))
     write_ids(str(other), np.where(persons, 3, 12).astype(np.uint8))
-    recipe = RelabelRecipe("blue", False, relabel_recipe(MsegApiTree(full_tree), ["ade20k-150"]).tables)
+    recipe = relabel_recipe(MsegApiTree(full_tree), RELABELINGS["ade20k-150"], ["ade20k-150"])
     table = recipe.tables[0]
     expected = [(segment, table[12]) for segment in PERSONS[stem]]
     assert disagreeing(recipe, ImageToCompare(str(label), str(mask), expected)) == []

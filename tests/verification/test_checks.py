@@ -11,13 +11,14 @@ from PIL import Image
 from mseg_wizard.labels.codec import image_shape
 from mseg_wizard.labels.readers.ids import IDS
 from mseg_wizard.labels.readers.label_reader import RemapRecipe
-from mseg_wizard.labels.records import RELABELINGS, image_keys, updates
+from mseg_wizard.labels.records import image_keys, updates
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.checks import IMAGE, RAW, ImageToCheck, Rules, check
 from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.results import TARGETED_PIXELS
 from mseg_wizard.verification.targeted_pixels import TARGETED
+from tests.labels.relabelings import RELABELINGS
 
 NAMES = ("sky", "road", "tree")
 
@@ -97,7 +98,7 @@ def test_every_targeted_pixel_lies_in_a_segment_that_msegs_records_give_its_clas
         if taxonomy == "coco-panoptic-133" and "train" not in tree.splits(relabeled):
             assert {pixel.name for pixel in pixels} <= set(names)  # a tree without its largest list
             continue
-        found = updates(tree, taxonomy)
+        found = updates(tree, RELABELINGS[taxonomy], taxonomy)
         listed = {place for split in ("train", "val") for place in image_keys(tree, relabeled, split)}
         for pixel in pixels:
             assert pixel.place in listed
