@@ -66,6 +66,8 @@ class Options:
     """A person is at the screen: uploads are waited for, offers are made."""
     consents: frozenset[str] = frozenset()
     keep_archives: bool = False
+    hosts: int = 4
+    """From so many an archive is fetched at once, whether its turn has come or not; 0: each in its turn."""
     by_questions: bool = False
     """The person is asked one thing after the other (`--plain`): a task must not wait for anything but an answer."""
     invocation: Invocation = field(default_factory=Invocation)

@@ -6,17 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Container, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
+from mseg_wizard.ahead import Ahead
+from mseg_wizard.calls import as_problem, waiting, worked
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import background, in_own_thread
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
-from mseg_wizard.datasets.locations import needs_no_link
-from mseg_wizard.progress import Problem, Progress, Waiting, printable
+from mseg_wizard.progress import Problem, Progress, Waiting, amount
 from mseg_wizard.snapshot import FILE, Snapshot, publish, published
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.registry import TASKS
@@ -34,42 +35,33 @@ LANE_POLL = 0.05
 """Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
 
 
-def waiting(step: Step, ctx: Context) -> list[str]:
-    """Names of the fields that `step` still needs before it can start; empty when it can."""
-    return [
-        item.name
-        for item in step.fields
-        if item.required
-        and not ctx.given(step.id, item.name)
-        and not (
-            item.only_for
-            and all(needs_no_link(ctx, archive) for archive in step.archives if archive.file in item.only_for)
-        )
-    ]
-
-
 def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
     """Work through `steps` in order; returns when all are complete.
 
     Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the
-    processors. Raises Waiting where a step needs the user first, Problem where something went wrong; the newest
-    progress is then that of the call that ended it.
+    processors, and archives of later calls are fetched ahead. Raises Waiting where a step needs the user first, Problem
+    where something went wrong; the newest progress is then that of the call that ended it.
     """
     checked: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
     with ExitStack() as ends:
+        ahead = ends.enter_context(closing(Ahead(ctx, steps)))
         while True:
+            turn: set[str] = set()
             for step, call in due(steps, checked, lanes):
+                if call.archive and call.key in ahead.held:
+                    turn.add(call.archive.file)
+                    continue
                 work = _work(ctx, step, call)
                 newest[call.key] = Progress(call.title, call=call.key)
                 lanes[call.key] = (
                     work
                     if len({_network(other) for other in step.calls}) == 1
-                    else in_own_thread(work, newest[call.key])
+                    else in_own_thread(work, newest[call.key], LANE_POLL)
                 )
                 ends.callback(lanes[call.key].close)
-            if not lanes:
+            if not lanes and not turn:
                 return
             for key, lane in list(lanes.items()):
                 try:
@@ -82,6 +74,29 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
                     raise
                 else:
                     yield newest[key]
+            yield from ahead.poll(checked, lanes, turn)
+            if not lanes:
+                time.sleep(LANE_POLL)
+
+
+def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
+    """The first step, then every archive that can be fetched, and nothing else; returns when all archives are here.
+
+    Raises Waiting that names those that a person must bring, or see to.
+    """
+    yield from run(ctx.steps[:1], ctx)
+    checked = {call.key for call in ctx.steps[0].calls}
+    with closing(Ahead(ctx, steps)) as ahead:
+        while not ahead.idle:
+            yield from ahead.poll(checked, ())
+            yield Progress("looking at what can be fetched", call=ctx.steps[0].calls[-1].key)
+            time.sleep(LANE_POLL)
+        if lacking := (yield from background(lambda _: ahead.lacking(), Progress("looking at what is here"))):
+            raise Waiting(
+                f"{amount(len(lacking), 'archives')} could not be fetched.",
+                "Bring them, or see to what is said of them, then start again. The others are here.",
+                lacks=lacking,
+            )
 
 
 def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -> Iterator[tuple[Step, Call]]:
@@ -108,45 +123,15 @@ def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -
             yield step, call
 
 
-def in_own_thread(work: Generator[Progress, None, None], first: Progress) -> Generator[Progress, None, None]:
-    """`work`, advanced and closed by a thread of its own; yields its newest progress."""
-
-    def drive(job: Job) -> Progress:
-        progress = first
-        with closing(work):
-            for progress in work:
-                job.say(progress)
-        return progress
-
-    yield (yield from background(drive, first, LANE_POLL))
-
-
 def _network(call: Call) -> bool:
     return call.task in TASKS and TASKS[call.task].network
-
-
-@contextmanager
-def _as_problem(call: Call) -> Iterator[None]:
-    """What the system refuses becomes a Problem: disks fill up, turn read-only and vanish at any moment, also while
-    they are only looked at. That is no bug, and the log has its place all the same.
-    """
-    try:
-        yield
-    except OSError as error:
-        log.exception("%s: the disk or a folder", call.key)
-        if limit := limit_of(error):
-            raise limit from None
-        what = f"{call.title}: {error.strerror or error}" + (
-            f": {printable(str(error.filename))}." if error.filename else "."
-        )
-        raise Problem(what, "Look after that disk or folder, then start again: what is done stays.") from None
 
 
 def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, None]:
     """One call: nothing where its outputs are there, else what makes them."""
     looking = Progress(f"checking: {call.title}", call=call.key)
     yield looking
-    with _as_problem(call):
+    with as_problem(call):
         if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
             yield Progress(TASKS[call.task].end(ctx, *call.given), call=call.key)
             return
@@ -165,24 +150,10 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
         raise Problem(what, "Everything up to here is done and stays. Update mseg-wizard, or correct the step file.")
     store = ctx.store
     ctx = ctx.during(call.key, foreign=not store.journal.ours(call.key), distrust=store.start(call.key))
-    last, worked = time.monotonic(), 0.0
-    progress = Progress(call.title)
     log.info("%s: begins", call.key)
-    try:
-        with _as_problem(call):
-            for progress in TASKS[call.task].run(ctx, *call.given):
-                now = time.monotonic()
-                worked += 0.0 if progress.waiting else now - last  # a person's time is not the work's
-                last = now
-                yield replace(progress, call=call.key)
-    finally:
-        try:
-            store.note(call.key, ctx.notes)
-            store.spent(call.key, worked + (0.0 if progress.waiting else time.monotonic() - last))
-        except Problem as problem:  # remarks and times are not worth hiding why it ended
-            log.warning("%s", problem)
+    progress = yield from worked(ctx, call)
     looking = replace(progress, doing=f"checking what became of it: {call.title}", rate=None, call=call.key)
-    with _as_problem(call):
+    with as_problem(call):
         missing = yield from _missing(ctx, call, looking)
     if missing:
         raise Problem(
@@ -215,15 +186,16 @@ def scope_of(steps: Sequence[Step], asked: Sequence[Step]) -> str:
 class Runner:
     """The one thread that advances run() and closes it. Starting again is resuming."""
 
-    def __init__(self, ctx: Context, steps: Sequence[Step]) -> None:
+    def __init__(self, ctx: Context, steps: Sequence[Step], *, fetch_only: bool = False) -> None:
         self.ctx = ctx
         self._steps = steps
+        self._work = fetch_all if fetch_only else run
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         last = published(ctx.destination)
         self.snapshot = last if last.killed else Snapshot()
         """Until it starts: how the wizard before was killed, if it was."""
-        self._scope = scope_of(ctx.steps, steps)
+        self._scope = "as far as fetching goes" if fetch_only else scope_of(ctx.steps, steps)
 
     def start(self) -> None:
         """Begin, or go on; nothing happens where it runs already."""
@@ -245,15 +217,18 @@ class Runner:
         return self._thread is None or not self._thread.is_alive()
 
     def _body(self) -> None:
-        work = run(self._steps, self.ctx)
+        work = self._work(self._steps, self.ctx)
         end: dict[str, Any] = {}
         newest: dict[str, Progress] = {}
         last, written = "", 0.0
         try:
             for progress in work:
-                last = progress.call
-                newest[last] = progress
-                under_way = tuple(key for key in newest if not self.ctx.store.journal.done(key))
+                last = last if progress.ahead else progress.call
+                if newest.get(progress.call, progress).ahead != progress.ahead:
+                    del newest[progress.call]  # its turn has come: it stands behind those before it
+                newest[progress.call] = progress
+                journal = self.ctx.store.journal
+                under_way = tuple(key for key, said in newest.items() if not (said.ahead or journal.done(key)))
                 self.snapshot = Snapshot(running=True, calls=under_way or (last,), progress=dict(newest))
                 if time.monotonic() - written > 1:
                     self._publish()

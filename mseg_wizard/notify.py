@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,11 +38,16 @@ def command_of(text: str) -> tuple[str, ...]:
         ) from None
 
 
-def news(snapshot: Snapshot) -> tuple[object, str]:
+def news(snapshot: Snapshot, told: Container[object] = ()) -> tuple[object, str]:
     """What a person who is away would want to know of this moment,
     and what tells it from other news; None for nothing.
+
+    `told`: what is no news any more, where there may be several at once.
     """
     stands = run_standing(snapshot)
+    for key in snapshot.refused:  # the work goes on, and a fresh link takes its time
+        if (said := snapshot.progress[key].doing) not in told and not snapshot.awaits:
+            return said, f"goes on, and waits for you besides: {said}"
     if stands.state not in ("waiting", "failed", "done"):
         return None, ""
     return snapshot.awaits or snapshot.problem or snapshot.crash or stands.state, stands.words
@@ -63,7 +68,7 @@ class Notifier:
 
         Then the command is on its way; whatever becomes of it, this returns at once.
         """
-        key, text = news(snapshot)
+        key, text = news(snapshot, self._sent)
         if key is None or key in self._sent:
             return False
         self._sent = self._sent | {key} if snapshot.running else frozenset({key})

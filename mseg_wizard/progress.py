@@ -31,6 +31,8 @@ class Progress:
     """It waits for the user, such as for an upload, and goes on by itself."""
     call: str = ""
     """Key of the call that this belongs to; the engine fills it in."""
+    ahead: str = ""
+    """Of an archive that is fetched before its turn: `fetching`; `here`; or `refused`, and it waits for its turn."""
     made: str = ""
     """The label map that was finished last, as its path below mseg_dataset/."""
 

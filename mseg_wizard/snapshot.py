@@ -73,6 +73,18 @@ class Snapshot:
         return self.calls[0] if self.calls else ""
 
     @property
+    def ahead(self) -> tuple[str, ...]:
+        """Keys of the downloads that are under way before their turn."""
+        fetched = (key for key, progress in self.progress.items() if progress.ahead == "fetching")
+        return tuple(fetched) if self.running else ()
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Keys of the downloads that were refused before their turn, and wait for the user; nothing else waits."""
+        refused = (key for key, said in self.progress.items() if said.ahead == "refused" and said.waiting)
+        return tuple(refused) if self.running else ()
+
+    @property
     def awaits(self) -> str:
         """Key of the call that waits for the user while it runs, if one does."""
         return next(
@@ -144,7 +156,11 @@ def publish(snapshot: Snapshot, own: Path) -> None:
         "running": snapshot.running,
         "complete": snapshot.complete,
         "scope": snapshot.scope,
-        "calls": [asdict(snapshot.progress[key]) for key in snapshot.calls if key in snapshot.progress],
+        "calls": [
+            asdict(progress)
+            for key, progress in snapshot.progress.items()
+            if key in snapshot.calls or (progress.ahead and snapshot.running)
+        ],
     }
     if problem:
         table["problem"] = {"what": problem.what, "do": problem.do}
@@ -173,8 +189,9 @@ def published(destination: Path) -> Snapshot:
         running = bool(table["running"])
         owner = msgspec.convert(table.get("owner", {}), host.Process)
         alive = running and _lives(destination, owner, at)
+        calls = tuple(key for key, said in progress.items() if not said.ahead)
         return Snapshot(
-            alive, tuple(progress), progress, problem, complete=bool(table["complete"]),
+            alive, calls, progress, problem, complete=bool(table["complete"]),
             scope=str(table.get("scope", "")), at=at, owner=owner, killed=running and not alive,
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):

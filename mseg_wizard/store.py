@@ -182,6 +182,10 @@ class Journal:
         """Is what stands where the call writes known to be the wizard's?"""
         return key in self.made
 
+    def holds(self, file: str) -> bool:
+        """Was an archive found whole and right, and nothing wrong with it since?"""
+        return file in self.archives and not self.archives[file].failed
+
     def remarks(self, key: str) -> tuple[str, ...]:
         return self.notes.get(key, ())
 

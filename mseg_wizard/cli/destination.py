@@ -97,7 +97,7 @@ def options_of(args: argparse.Namespace) -> Options:
         raise Usage(problem.what, problem.do) from None
     return Options(
         mirror, tuple(args.route), args.workers, args.scheduler or "", consents=frozenset(args.allow),
-        keep_archives=args.keep_archives, notify=notify,
+        keep_archives=args.keep_archives, hosts=Options.hosts if args.hosts is None else args.hosts, notify=notify,
         notify_quiet=args.notify_quiet, invocation=args.invocation,
     )  # fmt: skip
 

@@ -27,6 +27,8 @@ SCHEDULER = "tcp://HOST:PORT"
 WAITING = "it waits for you, and says what for"
 USAGE = "the command line, the answers or a step file is wrong; nothing was begun"
 LOCKED = "another wizard works on this destination"
+MOST_HOSTS = 16
+"""Each may get 8 connections: more than this helps nobody, and costs a login node's other users."""
 STOPPED = {
     Exit.INTERRUPTED: "stopped by Ctrl+C; the same command goes on",
     Exit.TERMINATED: "stopped by SIGTERM",
@@ -100,6 +102,10 @@ COMMANDS = {
             (
                 "mseg-wizard run --dest /data/mseg --workers 0 > mseg.log",
                 "on every core; complaints still reach the terminal",
+            ),
+            (
+                "mseg-wizard run --dest /shared/mseg --answers answers.toml --fetch-only",
+                "the archives, on a node that has the network; exit code 3 with a list of what you must bring",
             ),
             ("mseg-wizard run --dest /shared/mseg --scheduler tcp://node1:8786", "with the workers of a Dask cluster"),
         ),
@@ -333,6 +339,8 @@ def parser() -> Parser:
 
     sub = add("run", _work_options())
     sub.add_argument("--until", metavar="STEP", help="stop after this step")
+    text = "step 1, then every archive that can be fetched, and nothing else: for a machine that has the network"
+    sub.add_argument("--fetch-only", action="store_true", help=text)
     sub = add("status", _destination_option())
     sub.add_argument("--json", action="store_true", help="for scripts")
     sub = add("steps", takes="[--json] [STEP]")
@@ -399,6 +407,9 @@ def _work_options() -> Parser:
         metavar=SCHEDULER,
         help="use the workers of this Dask scheduler, who share the disk",
     )
+    text = "fetch from so many hosts at once, one archive from each, also ahead of its turn; else from 4"
+    add("--hosts", type=_hosts, metavar="N", help=text)
+    add("--in-order", dest="hosts", action="store_const", const=0, help="fetch each archive only when its turn comes")
     add("--keep-archives", action="store_true", help="keep every fetched archive after it was unpacked")
     add(
         "--allow",
@@ -428,6 +439,12 @@ def _scheduler(text: str) -> str:
     if not re.fullmatch(r"(tcp|tls)://[^\s/@]+:\d+", text):
         raise argparse.ArgumentTypeError("an address such as tcp://node1:8786")
     return text
+
+
+def _hosts(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_HOSTS):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_HOSTS}")
+    return int(text)
 
 
 def _workers(text: str) -> int:

@@ -64,14 +64,15 @@ def unattended(
     explain: Callable[[BaseException, Path | None], None] = complain,
     talk: TextIO | None = None,
     closing: bool = True,
+    fetch_only: bool = False,
 ) -> Exit:
     """Run `steps`, saying where it stands when that changes and every
     few seconds; stops cleanly on Ctrl+C, SIGTERM and hang-up.
 
     `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that
-    it is complete.
+    it is complete; `fetch_only`: the archives, and nothing else.
     """
-    end, stopped_by = work(ctx, steps, every, talk)
+    end, stopped_by = work(ctx, steps, every, talk, fetch_only=fetch_only)
     if stopped_by:
         say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk)
         return STOPS[stopped_by]
@@ -83,19 +84,25 @@ def unattended(
             explain(failure, ctx.own / LOG)
         return exit_code(failure)
     if closing:
-        say_complete(ctx, end, steps, talk)
+        say_complete(ctx, end, () if fetch_only else steps, talk)
     return Exit.DONE
 
 
 def work(
-    ctx: Context, steps: Sequence[Step], every: float = 5.0, talk: TextIO | None = None, *, known: Container[str] = ()
+    ctx: Context,
+    steps: Sequence[Step],
+    every: float = 5.0,
+    talk: TextIO | None = None,
+    *,
+    known: Container[str] = (),
+    fetch_only: bool = False,
 ) -> tuple[Snapshot, signal.Signals | None]:
     """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did.
 
     `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to
     do for them.
     """
-    runner = Runner(ctx, steps)
+    runner = Runner(ctx, steps, fetch_only=fetch_only)
     lines = _Lines([*ctx.steps, *steps], every, talk, known)
     notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
     if not (ctx.options.notify_quiet or known):
@@ -154,7 +161,7 @@ class _Lines:
             say(printable_redacted(text), self._talk)
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
-            if call in snapshot.calls and snapshot.running and call in self._said and not due:
+            if call in (*snapshot.calls, *snapshot.ahead) and snapshot.running and call in self._said and not due:
                 continue
             if call in self._known and call not in self._said and not (progress.done or progress.rate):
                 continue
@@ -169,7 +176,8 @@ def progress_line(number: int, title: str, progress: Progress) -> str:
     """One line: which call of which step, what it is doing, how far it is."""
     # Its name is said already.
     doing = "begins" if progress.doing == title else progress.doing.removesuffix(f": {title}")
-    parts = [f"{number or '':2} {title}: {printable_redacted(doing)}"]
+    early = "ahead of its turn, " if progress.ahead == "fetching" else ""
+    parts = [f"{number or '':2} {title}: {early}{printable_redacted(doing)}"]
     if progress.total and progress.unit and progress.done != progress.total:
         parts.append(
             f"{amount(progress.done, progress.unit if progress.unit == 'B' else '')} of "

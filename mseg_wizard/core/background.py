@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TypeVar
 
 from mseg_wizard.progress import Progress
@@ -90,6 +90,24 @@ def background(
         job.stop()
         wait([result], join)
     return result.result()
+
+
+def in_own_thread(
+    work: Generator[Progress, None, object], first: Progress, every: float = POLL
+) -> Generator[Progress, None, None]:
+    """`work`, advanced and closed by a thread of its own; yields its newest progress `every` so many seconds.
+
+    0: at once, so that whoever polls several such waits for none.
+    """
+
+    def drive(job: Job) -> Progress:
+        progress = first
+        with closing(work):
+            for progress in work:
+                job.say(progress)
+        return progress
+
+    yield (yield from background(drive, first, every))
 
 
 def in_thread(work: Callable[[], T], name: str) -> Future[T]:

@@ -6,8 +6,8 @@ What to do about it is not decided here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mseg_wizard.context import Context
@@ -56,6 +56,8 @@ class DiskChange:
     unpacked: int = 0
     made: int = 0
     """Bytes of archives, of files out of archives, of label maps."""
+    whole: int = 0
+    """Bytes of the archive that is fetched, with those that are here already."""
     files: int = 0
     beside: int = 0
     """Bytes that are there only while the call runs: nested archives."""
@@ -87,11 +89,11 @@ def free_space(path: Path) -> FreeSpace:
     return FreeSpace(found.f_bavail * found.f_frsize, files, path.stat().st_dev, found.f_frsize)
 
 
-def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> list[DiskChange]:
+def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None, *, begun: bool = False) -> list[DiskChange]:
     """What every call that has not begun will write; `check` is called between two and may raise.
 
     A call that has begun is left out: how far it came can't be told cheaply (half a tar.gz has no final names), and it
-    asks for the room that it needs itself, before anything else runs.
+    asks for the room that it needs itself, before anything else runs. `begun`: it counts with all that is not in place.
     """
     changes: list[DiskChange] = []
     folders = FolderListings(ctx.dataset_folder)
@@ -100,21 +102,25 @@ def still_to_come(ctx: Context, check: Callable[[], object] = lambda: None) -> l
     for step in ctx.steps:
         for call in step.calls:
             check()
-            if not journal.begun(call.key):
+            if not (journal.done(call.key) if begun else journal.begun(call.key)):
                 changes += _changes(ctx, step, call, folders, known)
     return changes
 
 
-def space_needs(changes: Sequence[DiskChange]) -> list[SpaceNeed]:
+def space_needs(changes: Sequence[DiskChange], first: Container[str] = ()) -> list[SpaceNeed]:
     """The largest need at any time, for each file system: archives
     and what came out of them are there together, for a while.
 
-    A step's downloads may run ahead of everything else in it, as far as its last.
+    A step's downloads may run ahead of everything else in it, as far as its last; the calls `first` before all.
     """
+
+    def turn(change: DiskChange) -> tuple[int, bool]:
+        return (0 if change.call.key in first else change.step.number), not change.fetched
+
     rooms: dict[int, tuple[str, FreeSpace]] = {}
     now: dict[int, tuple[int, int]] = {}
     most: dict[int, tuple[int, int]] = {}
-    for change in sorted(changes, key=lambda change: (change.step.number, not change.fetched)):
+    for change in sorted(changes, key=turn):
         room = free_space(change.place)
         before, _ = rooms.get(room.device, (str(change.place), room))
         rooms[room.device] = os.path.commonpath((before, change.place)), room
@@ -125,6 +131,27 @@ def space_needs(changes: Sequence[DiskChange]) -> list[SpaceNeed]:
         most[room.device] = max(highest[0], taken + change.beside), max(highest[1], files)
         now[room.device] = taken - change.gone, files - bool(change.gone)
     return [SpaceNeed(Path(place), *most[device], room) for device, (place, room) in rooms.items()]
+
+
+def keeps_room(ctx: Context, changes: Sequence[DiskChange], first: Container[str]) -> bool:
+    """Does each disk keep what the rest needs at its peak, where these archives are fetched first?
+
+    `changes` may be of an earlier moment: what is done since is left out, and of archives what came since.
+    """
+    rest = []
+    for change in changes:
+        if ctx.store.journal.done(change.call.key):
+            continue
+        if change.whole and change.call.archive:
+            place = change.place / change.call.archive.file
+            here = max(_bytes_on_disk(place), _bytes_on_disk(place.with_name(f"{place.name}.part")))
+            rest.append(replace(change, fetched=max(0, change.whole - here)))
+        else:
+            rest.append(change)
+    return all(
+        need.bytes <= need.room.bytes and (need.room.files is None or need.files <= need.room.files)
+        for need in space_needs(rest, first)
+    )
 
 
 def space_table(changes: Sequence[DiskChange]) -> list[str]:
@@ -190,10 +217,9 @@ def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
     if local_source(ctx, archive):
         return {}
     place = own_path(ctx, archive)
-    return {
-        "fetched": max(0, round(archive.size * scale) - _bytes_on_disk(place.with_name(f"{place.name}.part"))),
-        "files": 1,
-    }
+    whole = round(archive.size * scale)
+    here = _bytes_on_disk(place.with_name(f"{place.name}.part"))
+    return {"fetched": max(0, whole - here), "whole": whole, "files": 1}
 
 
 def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:

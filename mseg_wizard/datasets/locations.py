@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import httpx
+
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import missing_files
+from mseg_wizard.http.addresses import web_address
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
@@ -90,6 +93,14 @@ def known_archive(ctx: Context, archive: Archive) -> ArchiveRecord | None:
         if named and (here is None or here.path != Path(record.path)):
             return None
     return record
+
+
+def address_of(ctx: Context, archive: Archive, source: Source) -> httpx.URL | None:
+    """The address that is asked for a source that is no file; None where it can't be read."""
+    if source.kind == "login":
+        site = next(site for site in ctx.step_of(archive).logins if site.id == archive.login)
+        return web_address(site.origin + archive.login_path)
+    return web_address(source.url.reveal() if isinstance(source.url, Secret) else source.url)
 
 
 def link_digest(ctx: Context, source: Source) -> str:

@@ -91,9 +91,9 @@ def stage_of(row: DatasetStages, name: str, journal: Journal, now: Snapshot, *, 
     shares = {call.key: _share(call, journal, now) for call in calls}
     weights = {call.key: (call.archive.size if call.archive else 0) or 1 for call in calls}
     share = sum(shares[key] * weights[key] for key in shares) / sum(weights.values())
-    if all(journal.done(key) for key in shares):
+    at = shares.keys() & {*now.calls, *now.ahead, *now.refused}
+    if all(journal.done(call.key) or (_fetched(call, journal) and not at) for call in calls):
         return Stage("done", 1.0)
-    at = shares.keys() & set(now.calls)
     if now.running and at:
         return Stage("waiting" if any(_waits(key, now) for key in at) else "running", share)
     problem = now.problem
@@ -111,10 +111,15 @@ def total_of(row: DatasetStages, journal: Journal, now: Snapshot) -> float:
 
 
 def _share(call: Call, journal: Journal, now: Snapshot) -> float:
-    if journal.done(call.key):
+    if journal.done(call.key) or _fetched(call, journal):
         return 1.0
     progress = now.progress.get(call.key)
     return min(1.0, progress.done / progress.total) if progress and progress.total else 0.0
+
+
+def _fetched(call: Call, journal: Journal) -> bool:
+    """Is it done but for its turn: the archive came ahead of it?"""
+    return call.task in STAGES["fetch"] and call.archive is not None and journal.holds(call.archive.file)
 
 
 def _waits(key: str, now: Snapshot) -> bool:

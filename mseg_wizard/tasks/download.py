@@ -33,6 +33,8 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     """Have the archive whole and right on this machine; a file of the user's is read where it is."""
     yield Progress(f"looking for {archive.file}")
     if known_archive(ctx, archive):
+        for remark in ctx.store.journal.remarks(ctx.call):  # of when it was fetched, perhaps ahead of its turn
+            ctx.note(remark)
         return
     missing = missing_files(ctx, archive)
     if not missing:

@@ -78,5 +78,7 @@ def _share(call: Call, journal: Journal, snapshot: Snapshot) -> float:
 
 def _under_way(call: Call, snapshot: Snapshot) -> Progress | None:
     """The progress of a call that runs at a known rate."""
-    progress = snapshot.progress.get(call.key) if snapshot.running and call.key in snapshot.calls else None
+    progress = (
+        snapshot.progress.get(call.key) if snapshot.running and call.key in (*snapshot.calls, *snapshot.ahead) else None
+    )
     return progress if progress and progress.rate and progress.eta is not None else None

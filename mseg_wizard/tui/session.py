@@ -17,12 +17,13 @@ from typing import Any
 
 from mseg_wizard.answers.fields import HOME, answered_by, check_answer, kind_of, secret_fields
 from mseg_wizard.answers.pasted import is_link
+from mseg_wizard.calls import waiting
 from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.datasets.locations import needs_no_link
-from mseg_wizard.engine import Runner, waiting
+from mseg_wizard.engine import Runner
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import ASKED, Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
 from mseg_wizard.step import Field, Step

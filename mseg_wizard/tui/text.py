@@ -119,6 +119,8 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
             return "failed"
     if journal.done(call.key):
         return "done"
+    if call.key in (*snapshot.ahead, *snapshot.refused):
+        return "running" if call.key in snapshot.ahead else "waiting"
     return "stopped" if call.key in snapshot.calls and not snapshot.complete else "pending"
 
 

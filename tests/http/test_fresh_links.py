@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import engine
+from mseg_wizard import calls
 from mseg_wizard.context import Context
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.server import PracticeServer
@@ -61,14 +61,14 @@ def test_a_link_that_expires_on_the_way_is_asked_for_anew_and_the_download_goes_
         assert (ctx.dataset_folder / "KITTI" / f"{FILE}.part").stat().st_size == CUT
         assert leaks(["first-signature"], str(problem), repr(problem.items), tmp_path) == []
         # it is lacking until it is replaced, and the form's gate says why
-        assert engine.waiting(ctx.step("kitti"), ctx) == ["url"]
+        assert calls.waiting(ctx.step("kitti"), ctx) == ["url"]
         assert ctx.reasons("kitti") == [problem.what]
         asked = len(server.log)
         with pytest.raises(Problem):
             downloaded(ctx, FILE)
         assert len(server.log) == asked, "the refused link was followed again"
         ctx.remember(ctx.step("kitti"), {"url": link("second-signature")})
-        assert engine.waiting(ctx.step("kitti"), ctx) == []
+        assert calls.waiting(ctx.step("kitti"), ctx) == []
         assert downloaded(ctx, FILE).read_bytes() == body
         last = server.log[-1]
         assert (last.headers["Range"], last.headers["If-Range"], last.sent) == (
@@ -101,7 +101,7 @@ def test_s3_says_no_to_a_link_that_is_wrong_and_the_next_start_asks_once_more(
         assert "SignatureDoesNotMatch" in waits(ctx).what
         # the very same link again is somebody's decision
         ctx.remember(ctx.step("kitti"), {"url": wrong})
-        assert engine.waiting(ctx.step("kitti"), ctx) == []
+        assert calls.waiting(ctx.step("kitti"), ctx) == []
         waits(ctx)
         ctx.remember(ctx.step("kitti"), {"url": good})
         downloaded(ctx, FILE)
@@ -115,7 +115,7 @@ def test_a_refused_link_among_the_archives_is_named_with_its_field(practice_worl
         assert waits(ctx).lacks == ("archives",)
         assert ctx.sources("kitti") == ()
         # the other field serves as well
-        assert engine.waiting(ctx.step("kitti"), ctx) == ["url"]
+        assert calls.waiting(ctx.step("kitti"), ctx) == ["url"]
         ctx.remember(ctx.step("kitti"), {"url": link("second-signature")})
         downloaded(ctx, FILE)
     ctx.close()
@@ -131,11 +131,11 @@ def test_a_refused_base_url_is_asked_for_and_a_refused_link_of_the_environment_i
         assert (problem.step, problem.lacks) == ("scannet", ("base_url",))
         assert "MSEG_WIZARD_SCANNET_BASE_URL" in problem.do
         assert leaks(["revoked-1234"], str(problem), tmp_path) == []
-        assert engine.waiting(ctx.step("scannet"), ctx) == ["base_url"]
+        assert calls.waiting(ctx.step("scannet"), ctx) == ["base_url"]
     with PracticeServer(practice_world.mirror) as there:
         ctx.options = opened(practice_world, tmp_path / "other", there.url).options
         ctx.remember(ctx.step("scannet"), {"base_url": practice_world.scannet_script.read_text()})
-        assert engine.waiting(ctx.step("scannet"), ctx) == []
+        assert calls.waiting(ctx.step("scannet"), ctx) == []
         downloaded(ctx, "scannet_frames_25k.zip")
     ctx.close()
 

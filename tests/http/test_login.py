@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mseg_wizard import engine
+from mseg_wizard import calls
 from mseg_wizard.context import Context
 from mseg_wizard.practice.logins import ACCOUNTS
 from mseg_wizard.practice.server import PracticeServer
@@ -169,16 +169,16 @@ def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twic
         assert leaks(["wr0ng & w+ord", WILDDASH["username"]], str(problem), repr(problem), tmp_path) == []
         # kept, and not used again until something is entered
         assert ctx.vault.get("wilddash", "password") is not None
-        assert engine.waiting(ctx.step("wilddash"), ctx) == ["password"]
+        assert calls.waiting(ctx.step("wilddash"), ctx) == ["password"]
         tries = len([seen for seen in server.log if seen.method == "POST"])
         assert isinstance(refused(ctx), Problem)
         ctx.remember(ctx.step("wilddash"), {"username": WILDDASH["username"]})
-        assert engine.waiting(ctx.step("wilddash"), ctx) == ["password"], (
+        assert calls.waiting(ctx.step("wilddash"), ctx) == ["password"], (
             "another name with the old password would be another failed try"
         )
         assert len([seen for seen in server.log if seen.method == "POST"]) == tries
         ctx.remember(ctx.step("wilddash"), {"password": WILDDASH["password"]})
-        assert engine.waiting(ctx.step("wilddash"), ctx) == []
+        assert calls.waiting(ctx.step("wilddash"), ctx) == []
         downloaded(ctx, FILE)
     ctx.close()
 
@@ -235,7 +235,7 @@ def test_a_login_page_that_is_not_what_it_was_is_told_with_its_title(
         problem = refused(ctx)
         assert words in problem.what
         assert not isinstance(problem, Waiting)
-        assert engine.waiting(ctx.step("wilddash"), ctx) == [], "the password may be right"
+        assert calls.waiting(ctx.step("wilddash"), ctx) == [], "the password may be right"
         assert leaks([WILDDASH["password"]], str(problem), tmp_path) == []
     ctx.close()
 
@@ -321,5 +321,5 @@ def test_without_a_published_match_a_file_is_refused_whatever_the_sites_own_md5_
 
 def test_a_login_without_credentials_is_no_source(practice_world: World, tmp_path: Path) -> None:
     ctx = opened(practice_world, tmp_path)
-    assert engine.waiting(ctx.step("cityscapes"), ctx) == ["username", "password"]
+    assert calls.waiting(ctx.step("cityscapes"), ctx) == ["username", "password"]
     ctx.close()

@@ -10,9 +10,9 @@ import pytest
 
 from mseg_wizard.answers.fields import check_answer
 from mseg_wizard.answers.links import UnusableAnswer
+from mseg_wizard.calls import waiting
 from mseg_wizard.cli.destination import give_answers
 from mseg_wizard.context import Context, Options
-from mseg_wizard.engine import waiting
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage

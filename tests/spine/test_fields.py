@@ -10,10 +10,10 @@ import pytest
 
 from mseg_wizard.answers.fields import KINDS, FieldKind, answered_by, check_answer, check_field
 from mseg_wizard.answers.file import read_answers
+from mseg_wizard.calls import waiting
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.commands import steps as steps_command
 from mseg_wizard.context import Context, Options
-from mseg_wizard.engine import waiting
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.snapshot import filled, lacking
 from mseg_wizard.step import Field, Step, load

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard import engine
+from mseg_wizard import calls
 from mseg_wizard.context import Context, Options
 from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import own_path
@@ -143,7 +143,7 @@ def test_the_right_archive_after_a_wrong_one_is_taken(
             it.unpacked()
         assert FILE in caught.value.what or "first.zip" in caught.value.what
         if second == "by_link" and first != "by_upload":
-            assert engine.waiting(it.ctx.step(STEP), it.ctx) in ([], ["url"])
+            assert calls.waiting(it.ctx.step(STEP), it.ctx) in ([], ["url"])
         WAYS[second](it, "second", it.right)
         it.unpacked()
 

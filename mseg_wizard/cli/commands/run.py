@@ -19,4 +19,4 @@ def run(args: argparse.Namespace) -> int:
     if not args.dest and "destination" not in answers.get("prepare", {}):
         say(f"Going on in {printable_redacted(str(destination))}, the last destination.", sys.stderr)
     with opened(steps, destination, options_of(args), answers, take_over=args.take_over) as ctx:
-        return unattended(ctx, steps[:last])
+        return unattended(ctx, steps[:last], fetch_only=getattr(args, "fetch_only", False))

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
-    for key in now.calls if now.running else ():
+    for key in (*now.calls, *now.ahead, *now.refused) if now.running else ():
         number, title = next(
             (
                 (step.number, call.title)
