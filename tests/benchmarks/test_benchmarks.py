@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import loading, pool, simulation, start
+from tests.benchmarks import journey, loading, pool, simulation, start
+from tests.benchmarks.journey import Load, Network, walls
 from tests.benchmarks.labels import FAMILIES
 from tests.benchmarks.simulation import FULL, Machine, simulate
 
@@ -62,3 +63,29 @@ def test_a_slow_storage_bounds_a_thousand_cores() -> None:
     assert simulate(mapillary, Machine(1000, mb=50)).bound == "storage bytes"
     assert simulate(mapillary, Machine(1000, mb=1e6, files=100)).bound == "storage files"
     assert simulate(mapillary, Machine(1)).bound == "cpu"
+
+
+LOADS = [Load(1, "a", 100e6, 2), Load(1, "b", 50e6, 1), Load(2, "a", 30e6, 0)]
+
+
+def test_in_order_a_step_waits_for_its_own_archives_and_the_next_begins_after_it() -> None:
+    assert walls(LOADS, {1: 10, 2: 5}, Network(10, hosts=0)) == {1: 26, 2: 34}
+
+
+def test_ahead_of_its_turn_an_archive_comes_while_others_do_and_waits_for_its_host() -> None:
+    assert walls(LOADS, {1: 10, 2: 5}, Network(10, hosts=4)) == {1: 23, 2: 28}
+    assert walls(LOADS, {2: 5}, Network(10, hosts=4)) == {1: 13, 2: 18}
+
+
+def test_all_hosts_share_the_line() -> None:
+    loads = [Load(1, host, 40e6, 0) for host in "abcd"]
+    assert walls(loads, {}, Network(10, line=20)) == {1: 8}
+    assert walls(loads, {}, Network(10, line=1000, hosts=2)) == {1: 8}
+
+
+@pytest.mark.slow
+def test_the_whole_journey_is_simulated_beside_a_measured_one(capsys: pytest.CaptureFixture[str]) -> None:
+    journey.main(quick=True)
+    printed = capsys.readouterr().out
+    assert "five hosts" in printed
+    assert "a mirror" in printed
