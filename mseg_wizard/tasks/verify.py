@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
+from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
+from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.progress import Meter, Progress, Waiting
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.task import Task
@@ -93,6 +96,8 @@ def _dataset(
     doing = f"checking {dataset.title}"
     listing = Progress(f"{doing}: listing", found.images, total, "images")
     plan = yield from background(functools.partial(_plan, ctx, dataset), listing)
+    if dataset.form.annotations:
+        yield from _describe(ctx, plan, dataset.form.annotations, listing)
     found.begin(plan)
     rules = rules_of(ctx, dataset)
     known = record.begin(digest_of(ctx, dataset.title, rules))
@@ -109,6 +114,22 @@ def _dataset(
                 record.add(outcome.item, outcome.result)
         yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
     found.end(plan)
+
+
+def _describe(
+    ctx: Context, plan: Plan, read: Callable[[Path | str], Mapping[str, Annotation]], listing: Progress
+) -> Generator[Progress, None, None]:
+    """Have workers read what describes the raw labels: seconds of decoding, in a process that may take the memory."""
+    files = plan.annotation_files()
+    doing = replace(listing, doing=f"{listing.doing.removesuffix('listing')}reading its annotations")
+    for outcomes in each(ctx.pool(), read, [f"{ctx.dataset_folder}/{file}" for file in files]):
+        for outcome in outcomes:
+            file = str(outcome.item).removeprefix(f"{ctx.dataset_folder}/")
+            if outcome.fault:
+                plan.undescribed(ctx, file, files[file], outcome.fault)
+            else:
+                plan.describe(files[file], outcome.result or {})
+        yield with_wait(ctx.pool(), doing)
 
 
 def verify_missing(ctx: Context) -> list[str]:

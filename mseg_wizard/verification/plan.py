@@ -5,9 +5,8 @@ file, what belongs to which image, and what is missing.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset
@@ -105,6 +104,30 @@ class Plan:
         masks = self.dataset.bringer("records", "", listed.split) if position == MASK else None
         return masks or self.dataset.bringer("label", listed.labels[0] or "", listed.split)
 
+    def annotation_files(self) -> dict[str, list[str]]:
+        """What describes the raw labels of a folder, below mseg_dataset/ → the images whose labels it describes."""
+        files: dict[str, list[str]] = {}
+        for image in self.images:
+            if raw := self.file(image, RAW):
+                files.setdefault(f"{raw.rpartition('/')[0]}.json", []).append(image)
+        return files
+
+    def describe(self, images: Sequence[str], found: Mapping[str, Annotation]) -> None:
+        """Take what such a file says: name of a raw label → its annotation."""
+        for image in images:
+            raw = self.file(image, RAW) or ""
+            if (name := raw.rpartition("/")[2]) in found:
+                self.segments[image] = found[name]
+            elif found:
+                self.faults.append(self.fault(image, RAW, "is not described by its annotation file"))
+
+    def undescribed(self, ctx: Context, file: str, images: Sequence[str], why: str) -> None:
+        """Such a file can't be read: that is one fault, and what it describes is checked without it."""
+        call = self.call(images[0], RAW)
+        if call is None or ctx.store.journal.done(call.key):
+            what = short(Problem(why), f"{ctx.dataset_folder}/{file}")
+            self.faults.append(Fault(file, what, call.key if call else ""))
+
     def fault(self, image: str, position: int, what: str) -> Fault:
         """The fault of one of an image's files; masks that lie in no file of their own are the raw label's."""
         file = self.file(image, position) or self.file(image, RAW) or self.file(image, IMAGE) or ""
@@ -128,8 +151,6 @@ def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
         if before and made.dataset.relabeling:
             _read_records(made, tree, made.dataset.relabeling, before, column - 1)
     stop()
-    if dataset.form.annotations:
-        _read_annotations(ctx, made, dataset.form.annotations, stop)
     if made.updates:
         _find_masks(ctx, made)
     stop()
@@ -191,39 +212,6 @@ def _find_masks(ctx: Context, made: Plan) -> None:
         found = mask_of(image)
         # Some are looked up at any depth; a name for one that was not found.
         made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else made.dataset.masks_named(image)
-
-
-def _read_annotations(ctx: Context, made: Plan, read: Callable[[Path], Mapping[str, Annotation]], stop: Stop) -> None:
-    """What describes the raw labels of each folder.
-
-    A file that can't be read is one fault, and what it describes is checked without it.
-    """
-    by_folder: dict[str, list[str]] = {}
-    for image in made.images:
-        raw = made.file(image, RAW)
-        if raw:
-            by_folder.setdefault(raw.rpartition("/")[0], []).append(image)
-    for folder, images in by_folder.items():
-        stop()
-        call = made.call(images[0], RAW)
-        try:
-            found = read(ctx.dataset_folder / f"{folder}.json")
-        except Problem as problem:
-            if call is None or ctx.store.journal.done(call.key):
-                made.faults.append(
-                    Fault(
-                        f"{folder}.json",
-                        short(problem, f"{ctx.dataset_folder}/{folder}.json"),
-                        call.key if call else "",
-                    )
-                )
-            found = {}
-        for image in images:
-            raw = made.file(image, RAW) or ""
-            if (name := raw.rpartition("/")[2]) in found:
-                made.segments[image] = found[name]
-            elif found:
-                made.faults.append(made.fault(image, RAW, "is not described by its annotation file"))
 
 
 def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:

@@ -46,6 +46,9 @@ def main(folder: Path | None) -> None:
         for family in datasets_in(ctx.steps):
             start = time.perf_counter()
             found = make_plan(ctx, family, nothing)
+            if read := family.form.annotations:
+                for file, described in found.annotation_files().items():
+                    found.describe(described, read(ctx.dataset_folder / file))
             took = time.perf_counter() - start
             count = sum(1 for _ in paths(found))
             assert not found.faults, found.faults[:3]

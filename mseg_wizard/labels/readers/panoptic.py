@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_rgb
 from mseg_wizard.labels.png import Ids
+from mseg_wizard.labels.readers.json_stream import values_in
 from mseg_wizard.labels.readers.label_reader import Annotation, LabelReader, LabelToRemap, RemapRecipe
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
@@ -38,35 +39,34 @@ class _Annotation(msgspec.Struct):
     segments_info: list[_Segment]
 
 
-class _Annotations(msgspec.Struct):
-    annotations: list[msgspec.Raw]
-
-
-_annotation = msgspec.json.Decoder(_Annotation)
-
-
 def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
     """Name of the panoptic PNG → its segments.
 
-    Everything else in the file (360 MB for COCO's training images) is skipped.
-
-    One image at a time: all segments at once as objects take 1 GB.
+    Everything else in the file (360 MB for COCO's training images) is skipped, and never more than a few of its images
+    are in memory at a time.
     """
     segments = {}
+    listed = False
     try:
-        for raw in msgspec.json.decode(Path(path).read_bytes(), type=_Annotations).annotations:
-            image = _annotation.decode(raw)
-            pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
-            # NumPy 1 would take them, cut to fit.
-            if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):
-                raise OverflowError
-            segments[image.file_name] = np.array(pairs, "<u4").tobytes()
+        with Path(path).open(encoding="utf-8") as file:
+            for key, value in values_in(file):
+                if key != "annotations":
+                    continue
+                listed = True
+                image = msgspec.convert(value, _Annotation)
+                pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
+                # NumPy 1 would take them, cut to fit.
+                if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):
+                    raise OverflowError
+                segments[image.file_name] = np.array(pairs, "<u4").tobytes()
     except OSError as error:
         raise Problem(f"{path} can't be read: {error.strerror}.", _AGAIN) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(f"{path} is no panoptic annotation file: {error}.", _AGAIN) from None
     except OverflowError:
         raise Problem(f"{path}: {printable(image.file_name, 200)} has ids that no pixel can hold.", _AGAIN) from None
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise Problem(f"{path} is no panoptic annotation file: {error}.", _AGAIN) from None
+    if not listed:
+        raise Problem(f"{path} is no panoptic annotation file: it lists no annotations.", _AGAIN)
     return segments
 
 
