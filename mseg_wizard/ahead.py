@@ -49,7 +49,7 @@ class Fetchable:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """What a look found."""
 
     wanted: tuple[Fetchable, ...] = ()
@@ -80,8 +80,8 @@ class Ahead:
         self._here: dict[str, bool] = {}
         """By key, whether what the archive brings was there at the first look."""
         self._changes: list[DiskChange] | None = None
-        self._planning: Generator[Progress, None, Plan] | None = None
-        self._plan = Plan()
+        self._planning: Generator[Progress, None, FetchPlan] | None = None
+        self._plan = FetchPlan()
         self._due = 0.0
         self.idle = False
         """The last look found nothing to fetch that could be, and nothing is under way."""
@@ -208,7 +208,7 @@ class Ahead:
             log.warning("looking at what may be fetched ahead: %s", redact(str(error)))
             self._planning, self.idle = None, not self._lanes
 
-    def _planned(self, job: Job, checked: set[str], begun: set[str], lanes: tuple[str, ...]) -> Plan:
+    def _planned(self, job: Job, checked: set[str], begun: set[str], lanes: tuple[str, ...]) -> FetchPlan:
         wanted, hosts = [], {}
         for step in self._steps:
             lacks = waiting(step, self._ctx)
@@ -228,7 +228,7 @@ class Ahead:
             if not keeps_room(self._ctx, self._changes or [], fits | {key}):
                 break
             fits.add(key)
-        return Plan(tuple(wanted), hosts, frozenset(fits))
+        return FetchPlan(tuple(wanted), hosts, frozenset(fits))
 
     def _fetchable(self, step: Step, call: Call) -> Fetchable | None:
         """Where a call's archive is asked for; None where it was seen before, or is a file on this machine.
