@@ -31,8 +31,8 @@ LOGGED = 1000
 """Items of a problem that the log names: a disk that fails can make a problem of all 240,000 images, at every try."""
 LOOK_JOIN = 0.5
 """Seconds that a look at what is missing gets to end after a stop."""
-LANE_POLL = 0.05
-"""Seconds between two looks at one of two lanes: while one is looked at, the other's end is not noticed."""
+LANE_POLL = 0.02
+"""Seconds between two looks at what runs in threads of its own: an end is noticed so much later, 90 times in all."""
 
 
 def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
@@ -45,6 +45,7 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
     checked: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
+    alone = False
     with ExitStack() as ends:
         ahead = ends.enter_context(closing(Ahead(ctx, steps)))
         while True:
@@ -55,14 +56,12 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
                     continue
                 work = _work(ctx, step, call)
                 newest[call.key] = Progress(call.title, call=call.key)
-                lanes[call.key] = (
-                    work
-                    if len({_network(other) for other in step.calls}) == 1
-                    else in_own_thread(work, newest[call.key], LANE_POLL)
-                )
+                alone = len({_network(other) for other in step.calls}) == 1
+                lanes[call.key] = work if alone else in_own_thread(work, newest[call.key], 0)
                 ends.callback(lanes[call.key].close)
             if not lanes and not turn:
                 return
+            before = len(checked)
             for key, lane in list(lanes.items()):
                 try:
                     newest[key] = next(lane)
@@ -75,7 +74,7 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
                 else:
                     yield newest[key]
             yield from ahead.poll(checked, lanes, turn)
-            if not lanes:
+            if len(checked) == before and not (lanes and alone):  # that one waits by itself
                 time.sleep(LANE_POLL)
 
 

@@ -32,6 +32,8 @@ from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
 FOLDER = "report"
+SYNCED_AT_ONCE = 32
+"""Files between two looks whether it should stop."""
 VERSION = 2
 """Of the page: a report that an older wizard wrote is written again."""
 
@@ -49,9 +51,12 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
         facts, datasets = yield from background(lambda job: (gather(ctx), survey(ctx, job.check)), doing)
         drawn, tallies = yield from _pictures(ctx, beside, datasets)
 
-        def finish(_: Job) -> None:
+        def finish(job: Job) -> None:
             page.write(beside, of, facts, datasets, shared_classes(ctx.tree), drawn, tallies)
-            sync(*beside.rglob("*"), beside)
+            files = [*beside.rglob("*"), beside]
+            for number in range(0, len(files), SYNCED_AT_ONCE):
+                job.say(Progress("making sure that the disk has it", number, len(files), "files"))
+                sync(*files[number : number + SYNCED_AT_ONCE])
 
         yield from background(finish, Progress("writing the page", len(drawn), len(drawn), "images"))
         swap_folder(beside, ctx.own / FOLDER, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import journey, loading, pool, simulation, start
+from tests.benchmarks import journey, large, loading, pool, simulation, start
 from tests.benchmarks.journey import Load, Network, walls
 from tests.benchmarks.labels import FAMILIES
 from tests.benchmarks.simulation import FULL, Machine, simulate
@@ -89,3 +89,11 @@ def test_the_whole_journey_is_simulated_beside_a_measured_one(capsys: pytest.Cap
     printed = capsys.readouterr().out
     assert "five hosts" in printed
     assert "a mirror" in printed
+
+
+@pytest.mark.slow
+def test_every_step_is_measured_on_a_world_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
+    large.main(images=2)
+    printed = capsys.readouterr().out
+    for words in ("an empty disk", "the finished tree", "longest time without a change", "status: "):
+        assert words in printed

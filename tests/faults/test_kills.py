@@ -4,15 +4,18 @@ run later the tree is the one that no kill would have changed.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from mseg_wizard.context import Options
 from mseg_wizard.http.partial_file import PartialFile
 from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN, Store
 from tests.faults.counts import count
-from tests.faults.journeys import Journey, killed_journey, moments
+from tests.faults.journeys import SPEED, Journey, Running, fetched_again, killed_journey, moments, served
+from tests.waiting import wait_until
 from tests.wizard import tree_of
 
 EACH = 2
@@ -37,6 +40,34 @@ def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(
     assert secrets_in(tmp_path, journey) == []
     count("kills survived", toll.kills)
     count("bytes re-fetched", toll.again)
+
+
+@pytest.mark.slow
+def test_killed_while_several_hosts_give_archives_ahead_of_their_turn(
+    world: World, expected: dict[str, str], tmp_path: Path
+) -> None:
+    """Each kill meets two archives at least that are on their way, and one at least whose turn has not come."""
+    journey, kills = Journey(tmp_path, world), 0
+    with served(world, limit=SPEED // 4) as (server, routes):
+        for _ in range(3):
+            running = journey.start(*routes)
+
+            def several(running: Running = running) -> bool:
+                parts = {part.name.removesuffix(".part") for part in journey.dataset.rglob("*.part")}
+                return len(parts) > 1 and bool(parts - {key.rpartition("/")[2] for key in running.begun()})
+
+            if wait_until(several, running.process):
+                code, _ = running.stop(signal.SIGKILL)
+                kills += code == -signal.SIGKILL
+        journey.finish(*routes)
+        again = fetched_again(world, server)
+    assert kills
+    assert journey.wizard.left_over() == []
+    assert tree_of(journey.dataset) == expected
+    assert again <= MOST_LOST * kills * Options.hosts
+    assert secrets_in(tmp_path, journey) == []
+    count("kills survived", kills)
+    count("bytes re-fetched", again)
 
 
 def secrets_in(folder: Path, journey: Journey) -> list[str]:
