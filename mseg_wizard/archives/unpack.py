@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Unpacked:
     bytes: int
     written: int
     """Files of these that were not there, or not so."""
+    sums: Mapping[str, tuple[int, int]]
+    """Path → size and CRC-32 of each, without those that another archive brought."""
 
 
 def unpack(
@@ -110,6 +113,7 @@ class _Writing:
         self._doing = f"unpacking {reader.name}"
         self._meter, self._reported_at, self._done = Meter(), 0.0, 0
         self._files = self._bytes = self._written = 0
+        self._sums: dict[str, tuple[int, int]] = {}
 
     def run(self, places: MemberPaths, at_most: int, path: Path, into: Path, pool: Pool | None) -> Unpacked:
         """Every member to its place, then all of it made durable."""
@@ -131,7 +135,7 @@ class _Writing:
                 self._put(member, target, content)
         self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
         tree.finish()
-        return Unpacked(self._files, self._bytes, self._written)
+        return Unpacked(self._files, self._bytes, self._written, self._sums)
 
     def _put(self, member: Member, target: str, content: Iterator[bytes]) -> None:
         self._doing = f"unpacking {self._reader.name}: {printable(target.partition('/')[0], 60)}"
@@ -139,13 +143,16 @@ class _Writing:
         before, there = self._done, self._tree.size(target)
         if _stays(member.name, member.size, there, self._shared):
             self._report(member.size)
-        elif (
+            return
+        summed = _Summed(self._reporting(content))
+        if (
             member.crc is None
             or there != member.size
             or checksum(self._reporting(self._tree.read(target))) != member.crc
         ):
             self._done = before
-            self._written += self._tree.write(target, self._reporting(content), member.size)
+            self._written += self._tree.write(target, summed, member.size)
+        self._sums[target] = member.size, summed.crc if member.crc is None else member.crc
 
     def _share_out(self, pool: Pool, path: Path, into: Path, targets: Mapping[str, str]) -> Sequence[Entry]:
         """Have the workers put all but large files and those that stay; returns what is left."""
@@ -167,6 +174,7 @@ class _Writing:
             self._written += written
             self._report(more)
         self._files, self._bytes = len(rows), sum(entry.size for entry, _, _ in rows)
+        self._sums.update((path, (entry.size, entry.crc or 0)) for entry, path, _ in rows)
         return rest
 
     def _report(self, more: int = 0) -> None:
@@ -179,6 +187,18 @@ class _Writing:
     def _reporting(self, content: Iterator[bytes]) -> Iterator[bytes]:
         for piece in content:
             self._report(len(piece))
+            yield piece
+
+
+class _Summed:
+    """A content on its way, and the CRC-32 of what has passed."""
+
+    def __init__(self, content: Iterator[bytes]) -> None:
+        self._content, self.crc = content, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._content:
+            self.crc = zlib.crc32(piece, self.crc)
             yield piece
 
 

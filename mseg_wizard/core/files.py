@@ -12,6 +12,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from mseg_wizard.progress import Problem
+
 LACKING = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOLCK, errno.ENOTTY)
 """What a file system answers that has no such call, as FUSE, CIFS, exFAT and Lustre have not all: not a disk error."""
 
@@ -70,6 +72,19 @@ def sweep(path: Path) -> None:
     """Remove what killed writers of `path` left beside it."""
     for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         stale.unlink(missing_ok=True)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a temporary of ours, file or folder; raises Problem where it stays, as what is still open does on NFS."""
+    try:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Problem(
+            f"{path}, which the wizard needs no more, can't be removed: {error.strerror or error}.",
+            "Close what has files of it open, or remove it yourself, then start again: what is done stays.",
+        ) from None
 
 
 def sync(*paths: Path | str) -> None:

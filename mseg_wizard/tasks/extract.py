@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mseg_wizard.archives.member import Damaged, UnsafeArchive, naming_place
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.background import background
+from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
@@ -49,7 +51,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     # a power cut nor another program's files need a word here.
     pool = ctx.processes()
     try:
-        yield from unpack(
+        brought = yield from unpack(
             path,
             folder,
             take=held.take,
@@ -63,12 +65,16 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         _fail(ctx, archive, record, problem)
         anew = ANEW if record.origin == "fetched" and isinstance(problem, Damaged) else ""
         raise naming_place(path, problem, anew) from None
+    sums = {f"{archive.dataset}/{name}": found for name, found in brought.sums.items()}
     for nested in archive.nested:
         if (opened := folder / nested.file).is_file():
             try:
-                yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)
+                brought = yield from unpack(opened, folder / nested.into, skip=archive.skip, pool=pool)
             except (Damaged, UnsafeArchive) as problem:
                 raise naming_place(opened, problem, UNPACKED if isinstance(problem, Damaged) else "") from None
+            inside = PurePosixPath(archive.dataset, nested.into)
+            sums |= {str(inside / name): found for name, found in brought.sums.items()}
+            sums.pop(f"{archive.dataset}/{nested.file}", None)  # it is removed below
     yield Progress(f"checking what {archive.file} brought")
     if missing := missing_files(ctx, archive):
         incomplete = Problem(
@@ -80,6 +86,8 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         raise incomplete
     for nested in archive.nested:
         (folder / nested.file).unlink(missing_ok=True)
+    noting = Progress(f"noting what {archive.file} brought")
+    yield from background(lambda _: note_extracted(ctx, archive, sums), noting)
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         path.unlink(missing_ok=True)
 

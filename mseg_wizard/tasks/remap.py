@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import unlisted_labels
 from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
@@ -101,7 +101,11 @@ def _from_dumps(
 
 def remap_missing(ctx: Context, how: Remapping) -> list[str]:
     plan = _plan(ctx, how)
-    return missing_outputs(ctx, (output for row in plan.values() for output in row if output))
+    lacks = missing_outputs(ctx, (output for row in plan.values() for output in row if output))
+    if how.consumes and not lacks:
+        doomed = _doomed(ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes)
+        return [f"the end of {doomed}"] if doomed.exists() else []
+    return lacks
 
 
 def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
@@ -164,11 +168,15 @@ def _name(item: LabelToRemap) -> str:
 
 def _consume(folder: Path) -> None:
     """Remove a folder of raw labels: renamed first, so that a kill never leaves half of it under its name."""
-    doomed = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(doomed, ignore_errors=True)
+    doomed = _doomed(folder)
+    remove_leftover(doomed)
     if folder.is_dir():
         folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    remove_leftover(doomed)
+
+
+def _doomed(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.tmp")
 
 
 REMAP = Task(remap, remap_missing, Remapping)

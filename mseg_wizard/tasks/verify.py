@@ -5,25 +5,33 @@ looked at once, what is unchanged since then not again; ends with one verdict, n
 from __future__ import annotations
 
 import functools
+import os
+import re
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from mseg_wizard.archives.member import TEMPORARY
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
+from mseg_wizard.datasets.mseg_api import identify_tree
 from mseg_wizard.labels.readers.label_reader import Annotation
-from mseg_wizard.progress import Meter, Progress, Waiting
+from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.progress import Meter, Problem, Progress, Waiting
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import check
+from mseg_wizard.verification.extracted_files import compare_extracted, notes_on
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import ASIDE
 from mseg_wizard.verification.results import Results
 from mseg_wizard.verification.verdict import (
+    Fault,
     Faulty,
     Verdict,
     by_step,
@@ -36,6 +44,8 @@ from mseg_wizard.verification.verified import Verified, digest_of, unchanged_ima
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
+_TEMPORARY = re.compile(rf"\..+({re.escape(TEMPORARY)}|\.[0-9a-f]{{8}}\.tmp)")
+"""What archives.atomic_tree and core.files write before it gets its name."""
 DOING = "working out what is to be looked at"
 
 
@@ -52,16 +62,24 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             f"There is nothing to verify yet: step {ctx.step('prepare').named} is not complete.",
             "Start with `mseg-wizard`.",
         )
+    yield from _same_tree(ctx)
+    yield from background(lambda job: _sweep(ctx, job.check), Progress("looking for what killed runs left"))
+    calls = [call for step in ctx.steps for call in step.calls if call.task == "extract"]
+    compared = yield from compare_extracted(ctx, calls)
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results()
     record = Verified(ctx)
     try:
         for dataset in datasets:
-            yield from _dataset(ctx, dataset, found, record, total)
+            yield from _dataset(ctx, dataset, found, record, total, compared.differing)
     finally:
         record.close()
-    for note in found.notes:
+    found.also(fault for fault in compared.differing.values() if fault.file in _also(ctx))
+    unlisted = [fault for fault in compared.differing.values() if fault.file not in _also(ctx)]
+    found.counts["files as they came out of their archives"] = compared.files - len(compared.differing)
+    notes = [*found.notes, *notes_on(compared, unlisted)]
+    for note in notes:
         ctx.note(note)
     verdict = Verdict(
         subject(ctx),
@@ -70,7 +88,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         tuple(step.id for step in unfinished),
         dict(found.counts),
         tuple(found.faults),
-        tuple(found.notes),
+        tuple(notes),
     )
     place = yield from background(
         lambda _: write_verdict(ctx, verdict), Progress("writing the verdict", total, total, "images")
@@ -91,7 +109,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
 
 
 def _dataset(
-    ctx: Context, dataset: Dataset, found: Results, record: Verified, total: int
+    ctx: Context, dataset: Dataset, found: Results, record: Verified, total: int, differing: dict[str, Fault]
 ) -> Generator[Progress, None, None]:
     doing = f"checking {dataset.title}"
     listing = Progress(f"{doing}: listing", found.images, total, "images")
@@ -99,6 +117,8 @@ def _dataset(
     if dataset.form.annotations:
         yield from _describe(ctx, plan, dataset.form.annotations, listing)
     found.begin(plan)
+    if differing:
+        found.also(differing.pop(path) for path in dict.fromkeys(plan.files()) if path in differing)
     rules = rules_of(ctx, dataset)
     known = record.begin(digest_of(ctx, dataset.title, rules))
     same = yield from unchanged_images(lambda: plan.items(ctx), known, listing)
@@ -130,6 +150,37 @@ def _describe(
             else:
                 plan.describe(files[file], outcome.result or {})
         yield with_wait(ctx.pool(), doing)
+
+
+def _same_tree(ctx: Context) -> Generator[Progress, None, None]:
+    """Read the class tables, lists and records, whatever their sizes and times say: they decide what is right."""
+    record = ctx.store.journal.tree
+    doing = Progress("checking every file of mseg-api")
+    is_ = yield from background(lambda _: identify_tree(ctx.tree_folder), doing)
+    if record and is_.sha256 != record.sha256:
+        ctx.store.keep_tree(replace(record, stamp=""))  # so that step 1 looks at it again
+        ctx.store.reopen(*(call.key for step in ctx.steps for call in step.calls if call.task == "tree"))
+        raise Problem(
+            f"The mseg-api tree in {record.folder} is not the one that was accepted: {is_.words}.",
+            "Start `mseg-wizard run`: it has the accepted one again, keeps this one beside it, and verifies by that. "
+            f"If the changes are yours: name the folder in {ctx.step('prepare').form} (mseg_api) and accept it there.",
+        )
+
+
+def _sweep(ctx: Context, check: Callable[[], None]) -> None:
+    """Remove temporaries of ours: none is in use while this runs. Raises Problem where one stays."""
+    remappings = [call.args for step in ctx.steps for call in step.calls if isinstance(call.args, Remapping)]
+    consumed = {PurePath(how.consumes).name for how in remappings if how.consumes}
+    for folder, folders, names in os.walk(ctx.dataset_folder):
+        check()
+        ours = [name for name in names if name.startswith(".") and _TEMPORARY.fullmatch(name)]
+        for name in (*ours, *(name for name in folders if name.startswith(".") and name[1:-4] in consumed)):
+            remove_leftover(Path(folder, name))
+
+
+def _also(ctx: Context) -> set[str]:
+    """What archives must have brought beside what lists name."""
+    return {f"{archive.dataset}/{name}" for step in ctx.steps for archive in step.archives for name in archive.also}
 
 
 def verify_missing(ctx: Context) -> list[str]:

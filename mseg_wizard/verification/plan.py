@@ -94,6 +94,17 @@ class Plan:
         label = listed.labels[1 + position]
         return label and f"{self.root}/{label}"
 
+    def files(self) -> Iterator[str]:
+        """All of them, and what describes the raw labels of a folder."""
+        described = set()
+        for image in self.images:
+            for position in (IMAGE, RAW, MASK):
+                if path := self.file(image, position):
+                    yield path
+                    if position == RAW and self.dataset.form.annotations:
+                        described.add(f"{path.rpartition('/')[0]}.json")
+        yield from described
+
     def call(self, image: str, position: int) -> Call | None:
         """What brings or makes that file."""
         listed = self.images[image]

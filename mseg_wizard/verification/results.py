@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from mseg_wizard.verification.checks import IMAGE, CheckedImage, ImageToCheck
 from mseg_wizard.verification.map_faults import pixel_count
@@ -38,6 +39,10 @@ class Results:
             self._notes.append(
                 f"{plan.dataset.title}: {plan.absent:,} frames of its test list are in none of its archives"
             )
+
+    def also(self, faults: Iterable[Fault]) -> None:
+        """Faults that were found without the lists."""
+        self.faults += faults
 
     def add(self, plan: Plan, outcome: Outcome[ImageToCheck, CheckedImage]) -> None:
         """What became of one image."""

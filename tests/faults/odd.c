@@ -46,6 +46,7 @@ int chmod(const char *path, mode_t mode) { return is_at(path) && fails("chmod") 
 int fchmodat(int at, const char *path, mode_t mode, int flags) {
     return is_at(path) && fails("chmod") ? -1 : REAL(fchmodat)(at, path, mode, flags);
 }
+int rmdir(const char *path) { return is_at(path) && fails("rmdir") ? -1 : REAL(rmdir)(path); }
 sem_t *sem_open(const char *name, int flags, ...) {
     if (fails("sem_open")) return SEM_FAILED;
     return REAL(sem_open)(name, flags, 0600, 1);

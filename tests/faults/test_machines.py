@@ -134,6 +134,21 @@ def test_where_no_lock_holds_a_wizard_that_lives_is_still_seen_and_one_that_died
     assert journey.run("--until", "prepare").returncode == 0
 
 
+def test_raw_labels_that_cannot_be_removed_are_named_and_go_at_the_next_start(
+    journey: Journey, shim: Path, calm: dict[str, str]
+) -> None:
+    left = journey.dataset / "PASCAL_Context" / ".trainval.tmp"
+    journey.wizard.extra = failing(shim, {"rmdir": errno.EBUSY}, left)
+    done = journey.run(*UNTIL)
+    count("faults tried")
+    assert done.returncode == 1, done.stdout
+    assert f"{left}, which the wizard needs no more, can't be removed" in done.stderr
+    journey.wizard.extra = {}
+    journey.finish(*UNTIL)
+    assert not left.exists()
+    assert tree_of(journey.dataset) == calm
+
+
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EACCES, errno.ENOENT], ids=errno.errorcode.get)
 def test_without_semaphores_what_is_missing_is_named(journey: Journey, shim: Path, number: int) -> None:
     journey.wizard.extra = failing(shim, {"sem_open": number}, journey.destination)

@@ -17,6 +17,7 @@ from mseg_wizard.cli.plain import complain, printable_redacted, unattended
 from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
+from mseg_wizard.datasets.extracted import distrust_extracted
 from mseg_wizard.datasets.universal import keep_record, read_record
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(steps, destination, options, answers, take_over=args.take_over) as ctx:
         if getattr(args, "full", False):
             forget_verified(ctx)
+            distrust_extracted(ctx)
         return verify_now(ctx, repair=getattr(args, "repair", False), as_json=as_json, ask=input if person else None)
 
 
