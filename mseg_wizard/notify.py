@@ -16,7 +16,7 @@ from mseg_wizard.core import host
 from mseg_wizard.core.log import redact
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.snapshot import Snapshot, run_standing
+from mseg_wizard.snapshot import Snapshot, standing
 
 log = logging.getLogger("mseg_wizard.notify")
 
@@ -44,7 +44,7 @@ def news(snapshot: Snapshot, told: Container[object] = ()) -> tuple[object, str]
 
     `told`: what is no news any more, where there may be several at once.
     """
-    stands = run_standing(snapshot)
+    stands = standing(snapshot)
     for key in snapshot.refused:  # the work goes on, and a fresh link takes its time
         if (said := snapshot.progress[key].doing) not in told and not snapshot.awaits:
             return said, f"goes on, and waits for you besides: {said}"

@@ -93,15 +93,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class RunStanding:
-    """How a run stands, as every channel says it."""
+class Standing:
+    """How it stands, as every channel says it."""
 
     state: str
     """One of STATES."""
     words: str
-    """Goes on after `mseg-wizard`; a problem is told in its own words."""
+    """How the run stands; goes on after `mseg-wizard`; a problem is told in its own words."""
     brief: str
     """The same in a few words."""
+    text: str = ""
+    """The one sentence that a person wants to know first: what is wanted of them or, where nothing is, what goes on."""
+    step: str = ""
+    """Id of the step that it is about."""
+    field: str = ""
+    """Name of the field that is wanted."""
 
     @property
     def sentence(self) -> str:
@@ -109,27 +115,77 @@ class RunStanding:
         return self.words[:1].upper() + self.words[1:]
 
 
-def run_standing(now: Snapshot) -> RunStanding:
-    """The one place where it is decided how a run stands: screen, title, `status`, messages and exit codes go by it."""
+def standing(now: Snapshot, steps: Sequence[Step] = (), states: Sequence[StepState] = (), faults: int = 0) -> Standing:
+    """The one place where it is decided how it stands: screen, title, `status`, messages and exit codes go by it.
+
+    Without `steps` that is of the run alone. With them and their states (`overview`), what is done and wanted in the
+    destination counts too. `faults`: files in which the last verification found something wrong.
+    """
+    run = _of_run(now)
+    return _of_destination(run, steps, states, now, faults) if steps else run
+
+
+def _of_run(now: Snapshot) -> Standing:
     if awaits := now.awaits:
-        return RunStanding("waiting", f"waits for you: {now.progress[awaits].doing}", "waits for you")
+        return Standing("waiting", f"waits for you: {now.progress[awaits].doing}", "waits for you")
     if now.running:
         silent = f"; no sign of life since {clock(now.at)}" if now.at and _age(now.at) > SILENT else ""
-        return RunStanding("running", f"{WORKS}{silent}", "")
+        return Standing("running", f"{WORKS}{silent}", "")
     if isinstance(now.problem, Waiting):
-        return RunStanding("waiting", f"waits for you: {now.problem}", "waits for you")
+        return Standing("waiting", f"waits for you: {now.problem}", "waits for you")
     if now.problem:
-        return RunStanding("failed", f"stopped by a problem: {now.problem}", "a problem")
+        return Standing("failed", f"stopped by a problem: {now.problem}", "a problem")
     if now.crash:
         bug = type(now.crash).__name__
-        return RunStanding("failed", f"stopped by a bug of its own, {bug}; the log has the details", "a problem")
+        return Standing("failed", f"stopped by a bug of its own, {bug}; the log has the details", "a problem")
     if now.complete:
-        return RunStanding("done", f"complete {now.scope}" if now.scope else "complete: every step is done", "complete")
+        return Standing("done", f"complete {now.scope}" if now.scope else "complete: every step is done", "complete")
     if now.killed:
-        return RunStanding("stopped", f"stopped (killed) at {clock(now.at)}", "stopped")
+        return Standing("stopped", f"stopped (killed) at {clock(now.at)}", "stopped")
     if now.call:
-        return RunStanding("stopped", f"stopped{f' at {clock(now.at)}' if now.at else ''}", "stopped")
-    return RunStanding("pending", "has not begun", "")
+        return Standing("stopped", f"stopped{f' at {clock(now.at)}' if now.at else ''}", "stopped")
+    return Standing("pending", "has not begun", "")
+
+
+def _of_destination(
+    run: Standing, steps: Sequence[Step], states: Sequence[StepState], now: Snapshot, faults: int
+) -> Standing:
+    at = next((step for step in steps if now.call in {call.key for call in step.calls}), None)
+    here = at.id if at else ""
+    if now.awaits and at:
+        wants = next((item.name for item in at.fields if item.name == "archives"), "")
+        return replace(
+            run, text=f"Next from you: {named(at)}: {now.progress[now.awaits].doing}", step=here, field=wants
+        )
+    if isinstance(now.problem, Waiting) and not now.running:
+        lacks = now.problem.lacks if now.problem.step else ()
+        return replace(run, text=now.problem.what, step=now.problem.step or here, field=next(iter(lacks), ""))
+    if now.problem and not now.running:
+        return replace(run, text=now.problem.what, step=here)
+    if now.crash and not now.running:
+        return replace(run, text="A bug of the wizard's own stopped the work; what is done stays.", step=here)
+    if all(state.state == "done" for state in states):
+        return replace(run, state="done", text="Every step is complete.", step=steps[-1].id)
+    if faults and not now.running:
+        files = amount(faults, "files")
+        what = f"Verification found something wrong in {files}: `verify --repair` makes them again."
+        return replace(run, state="failed", text=what)
+    wanted = next((state for state in states if state.waits_for and state.state != "done"), None)
+    if wanted:
+        step = next(step for step in steps if step.id == wanted.id)
+        return replace(
+            run,
+            state="running" if now.running else "waiting",
+            text=f"Next from you: {named(step)}: {step.field(wanted.waits_for[0]).label}.",
+            step=step.id,
+            field=wanted.waits_for[0],
+        )
+    if now.running and at:
+        return replace(run, text=f"Nothing is wanted from you. At work: {named(at)}.", step=here)
+    first = next(state.id for state in states if state.state != "done")
+    if run.state == "stopped":
+        return replace(run, text=f"Nothing is wanted from you. {run.sentence}; what is done stays.", step=first)
+    return replace(run, state="pending", text="Nothing is wanted from you: the work can begin.", step=first)
 
 
 WORKS = "works"
@@ -303,56 +359,6 @@ def verified(steps: Sequence[Step], journal: Journal) -> str:
 def asks(step: Step) -> bool:
     """Does the step need an answer?"""
     return any(item.required for item in step.fields)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The one sentence: what is wanted of the user or, where nothing is, what the wizard is doing."""
-
-    state: str
-    """One of STATES."""
-    text: str
-    step: str = ""
-    """Id of the step that it is about."""
-    field: str = ""
-    """Name of the field that is wanted."""
-
-
-def standing(steps: Sequence[Step], states: Sequence[StepState], now: Snapshot, faults: int = 0) -> Standing:
-    """What a person wants to know first, in the words that every channel says.
-
-    `faults`: files in which the last verification found something wrong.
-    """
-    at = next((step for step in steps if now.call in {call.key for call in step.calls}), None)
-    here = at.id if at else ""
-    if now.awaits and at:
-        wants = next((item.name for item in at.fields if item.name == "archives"), "")
-        return Standing("waiting", f"Next from you: {named(at)}: {now.progress[now.awaits].doing}", here, wants)
-    if isinstance(now.problem, Waiting):
-        lacks = now.problem.lacks if now.problem.step else ()
-        return Standing("waiting", now.problem.what, now.problem.step or here, next(iter(lacks), ""))
-    if now.problem and not now.running:
-        return Standing("failed", now.problem.what, here)
-    if now.crash and not now.running:
-        return Standing("failed", "A bug of the wizard's own stopped the work; what is done stays.", here)
-    if all(state.state == "done" for state in states):
-        return Standing("done", "Every step is complete.", steps[-1].id)
-    if faults and not now.running:
-        files = amount(faults, "files")
-        return Standing("failed", f"Verification found something wrong in {files}: `verify --repair` makes them again.")
-    wanted = next((state for state in states if state.waits_for and state.state != "done"), None)
-    if wanted:
-        step = next(step for step in steps if step.id == wanted.id)
-        return Standing(
-            "running" if now.running else "waiting",
-            f"Next from you: {named(step)}: {step.field(wanted.waits_for[0]).label}.",
-            step.id,
-            wanted.waits_for[0],
-        )
-    if now.running and at:
-        return Standing("running", f"Nothing is wanted from you. At work: {named(at)}.", here)
-    first = next(state.id for state in states if state.state != "done")
-    return Standing("pending", "Nothing is wanted from you: the work can begin.", first)
 
 
 def named(step: Step) -> str:

@@ -17,7 +17,7 @@ from mseg_wizard.core.log import LOG, redact, without_known_secrets
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
-from mseg_wizard.snapshot import Snapshot, notes_summary, run_standing
+from mseg_wizard.snapshot import Snapshot, notes_summary, standing
 from mseg_wizard.step import Step
 from mseg_wizard.store import Locked
 from mseg_wizard.tasks.report import place_of
@@ -196,7 +196,7 @@ def progress_line(number: int, title: str, progress: Progress) -> str:
 
 def say_complete(ctx: Context, end: Snapshot, steps: Sequence[Step], talk: TextIO | None = None) -> None:
     """What is complete, what is worth knowing of it, and where the report is."""
-    say(f"{run_standing(end).sentence if end.scope else 'Complete'}: {ctx.dataset_folder}", talk)
+    say(f"{standing(end).sentence if end.scope else 'Complete'}: {ctx.dataset_folder}", talk)
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(step.has("report") for step in steps):

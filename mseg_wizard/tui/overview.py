@@ -44,7 +44,7 @@ class Overview(Vertical):
         self._of_datasets = {row.step.id for row in self._rows}
         self._head = SteadyText(classes="title")
         self._others = SteadyText(classes="others")
-        self._standing = Standing("pending", "")
+        self._standing = Standing("pending", "", "")
         self.list = DatasetList([SENTENCE, COLUMNS, *(row.folder for row in self._rows)])
 
     @property
@@ -76,7 +76,7 @@ class Overview(Vertical):
     def show(self, states: Sequence[StepState], now: Snapshot, survey: Survey) -> None:
         """Bring it up to date; what did not change is not touched."""
         width = max(40, (self.size.width or self.app.size.width) - 3)
-        self._standing = standing(self._session.steps, states, now, sum(survey.faults.values()))
+        self._standing = standing(now, self._session.steps, states, sum(survey.faults.values()))
         where = printable(str(self._session.destination or "no folder chosen yet"), 200)
         self._head.put(Content(fit(f"mseg-wizard · {where}", width)))
         self.list.put(SENTENCE, self._sentence())
@@ -94,7 +94,7 @@ class Overview(Vertical):
         ends = "" if words.endswith(".") else " ·"  # what ends otherwise may be a path to copy
         leads = self._standing.field or (self._standing.step and self._standing.state == "failed")
         goes = f"{ends} Enter goes there." if leads else ""
-        goes = " F5 begins." if self._standing.state == "pending" else goes
+        goes = {"pending": " F5 begins.", "stopped": " F5 goes on."}.get(self._standing.state, goes)
         return Content.styled(f"{mark(self._standing.state)} {words}{goes}", STYLES[self._standing.state])
 
     def _line(self, row: DatasetStages, now: Snapshot, survey: Survey, width: int) -> Content:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
-from mseg_wizard.snapshot import MARKS, Snapshot, StepState, run_standing
+from mseg_wizard.snapshot import MARKS, Snapshot, StepState, standing
 from mseg_wizard.tui import eta
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import pane_text
@@ -140,7 +140,7 @@ def _hint_after_a_stop(at: Moment) -> tuple[str, str]:
 
 def _hint_before_it_runs(at: Moment) -> str:
     if at.snapshot.call:
-        return f"{run_standing(at.snapshot).sentence}; what is done stays. F5 goes on."
+        return f"{standing(at.snapshot).sentence}; what is done stays. F5 goes on."
     if at.session.ctx is None:
         return "Enter goes into a step's form, Escape back to this list. F5 begins."
     begun = any(state.state == "done" or state.done for state in at.states)

@@ -10,7 +10,7 @@ import httpx
 
 from mseg_wizard.http.addresses import expiry, origin
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
-from mseg_wizard.snapshot import MARKS, Snapshot, run_standing
+from mseg_wizard.snapshot import MARKS, Snapshot, standing
 from mseg_wizard.step import Call
 from mseg_wizard.store import Journal
 
@@ -100,7 +100,7 @@ def progress_words(progress: Progress, width: int) -> str:
 
 def terminal_title(snapshot: Snapshot) -> str:
     """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
-    stands = run_standing(snapshot)
+    stands = standing(snapshot)
     if stands.state == "pending":
         return "mseg-wizard"
     brief = " ".join([stands.brief, snapshot.scope]).strip() if snapshot.complete else stands.brief

@@ -23,7 +23,7 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.engine import Runner, scope_of
 from mseg_wizard.notify import news
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import FILE, MARKS, Snapshot, overview, publish, published, run_standing
+from mseg_wizard.snapshot import FILE, MARKS, Snapshot, overview, publish, published, standing
 from mseg_wizard.store import OWN, Store, read_journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.text import call_state, terminal_title
@@ -69,7 +69,7 @@ class Walk:
         table = json.loads(self.wizard.run("status", "--dest", place, "--json").stdout)
         now, journal = published(place), read_journal(place)
         assert journal
-        stands = run_standing(now)
+        stands = standing(now)
         assert (table["run"]["state"], table["run"]["words"]) == (stands.state, stands.words)
         assert stands.words in text or now.running
         assert terminal_title(now).startswith(MARKS[stands.state])
@@ -115,7 +115,7 @@ def test_all_channels_agree_through_until_kill_stop_a_second_wizard_a_wait_and_a
         other.kill()
         other.communicate()
     ctx = open_context(STEPS, walk.destination, Options(), vault=Vault("t", backend=None, environment={}))
-    assert run_standing(Runner(ctx, STEPS).snapshot).words == killed, "the screen that opens there says it, too"
+    assert standing(Runner(ctx, STEPS).snapshot).words == killed, "the screen that opens there says it, too"
     ctx.close()
 
     walk.begin_step("download-open", signal.SIGTERM)
@@ -144,7 +144,7 @@ ENDS = {
 def test_a_run_that_ended_is_told_alike_by_title_message_step_task_and_exit_code(name: str, tmp_path: Path) -> None:
     end, code = ENDS[name]
     state = {"crash": "failed"}.get(name, name)
-    stands = run_standing(end)
+    stands = standing(end)
     assert stands.state == state
     assert terminal_title(end).startswith(MARKS[state])
     assert news(end)[1] == stands.words
@@ -157,8 +157,8 @@ def test_a_run_that_ended_is_told_alike_by_title_message_step_task_and_exit_code
     publish(end, store.own)
     again = published(tmp_path)
     store.close()
-    assert run_standing(again).state == state
-    assert end.crash or run_standing(again).words == stands.words
+    assert standing(again).state == state
+    assert end.crash or standing(again).words == stands.words
 
 
 @pytest.mark.parametrize("snapshot", [WORKING, UPLOAD])
@@ -188,10 +188,10 @@ def test_a_snapshot_belongs_to_one_process_and_dies_with_it(
 def test_a_wizard_that_shows_no_sign_of_life_is_not_said_to_work_without_that(tmp_path: Path) -> None:
     store = Store(tmp_path)
     publish(WORKING, store.own)
-    assert run_standing(published(tmp_path)).words == "works"
+    assert standing(published(tmp_path)).words == "works"
     before = datetime.now(UTC) - timedelta(minutes=5)
     _edit(tmp_path, lambda table: table.update(at=before.isoformat()))
-    assert "no sign of life since" in run_standing(published(tmp_path)).words
+    assert "no sign of life since" in standing(published(tmp_path)).words
     store.close()
 
 

@@ -21,7 +21,6 @@ from mseg_wizard.snapshot import (
     notes_of,
     overview,
     published,
-    run_standing,
     standing,
     verified,
     with_filled,
@@ -35,21 +34,26 @@ def run(args: argparse.Namespace) -> int:
     steps = load_steps()
     destination, journal = begun_destination(args)
     now = published(destination)
-    stands, looked = run_standing(now), verified(steps, journal)
     states = overview(steps, journal, now, lambda step: lacking(step, journal))
+    stands, looked = standing(now), verified(steps, journal)
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
         used = [
             {"file": archive.file, "used": known.title, "proof": known.proof}
             for archive, known in equivalents_used(steps, journal)
         ]
-        run = {"state": stands.state, "words": stands.words, "at": now.at, "owner": now.owner and asdict(now.owner)}
+        run = {
+            "state": stands.state,
+            "words": stands.words,
+            "at": now.at,
+            "owner": now.owner and asdict(now.owner),
+        }
         table = {"version": __version__, "destination": str(destination), "run": run, "steps": rows}
         table |= {"equivalents": used, "verified": looked}
         print(json.dumps(table, indent=1))
         return Exit.DONE
     print(destination)
-    print(printable(standing(steps, states, now).text))
+    print(printable(standing(now, steps, states).text))
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
