@@ -66,6 +66,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     yield from background(lambda job: _sweep(ctx, job.check), Progress("looking for what killed runs left"))
     calls = [call for step in ctx.steps for call in step.calls if call.task == "extract"]
     compared = yield from compare_extracted(ctx, calls)
+    right = compared.files - len(compared.differing)
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results()
@@ -77,7 +78,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         record.close()
     found.also(fault for fault in compared.differing.values() if fault.file in _also(ctx))
     unlisted = [fault for fault in compared.differing.values() if fault.file not in _also(ctx)]
-    found.counts["files as they came out of their archives"] = compared.files - len(compared.differing)
+    found.counts["files as they came out of their archives"] = right
     notes = [*found.notes, *notes_on(compared, unlisted)]
     for note in notes:
         ctx.note(note)
