@@ -30,6 +30,7 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
+from mseg_wizard.tui.folder_change import absent_folders, answers_of, asked_days, remove, unbegun
 from mseg_wizard.tui.text import ends, expired, masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.verification.verdict import read_verdict
@@ -91,6 +92,8 @@ class Session:
         self.released = False
         """Of a viewer that would rather work: has the other wizard ended?"""
         self.ctx: Context | None = None
+        self._made: tuple[Path, ...] | None = None
+        """The folders that opening it made; None where a wizard has been there before."""
         self.runner: Runner | None = None
         self.drafts: dict[str, dict[str, Any]] = {}
         """Answers that have no journal yet; what may be secret is a Secret here too."""
@@ -165,6 +168,7 @@ class Session:
             self.watch()
             return
         if self.ctx is None or destination != self.ctx.destination:
+            made, fresh = absent_folders(destination), not (destination / OWN).exists()
             try:
                 ctx = self._open_context(destination)
             except OSError as error:
@@ -176,7 +180,10 @@ class Session:
                 self.viewer, self.locked, self.destination = True, str(problem), destination
                 self.watch()
                 return
-            self.close()
+            if fresh and self.ctx:
+                self._take_along(self.ctx, ctx)
+            self._leave()
+            self._made = made if fresh else None
             self.ctx, self.destination = ctx, ctx.destination
             self.runner = Runner(ctx, self.steps)
         drafts, self.drafts, self.drafted = self.drafts, {}, False
@@ -186,6 +193,20 @@ class Session:
                     self._keep(self.step(name), key, value)
                 except Problem as problem:
                     self.refused[name, key] = problem
+
+    def _take_along(self, before: Context, after: Context) -> None:
+        """Have the answers given so far as drafts for a destination that has none of its own."""
+        for step, table in answers_of(before).items():
+            self.drafts[step] = {**table, **self.drafts.get(step, {})}
+        for step, day in asked_days(before).items():
+            after.store.answer(step, ASKED, day)
+
+    def _leave(self) -> None:
+        """Close the destination that is open; where this sitting made it and only answers stand there, it goes."""
+        before, made = self.ctx, self._made
+        self.close()
+        if before and made is not None and unbegun(before):
+            remove(before, made)
 
     def _remember(self, step: Step, name: str, value: Any) -> str:
         item = step.field(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Button
@@ -74,6 +75,50 @@ async def test_the_button_beside_the_destination_opens_it_without_starting(desk:
         await says(pilot, "F5 starts")
     assert desk.destination.is_dir()
     assert desk.ran == []
+
+
+async def test_answers_move_along_to_the_folder_that_was_meant_and_the_slip_leaves_nothing(desk: Desk) -> None:
+    slip = desk.folder / "typo" / "daat"
+    app = desk.wizard(slip, preset={"idd": {"url": LINK}, "city": {"archives": [str(desk.folder)]}})
+    async with app.run_test() as pilot:
+        await into(pilot, app, "prepare")
+        await pilot.press("space")
+        await pilot.press("tab", "tab")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.session.ctx)
+        await until(pilot, lambda: app.session.ctx and app.session.ctx.secret("idd", "url"))
+        before = answers_at(slip)
+        assert before["prepare"]["read"] is True
+        assert len(desk.ring.held) == 1
+        app.session.open(desk.destination)
+        await pilot.pause()
+        after = answers_at(desk.destination)
+        assert {**before, "prepare": {**before["prepare"], "destination": str(desk.destination)}} == after
+        assert app.session.ctx
+        link = app.session.ctx.secret("idd", "url")
+        assert link and link.reveal() == LINK
+        assert len(desk.ring.held) == 1, "the slip's keyring entry is gone"
+        assert not slip.parent.exists()
+    assert desk.ran == []
+
+
+async def test_a_folder_in_which_work_began_or_a_wizard_was_before_stays(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        app.session.open(desk.destination)
+        for name in ("second", "third"):
+            app.session.open(desk.folder / name)
+            assert app.session.ctx
+            app.session.ctx.store.start("prepare/work/x")
+        await pilot.pause()
+    assert {path.name for path in desk.folder.iterdir()} >= {"data", "second", "third"}
+    assert answers_at(desk.destination)["prepare"]["read"] is True
+
+
+def answers_at(destination: Path) -> dict[str, dict[str, Any]]:
+    journal = read_journal(destination)
+    assert journal
+    return {step: dict(table) for step, table in journal.answers.items()}
 
 
 async def test_a_destination_that_has_no_journal_is_not_made_unasked(desk: Desk) -> None:
