@@ -42,9 +42,14 @@ class Pasted:
     """All links in it, where there are several that differ; `text` is the first."""
 
 
+def without_escapes(text: str) -> str:
+    """A terminal's text without its colours and the like."""
+    return _ESCAPES.sub("", text)
+
+
 def one_line(text: str) -> str:
     """A pasted value: wrapped lines joined, blanks at the ends, colours and control characters dropped."""
-    return "".join(c for line in _ESCAPES.sub("", text).splitlines() for c in line.strip() if c.isprintable())
+    return "".join(c for line in without_escapes(text).splitlines() for c in line.strip() if c.isprintable())
 
 
 def is_link(text: str) -> bool:

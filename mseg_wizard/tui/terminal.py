@@ -14,6 +14,7 @@ from textual.events import CursorPosition
 from textual.message import Message
 
 from mseg_wizard.progress import printable
+from mseg_wizard.tui.paste_parser import PasteParser
 from mseg_wizard.tui.textual_private import SafeDriver
 
 ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
@@ -54,6 +55,9 @@ class Terminal(SafeDriver):
         if self._out.written != self._answered_for and (self._asked is None or time.monotonic() - self._asked > LOST):
             self._asked = time.monotonic()
             self.write(ASK)
+
+    def parser(self) -> PasteParser:
+        return PasteParser()
 
     def process_message(self, message: Message) -> None:
         """Runs in a thread, as Textual's own does."""

@@ -5,8 +5,12 @@ A test fails when Textual changes or drops one of `USED`, and when another modul
 
 from __future__ import annotations
 
+import os
+from codecs import getincrementaldecoder
+from selectors import EVENT_READ, SelectSelector
 from typing import Any, cast
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -77,11 +81,32 @@ class PastedLine(Input):
         event.prevent_default()
 
 
+class InputParser(XTermParser):
+    """Textual's parser of what a terminal sends, in a private module: the one place where a paste is told from keys."""
+
+
 class SafeDriver(LinuxDriver):
     """A driver that writes into a file of ours, and whose reader survives odd bytes and tells when the terminal ends.
 
     Textual's writes into the terminal itself, whose end blocks it, and its reader dies silently.
     """
+
+    def parser(self) -> InputParser:
+        """What the terminal sends is given to this."""
+        raise NotImplementedError
+
+    def run_input_thread(self) -> None:
+        """As Textual's own, with a parser of ours."""
+        parser, decode = self.parser(), getincrementaldecoder("utf-8")().decode
+        with SelectSelector() as selector:
+            selector.register(self.fileno, EVENT_READ)
+            while not self.exit_event.is_set():
+                for _ in selector.select(0.1):
+                    if text := decode(os.read(self.fileno, 4096)):
+                        for event in parser.feed(text):
+                            self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
 
     def write_into(self, file: object) -> None:
         self._file = cast("Any", file)

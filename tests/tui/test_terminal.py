@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.store import working
+from mseg_wizard.tui.paste_parser import SILENCE
 from tests.conftest import ROOT
 from tests.waiting import PATIENCE, wait_until
 
@@ -234,6 +235,22 @@ def seen_megabytes(terminal: Terminal) -> int:
     terminal.read()
     found = re.findall(r"\b(\d+)\.\d MB", plain(terminal.seen))
     return max(map(int, found), default=0)
+
+
+def test_after_a_coloured_paste_and_one_that_never_ends_keys_have_their_effect(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    terminal = Terminal(tmp_path)
+    terminals.append(terminal)
+    terminal.until("F5 starts")
+    coloured = "".join(f"\x1b[3{number % 8}mcoloured word {number}\x1b[0m\n" for number in range(200))
+    terminal.keys(f"\x1b[200~{coloured}\x1b[201~\x1b[200~never ends".encode())
+    terminal.read()
+    time.sleep(SILENCE)  # what is waited for is that nothing comes
+    while terminal.process.poll() is None:
+        terminal.keys(F10)
+        terminal.read()
+    assert terminal.process.returncode == 0
 
 
 def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_path: Path) -> None:

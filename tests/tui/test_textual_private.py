@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
@@ -58,6 +59,11 @@ def test_what_is_overridden_is_called_as_it_was() -> None:
     assert list(inspect.signature(Input._on_paste).parameters) == ["self", "event"]
     assert list(inspect.signature(LinuxDriver._run_input_thread).parameters) == ["self"]
     assert "target=self._run_input_thread" in inspect.getsource(LinuxDriver)
+    assert "self.run_input_thread()" in inspect.getsource(LinuxDriver._run_input_thread)
+    assert list(inspect.signature(XTermParser.feed).parameters) == ["self", "data"]
+    assert list(inspect.signature(XTermParser.tick).parameters) == ["self"]
+    for call in ("XTermParser(", "feed(", "tick()", "self.process_message(event)", "self.fileno", "self.exit_event"):
+        assert call in inspect.getsource(LinuxDriver.run_input_thread)
     assert "_handle_exception(" in inspect.getsource(importlib.import_module("textual.message_pump"))
 
 
