@@ -105,6 +105,14 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
         close_file(file)
 
 
+def has_sums(path: Path) -> bool:
+    """Does what it holds come with checksums, as in a zip and a tar.gz? An unpacked folder has none to compare."""
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        return not tar_file.is_header(file.read(tar_file.BLOCK))
+
+
 def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:
     """The members without their contents (a tar.gz is read as far as it takes); raises Problem on damage."""
     with open_archive(path) as reader:

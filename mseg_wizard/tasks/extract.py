@@ -4,14 +4,16 @@ complete by the lists, and only then the archive removed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from mseg_wizard.archives.member import Damaged, UnsafeArchive, naming_place
+from mseg_wizard.archives.member import CHUNK, Damaged, UnsafeArchive, damaged_archive, naming_place
+from mseg_wizard.archives.reader import has_sums
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.background import background
+from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
@@ -46,6 +48,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             key,
         )
     path, folder = Path(record.path), ctx.dataset_folder / archive.dataset
+    yield from _as_checked(ctx, archive, record)
     held = archive.replaced_by(record.equivalent)
     # What is there already is compared, never trusted: so neither
     # a power cut nor another program's files need a word here.
@@ -65,6 +68,11 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         _fail(ctx, archive, record, problem)
         anew = ANEW if record.origin == "fetched" and isinstance(problem, Damaged) else ""
         raise naming_place(path, problem, anew) from None
+    if path.is_file() and not record.there:
+        raise Problem(
+            f"{path} changed while it was unpacked.",
+            "Start again: it is looked at anew, and what is not as in it is written again.",
+        )
     sums = {f"{archive.dataset}/{name}": found for name, found in brought.sums.items()}
     for nested in archive.nested:
         if (opened := folder / nested.file).is_file():
@@ -90,6 +98,30 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     yield from background(lambda _: note_extracted(ctx, archive, sums), noting)
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         path.unlink(missing_ok=True)
+
+
+def _as_checked(ctx: Context, archive: Archive, record: ArchiveRecord) -> Generator[Progress, None, None]:
+    """A plain tar has no checksums inside: before it is unpacked its own is taken once more."""
+    path = Path(record.path)
+    if not record.sha256 or has_sums(path):
+        return
+    doing = f"checking {archive.file} once more"
+
+    def work(job: Job) -> str:
+        done, digest = 0, hashlib.sha256()
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(CHUNK):
+                digest.update(block)
+                done += len(block)
+                job.say(Progress(doing, done, record.size, "B"))
+        return digest.hexdigest()
+
+    found = yield from background(work, Progress(doing, 0, record.size, "B"))
+    if found != record.sha256:
+        what = f"it was changed since it was checked: its sha256 is {found} instead of {record.sha256}"
+        problem = damaged_archive(archive.file, what)
+        _fail(ctx, archive, record, problem)
+        raise naming_place(path, problem, ANEW if record.origin == "fetched" else "")
 
 
 def _fail(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> None:

@@ -4,7 +4,9 @@ what is refused, what is removed, and what is never fetched twice.
 
 from __future__ import annotations
 
+import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Consent, Context, Options
+from mseg_wizard.datasets.locations import own_path
 from mseg_wizard.engine import run as journey
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
@@ -194,4 +197,52 @@ def test_an_archive_that_was_brought_is_not_unpacked_into_the_place_where_a_disk
     ctx.consents.add(caught.value.key)
     list(journey([only], ctx))
     assert extract_missing(ctx, archive(ctx, FILE)) == []
+    ctx.close()
+
+
+TAR = "VOCtrainval_11-May-2012.tar"
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["brought", "in its own folder"])
+def test_a_plain_tar_that_changed_behind_size_and_time_is_not_unpacked(
+    practice_world: World, tmp_path: Path, own: bool
+) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    ctx = context(practice_world, tmp_path / "d", mirror=mirror)
+    wanted = archive(ctx, TAR)
+    lies = own_path(ctx, wanted) if own else mirror / TAR
+    lies.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(practice_world.mirror / TAR, lies)
+    run(download(ctx, wanted))
+    before, content = lies.stat(), bytearray(lies.read_bytes())
+    with tarfile.open(lies) as tar:
+        photo = next(member for member in tar if member.name.endswith(".jpg"))
+    content[photo.offset_data + photo.size // 2] ^= 1
+    lies.write_bytes(content)
+    os.utime(lies, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(Problem, match="was changed since it was checked"):
+        run(extract(ctx, wanted))
+    assert not list(ctx.dataset_folder.rglob("*.jpg"))
+    shutil.copy(practice_world.mirror / TAR, lies)
+    run(download(ctx, wanted))
+    run(extract(ctx, wanted))
+    assert extract_missing(ctx, wanted) == []
+    ctx.close()
+
+
+def test_an_archive_that_changes_while_it_is_unpacked_is_looked_at_anew(practice_world: World, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    shutil.copy(practice_world.mirror / TAR, mirror)
+    ctx = context(practice_world, tmp_path / "d", mirror=mirror)
+    wanted = archive(ctx, TAR)
+    run(download(ctx, wanted))
+    with pytest.raises(Problem, match="changed while it was unpacked"):
+        for progress in extract(ctx, wanted):
+            if progress.doing.startswith(("unpacking", "saving")):
+                os.utime(mirror / TAR)
+    run(download(ctx, wanted))
+    run(extract(ctx, wanted))
+    assert extract_missing(ctx, wanted) == []
     ctx.close()
