@@ -207,15 +207,16 @@ class Desk:
         ctx.close()
         return self.destination
 
-    def run(self, ctx: Context, name: str) -> Generator[Progress, None, None]:
+    def run(self, ctx: Context, row: SimpleNamespace) -> Generator[Progress, None, None]:
+        name = row.name
         self.ran.append(name)
         yield Progress(f"working on {name}", 0, 10, "files", 5.0)
         if name in self.behaviours:
             yield from self.behaviours[name](ctx)
         (ctx.own / f"{name}.done").touch()
 
-    def missing(self, ctx: Context, name: str) -> list[str]:
-        return [] if (ctx.own / f"{name}.done").exists() else [name]
+    def missing(self, ctx: Context, row: SimpleNamespace) -> list[str]:
+        return [] if (ctx.own / f"{row.name}.done").exists() else [row.name]
 
     def until_released(self, ctx: Context) -> Generator[Progress, None, None]:
         """Work that goes on until the test says so."""
