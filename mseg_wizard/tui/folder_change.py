@@ -17,7 +17,7 @@ def absent_folders(destination: Path) -> tuple[Path, ...]:
     return tuple(folder for folder in (destination, *destination.parents) if not folder.exists())
 
 
-def answers_of(ctx: Context) -> dict[str, dict[str, Any]]:
+def answers_given(ctx: Context) -> dict[str, dict[str, Any]]:
     """All answers that were given here; what the environment gives is there in the next destination anyway."""
     found: dict[str, dict[str, Any]] = {}
     for step in ctx.steps:
@@ -48,7 +48,7 @@ def unbegun(ctx: Context) -> bool:
     return not (journal.started or journal.finished or journal.made or journal.archives or journal.tree)
 
 
-def remove(ctx: Context, made: tuple[Path, ...]) -> None:
+def remove_folder(ctx: Context, made: tuple[Path, ...]) -> None:
     """Take back what answering had made at a destination that is closed by now: folders `made`, and the secrets."""
     ctx.vault.wipe(secret_fields(ctx.steps))
     shutil.rmtree(ctx.own, ignore_errors=True)

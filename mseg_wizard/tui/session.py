@@ -30,7 +30,7 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
-from mseg_wizard.tui.folder_change import absent_folders, answers_of, asked_days, remove, unbegun
+from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder, unbegun
 from mseg_wizard.tui.text import ends, expired, masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.verification.verdict import read_verdict
@@ -196,7 +196,7 @@ class Session:
 
     def _take_along(self, before: Context, after: Context) -> None:
         """Have the answers given so far as drafts for a destination that has none of its own."""
-        for step, table in answers_of(before).items():
+        for step, table in answers_given(before).items():
             self.drafts[step] = {**table, **self.drafts.get(step, {})}
         for step, day in asked_days(before).items():
             after.store.answer(step, ASKED, day)
@@ -206,7 +206,7 @@ class Session:
         before, made = self.ctx, self._made
         self.close()
         if before and made is not None and unbegun(before):
-            remove(before, made)
+            remove_folder(before, made)
 
     def _remember(self, step: Step, name: str, value: Any) -> str:
         item = step.field(name)
