@@ -178,6 +178,11 @@ class Journal:
         """Has the call begun, finished or not?"""
         return key in self.finished or key in self.started
 
+    @property
+    def untouched(self) -> bool:
+        """Was nothing done here but answering?"""
+        return not (self.started or self.finished or self.made or self.archives or self.tree)
+
     def ours(self, key: str) -> bool:
         """Is what stands where the call writes known to be the wizard's?"""
         return key in self.made

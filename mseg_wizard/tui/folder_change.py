@@ -42,12 +42,6 @@ def asked_days(ctx: Context) -> dict[str, str]:
     return {step: str(day) for step, day in days.items() if day}
 
 
-def unbegun(ctx: Context) -> bool:
-    """Was nothing done in this destination but answering?"""
-    journal = ctx.store.journal
-    return not (journal.started or journal.finished or journal.made or journal.archives or journal.tree)
-
-
 def remove_folder(ctx: Context, made: tuple[Path, ...]) -> None:
     """Take back what answering had made at a destination that is closed by now: folders `made`, and the secrets."""
     ctx.vault.wipe(secret_fields(ctx.steps))

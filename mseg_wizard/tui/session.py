@@ -30,7 +30,7 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
-from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder, unbegun
+from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder
 from mseg_wizard.tui.text import ends, expired, masked
 from mseg_wizard.vault import Secret
 from mseg_wizard.verification.verdict import read_verdict
@@ -205,7 +205,7 @@ class Session:
         """Close the destination that is open; where this sitting made it and only answers stand there, it goes."""
         before, made = self.ctx, self._made
         self.close()
-        if before and made is not None and unbegun(before):
+        if before and made is not None and before.store.journal.untouched:
             remove_folder(before, made)
 
     def _remember(self, step: Step, name: str, value: Any) -> str:

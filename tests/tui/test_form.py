@@ -109,7 +109,7 @@ async def test_a_folder_in_which_work_began_or_a_wizard_was_before_stays(desk: D
         for name in ("second", "third"):
             app.session.open(desk.folder / name)
             assert app.session.ctx
-            app.session.ctx.store.start("prepare/work/x")
+            app.session.ctx.store.start("prepare/a/x")
         await pilot.pause()
     assert {path.name for path in desk.folder.iterdir()} >= {"data", "second", "third"}
     assert answers_at(desk.destination)["prepare"]["read"] is True
