@@ -19,7 +19,7 @@ from mseg_wizard.core.log import log_to, redact
 from mseg_wizard.core.preferences import prefer, remember_id
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import Archive, Field, Step
+from mseg_wizard.step import Archive, Field, Step, roots
 from mseg_wizard.store import WORKERS_LOG, Store
 from mseg_wizard.vault import KEPT, Secret, Vault
 from mseg_wizard.workers.pool import Pool
@@ -245,7 +245,7 @@ class Context:
         """The accepted mseg-api tree: class tables, lists, records."""
         folder, record = self.tree_folder, self.store.journal.tree
         # a tree that was exchanged during the session is read anew
-        return self._trees.setdefault((folder, record.stamp if record else ""), MsegApiTree(folder))
+        return self._trees.setdefault((folder, record.stamp if record else ""), MsegApiTree(folder, roots(self.steps)))
 
     @property
     def workers(self) -> int:

@@ -155,12 +155,15 @@ class LoginSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetName:
-    """How people call a dataset, where its step is not called so: a step that brings several."""
+class DatasetFolder:
+    """What is to be known of a dataset's folder, where it is not as the step has it."""
 
     folder: str
     """Below mseg_dataset/."""
-    name: str
+    name: str = ""
+    """How people call the dataset, where its step is not called so: a step that brings several."""
+    lists: str = ""
+    """The folder below it that the paths of its lists start from, where that is not itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +309,7 @@ class Step:
     archives: tuple[Archive, ...]
     logins: tuple[LoginSite, ...]
     calls: tuple[Call, ...]
-    datasets: tuple[DatasetName, ...] = ()
+    datasets: tuple[DatasetFolder, ...] = ()
 
     @property
     def form(self) -> str:
@@ -321,7 +324,15 @@ class Step:
     def name_of(self, folder: str) -> str:
         """How people call the dataset of a folder: as the step is called, where it brings no other."""
         alone = len({archive.dataset for archive in self.archives}) == 1
-        return next((each.name for each in self.datasets if each.folder == folder), self.title if alone else folder)
+        return next(
+            (each.name for each in self.datasets if each.folder == folder and each.name),
+            self.title if alone else folder,
+        )
+
+    def root_of(self, folder: str) -> str:
+        """What the paths of a dataset's lists start from, below mseg_dataset/."""
+        below = next((each.lists for each in self.datasets if each.folder == folder), "")
+        return f"{folder}/{below}" if below else folder
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
@@ -332,6 +343,18 @@ class Step:
     def keeping(self, wanted: Callable[[str], bool]) -> Step:
         """The same step with no calls but those whose task is wanted."""
         return replace(self, calls=tuple(call for call in self.calls if wanted(call.task)))
+
+
+def roots(steps: Iterable[Step]) -> dict[str, str]:
+    """Taxonomy that an archive brings or a call makes → what the paths of its lists start from, below mseg_dataset/."""
+    found: dict[str, str] = {}
+    for step in steps:
+        for archive in step.archives:
+            found |= {expected.taxonomy: step.root_of(archive.dataset) for expected in archive.holds}
+        for call in step.calls:
+            root = next((found[taxonomy] for taxonomy in call.needs if taxonomy in found), "")
+            found |= dict.fromkeys(call.makes, root) if root else {}
+    return found
 
 
 def only(steps: Iterable[Step], task: str) -> Step:
@@ -380,7 +403,7 @@ def _step(name: str, content: bytes, number: int, kinds: Mapping[str, type | Non
         return tuple(typed(kind, row, f"{name}: {key}[{i}]") for i, row in enumerate(tables_of(name, table, key)))
 
     asked, archives, logins = rows_of("fields", Field), rows_of("archives", Archive), rows_of("logins", LoginSite)
-    names = rows_of("datasets", DatasetName)
+    names = rows_of("datasets", DatasetFolder)
     _check_names(name, names, {archive.dataset for archive in archives})
     check_unique(name, "field", [item.name for item in asked])
     check_unique(name, "archive", [archive.file for archive in archives])
@@ -432,7 +455,7 @@ def _check_only_for(where: str, item: Field, archives: Collection[str]) -> None:
             raise Problem(f"{where}: only_for names {file!r}.", "Name an archive of this step.")
 
 
-def _check_names(where: str, names: Collection[DatasetName], folders: Collection[str]) -> None:
+def _check_names(where: str, names: Collection[DatasetFolder], folders: Collection[str]) -> None:
     check_unique(where, "dataset", [each.folder for each in names])
     for each in names:
         if each.folder not in folders:

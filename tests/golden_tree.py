@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mseg_wizard.labels.taxonomy import MsegApiTree
+from tests.labels.trees import ROOTS
 
 PLACES = {
     "ADE20K_2016_07_26.zip": {"": "ADE20K"},
@@ -78,7 +79,7 @@ def unpack(golden: Path, dataset: Path) -> GoldenTree:
             row for row in csv.DictReader(lines, delimiter="\t") if row["kind"] == "label" and row["origin"] == "made"
         ]
     expected = {row["path"]: (row["dtype"], row["shape"], row["pixel_sha256"]) for row in rows}
-    return GoldenTree(dataset, MsegApiTree(golden / "mirror" / "mseg-api"), expected)
+    return GoldenTree(dataset, MsegApiTree(golden / "mirror" / "mseg-api", ROOTS), expected)
 
 
 def pixels_of(path: Path) -> tuple[str, str, str]:

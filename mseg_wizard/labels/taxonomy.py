@@ -40,23 +40,6 @@ RECORDS_FILE = "mseg/label_preparation/dataset_update_records.py"
 PINNED_RECORDS = "63077cb6d7c7f4ae64f4badcabcc599b41c0d809"
 """Git blob id of the relabelling records at that commit."""
 
-DATA_ROOTS: Mapping[str, str] = {
-    "ade20k": "ADE20K/ADEChallengeData2016",
-    "bdd": "BDD/bdd100k",
-    "camvid": "Camvid",
-    "cityscapes": "Cityscapes",
-    "coco-panoptic": "COCOPanoptic",
-    "idd": "IDD/IDD_Segmentation",
-    "kitti": "KITTI",
-    "mapillary-public": "MapillaryVistasPublic",
-    "pascal-context": "PASCAL_Context",
-    "scannet": "ScanNet/scannet_frames_25k",
-    "sunrgbd": "SUNRGBD",
-    "voc2012": "PASCAL_VOC_2012",
-    "wilddash": "WildDash",
-}
-"""Start of a taxonomy's name → the folder below mseg_dataset that its lists' paths start from."""
-
 LARGEST = 64 << 20
 """Bytes of a file of the tree that are read: MSeg's longest list, of COCO's training images, has 13 million."""
 
@@ -91,8 +74,10 @@ class MsegApiTree:
     Files are read when they are first asked for; every complaint names file and line.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, roots: Mapping[str, str] | None = None) -> None:
+        """`roots`: taxonomy → the folder below mseg_dataset that its lists start from, as `step.roots` has it."""
         self.path = path
+        self._roots = roots or {}
         self._read: dict[tuple[str, ...], object] = {}
 
     def names(self, taxonomy: str) -> tuple[str, ...]:
@@ -123,12 +108,10 @@ class MsegApiTree:
 
     def root(self, taxonomy: str) -> str:
         """The folder below mseg_dataset that the taxonomy's lists start from."""
-        for start in sorted(DATA_ROOTS, key=len, reverse=True):
-            if taxonomy.startswith(start):
-                return DATA_ROOTS[start]
-        if self._list_folder(taxonomy).is_dir():  # somebody's own dataset: toy-3 and toy-2 both lie in toy
-            return taxonomy.rpartition("-")[0] or taxonomy
-        raise Problem(f"No dataset has the taxonomy {printable(taxonomy)}.", f"Known are: {', '.join(DATA_ROOTS)}.")
+        if taxonomy not in self._roots:
+            what = f"No dataset has the taxonomy {printable(taxonomy)}."
+            raise Problem(what, f"Known are: {', '.join(self._roots)}." if self._roots else "Name it in a step file.")
+        return self._roots[taxonomy]
 
     def table(self, source: str, target: str) -> Table:
         """What every id of `source` becomes in `target`."""

@@ -17,7 +17,7 @@ from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.records import Update, image_keys, updates
 from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.remap import remap_recipe
-from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, MsegApiTree
+from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
@@ -253,7 +253,8 @@ def rules_of(ctx: Context, dataset: Dataset) -> Rules:
     for target in dataset.targets:
         names = tree.names(target)
         if target == read:
-            made.append(MadeMap(target, names, None, dataset.form.partial, 16 if len(names) > IGNORED else 8))
+            partial = dataset.form.partial or UNLABELED not in names
+            made.append(MadeMap(target, names, None, partial, 16 if len(names) > IGNORED else 8))
             of.append(None if dataset.consumed else RAW)
         else:
             table = tree.table(read, target).values

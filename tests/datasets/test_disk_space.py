@@ -24,6 +24,7 @@ from mseg_wizard.datasets.disk_space import (
 )
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.store import ArchiveRecord, TreeRecord
+from tests.labels.trees import ROOTS
 from tests.tasks.preparing import opened
 
 COCO_TRAIN = 118_287
@@ -51,7 +52,7 @@ def complete_tree(full_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def full_reader(complete_tree: Path) -> MsegApiTree:
-    return MsegApiTree(complete_tree)
+    return MsegApiTree(complete_tree, ROOTS)
 
 
 @pytest.fixture

@@ -51,7 +51,6 @@ def test_every_list_names_and_table_of_the_full_tree_can_be_read(full_tree: Path
     tree = MsegApiTree(full_tree)
     for folder in (full_tree / "mseg" / "dataset_lists").iterdir():
         assert tree.names(folder.name)
-        assert tree.root(folder.name)
         assert all(tree.rows(folder.name, split) for split in tree.splits(folder.name))
     tables = [file.stem.split("_to_") for file in (full_tree / "mseg" / "class_remapping_files").glob("*_to_*.tsv")]
     assert len(tables) == 19
@@ -180,10 +179,10 @@ def test_a_malformed_file_is_named_with_its_line_and_a_remedy(
 
 
 def test_an_unknown_taxonomy_has_no_data_root(tmp_path: Path) -> None:
-    assert MsegApiTree(tmp_path).root("mapillary-public65-relabeled") == "MapillaryVistasPublic"
-    assert MsegApiTree(tmp_path).root("idd-40") == "IDD/IDD_Segmentation"
+    tree = MsegApiTree(tmp_path, {"idd-40": "IDD/IDD_Segmentation"})
+    assert tree.root("idd-40") == "IDD/IDD_Segmentation"
     with pytest.raises(Problem, match="nyudepth"):
-        MsegApiTree(tmp_path).root("nyudepthv2-37")
+        tree.root("nyudepthv2-37")
 
 
 def test_ids_that_nothing_names_become_the_first_class_and_are_marked(tmp_path: Path) -> None:

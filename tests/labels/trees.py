@@ -6,6 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mseg_wizard.labels.taxonomy import MsegApiTree
+from mseg_wizard.step import roots
+from mseg_wizard.tasks.registry import load_steps
+
+ROOTS = roots(load_steps())
+"""Of every taxonomy of the step files."""
 
 
 def make_tree(
@@ -32,7 +37,7 @@ def make_tree(
         )
     for (taxonomy, split), lines in (lists or {}).items():
         write_lines(lists_folder(top, taxonomy) / "list" / f"{split}.txt", lines, end)
-    return MsegApiTree(top)
+    return MsegApiTree(top, ROOTS)
 
 
 def lists_folder(top: Path, taxonomy: str) -> Path:

@@ -23,12 +23,13 @@ from PIL import Image, ImageDraw
 from scipy.io import loadmat
 
 from mseg_wizard.labels.records import ImageKey, updates
-from mseg_wizard.labels.taxonomy import DATA_ROOTS, MsegApiTree
+from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.world import World, make_world, toml
 from mseg_wizard.step import Archive
 from mseg_wizard.tasks.registry import load_steps
 from tests.labels.relabelings import RELABELINGS
+from tests.labels.trees import ROOTS
 
 ARCHIVES = {archive.file: archive for step in load_steps() for archive in step.archives}
 MADE = {
@@ -59,7 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def tree(world: World) -> MsegApiTree:
-    return MsegApiTree(world.tree)
+    return MsegApiTree(world.tree, ROOTS)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: World, tmp_path: Path) -> None:
@@ -369,7 +370,7 @@ def _mask(
     if taxonomy == "coco-panoptic-133":
         rgb = np.asarray(_image(placed[label])).astype(int)
         mask = rgb @ [1, 256, 65536] == segment
-        notes = json.loads(placed[f"{DATA_ROOTS['coco-panoptic']}/annotations/panoptic_{place.folder}.json"])[
+        notes = json.loads(placed[f"{ROOTS['coco-panoptic-133']}/annotations/panoptic_{place.folder}.json"])[
             "annotations"
         ]
         info = next(item["segments_info"] for item in notes if item["file_name"] == f"{place.stem}.png")

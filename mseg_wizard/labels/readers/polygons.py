@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from mseg_wizard.labels.codec import MAX_PIXELS, REPAIR, unreadable_label
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.label_reader import LabelReader, LabelToRemap, RemapRecipe
-from mseg_wizard.labels.taxonomy import UNLABELED
+from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED
 from mseg_wizard.progress import Problem
 
 _FAR = 1_000_000
@@ -83,7 +83,8 @@ def image_over(pixels: NDArray[np.uint8]) -> Image.Image:
 
 def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     ids = {name: id_ for id_, name in enumerate(recipe.names)}
-    return rasterize(item.source, ids, ids[UNLABELED]), 0
+    # IDD has a class for what no polygon covers; where a taxonomy has none, those pixels have no class.
+    return rasterize(item.source, ids, ids.get(UNLABELED, IGNORED)), 0
 
 
 POLYGONS = LabelReader("polygons", _read, dump=True)
