@@ -212,7 +212,7 @@ COMMANDS = {
     ),
     "universal": CommandHelp(
         "the training labels in MSeg's universal classes, in lists for training code",
-        "Beside the finished dataset it makes mseg_universal/: each label map of the seven training sets once more, "
+        "Beside the finished dataset it makes mseg_universal/: each label map of the training sets once more, "
         "with the numbers of MSeg's 194 universal classes; train.csv and val.csv, which name image and label of each "
         "pair; the classes; and what they are in the test sets. The labels are made of the relabelled ones, so "
         "relabelling must be complete. It resumes, and counts what it made, as the steps do; each label map is "

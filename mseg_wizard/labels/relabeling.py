@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mseg_wizard.labels.masks import FORMS, LABEL_ITSELF
+from mseg_wizard.labels.records import ImageKey
 from mseg_wizard.labels.renamed import HOLE, renamed
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Problem
@@ -18,6 +19,27 @@ PARTS: Mapping[str, str] = {
 }
 """What `lines` is made of → what it matches; all else stands for itself."""
 _PART = re.compile(r"(\{[^{}]*\})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPixel:
+    """One pixel of a relabelled map whose class is known beforehand: a fact, independent of all our code."""
+
+    split: str
+    folder: str
+    """Of the label."""
+    stem: str
+    """Of the image."""
+    segment: int
+    """The relabelled segment that it lies in."""
+    row: int
+    column: int
+    name: str
+    """Of the class that it must show, in the relabelled taxonomy."""
+
+    @property
+    def place(self) -> ImageKey:
+        return ImageKey(self.split, self.folder, self.stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +66,9 @@ class Relabeling:
     mask: str = ""
     """The file of the image's masks. Both are empty where the label map tells segments apart, or where an archive
     holds a file for each image that records name."""
+
+    pixels: tuple[KnownPixel, ...] = ()
+    """Of the first taxonomy: verification looks at each."""
 
     def __post_init__(self) -> None:
         if not self.taxonomies:

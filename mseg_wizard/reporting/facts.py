@@ -156,7 +156,7 @@ def what_comes_next(ctx: Context) -> list[str]:
     other = (
         "Or with MSeg's own code: branch `training` of mseg-semantic (https://github.com/mseg-dataset/mseg-semantic). "
         "It reads the relabelled maps in mseg_dataset/, finds them by MSEG_DST_DIR, and wants that mseg-api installed, "
-        "a PyTorch of 2020 with NVIDIA's Apex, the pretrained HRNet-W48 backbone, and a GPU for each of the seven "
+        "a PyTorch of 2020 with NVIDIA's Apex, the pretrained HRNet-W48 backbone, and a GPU for each of the "
         "training sets. The same can be trained from mseg_universal/, where the maps hold universal classes already."
     )
     return [one, other]

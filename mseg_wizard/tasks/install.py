@@ -40,7 +40,7 @@ print(json.dumps([[path for path in mseg.__path__ if os.path.isdir(path)], known
 """
 """Where `mseg` comes from (it may have no __init__.py, hence no __file__), and whether pip knows it."""
 
-_VENV = "Make a virtual environment and name its bin/python in the form."
+_VENV = "Make a virtual environment and name its bin/python instead."
 _NETWORK = "Connect, or set pip's proxy or index (PIP_PROXY, PIP_INDEX_URL), then start again."
 REMEDIES = (
     ("externally-managed-environment", f"That Python belongs to the system. {_VENV}"),
@@ -104,7 +104,9 @@ def interpreter(answer: str) -> Path:
     elif found := shutil.which(str(path)):
         path = Path(found)
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise Problem(f"{path} is no program that can be run.", "Name a Python in its form, such as ~/venv/bin/python.")
+        raise Problem(
+            f"{path} is no program that can be run.", "Name a Python that can be started, such as ~/venv/bin/python."
+        )
     return path.absolute()
 
 

@@ -41,7 +41,7 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
     read = READERS[how.reader].annotations
-    segments = (yield from _segments(ctx, read, rows)) if read else {}
+    segments = (yield from _segments(ctx, how, read, rows)) if read else {}
     dumps = _dumps(ctx, plan, rows) if how.consumes else {}
     items = [
         LabelToRemap(
@@ -129,7 +129,7 @@ def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
 
 
 def _segments(
-    ctx: Context, read: Callable[[Path | str], Mapping[str, Annotation]], rows: Mapping[str, object]
+    ctx: Context, how: Remapping, read: Callable[[Path | str], Mapping[str, Annotation]], rows: Mapping[str, object]
 ) -> Generator[Progress, None, dict[str, Annotation]]:
     """As for COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
     is described in `….json` beside that folder.
@@ -146,10 +146,21 @@ def _segments(
                 do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."
                 raise Problem(f"{outcome.item} could not be read: {outcome.fault}.", do)
             if outcome.fault:
-                raise Problem(outcome.fault, "Unpack panoptic_annotations_trainval2017.zip again.")
+                raise Problem(outcome.fault, f"Unpack {_brings(ctx, how)} again.")
             segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
         yield with_wait(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
     return segments
+
+
+def _brings(ctx: Context, how: Remapping) -> str:
+    """The archives that bring the raw labels."""
+    found = [
+        archive.file
+        for step in ctx.steps
+        for archive in step.archives
+        if any((held.taxonomy, held.column) == (how.source, "label") for held in archive.holds)
+    ]
+    return " and ".join(found) or f"what brings the labels of {how.source}"
 
 
 def _dumps(ctx: Context, plan: OutputsByLabel, rows: Mapping[str, object]) -> dict[str, str]:

@@ -69,7 +69,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     right = compared.files - len(compared.differing)
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
-    found = Results()
+    found = Results(sum(len(dataset.relabeling.pixels) for dataset in datasets if dataset.relabeling))
     record = Verified(ctx)
     try:
         for dataset in datasets:

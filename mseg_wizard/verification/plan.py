@@ -22,7 +22,6 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
 from mseg_wizard.verification.map_faults import MadeMap
-from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 
 Stop = Callable[[], None]
@@ -200,7 +199,8 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> No
 def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
     found, relabeled = updates(tree, how, before), f"{before}-relabeled"
-    targeted = [pixel for pixel in TARGETED.get(before, ()) if pixel.name in tree.names(relabeled)]
+    known_pixels = how.pixels if before == how.taxonomies[0] else ()
+    targeted = [pixel for pixel in known_pixels if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
     for split in SPLITS:
         for row, place in zip(tree.rows(relabeled, split), image_keys(tree, relabeled, split), strict=True):

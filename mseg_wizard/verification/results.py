@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from mseg_wizard.verification.checks import IMAGE, CheckedImage, ImageToCheck
 from mseg_wizard.verification.map_faults import pixel_count
 from mseg_wizard.verification.plan import Plan
-from mseg_wizard.verification.targeted_pixels import TARGETED
 from mseg_wizard.verification.verdict import Fault
 from mseg_wizard.workers.batches import Outcome
 
 UNCHANGED = "images with all their labels unchanged since they were found faultless"
-TARGETED_PIXELS = sum(map(len, TARGETED.values()))
 
 
 class Results:
     """Faults come in the order of the datasets and, within one, of their files' names."""
 
-    def __init__(self) -> None:
+    def __init__(self, pixels: int = 0) -> None:
+        """`pixels`: whose class is known beforehand, in the images of all lists."""
+        self._pixels = pixels
         self.images = 0
         """Looked at so far."""
         self.faults: list[Fault] = []
@@ -89,9 +89,9 @@ class Results:
     @property
     def notes(self) -> list[str]:
         """All remarks, the one about targeted pixels last."""
-        unlisted = TARGETED_PIXELS - self._targeted
+        unlisted = self._pixels - self._targeted
         text = (
-            f"{unlisted} of {TARGETED_PIXELS} targeted pixels are not applicable: their images are not in the "
+            f"{unlisted} of {self._pixels} targeted pixels are not applicable: their images are not in the "
             "accepted lists"
         )
         return [*self._notes, *([text] if unlisted else [])]

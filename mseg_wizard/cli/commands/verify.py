@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if not any(step.has("verify") for step in steps):
         raise Usage(
             "None of the step files has a task that verifies.",
-            'Add a step with [[tasks]] task = "verify", as steps/13-verify.toml has it.',
+            'Add a step with [[tasks]] task = "verify".',
         )
     answers = answers_of(args, steps)
     destination, _ = begun_destination(args, answers)

@@ -117,7 +117,7 @@ def _table() -> NDArray[np.uint8]:
 def _read(recipe: RemapRecipe, item: LabelToRemap) -> tuple[Ids, int]:
     if item.segments is None:
         raise Problem(
-            f"{item.source} is not in the panoptic annotations.", "Unpack panoptic_annotations_trainval2017.zip again."
+            f"{item.source} is not in the panoptic annotations.", "Unpack the archive that brings them again."
         )
     return read_panoptic(item.source, item.segments), 0
 
