@@ -138,6 +138,8 @@ class FieldKind:
     """A no is an answer, but not the one that is needed: it isn't asked again, and the step can't begin."""
     hidden: bool = False
     """Not even its length is shown while it is typed."""
+    seen: bool = False
+    """A user's name: kept where secrets are, but shown to who types it, who can't tell from dots what went wrong."""
     rows: bool = False
     """Several values: links among them are kept like passwords, the rest in the journal."""
     flaw: Callable[[Field], tuple[str, str] | None] = _no_flaw
@@ -153,7 +155,7 @@ KINDS: dict[str, FieldKind] = {
         shown=lambda value: "yes" if value else "no",
         yes_no=True,
     ),
-    "text": FieldKind(written="text", editor="line"),
+    "text": FieldKind(written="text", editor="line", seen=True),
     "number": FieldKind(written="a whole number", editor="line", parse=_whole_number),
     "path": FieldKind(written="a folder", editor="folder line", parse=_path, remark=remark_on),
     "url": FieldKind(written="a link", editor="line", parse=_text, check=check_link, remark=remark_on),
@@ -169,7 +171,7 @@ KINDS: dict[str, FieldKind] = {
         remark=_rows_remark,
         rows=True,
     ),
-    "email": FieldKind(written="an e-mail address", editor="line", check=check_email),
+    "email": FieldKind(written="an e-mail address", editor="line", check=check_email, seen=True),
     "tree": FieldKind(written="text", editor="tree line", parse=_text, check=check_tree, remark=remark_on),
     "base_url": FieldKind(
         written="a link, or a script",

@@ -1,16 +1,18 @@
-"""The answers file: read whole and checked before a destination is opened."""
+"""The answers file: read whole and checked before a destination is opened; and written, of what was typed elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers.fields import check_answer
+from mseg_wizard.answers.fields import HOME, check_answer, kind_of, may_hold_secrets
 from mseg_wizard.answers.links import UnusableAnswer
-from mseg_wizard.core.files import parse_toml
+from mseg_wizard.core.files import parse_toml, write_atomically
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step
+from mseg_wizard.vault import Secret, variable
 
 Answers = Mapping[str, Mapping[str, Any]]
 """Step id → field name → value."""
@@ -53,3 +55,38 @@ def read_answers(path: Path, steps: tuple[Step, ...]) -> Answers:
             except Problem as problem:
                 raise Usage(f"{path}, {name}.{key}: {problem.what}", problem.do) from None
     return table
+
+
+def write_answers(path: Path, steps: Sequence[Step], answers: Answers) -> None:
+    """An answers file of these, for its owner alone; without secrets, and without the destination: that is --dest.
+
+    Raises OSError.
+    """
+    write_atomically(path, in_toml(steps, answers).encode(), mode=0o600)
+
+
+def in_toml(steps: Sequence[Step], answers: Answers) -> str:
+    """The answers by steps; where a secret would stand, where a run takes it from."""
+    parts = []
+    for step in steps:
+        given = answers.get(step.id, {})
+        lines = []
+        for item in step.fields:
+            value = given.get(item.name)
+            if may_hold_secrets(item) and not isinstance(value, list | tuple):
+                if item.secret:
+                    lines.append(f"# {item.name}: from the system keyring or {variable(step.id, item.name)}")
+            elif kind_of(item).rows:
+                rows = [row for row in value or () if not isinstance(row, Secret)]
+                lines += ["# links are kept in the system keyring"] if len(rows) < len(value or ()) else []
+                lines += [f"{item.name} = {_toml(rows)}"] if rows else []
+            elif value is not None and (step.id, item.name) != HOME:
+                lines.append(f"{item.name} = {_toml(value)}")
+        if lines:
+            parts.append("\n".join([f"[{step.id}]", *lines, ""]))
+    return "\n".join(parts)
+
+
+def _toml(value: Any) -> str:
+    """JSON is TOML for truths, whole numbers, text and lists of text, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

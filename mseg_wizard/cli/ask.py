@@ -11,16 +11,18 @@ import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets, taken_as
+from mseg_wizard.answers.fields import HOME, NO, YES, kind_of, may_hold_secrets, taken_as
 from mseg_wizard.cli.plain import complain, exit_code, printable_redacted, say, say_complete, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG
-from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.step import Field, Step
+from mseg_wizard.progress import Problem, Waiting, printable
+from mseg_wizard.step import Field, Link, Step
 from mseg_wizard.vault import Secret
 
+FEW = 6
+"""Links that are told with the first question; more of them only to who asks: they would push it out of sight."""
 REST = 0.2
 """Seconds without another byte after which a paste has ended."""
 
@@ -53,9 +55,11 @@ def by_questions(
                 explained.add(end.problem.step)
             elif failure := end.problem or end.crash:
                 complain(failure, ctx.own / LOG)
-                said = ask("Try again? [y/N, or a step whose answers you want to change first] ").strip().lower()
-                form = next((step.id for step in ctx.steps if said in (step.id, str(step.number))), "")
-                if said != "y" and not form:
+                names = {name: step.id for step in ctx.steps for name in (step.id, str(step.number))}
+                prompt = "Try again? [y/N, or a step whose answers you want to change first] "
+                said = _one_of(ask, prompt, (*YES, *NO, *names), "Answer y, n, or a step's name or number.")
+                form = names.get(said, "")
+                if said in NO:
                     return exit_code(failure)
             else:
                 if closing:
@@ -71,10 +75,17 @@ def by_questions(
 def _allowed(ctx: Context, consent: Consent, ask: Callable[[str], str]) -> bool:
     """Ask whether it may be done; False where it can't go on without that."""
     complain(consent)
-    if ask("Allow that? [y/N] ").strip().lower() == "y":
+    if _one_of(ask, "Allow that? [y/N] ", (*YES, *NO), "Answer y or n.") in YES:
         ctx.consents.add(consent.key)
         return True
     return consent.offer
+
+
+def _one_of(ask: Callable[[str], str], prompt: str, words: Sequence[str], do: str) -> str:
+    """Ask until it is one of these words: a slip must not be taken for a no."""
+    while (said := ask(prompt).strip().lower()) not in words:
+        say(do)
+    return said
 
 
 def _brought(ctx: Context, waiting: Waiting, ask: Callable[[str], str], *, explain: bool) -> bool:
@@ -99,24 +110,31 @@ def _ask_for(
 ) -> None:
     say(f"\nStep {step.number}: {step.title}")
     if explain:
-        say(f"{wrapped(step.why)}\n")
-        for link in step.links:
-            say(f"  {link.label}\n      {link.url}")
+        say(f"{wrapped(step.why)}")
+        if len(step.links) > FEW:
+            say(f"\n? as an answer lists this step's {len(step.links)} links.")
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
+    links = step.links if explain and len(step.links) <= FEW else ()
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
         if (step.id, name) == HOME:  # a run has one, and works on it already
             continue
-        while not _answered(ctx, step, item, ask, ahead=ahead):
-            pass
+        while not _answered(ctx, step, item, ask, ahead=ahead, links=links):
+            links = ()
+        links = ()
 
 
-def _answered(ctx: Context, step: Step, item: Field, ask: Callable[[str], str], *, ahead: bool) -> bool:
-    """Ask for one field; False where the answer won't do and it is to be asked again."""
+def _answered(
+    ctx: Context, step: Step, item: Field, ask: Callable[[str], str], *, ahead: bool, links: Sequence[Link] = ()
+) -> bool:
+    """Ask for one field, with the `links` that it needs; False where it is to be asked again."""
     present = _present(ctx, step, item)
     if present:
         say(f"\n  Now: {present}. Enter keeps that{', - takes it back' if _may_go(ctx, step, item) else ''}.")
-    text = _question(item, ask, anew=not present)
+    text = _question(item, ask, anew=not present, links=links)
+    if text.strip() == "?" and not kind_of(item).hidden:
+        _say_links(step.links)
+        return False
     if kind_of(item).rows and len(step.archives) > 1 and text.strip() not in ("", "-"):
         text = "\n".join([text, *_more(ask)])
     # Where an archive can come from somewhere else, or nothing waits for this form yet, no answer is an answer.
@@ -153,7 +171,8 @@ def _present(ctx: Context, step: Step, item: Field) -> str:
             "a link" if isinstance(row, Secret) else printable_redacted(row) for row in ctx.sources(step.id)
         )
     if item.secret:
-        return "given"
+        name = ctx.secret(step.id, item.name) if kind_of(item).seen else None
+        return printable(name.reveal(), 100) if name else "given"
     return printable_redacted(kind_of(item).shown(ctx.answer(step.id, item.name))) or "nothing"
 
 
@@ -169,14 +188,20 @@ def _take_back(ctx: Context, step: Step, item: Field) -> None:
     ctx.store.answer(step.id, item.name, None)
 
 
-def _question(item: Field, ask: Callable[[str], str], *, anew: bool) -> str:
+def _say_links(links: Sequence[Link]) -> None:
+    for link in links:
+        say(f"  {link.label}\n      {link.url}")
+
+
+def _question(item: Field, ask: Callable[[str], str], *, anew: bool, links: Sequence[Link] = ()) -> str:
     if item.help:
         say(f"\n{wrapped(item.help, '  ')}")
+    _say_links(links)
     choices = f" ({', '.join(choice or 'nothing' for choice in item.choices)})" if item.choices else ""
     yes_or_no = "" if not kind_of(item).yes_no else " [y/N]" if anew else " [y/n]"
     prompt = f"{item.label}{choices}{yes_or_no}: "
     # From a pipe, getpass would go to the terminal behind it, or warn that it can't hide what nobody sees.
-    hidden = item.secret and ask is input and sys.stdin is not None and sys.stdin.isatty()
+    hidden = item.secret and not kind_of(item).seen and ask is input and sys.stdin is not None and sys.stdin.isatty()
     if hidden:
         return _hidden(prompt, kind_of(item).goes_on)
     lines = [ask(prompt)]

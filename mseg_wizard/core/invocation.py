@@ -41,8 +41,14 @@ class Invocation:
         # What a mirror's address holds besides its place is shown nowhere:
         # who gave it knows what stands where the … is.
         return shlex.join(
-            ["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without_form(self.words), *there))]
+            ["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without(self.words, "--form"), *there))]
         )
+
+    def unattended_command(self, destination: Path, answers: Path) -> str:
+        """What does the same without the screen, with these answers: `run`, with the options of this start."""
+        words = [] if self.practises else _without(self.words, "--form", "--answers", "--dest")
+        words = [printable(redact(word), 1000) for word in words if word != "--plain"]
+        return shlex.join(["mseg-wizard", "run", *words, "--dest", str(destination), "--answers", str(answers)])
 
     def resume_hint(self, destination: Path | None, before: str = " ") -> str:
         """What becomes of the work that stops here, and the command that
@@ -57,10 +63,10 @@ BARE = Invocation()
 """The program's name alone."""
 
 
-def _without_form(words: Sequence[str]) -> list[str]:
-    """What was asked first is answered by now."""
+def _without(words: Sequence[str], *options: str) -> list[str]:
+    """Without these options and their values. What --form asked first, say, is answered by now."""
     return [
         word
         for before, word in zip(["", *words], words, strict=False)
-        if before != "--form" and word.partition("=")[0] != "--form"
+        if before not in options and word.partition("=")[0] not in options
     ]

@@ -18,6 +18,7 @@ from mseg_wizard.datasets.locations import own_path
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.step import Link
 
 BDD = "bdd100k_seg.zip"
 KITTI = f"{LINKS}/signed/data_semantics.zip"
@@ -45,6 +46,14 @@ def put_files_at_hand(folder: Path, world: World) -> None:
         f"BDD100K: your browser has downloaded {folder / BDD}\n"
         f"         (and {wrong / BDD}, which has the same name and is not the one)\n"
     )
+
+
+def at_hand(folder: Path) -> dict[str, Link]:
+    """Step id → what this user has to give there, as a link to copy on its page."""
+    return {
+        "kitti": Link(label="Practice: the fresh link of today's mail", url=sign_link(KITTI)),
+        "bdd": Link(label="Practice: the archive that your browser has downloaded", url=str(folder / BDD)),
+    }
 
 
 def expired_link() -> str:

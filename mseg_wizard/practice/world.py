@@ -35,6 +35,8 @@ _DATASETS: tuple[Callable[[DatasetMaker], DatasetContent], ...] = (
     datasets_registered.wilddash,
 )
 
+DRAWN = 2 / 3
+"""Part of the time that goes into the pictures; the rest goes into packing them."""
 _PADDING: Mapping[str, tuple[str, float]] = {
     "train2017.zip": ("train2017/README", 1.0),
     "VOCtrainval_11-May-2012.tar": ("VOCdevkit/VOC2012/Annotations/README", 0.3),
@@ -99,21 +101,27 @@ class World:
         }
 
 
-def make_world(folder: Path, *, seed: int = 0, images: int = 4, padding: int = 0) -> World:
+def make_world(
+    folder: Path, *, seed: int = 0, images: int = 4, padding: int = 0, told: Callable[[float], object] = bool
+) -> World:
     """Write a miniature MSeg below `folder`: `images` train images a dataset, half as many (at least two) for val.
 
     `padding` bytes of noise, or a share of it, go into the larger archives, so that a person sees their bars move.
-    The same arguments give the same bytes.
+    The same arguments give the same bytes. `told` hears how much of it is done, 0 to 1.
     """
     names = taxonomies()
     make = DatasetMaker(seed, images, names)
-    parts = [dataset(make) for dataset in _DATASETS]
+    parts = []
+    for dataset in _DATASETS:
+        parts.append(dataset(make))
+        told(DRAWN * len(parts) / len(_DATASETS))
     mirror = folder / "mirror"
     mirror.mkdir(parents=True, exist_ok=True)
     archives = {name: members for part in parts for name, members in part.archives.items()}
-    for name, members in archives.items():
+    for at, (name, members) in enumerate(archives.items(), 1):
         filler = _filler(seed, name, padding)
         (mirror / name).write_bytes(make_archive(name, {**members, **filler}, stored=filler))
+        told(DRAWN + (1 - DRAWN) * at / len(archives))
     for path, text in tree_files(parts, names).items():
         file = mirror / "mseg-api" / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -8,26 +8,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from mseg_wizard.answers.fields import HOME
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.invocation import BARE, Invocation
+from mseg_wizard.core.preferences import prefer
 from mseg_wizard.progress import printable
+from mseg_wizard.snapshot import standing
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
+from mseg_wizard.tui.background import beside
+from mseg_wizard.tui.eta import share_done
 from mseg_wizard.tui.key_queue import KeyQueue
-from mseg_wizard.tui.screen import MainScreen
+from mseg_wizard.tui.screen import ACTIONS, MainScreen
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.status_lines import step_of
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import terminal_title
 from mseg_wizard.tui.textual_private import driver_of
@@ -72,34 +80,57 @@ class Wizard(KeyQueue):
 
     TITLE = "mseg-wizard"
     CSS_PATH = "wizard.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f10,ctrl+q", "quit", "quit", key_display="F10", priority=True)]
 
     def __init__(self, session: Session, *, driver_class: type[Terminal] | None = None) -> None:
         plain = themes.few_colors()
         super().__init__(driver_class=driver_class, ansi_color=True if plain else None)
-        for theme in themes.THEMES:
+        for theme in (*themes.THEMES, themes.SIXTEEN):
             self.register_theme(theme)
         self.theme = themes.OWN if plain else themes.chosen()
         self.session = session
         self.main = MainScreen(session)
         self.code: int = Exit.DONE
         self._leaving = False
-        self._called = ""
+        self._called: object = None
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number, code in STOPS.items():
             loop.add_signal_handler(number, self.leave, code)
         self.push_screen(self.main)
+        self.theme_changed_signal.subscribe(self, self._keep_colours)
         self.set_interval(0.5, self._call_the_window)
 
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """What the palette (Ctrl+P) offers: everything that the screen does."""
+        if screen is not self.main:
+            return
+        for title, tells, action in ACTIONS:
+            if self.main.check_action(action, ()):
+                yield SystemCommand(title, tells, partial(self.main.run_action, action))
+        if not self.native_ansi_color:
+            yield SystemCommand(
+                "Other colours", "One of Textual's themes instead of the wizard's own", self.search_themes
+            )
+        yield SystemCommand("Quit", "What is done stays", self.action_quit)
+
+    def _keep_colours(self, theme: Theme) -> None:
+        """What was chosen is there at the next start."""
+        if theme.name != themes.OWN:
+            beside(self, partial(asyncio.to_thread, prefer, themes.PREFERENCE, theme.name))
+
     def _call_the_window(self) -> None:
-        """Have the terminal's title say how it stands: it is in sight where the window isn't."""
-        title = terminal_title(self.session.snapshot)
-        if title != self._called and isinstance(driver := driver_of(self), Terminal):
-            self._called = title
+        """Have the terminal's title and its mark in the task bar say how it stands, in sight where the window isn't."""
+        now, session = self.session.snapshot, self.session
+        part = share_done(session.steps, session.journal, now)
+        at = getattr(now.problem, "step", "") or step_of(session, now.call)
+        title = terminal_title(now, part, session.step(at).title if at else "")
+        driver = driver_of(self)
+        if isinstance(driver, Terminal) and (title, f"{part:.2f}") != self._called:
+            self._called = title, f"{part:.2f}"
             driver.call_it(title)
+            driver.mark_it(standing(now).state, part)
 
     def on_unmount(self) -> None:
         for number in STOPS:
@@ -111,7 +142,7 @@ class Wizard(KeyQueue):
             self.exit()
             return
         self._leaving, self.code = True, code
-        self.run_worker(self._leave())
+        beside(self, self._leave)
 
     async def _leave(self) -> None:
         runner = self.session.runner
@@ -131,7 +162,7 @@ class Wizard(KeyQueue):
         while isinstance(self.screen, ModalScreen):
             await self.screen.dismiss(None)
         if not asked:
-            self.run_worker(self._quit())
+            beside(self, self._quit)
 
     async def _quit(self) -> None:
         if self.session.working:
@@ -161,7 +192,7 @@ class Wizard(KeyQueue):
                 self.leave(Exit.DONE)
 
         if keep:
-            self.run_worker(opened())
+            beside(self, opened)
         elif keep is False:
             self.leave(Exit.DONE)
 

@@ -36,7 +36,7 @@ def farewell(ctx: Context) -> str:
         "Training code finds them by its setting MSEG_DST_DIR = "
         f"{printable(str(ctx.destination))}\n{printable(settings)}",
         FLEETING if ctx.options.invocation.temporary else "",
-        f"The report, with pictures: {printable(str(place_of(ctx)))}\nF4 copies its path.",
+        f"The report, with pictures: {printable(str(place_of(ctx)))}\nF12 copies its path.",
         "What comes next\n" + "\n\n".join(what_comes_next(ctx)),
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),

@@ -17,6 +17,7 @@ from mseg_wizard.context import Consent
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting
 from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.farewell import farewell
 from mseg_wizard.tui.key_queue import KeyQueue
 from mseg_wizard.tui.step_page import pane_text
@@ -226,14 +227,18 @@ class Follower:
             if yes or (problem.offer and yes is False):
                 self.start()
 
+        await self._show_where_it_stopped()
         text = "\n".join((pane_text(problem.do), *(pane_text(item) for item in problem.items[:SHOWN_ITEMS])))
         await self._screen.app.push_screen(
             QuestionDialog(pane_text(problem.what), text, "Yes, allow it", "No"), answered
         )
 
-    async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
+    async def _show_where_it_stopped(self) -> None:
         if (at := self._screen.step_of(self.session.snapshot.call)) and self._screen.step_in_sight:
             await self._screen.show_step(at)
+
+    async def _tell_failure(self, title: str, text: str, items: tuple[str, ...]) -> None:
+        await self._show_where_it_stopped()
 
         def led(to: str | None) -> None:
             if to:
@@ -267,7 +272,7 @@ class Follower:
         """Not awaited here: a network disk that hangs would hold up the keys."""
         if not self._watching:
             self._watching = True
-            self._screen.run_worker(self._read_disk())
+            beside(self._screen, self._read_disk)
 
     async def _read_disk(self) -> None:
         try:

@@ -6,6 +6,7 @@ All that may take time runs in threads.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from textual.widgets import Button
 
 from mseg_wizard.answers.fields import HOME, taken_as
 from mseg_wizard.progress import Problem
+from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.session import revealed
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.widgets.dialogs import TextDialog
@@ -40,9 +42,9 @@ class Forms:
     def answer_given(self, event: FieldRow.AnswerGiven) -> None:
         """Keep what a field has that is new; the destination is opened where Enter was pressed in its field."""
         if event.row is not self.home_row:
-            self._screen.run_worker(self.keep(event.row))
+            beside(self._screen, partial(self.keep, event.row))
         elif event.entered:
-            self._screen.run_worker(self.open())
+            beside(self._screen, self.open)
         else:
             self.session.typed = self.home()
             self.survey_soon()
@@ -140,7 +142,7 @@ class Forms:
             self._look_again = True
             return
         self._looking = True
-        self._screen.run_worker(self._survey())
+        beside(self._screen, self._survey)
 
     async def _survey(self) -> None:
         try:

@@ -22,14 +22,18 @@ from mseg_wizard.datasets.stages import STAGES, DatasetStages, Stage, stage_of, 
 from mseg_wizard.progress import duration, printable, size
 from mseg_wizard.snapshot import ASKED, Snapshot, Standing, StepState, standing
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.text import STYLES, bar, fit, mark
+from mseg_wizard.tui.text import GLYPHS, STYLES, bar, fit
 from mseg_wizard.tui.widgets.frame import SteadyText
+from mseg_wizard.tui.widgets.log_view import LogTail
+from mseg_wizard.tui.work_rows import rate_words
 
 NARROW, TALL = 72, 40
 """Below so many columns a row has one bar instead of stages; from so many rows on the other steps have lines too."""
-NAME, ACCESS, SIZE = 16, 13, 8
+NAME, ACCESS, SIZE = 17, 13, 8
 CELLS = {name: max(6, len(name)) + 1 for name in STAGES}
 """Columns of a row's cells."""
+RATE = 12
+"""Columns from which on rate and time of what runs stand at the end of its row."""
 SENTENCE, COLUMNS = "sentence", "columns"
 """Ids of the rows above the datasets."""
 
@@ -44,7 +48,9 @@ class Overview(Vertical):
         self._of_datasets = {row.step.id for row in self._rows}
         self._head = SteadyText(classes="title")
         self._others = SteadyText(classes="others")
+        self._tail = LogTail(session)
         self._standing = Standing("pending", "", "")
+        self._now = Snapshot()
         self.list = DatasetList([SENTENCE, COLUMNS, *(row.folder for row in self._rows)])
 
     @property
@@ -56,6 +62,7 @@ class Overview(Vertical):
         yield self._head
         yield self.list
         yield self._others
+        yield self._tail
 
     def target(self) -> tuple[str, str]:
         """Step and field that Enter leads to from the row where the cursor is; no field: the first that is lacking."""
@@ -73,12 +80,14 @@ class Overview(Vertical):
         """Put the cursor on the first dataset of a step, else on what is wanted."""
         self.list.choose(next((row.folder for row in self._rows if row.step.id == step), SENTENCE))
 
-    def show(self, states: Sequence[StepState], now: Snapshot, survey: Survey) -> None:
-        """Bring it up to date; what did not change is not touched."""
+    def show(self, states: Sequence[StepState], now: Snapshot, survey: Survey, journey: str) -> None:
+        """Bring it up to date; what did not change is not touched. `journey`: how far all of it is."""
+        self._now = now
         width = max(40, (self.size.width or self.app.size.width) - 3)
         self._standing = standing(now, self._session.steps, states, sum(survey.faults.values()))
         where = printable(str(self._session.destination or "no folder chosen yet"), 200)
-        self._head.put(Content(fit(f"mseg-wizard · {where}", width)))
+        room = width - len(journey) - 2
+        self._head.put(Content(f"{fit(f'mseg-wizard · {where}', room):<{room}}  {journey}"))
         self.list.put(SENTENCE, self._sentence())
         head = f"  {'':<{NAME}}{'access':<{ACCESS}}{'size':>{SIZE}}" + "".join(
             f"{name:>{CELLS[name]}}" for name in STAGES
@@ -95,7 +104,7 @@ class Overview(Vertical):
         leads = self._standing.field or (self._standing.step and self._standing.state == "failed")
         goes = f"{ends} Enter goes there." if leads else ""
         goes = {"pending": " F5 begins.", "stopped": " F5 goes on."}.get(self._standing.state, goes)
-        return Content.styled(f"{mark(self._standing.state)} {words}{goes}", STYLES[self._standing.state])
+        return Content.styled(f"{GLYPHS[self._standing.state]} {words}{goes}", STYLES[self._standing.state])
 
     def _line(self, row: DatasetStages, now: Snapshot, survey: Survey, width: int) -> Content:
         journal, faulty = self._session.journal, bool(survey.faults.get(row.folder))
@@ -105,7 +114,7 @@ class Overview(Vertical):
             state = next((s for s in ("failed", "waiting", "running") if s in {stage.state for stage in stages}), "")
             share = total_of(row, journal, now)
             state = state or ("done" if share == 1.0 else "pending")
-            text = f"{mark(state)} {fit(row.name, NAME - 3):<{NAME - 2}}{access:<{ACCESS}}"
+            text = f"{GLYPHS[state]} {fit(row.name, NAME - 3):<{NAME - 2}}{access:<{ACCESS}}"
             bar_width = max(6, width - len(text) - 6)
             return Content.styled(f"{text}{bar(share, bar_width)} {share:4.0%}", STYLES[state])
         large = size(row.size) if row.size else ""
@@ -115,14 +124,18 @@ class Overview(Vertical):
             if name == "fetch" and stage.state == "pending" and survey.lacks.get(row.step.id):
                 stage = Stage("waiting", stage.share)
             content += Content.styled(f"{cell(stage):>{CELLS[name]}}", STYLES[stage.state] if stage.state else "")
-        return content
+        room = width - len(content.plain) - 3
+        keys = [call.key for calls in row.calls.values() for call in calls if call.key in now.calls and now.running]
+        at_work = next((now.progress[key] for key in keys if key in now.progress), None)
+        rate = rate_words(at_work, room, share=False) if at_work and room >= RATE else ""
+        return content + (f"   {rate}" if rate else "")
 
     def _access(self, row: DatasetStages, now: Snapshot, survey: Survey) -> str:
         """What it takes to get a dataset, and how far the person is with that."""
         journal, step = self._session.journal, row.step
         if row.comes_by == "open":
             return "open"
-        if stage_of(row, "fetch", journal, now).state == "done":
+        if self._granted(row, now):
             return "granted"
         if survey.sources.get(step.id):
             return "your file"
@@ -143,17 +156,25 @@ class Overview(Vertical):
     def _steps(self, others: Sequence[StepState], states: Sequence[StepState], width: int) -> Content:
         """The steps that are no dataset: a line each where there is room, else all steps as a line of marks."""
         if self.app.size.height >= TALL:
-            lines = [Content.styled("\n  the other steps", "dim")]
+            lines = [Content.styled(f"\n  the other steps · {self._key()}", "dim")]
             for state in others:
                 step = self._session.step(state.id)
-                lines.append(Content.styled(f"{mark(state.state)} {step.number:2} {step.title}", STYLES[state.state]))
+                lines.append(Content.styled(f"{GLYPHS[state.state]} {step.number:2} {step.title}", STYLES[state.state]))
             return Content("\n").join(lines)
         parts = [
-            Content.styled(f"{self._session.step(state.id).number}{mark(state.state)}", STYLES[state.state])
+            Content.styled(f"{self._session.step(state.id).number}{GLYPHS[state.state]}", STYLES[state.state])
             for state in states
         ]
         line = Content("  " if width < NARROW else "  steps  ") + Content(" ").join(parts)
-        return line if width < NARROW else line + Content.styled("  F2 opens them", "dim")
+        return line if width < NARROW else line + Content.styled(f"  {self._key()}", "dim")
+
+    def _key(self) -> str:
+        """What a key does here that the foot doesn't say."""
+        asks = self.row and self.row.comes_by != "open" and not self._granted(self.row, self._now)
+        return "a: asked today" if asks else "F2 opens them"
+
+    def _granted(self, row: DatasetStages, now: Snapshot) -> bool:
+        return stage_of(row, "fetch", self._session.journal, now).state == "done"
 
 
 class DatasetList(OptionList):
@@ -198,7 +219,7 @@ def cell(stage: Stage) -> str:
         return ""
     if stage.state in ("running", "pending") and 0 < stage.share < 1:
         return f"{min(0.99, stage.share):.0%}"
-    return mark(stage.state)
+    return GLYPHS[stage.state]
 
 
 def life(ends: datetime | None, now: datetime) -> str:

@@ -18,33 +18,47 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
-from mseg_wizard.core.preferences import prefer
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.snapshot import ASKED
 from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui import themes
+from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.follower import Follower
 from mseg_wizard.tui.forms import Forms
 from mseg_wizard.tui.overview import Overview
+from mseg_wizard.tui.rates import Rates
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.space_watch import SpaceWatch
-from mseg_wizard.tui.status_lines import ROOMY, Moment, hint, now_lines, overall_words, step_of
+from mseg_wizard.tui.status_lines import ROOMY, Moment, hint, journey_words, now_lines, overall_words, step_of
 from mseg_wizard.tui.step_page import LinkList, StepPage, pane_text
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow
-from mseg_wizard.tui.widgets.frame import NARROW, HelpPane, MessageLine, StepList
+from mseg_wizard.tui.widgets.frame import LOW, NARROW, HelpPane, MessageLine, StepList
 from mseg_wizard.tui.widgets.log_view import LogPane
 from mseg_wizard.tui.widgets.picture import toggle
 
 WIDE = 120
 """From this many columns on the chosen step stands beside the overview."""
-LOW = 24
-"""Below this many rows the hint stays at one line while it needs no more, and dialogs are lower."""
 WHILE = 10.0
 """Seconds for which something is said."""
 SMALLEST = (60, 20)
 """Columns and rows that everything is laid out for."""
+
+
+ACTIONS = (
+    ("Help", "Keys and words", "help"),
+    ("Steps or overview", "The list of steps instead of the overview, and back", "steps"),
+    ("Run", "Begin, go on, or try again", "run"),
+    ("Stop", "What is half done is put away cleanly", "stop"),
+    ("Log", "What the wizard noted", "log"),
+    ("Save the answers", "Without secrets, with the command that does the same unattended", "answers"),
+    ("Wipe secrets", "Every stored password and link", "wipe"),
+    ("Copy the report's path", "Once there is a report", "report"),
+    ("Pictures on or off", "Label maps as they are made", "pictures"),
+    ("Light or dark colours", "The wizard's own", "theme"),
+)
+"""Name, what it does, and its action, of everything that a key does."""
 
 
 class MainScreen(Screen[None]):
@@ -59,7 +73,8 @@ class MainScreen(Screen[None]):
         Binding("f8,ctrl+t", "wipe", "wipe", key_display="F8"),
         Binding("f3", "pictures", show=False),
         Binding("f9", "theme", show=False),
-        Binding("f4", "report", show=False),
+        Binding("f4", "answers", show=False),
+        Binding("f12", "report", show=False),
         Binding("escape", "focus_steps", show=False),
         Binding("pageup", "scroll_pane(-1)", show=False),
         Binding("pagedown", "scroll_pane(1)", show=False),
@@ -79,9 +94,11 @@ class MainScreen(Screen[None]):
         self.found = Survey()
         self.free: int | None = None
         self.room = SpaceWatch()
+        self.rates = Rates()
         self.stopping = False
         self.remark = ""
         """Something to say for a while."""
+        self._making = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -143,9 +160,10 @@ class MainScreen(Screen[None]):
         steps, switcher = self.query_one(StepList), self.query_one("#panes", ContentSwitcher)
         if steps.highlighted != at:
             steps.highlighted = at
-        if name not in self.panes:
-            await switcher.add_content(StepPage(self.session.steps[at], self.session))
-            self.panes[name].survey(self.found)
+        async with self._making:  # the list, the work and a key may all want the same page at once
+            if name not in self.panes:
+                await switcher.add_content(StepPage(self.session.steps[at], self.session))
+                self.panes[name].survey(self.found)
         switcher.current = f"pane-{name}"
         pane = self.panes[name]
         pane.show(self.session.states(self.found)[at], self.session.snapshot)
@@ -154,20 +172,22 @@ class MainScreen(Screen[None]):
     def draw(self) -> None:
         """Bring everything that is visible up to date; what did not change is not touched."""
         snapshot = self.session.snapshot
+        self.rates.note(snapshot)
         states = self.session.states(self.found)
-        if self.at_overview:
-            self.overview.show(states, snapshot, self.found)
         self.query_one(StepList).show(states, self.size.width < NARROW)
         for name, pane in self.panes.items():
             if pane.display:
                 pane.show(next(state for state in states if state.id == name), snapshot)
         width, low = self.size.width, self.size.height < LOW
-        lines, untold = now_lines(self.session, snapshot, max(30, width - 2), low=low)
+        lines, untold = now_lines(self.session, snapshot, max(30, width - 2), self.rates, low=low)
         now = self.query_one("#now", MessageLine)
         now.display = bool(lines)
         now.say("\n".join(lines))
         at = Moment(self.session, snapshot, states, self.remark, self.stopping, untold)
-        words = overall_words(at, self.free, self.room.bytes, slim=width < NARROW, roomy=width >= ROOMY)
+        if self.at_overview:
+            self.overview.show(states, snapshot, self.found, journey_words(at))
+        slim, roomy = width < NARROW, width >= ROOMY
+        words = overall_words(at, self.free, self.room.bytes, slim=slim, roomy=roomy, headed=self.at_overview)
         self.query_one("#overall", MessageLine).say(words)
         line = self.query_one("#hint", MessageLine)
         line.say(*hint(at))
@@ -203,8 +223,10 @@ class MainScreen(Screen[None]):
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_list.id == "steps" and event.option_id:
             await self.show_step(event.option_id)
-        elif event.option_list is self.overview.list and self.at_overview and self.step_in_sight:
-            await self.show_step(self.overview.target()[0])
+        elif event.option_list is self.overview.list and self.at_overview:
+            if self.step_in_sight:
+                await self.show_step(self.overview.target()[0])
+            self.draw()
 
     async def on_mount(self) -> None:
         self.query_one("#wipe", Button).disabled = self.session.viewer
@@ -215,7 +237,7 @@ class MainScreen(Screen[None]):
             await self.show_step(self.session.steps[0].id)
             self.query_one(StepList).focus()
         if self.session.viewer or self.session.known():
-            self.run_worker(self.forms.open(), exit_on_error=True)
+            beside(self, self.forms.open)
         else:
             self.forms.survey_soon()
 
@@ -227,11 +249,11 @@ class MainScreen(Screen[None]):
             return True if running and not self.stopping else None
         if action == "steps":
             return self.overview.useful
-        return None if action == "wipe" and viewer else True
+        return None if action in ("wipe", "answers") and viewer else True
 
     def action_run(self) -> None:
         self.follower.yielded = self.focused
-        self.run_worker(self.run_steps())
+        beside(self, self.run_steps)
 
     async def run_steps(self) -> None:
         """Keep what was typed, open the destination, and work; what the next step can't use is corrected first."""
@@ -257,6 +279,20 @@ class MainScreen(Screen[None]):
             self.session.runner.stop()
             self.refresh_bindings()
             self.draw()
+
+    async def action_answers(self) -> None:
+        """Save what was answered, without secrets, and tell what does the same unattended."""
+        await self.forms.flush()
+        try:
+            path, command = await asyncio.to_thread(self.session.save_answers)
+        except Problem as problem:
+            self.say(str(problem))
+            return
+        text = (
+            f"{pane_text(str(path))}\n\nPasswords and links are not in it: a run takes them from the system keyring "
+            f"or from the environment; the file says from which variables.\n\nThe same unattended:\n\n{command}"
+        )
+        await self.app.push_screen(TextDialog("Your answers were saved", text, copies=command))
 
     def action_report(self) -> None:
         """Copy the report's path, once there is one."""
@@ -287,7 +323,7 @@ class MainScreen(Screen[None]):
         if event.button.id == "wipe":
             self.action_wipe()
         elif event.button.id == "use":
-            self.run_worker(self.forms.open())
+            beside(self, self.forms.open)
 
     def action_wipe(self) -> None:
         text = (
@@ -300,7 +336,7 @@ class MainScreen(Screen[None]):
 
     def _wipe_answered(self, yes: bool | None) -> None:
         if yes:
-            self.run_worker(self._wipe())
+            beside(self, self._wipe)
 
     async def _wipe(self) -> None:
         for line in self.query(SecretLine):
@@ -341,7 +377,6 @@ class MainScreen(Screen[None]):
             self.say("These are your terminal's own colours: change them there.")
             return
         self.app.theme = themes.other(self.app.theme)
-        await asyncio.to_thread(prefer, themes.PREFERENCE, self.app.theme)
 
     async def action_help(self) -> None:
         if await self._toggle("pane-help"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.answers.fields import HOME, answered_by, check_answer, kind_of, secret_fields
+from mseg_wizard.answers.file import write_answers
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.calls import waiting
 from mseg_wizard.context import Context
@@ -31,12 +32,14 @@ from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, worki
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
 from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder
-from mseg_wizard.tui.text import ends, expired, masked
+from mseg_wizard.tui.text import ends, expired, shown
 from mseg_wizard.vault import Secret
 from mseg_wizard.verification.verdict import read_verdict
 
 ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
+ANSWERS = "answers.toml"
+"""Name of the file, among the wizard's own things, that the answers are saved in."""
 NOTED = "kept in the journal"
 DRAFTED = "kept in memory until a destination is chosen"
 TREE = ("prepare", "mseg_api")
@@ -283,6 +286,28 @@ class Session:
             raise Problem("This is noted beside the data.", "Choose the folder for everything first, in step 1.")
         self.ctx.store.answer(step.id, ASKED, day or None)
 
+    def save_answers(self) -> tuple[Path, str]:
+        """Write what was answered by hand into an answers file, without secrets; returns it and the command that does
+        the same with it, without the screen. Raises Problem.
+        """
+        if self.ctx is None:
+            raise Problem(
+                "The answers are saved beside the data.", "Choose the folder for everything first, in step 1."
+            )
+        path = self.ctx.own / ANSWERS
+        given = {step.id: {item.name: self._given(step, item) for item in step.fields} for step in self.steps}
+        try:
+            write_answers(path, self.steps, given)
+        except OSError as error:
+            what = f"{path} can't be written: {error.strerror or error}."
+            raise Problem(what, "Make room or make it writable.") from None
+        return path, self.invocation.unattended_command(self.ctx.destination, path)
+
+    def _given(self, step: Step, item: Field) -> Any:
+        if self.ctx and kind_of(item).rows:
+            return self.ctx.sources(step.id)
+        return self.journal.answer(step.id, item.name)
+
     def _links(self) -> dict[str, datetime | None]:
         found = {}
         for step in self.steps:
@@ -417,9 +442,9 @@ class Session:
     def _kept(self, step: Step, item: Field) -> str:
         if self.ctx is None:
             draft = self.drafts.get(step.id, {}).get(item.name)
-            return f"{masked(draft.reveal())}, {DRAFTED}" if isinstance(draft, Secret) else ""
+            return f"{shown(item, draft.reveal())}, {DRAFTED}" if isinstance(draft, Secret) else ""
         secret = self.ctx.secret(step.id, item.name)
-        return f"{masked(secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
+        return f"{shown(item, secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
 
 
 def revealed(value: Any) -> Any:

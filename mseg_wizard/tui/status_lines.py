@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
 from mseg_wizard.snapshot import MARKS, Snapshot, StepState, standing
 from mseg_wizard.tui import eta
+from mseg_wizard.tui.rates import Rates
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.text import bar, fit, progress_words
 
 ROOMY = 100
 """From this many columns on the last line has room for what is good to know."""
+WORDS = 72
+"""Columns that a line of progress needs; what is left tells of the last minutes."""
 FOREIGN = 400
 """Characters of a problem's or a task's own words that the hint has room for; the step's page has them all."""
 
@@ -36,13 +39,19 @@ class Moment:
     def done(self) -> int:
         return sum(state.state == "done" for state in self.states)
 
+    @property
+    def part(self) -> float:
+        """Of the journey that is done, 0 to 1."""
+        session, complete = self.session, self.done == len(self.states)
+        return 1.0 if complete else eta.share_done(session.steps, session.journal, self.snapshot)
+
 
 def step_of(session: Session, call: str) -> str:
     """Id of the step that a call belongs to; empty where there is none."""
     return next((step.id for step in session.steps if call in {each.key for each in step.calls}), "")
 
 
-def now_lines(session: Session, snapshot: Snapshot, width: int, *, low: bool) -> tuple[list[str], str]:
+def now_lines(session: Session, snapshot: Snapshot, width: int, rates: Rates, *, low: bool) -> tuple[list[str], str]:
     """What is being done, two lines of at most `width` characters, and what of it they are too short for."""
     untold = ""
     lines: list[str] = []
@@ -60,16 +69,28 @@ def now_lines(session: Session, snapshot: Snapshot, width: int, *, low: bool) ->
         # A download's line is only cut; what waits for the user must be read to its end.
         if not progress.total and len(head) > width:
             untold = pane_text(progress.doing)
-        lines += [fit(head, width), "    " + progress_words(progress, width - 4)]
+        past = rates.words(key, progress.done)
+        past = f"  {past}" if past and width - len(past) >= WORDS else ""
+        lines += [fit(head, width), "    " + progress_words(progress, width - 4 - len(past)) + past]
     return lines, untold
 
 
-def overall_words(at: Moment, free: int | None, needed: int | None, *, slim: bool, roomy: bool) -> str:
-    """How much of the journey is done and left, and how many bytes are free and needed."""
+def journey_words(at: Moment) -> str:
+    """How much of the whole journey is done, by the time that it takes, and how long the rest will take."""
+    remaining = eta.seconds_left(at.session.steps, at.session.journal, at.snapshot)
+    return f"{at.part:.0%}" + (f" · {duration(remaining)} left" if remaining is not None else "")
+
+
+def overall_words(
+    at: Moment, free: int | None, needed: int | None, *, slim: bool, roomy: bool, headed: bool = False
+) -> str:
+    """How much of the journey is done and left, and how many bytes are free and needed.
+
+    `headed`: what `journey_words` says stands on top already.
+    """
     session, done = at.session, at.done
     parts = [f"{done} of {len(at.states)}" + ("" if slim else " steps")]
-    remaining = eta.seconds_left(session.steps, session.journal, at.snapshot)
-    part = 1.0 if done == len(at.states) else eta.share_done(session.steps, session.journal, at.snapshot)
+    remaining = None if headed else eta.seconds_left(session.steps, session.journal, at.snapshot)
     if remaining is not None:
         parts.append(
             f"~{duration(remaining)}" if slim else f"{duration(remaining)} left{' at this pace' if roomy else ''}"
@@ -80,8 +101,8 @@ def overall_words(at: Moment, free: int | None, needed: int | None, *, slim: boo
         parts.append(f"{short}{size(free)} free" + (f", {size(need)} needed" if need and (roomy or short) else ""))
     if roomy and (workers := session.workers):
         parts.append(amount(workers, "workers"))
-    if not slim:
-        parts.insert(0, f"{bar(part, 8)} {part:.0%}")
+    if not slim and not headed:
+        parts.insert(0, f"{bar(at.part, 8)} {at.part:.0%}")
     return " · ".join(parts)
 
 
@@ -101,7 +122,7 @@ def hint(at: Moment) -> tuple[str, str]:
         if at.session.ctx is None:
             return "[x] Every step is complete. F10 ends.", "bold $success"
         where = pane_text(str(at.session.ctx.dataset_folder))
-        words = f"[x] Every step is complete. F4 copies the report's path, F10 ends. The data: {where}"
+        words = f"[x] Every step is complete. F12 copies the report's path, F10 ends. The data: {where}"
         return words, "bold $success"
     return _hint_before_it_runs(at), ""
 

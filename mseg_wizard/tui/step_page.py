@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -21,12 +21,11 @@ from mseg_wizard.progress import Waiting, printable
 from mseg_wizard.snapshot import MARKS, Snapshot, StepState
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.text import STATES, STYLES, call_line, call_state
+from mseg_wizard.tui.text import STATES, STYLES
 from mseg_wizard.tui.widgets.form import FieldRow, reflowed
 from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.picture import Picture
-
-SHOWN_NOTES = 5
+from mseg_wizard.tui.widgets.task_list import TaskList
 
 
 class LinkList(OptionList):
@@ -61,44 +60,6 @@ class LinkList(OptionList):
             self.post_message(self.Chosen(self._links[self.highlighted], copy=False))
 
 
-class TaskList(Vertical):
-    """One line for each task, redrawn only where something changed."""
-
-    def __init__(self, step: Step, session: Session) -> None:
-        super().__init__()
-        self._step = step
-        self._session = session
-        self._lines = {call.key: SteadyText(classes="task") for call in step.calls}
-        self._drawn: dict[str, object] = {}
-        self._snapshot: Snapshot | None = None
-
-    def compose(self) -> ComposeResult:
-        yield Static(Content("Tasks"), classes="heading")
-        yield from self._lines.values()
-
-    def on_resize(self) -> None:
-        """What was drawn before its place was known, or for another one,
-        fits the new one at once, not with the next piece of news.
-        """
-        if self._snapshot:
-            self.show(self._snapshot)
-
-    def show(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        width = max(20, self.size.width or self.app.size.width - 34)
-        for call in self._step.calls:
-            state, progress = call_state(call, snapshot, self._session.journal), snapshot.progress.get(call.key)
-            notes = self._session.journal.remarks(call.key)
-            drawn = (state, progress, notes, width)
-            if self._drawn.get(call.key) != drawn:
-                self._drawn[call.key] = drawn
-                text = call_line(call, state, progress, width)
-                content = Content(text).stylize(STYLES[state], 0, 3)
-                for note in notes[:SHOWN_NOTES]:
-                    content += Content.styled(f"\n    note: {printable(redact(note), 300)}", "dim")
-                self._lines[call.key].put(content)
-
-
 class StepPage(VerticalScroll, can_focus=False):
     """One step. Made when it is first looked at and kept, so nothing that was typed is ever lost."""
 
@@ -116,6 +77,8 @@ class StepPage(VerticalScroll, can_focus=False):
         self.rows: Mapping[str, FieldRow] = {item.name: FieldRow(step, item, session) for item in step.fields}
         self._shown: object = None
         self._tasks_first = False
+        self._followed: Widget | None = None
+        """The row of what ran at the last look."""
 
     def compose(self) -> ComposeResult:
         step = self.step
@@ -147,6 +110,7 @@ class StepPage(VerticalScroll, can_focus=False):
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
         self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
+        self._stay_with(snapshot.call if snapshot.running else "")
         self._picture_of(snapshot)
         says = self._standing(state, snapshot)
         if self._shown == (says, problem, crash):
@@ -193,6 +157,14 @@ class StepPage(VerticalScroll, can_focus=False):
             self._tasks_first = first
             self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
             self.move_child(self.picture, after=self._tasks)
+
+    def _stay_with(self, call: str) -> None:
+        """Have the row of what runs in sight, once it is another one; who is in the form is left in peace."""
+        line = self._tasks.line_at(call)
+        if line is not self._followed:
+            self._followed = line
+            if line and self.is_mounted and not self.has_focus_within:
+                self.call_after_refresh(line.scroll_visible, animate=False)
 
     def _picture_of(self, snapshot: Snapshot) -> None:
         """Nothing moves below the hands of someone who is in the form, nor below the eyes of someone who scrolled."""

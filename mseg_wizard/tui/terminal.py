@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import IO, Any, cast
 
 from textual.app import App
@@ -14,6 +15,7 @@ from textual.events import CursorPosition
 from textual.message import Message
 
 from mseg_wizard.progress import printable
+from mseg_wizard.tui.ascii import in_ascii, unicode_locale
 from mseg_wizard.tui.paste_parser import PasteParser
 from mseg_wizard.tui.textual_private import SafeDriver
 
@@ -22,6 +24,10 @@ ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
 LOST = 30.0
 """Seconds after which an answer is not expected any more: the terminal may be another one by now."""
 
+IN_BAR = {"running": 1, "stopped": 4, "waiting": 4, "failed": 2}
+"""States as OSC 9;4 has them: at work, with an error, paused; 0 takes the mark away."""
+VTE = 7900
+"""The first version of GNOME's terminals that knows it."""
 LAST = 1.0
 """Seconds that the end waits for an answer."""
 
@@ -34,13 +40,14 @@ class Terminal(SafeDriver):
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         stream = next((s for s in (sys.__stderr__, sys.__stdout__) if s and s.isatty()), sys.__stderr__)
-        self._out = ClosedTerminal(cast("IO[str]", stream))
+        self._out = ClosedTerminal(cast("IO[str]", stream), plain=not unicode_locale())
         self.write_into(self._out)
         self._asked: float | None = None
         """When it was asked how far it is, while it owes the answer."""
         self.answers = False
         """Does this terminal answer at all?"""
         self._answered_for = 0
+        self._bar = has_bar(os.environ)
 
     @property
     def behind(self) -> bool:
@@ -79,15 +86,34 @@ class Terminal(SafeDriver):
 
     def stop_application_mode(self) -> None:
         self._title("\x1b[23;0t")
+        self.mark_it("", 0)
         super().stop_application_mode()
 
     def call_it(self, title: str) -> None:
         """Set the title of the terminal's window, or of tmux's pane: read where the window itself is out of sight."""
         self._title(f"\x1b]2;{printable(title, 100)}\x1b\\")
 
+    def mark_it(self, state: str, part: float) -> None:
+        """Show in the task bar how far it is, where the terminal is known to do that."""
+        if self._bar:
+            self.write(f"\x1b]9;4;{IN_BAR.get(state, 0)};{part * 100:.0f}\x1b\\")
+
     def _title(self, code: str) -> None:
         if os.environ.get("TERM") != "linux":  # the console has no title, and older ones print it
             self.write(code)
+
+
+def has_bar(environment: Mapping[str, str]) -> bool:
+    """Does this terminal show progress in the task bar? Others may take the code for a message to the user."""
+    if "TMUX" in environment:
+        return False
+    vte = environment.get("VTE_VERSION", "")
+    return (
+        "WT_SESSION" in environment
+        or environment.get("ConEmuANSI") == "ON"
+        or environment.get("TERM_PROGRAM") == "ghostty"
+        or (vte.isdecimal() and int(vte) >= VTE)
+    )
 
 
 class ClosedTerminal:
@@ -96,8 +122,10 @@ class ClosedTerminal:
     Textual's writer thread ends at the first error, and its full queue then blocks the screen for good.
     """
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], *, plain: bool = False) -> None:
         self._file = file
+        self._plain = plain
+        """Does the locale have nothing but ASCII?"""
         self.writing = False
         self.written = 0
         """Characters so far, other than questions."""
@@ -106,7 +134,7 @@ class ClosedTerminal:
         self.writing = True
         self.written += len(text.replace(ASK, ""))
         try:
-            return self._file.write(text)
+            return self._file.write(in_ascii(text) if self._plain else text)
         except (OSError, ValueError):
             return len(text)
         finally:

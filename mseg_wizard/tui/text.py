@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
 
+from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.http.addresses import expiry, origin
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
 from mseg_wizard.snapshot import MARKS, Snapshot, standing
-from mseg_wizard.step import Call
+from mseg_wizard.step import Call, Field
 from mseg_wizard.store import Journal
 
 STATES = {
@@ -38,19 +37,7 @@ STYLES = {
 
 
 GLYPHS = {"done": "✓", "running": "▸", "stopped": "=", "waiting": "?", "failed": "!", "pending": "·", "filled": "+"}
-PLAIN_GLYPHS = {**GLYPHS, "done": "x", "running": ">", "pending": "."}
 """Marks of one character, by state: they differ in shape, so that colour only adds."""
-
-
-def mark(state: str) -> str:
-    """The mark of a state, in characters that the locale has."""
-    return (GLYPHS if unicode_locale() else PLAIN_GLYPHS)[state]
-
-
-def unicode_locale(environment: Mapping[str, str] = os.environ) -> bool:
-    """Does the user's locale have more than ASCII? One that is not named has: Python takes UTF-8 then."""
-    named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
-    return not named or "utf" in named.lower()
 
 
 def fit(text: str, width: int) -> str:
@@ -65,11 +52,11 @@ INDENT = " " * 4
 
 
 def bar(fraction: float | None, width: int) -> str:
-    """A bar of plain characters; dashes while the end is unknown."""
+    """A bar; dashes while the end is unknown."""
     if fraction is None:
         return "–" * width
     full = int(min(1.0, max(0.0, fraction)) * width)
-    return ("█" if unicode_locale() else "#") * full + ("░" if unicode_locale() else ".") * (width - full)
+    return "█" * full + "░" * (width - full)
 
 
 def progress_words(progress: Progress, width: int) -> str:
@@ -98,13 +85,18 @@ def progress_words(progress: Progress, width: int) -> str:
     return bar(share, max(4, min(24, width - len(text) - 1))) + " " + text
 
 
-def terminal_title(snapshot: Snapshot) -> str:
-    """How it stands, for the title of the terminal's window: the first words are all that a tab shows."""
+def terminal_title(snapshot: Snapshot, part: float = 0.0, where: str = "") -> str:
+    """How it stands, for the title of the terminal's window: the first words are all that a tab shows.
+
+    `part` of the journey is done; `where`: title of the step that waits or has a problem.
+    """
     stands = standing(snapshot)
     if stands.state == "pending":
         return "mseg-wizard"
     brief = " ".join([stands.brief, snapshot.scope]).strip() if snapshot.complete else stands.brief
-    return f"{MARKS[stands.state]} {f'{brief} · ' if brief else ''}mseg-wizard"
+    brief = f"{where}: {brief}" if where and stands.state in ("waiting", "failed") else brief
+    share = f"{part:.0%}" if part and not snapshot.complete else ""
+    return f"{MARKS[stands.state]} {' · '.join(each for each in (share, brief, 'mseg-wizard') if each)}"
 
 
 def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
@@ -124,19 +116,9 @@ def call_state(call: Call, snapshot: Snapshot, journal: Journal) -> str:
     return "stopped" if call.key in snapshot.calls and not snapshot.complete else "pending"
 
 
-def call_line(call: Call, state: str, progress: Progress | None, width: int) -> str:
-    """One task: mark and title; where it runs, what it is doing,
-    uncut because it may be a command to copy, and where it stands.
-    """
-    lines = [f"{MARKS[state]} {call.title}"]
-    if progress and state in ("running", "waiting", "failed"):
-        doing = printable(progress.doing, 1000)
-        if doing and doing != call.title:
-            # What is wrapped is easier copied flush.
-            lines.append(f"{INDENT}{doing}" if len(INDENT) + len(doing) <= width else doing)
-        if state == "running" and (progress.total or progress.done or progress.retry_in is not None):
-            lines.append(INDENT + progress_words(progress, width - len(INDENT)))
-    return "\n".join(lines)
+def shown(item: Field, text: str) -> str:
+    """What may be shown of an answer that the vault keeps: a user's name, of anything else what `masked` tells."""
+    return printable(text, 100) if kind_of(item).seen else masked(text)
 
 
 def masked(text: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rich.console import Console
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from mseg_wizard.core.preferences import preferences
 
@@ -44,8 +45,9 @@ LIGHT = Theme(
     variables={"footer-key-foreground": "#1a56b0"},
 )
 THEMES = (DARK, LIGHT)
-OWN = "ansi-dark"
-"""Textual's theme of the terminal's own colours."""
+SIXTEEN = replace(BUILTIN_THEMES["ansi-dark"], name="mseg-ansi", error="ansi_bright_red")
+"""The terminal's own colours, as Textual takes them; of most terminals the plain red is too dark to be read."""
+OWN = SIXTEEN.name
 PREFERENCE = "theme"
 PAPER = ("7", "15")
 """Backgrounds that COLORFGBG, which some terminals set, tells of light ones."""
@@ -59,7 +61,7 @@ def few_colors() -> bool:
 def chosen(environment: Mapping[str, str] = os.environ) -> str:
     """Name of the theme: the user's own choice, else what the terminal says of its background, else dark."""
     wanted = preferences().get(PREFERENCE, "")
-    if wanted in (theme.name for theme in THEMES):
+    if wanted in {theme.name for theme in (*THEMES, *BUILTIN_THEMES.values()) if not theme.ansi}:
         return wanted
     return (LIGHT if environment.get("COLORFGBG", "").rpartition(";")[2] in PAPER else DARK).name
 

@@ -25,8 +25,9 @@ from scipy.io import loadmat
 from mseg_wizard.labels.records import ImageKey, updates
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
+from mseg_wizard.practice.steps import practice_steps
 from mseg_wizard.practice.world import World, make_world, toml
-from mseg_wizard.step import Archive
+from mseg_wizard.step import Archive, Link
 from mseg_wizard.tasks.registry import load_steps
 from tests.labels.relabelings import RELABELINGS
 from tests.labels.trees import ROOTS
@@ -390,3 +391,23 @@ def _nearest(new: int, old: int) -> NDArray[np.intp]:
     """Which of `old` rows each of `new` rows comes from."""
     rows: NDArray[np.intp] = np.floor(np.arange(new) * (1.0 / (new / old))).astype(np.intp)
     return rows.clip(max=old - 1)
+
+
+def test_the_steps_of_practice_have_its_own_sizes_and_show_what_to_paste(practice_world: World) -> None:
+    link = Link(label="Practice: today's", url="https://links.practice.example/x")
+    steps = practice_steps(load_steps(), practice_world.mirror, {"kitti": link})
+    for step in steps:
+        for archive in step.archives:
+            assert archive.size == (practice_world.mirror / archive.file).stat().st_size
+        assert all(call.archive is None or call.archive in step.archives for call in step.calls)
+    assert not [call.title for step in steps for call in step.calls if "," in call.title and "segments" in call.title]
+    kitti = next(step for step in steps if step.id == "kitti")
+    assert kitti.links[-1] == link
+    assert kitti.field("url").help.startswith("Practice: ")
+
+
+def test_how_much_of_it_is_made_is_told_as_it_grows(tmp_path: Path) -> None:
+    heard: list[float] = []
+    make_world(tmp_path, images=1, told=heard.append)
+    assert heard == sorted(heard)
+    assert heard[-1] == 1

@@ -11,7 +11,8 @@ from textual.widgets import Input
 from tests.secrets.canaries import Search, token
 from tests.tui.kit import desk_at, into, paste, screen, type_in
 
-NAMES = ("login", "password", "query", "shouted")
+NAMES = ("password", "query", "shouted")
+"""A user's name is none of them: it is shown to who typed it."""
 
 
 async def test_pictures_and_clipboard_have_no_secret_whatever_is_pressed(
@@ -20,7 +21,6 @@ async def test_pictures_and_clipboard_have_no_secret_whatever_is_pressed(
     caplog.set_level(logging.DEBUG)
     search = Search(NAMES)
     given = {
-        ("city", "username"): token("login"),
         ("city", "archives"): f"HTTPS://x.example/gtFine.zip?{token('shouted')}",
         ("city", "password"): token("password"),
         ("idd", "url"): f"<https://x.example/idd-segmentation.tar.gz?{token('query')}>",

@@ -24,6 +24,7 @@ from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.widgets.frame import StepList
 from mseg_wizard.vault import Backend, Vault
 from tests.waiting import PATIENCE
 
@@ -277,15 +278,28 @@ def said(app: Wizard, text: str) -> bool:
 
 
 async def into(pilot: Pilot[None], app: Wizard, step: str) -> None:
-    """Into the form of a step, by keys."""
-    await pilot.press("escape", "home")
-    for other in app.session.steps:
-        if other.id == step:
-            break
-        await pilot.press("down")
+    """Into the form of a step, by keys: from the overview, from another form, or from the list of steps."""
+    if app.main.at_overview:
+        await pilot.press("f2")
+    elif not isinstance(app.focused, StepList):
+        await pilot.press("escape")
+    await until(pilot, lambda: isinstance(app.focused, StepList), "the list of steps has the keyboard")
+    await pilot.press("home", *["down"] * [each.id for each in app.session.steps].index(step))
     await until(pilot, lambda: app.main.chosen == step and step in app.main.panes)
     await pilot.press("enter")
-    await pilot.pause()
+    page = app.main.panes[step]
+    first = page.first(())
+    await until(pilot, lambda: page.has_focus_within or not (first and first.focusable), f"the form of {step}")
+
+
+async def read_on(pilot: Pilot[None], *texts: str) -> None:
+    """Scroll down until the screen shows all of these."""
+    app = pilot.app
+    assert isinstance(app, Wizard)
+    while not all(said(app, text) for text in texts):
+        before = screen(app)
+        await pilot.press("pagedown")
+        await until(pilot, lambda: screen(app) != before, f"more below, with {texts}")  # noqa: B023 - awaited at once
 
 
 async def paste(pilot: Pilot[None], text: str) -> None:

@@ -77,10 +77,11 @@ async def matches(
     """
     path = GOLDENS / f"{name}-{size[0]}x{size[1]}.txt"
     writing = os.environ.get("MSEG_WIZARD_GOLDENS") == "write"
-    seen = ""
+    seen, same = "", 0
     for _ in range(100):
         before, seen = seen, normal("\n".join(line[:columns] for line in screen(app).splitlines()))
-        if seen == before and (writing or seen == path.read_text()):
+        same = same + 1 if seen == before else 0
+        if same and (same > 3 if writing else seen == path.read_text()):
             break
         await pilot.pause(0.3)
     if writing:

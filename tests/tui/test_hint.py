@@ -107,7 +107,7 @@ CASES = [
         ("all too long", "… F5 tries again"),
     ),
     Case("a bug", Snapshot(calls=(CALL,), crash=ValueError()), ("F5 tries again", "the log (F7)")),
-    Case("complete", Snapshot(complete=True), ("Every step is complete", "F4", "F10 ends", "mseg_dataset"), done=5),
+    Case("complete", Snapshot(complete=True), ("Every step is complete", "F12", "F10 ends", "mseg_dataset"), done=5),
     Case("complete, unopened", Snapshot(complete=True), ("Every step is complete. F10 ends.",), done=5, first=unopened),
     Case("at first", Snapshot(), ("Enter goes into a step's form",), first=unopened),
     Case("stopped", Snapshot(calls=(CALL,)), ("F5 goes on",)),

@@ -16,11 +16,13 @@ from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.snapshot import ASKED, Snapshot
 from mseg_wizard.store import Journal
 from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.overview import cell, days, life
 from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.frame import StepList
 from mseg_wizard.verification.verdict import Fault, Verdict, write_verdict
+from tests.tui.contrast import drawn, unreadable
 from tests.tui.kit import Desk, desk_at, says, screen, until
 from tests.tui.test_goldens import matches
 
@@ -192,6 +194,56 @@ async def test_while_it_waits_the_cursor_comes_back_to_what_is_wanted_and_nothin
         await says(pilot, "Step 8, KITTI, waits for you: KITTI download link. Enter goes there.")
         assert app.main.at_overview
         assert line_of(app, "KITTI  ").split()[-5] == "MB"
+
+
+@pytest.mark.parametrize("colours", [themes.DARK.name, themes.LIGHT.name, "16", "none"])
+async def test_every_mark_can_be_read_on_every_row_also_on_the_selected_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, colours: str
+) -> None:
+    if colours == "16":
+        monkeypatch.setenv("TERM", "xterm-16color")
+        monkeypatch.setenv("COLORTERM", "")
+    elif colours == "none":
+        monkeypatch.setenv("NO_COLOR", "1")
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(120, 40)) as pilot:
+        if colours not in ("16", "none"):
+            app.theme = colours
+        refused = Snapshot(calls=(FETCH,), problem=Problem("The server refused it.", "Ask it."))
+        for snapshot, row in ((fetching(), "COCOPanoptic"), (refused, "COCOPanoptic"), (Snapshot(), "KITTI")):
+            await shows(app, pilot, snapshot)
+            for at in ("ADE20K", row):
+                app.main.overview.list.choose(at)
+                await pilot.pause()
+                seen = list(drawn(app))
+                assert unreadable(seen) == []
+                if colours == "none":
+                    plain = {segment.style.color for segment in seen if segment.style and segment.style.color}
+                    assert all(color.is_default for color in plain)
+        assert {"✓", "?", "·"} <= set(screen(app))
+
+
+async def test_where_there_is_room_a_row_ends_with_rate_and_time(desk: Desk) -> None:
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(110, 24)) as pilot:
+        await shows(app, pilot, fetching())
+        await until(pilot, lambda: line_of(app, "COCO ").endswith("43.0 MB/s  2 min left"))
+        assert line_of(app, "ADE20K").split()[-1] == "·"
+        assert "F2 opens them" in screen(app)
+        app.main.overview.choose("kitti")
+        await until(pilot, lambda: "a: asked today" in screen(app))
+
+
+async def test_a_tall_window_shows_the_end_of_the_log(desk: Desk) -> None:
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, pilot, Snapshot())
+        with app.session.log.open("a") as file:
+            file.writelines(f"2026-01-01 10:00:{at:02},000 INFO mseg_wizard: line {at} \x1b[31m\n" for at in range(50))
+        await says(pilot, "the end of the log (F7)", "10:00:49 line 49 ·[31m")
+        assert "ADE20K" in screen(app)
+        assert "WildDash" in screen(app)
+        assert "line 9 " not in screen(app)
 
 
 async def test_without_datasets_the_steps_are_first(

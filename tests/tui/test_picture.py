@@ -187,7 +187,7 @@ async def test_f3_hides_pictures_for_good_and_shows_them_again(toys: Toys) -> No
                     assert "street.jpg · toy-2" not in screen(app)
 
             await until(pilot, lambda: app.session.ctx, "the destination is opened")
-            await pilot.press("f5")
+            await pilot.press("f2", "f5")
             await says(pilot, "remapping toy-3")
             await until(
                 pilot,

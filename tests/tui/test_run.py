@@ -22,7 +22,7 @@ from mseg_wizard.tui.widgets.editors import CheckBox, Line, SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow
 from mseg_wizard.tui.widgets.frame import StepList
 from mseg_wizard.workers.dask import Cluster
-from tests.tui.kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
+from tests.tui.kit import Desk, desk_at, into, paste, read_on, said, says, screen, type_in, until
 
 LINK = "https://host.example.com/idd.tar.gz?Signature=GEHEIM"
 
@@ -106,7 +106,7 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await until(pilot, lambda: isinstance(app.focused, SecretLine))
         await type_in(pilot, "erika")
         await pilot.press("tab")
-        await says(pilot, "●●●● 5 characters")
+        await says(pilot, "erika, kept in")
         assert "city" not in desk.ran
         await type_in(pilot, "geheim")
         await pilot.press("enter")
@@ -120,10 +120,9 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         assert app.session.ctx
         practising = replace(app.session.ctx.options, invocation=Invocation(("practice",)))
         assert "mseg-wizard practice --keep" in farewell(replace(app.session.ctx, options=practising))
-        await says(
-            pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F4 copies its path", "Work: "
-        )
-        await pilot.press("escape", "f4")
+        await says(pilot, f"The data: {desk.destination / 'mseg_dataset'}", "MSEG_DST_DIR", "F12 copies its path")
+        await read_on(pilot, "Work: ")
+        await pilot.press("escape", "f12")
         await says(pilot, "There is no report yet")
 
 

@@ -12,7 +12,7 @@ from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.tui.screen import MainScreen
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.frame import StepList
-from tests.tui.kit import Desk, desk_at, says, screen, until
+from tests.tui.kit import Desk, desk_at, read_on, says, screen, until
 
 
 @pytest.fixture
@@ -102,10 +102,8 @@ async def test_help_and_log_open_and_close_with_their_keys_and_the_log_has_a_fil
         await says(pilot, "[ ]  2")
         await pilot.press("f1")
         await says(pilot, "Help (Escape closes)", "F5 Ctrl+R run, go on, try again")
-        await pilot.press(*["pagedown"] * 8)
-        await says(pilot, "tmux attach")
-        await pilot.press("pagedown")
-        await says(pilot, "universal", "the 194 classes that all training sets share")
+        await read_on(pilot, "tmux attach")
+        await read_on(pilot, "universal", "the 194 classes that all training sets share")
         await pilot.press("escape")
         await says(pilot, "1  Prepare")
         await pilot.press("question_mark")

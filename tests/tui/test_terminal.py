@@ -149,7 +149,7 @@ def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[T
     terminals.append(terminal)
     terminal.until("F5 starts")
     terminal.keys(F5)
-    terminal.wait(lambda: "\x1b]2;[>] mseg-wizard" in terminal.seen, "the title")
+    terminal.wait(lambda: re.search(r"\x1b\]2;\[>\] \d+% · mseg-wizard", terminal.seen) is not None, "the title")
     terminal.process.send_signal(signal.SIGTERM)
     terminal.ended()
     assert "\x1b[23;0t" in terminal.seen
@@ -251,6 +251,13 @@ def test_after_a_coloured_paste_and_one_that_never_ends_keys_have_their_effect(
         terminal.keys(F10)
         terminal.read()
     assert terminal.process.returncode == 0
+
+
+def test_where_the_locale_has_only_ascii_nothing_else_is_sent(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminals.append(terminal := Terminal(tmp_path, LC_ALL="C"))
+    terminal.wait(lambda: "F5 starts" in plain(terminal.seen), "the first screen")
+    assert terminal.seen.isascii()
+    assert "1 Prepare             |" in plain(terminal.seen)
 
 
 def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.progress import Progress
+from mseg_wizard.progress import Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
+from mseg_wizard.tui.ascii import in_ascii, unicode_locale
 from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words
-from mseg_wizard.tui.text import bar, call_line, fit, masked, progress_words
+from mseg_wizard.tui.rates import Rates
+from mseg_wizard.tui.terminal import has_bar
+from mseg_wizard.tui.text import bar, fit, masked, progress_words, terminal_title
 
 DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", Archive(file="a.zip", dataset="A", bytes=3_000_000_000))
 OTHER = Call("s/download/b.zip", "download", "Fetch b", Archive(file="b.zip", dataset="A", bytes=6_000_000_000))
@@ -47,12 +50,6 @@ def test_a_bar_is_never_full_before_the_end() -> None:
     assert bar(0.999, 10) == "█████████░"
     assert bar(1.0, 10) == "██████████"
     assert bar(-1, 4) == "░░░░"
-
-
-def test_what_a_task_does_is_said_whole_because_it_may_be_a_command_to_copy() -> None:
-    text = call_line(DOWNLOAD, "running", Progress("Waiting. Upload it: " + "x" * 300), 40)
-    assert "x" * 300 in text
-    assert call_line(DOWNLOAD, "done", Progress("x"), 40) == "[x] Fetch a"
 
 
 @pytest.mark.parametrize(
@@ -124,3 +121,75 @@ def test_a_path_says_what_is_there(tmp_path: Path) -> None:
     assert found_words("x" * 5000, made=True) == "can't be looked at: File name too long"
     assert found_words("", made=True) == ""
     assert found_words("https://host.org/a.zip?geheim=1", made=True) == "●●●● a.zip at host.org, 31 characters"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("[x] ✓ ▸ · … █░", "[x] x > . ~ #."),
+        ("┏━━┓", "+--+"),
+        ("\x1b[1mé\x1b[0m 標", "\x1b[1m?\x1b[0m ??"),
+        ("e\u0301", "e"),
+    ],
+)
+def test_where_there_is_only_ascii_each_character_has_one_as_wide(text: str, plain: str) -> None:
+    assert in_ascii(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("environment", "has"),
+    [
+        ({}, True),
+        ({"LANG": "C"}, False),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, True),
+        ({"LANG": "de_DE.utf8", "LC_CTYPE": "POSIX"}, False),
+        ({"LANG": "de_DE.ISO-8859-1", "LC_ALL": ""}, False),
+    ],
+)
+def test_a_locale_has_unicode_or_not(environment: dict[str, str], has: bool) -> None:
+    assert unicode_locale(environment) is has
+
+
+def test_the_last_minutes_stand_beside_the_moment_and_the_average() -> None:
+    at = 0.0
+    rates = Rates(lambda: at)
+    done = 0
+    for second in range(75):
+        at = float(second)
+        rate = 10e6 if second < 30 else 40e6
+        done += int(rate)
+        rates.note(running("B", done, rate))
+        assert bool(rates.words("x", done)) is (second >= 45)
+    assert rates.bars() == "▃▃██"
+    assert rates.words("x", done) == "▃▃██  28.2 MB/s on average"
+    at = 300.0
+    rates.note(Snapshot())
+    assert rates.bars() == ""
+
+
+def running(unit: str, done: int, rate: float) -> Snapshot:
+    return Snapshot(running=True, calls=("x",), progress={"x": Progress("x", done, 10**12, unit, rate)})
+
+
+def test_the_title_says_how_far_it_is_and_who_waits() -> None:
+    waits = Snapshot(calls=("x",), problem=Waiting("KITTI's link", "Ask", "kitti", ["url"]))
+    assert terminal_title(Snapshot()) == "mseg-wizard"
+    assert terminal_title(running("B", 1, 1.0), 0.62) == "[>] 62% · mseg-wizard"
+    assert terminal_title(waits, 0.62, "KITTI") == "[?] 62% · KITTI: waits for you · mseg-wizard"
+    assert terminal_title(Snapshot(complete=True), 1.0, "Finish") == "[x] complete · mseg-wizard"
+
+
+@pytest.mark.parametrize(
+    ("environment", "known"),
+    [
+        ({}, False),
+        ({"WT_SESSION": "x"}, True),
+        ({"WT_SESSION": "x", "TMUX": "x"}, False),
+        ({"VTE_VERSION": "7600"}, False),
+        ({"VTE_VERSION": "8003"}, True),
+        ({"TERM_PROGRAM": "iTerm.app"}, False),
+        ({"TERM_PROGRAM": "ghostty"}, True),
+    ],
+)
+def test_only_terminals_that_know_it_are_told_how_far_it_is(environment: dict[str, str], known: bool) -> None:
+    assert has_bar(environment) is known

@@ -108,3 +108,9 @@ def test_no_class_of_the_screen_uses_or_hides_a_private_of_what_it_is_made_from(
             }
             names |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
             assert not {name for name in names if name.startswith("_") and not name.endswith("__")} & inherited(kind)
+
+
+def test_what_is_done_beside_the_keys_is_never_a_coroutine_that_may_be_dropped() -> None:
+    folder = Path(mseg_wizard.tui.__file__).parent
+    users = {path.name for path in folder.rglob("*.py") if ".run_worker(" in path.read_text()}
+    assert users == {"background.py"}

@@ -12,6 +12,7 @@ from textual.theme import Theme
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.widgets.frame import StepList
+from tests.tui.contrast import contrast
 from tests.tui.kit import Desk, desk_at, says, until
 
 
@@ -24,21 +25,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
-def luminance(color: Color) -> float:
-    parts = [part / 255 for part in color.rgb]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: Color, other: Color) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
 def test_every_colour_of_text_can_be_read_on_every_background(theme: Theme) -> None:
     """WCAG 2.2 asks for 4.5 to 1."""
-    for text in (theme.foreground, theme.primary, theme.accent, theme.success, theme.warning, theme.error):
+    for text in (
+        theme.foreground,
+        theme.primary,
+        theme.secondary,
+        theme.accent,
+        theme.success,
+        theme.warning,
+        theme.error,
+    ):
         for ground in (theme.background, theme.surface, theme.panel):
             assert text and ground
             assert contrast(Color.parse(text), Color.parse(ground)) >= 4.5, (text, ground)

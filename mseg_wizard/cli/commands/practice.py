@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.answers.file import Answers
@@ -18,7 +18,8 @@ from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.practice.user import PractisingUser, first_answers, put_files_at_hand
+from mseg_wizard.practice.steps import practice_steps
+from mseg_wizard.practice.user import PractisingUser, at_hand, first_answers, put_files_at_hand
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Usage
 from mseg_wizard.step import Step
@@ -55,8 +56,9 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocati
     destination = folder / "mseg"
     try:
         print(f"Making a miniature MSeg in {folder} …", flush=True)
-        world = make_world(folder / "world", images=IMAGES, padding=PADDING)
+        world = make_world(folder / "world", images=IMAGES, padding=PADDING, told=_tell)
         put_files_at_hand(user_folder := folder / "desk", world)
+        steps = practice_steps(steps, world.mirror, at_hand(user_folder))
         answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
         with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
             options = Options(
@@ -75,12 +77,18 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocati
 
             if plain:
                 return _plain(steps, opener(destination), user_folder, answers)
-            return _screen(steps, opener, user_folder, destination, answers, invocation)
+            return _screen(steps, opener, destination, answers, invocation)
     finally:
         if keep:
             print(f"The practice folder was kept: {folder}")
         else:
             _remove(folder)
+
+
+def _tell(part: float) -> None:
+    """How much of the miniature is made, where somebody looks: on a slow machine it takes a while."""
+    if sys.stdout.isatty():
+        print(f"\r  {part:4.0%}", end="\n" if part >= 1 else "", flush=True)
 
 
 def _remove(folder: Path) -> None:
@@ -124,27 +132,10 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
 def _screen(
     steps: tuple[Step, ...],
     opener: Callable[[Path], Context],
-    user_folder: Path,
     destination: Path,
     answers: Answers,
     invocation: Invocation,
 ) -> int:
     from mseg_wizard.tui.app import guide
 
-    print(
-        f"""
-This machine plays every web site: no network, no account, no licence.
-
-Most forms are filled in for you. Two things are left, as in real life.
-BDD100K comes by browser; when the wizard waits for it, give
-
-  {user_folder / "bdd100k_seg.zip"}
-
-KITTI's link has expired; paste the fresh one from
-
-  {user_folder / "mail.txt"}
-"""
-    )
-    with suppress(EOFError):
-        input("Press Enter to open the wizard. ")
     return guide(steps, opener, destination, preset=first_answers(answers), invocation=invocation)

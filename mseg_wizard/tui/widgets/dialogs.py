@@ -57,7 +57,7 @@ class QuestionDialog(ModalScreen[bool | None]):
 
 
 class TextDialog(ModalScreen[str | None]):
-    """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it.
+    """A text to read: what happened, what to do, and the items that it concerns. `c` copies all of it, or `copies`.
 
     Of a failure (`again`) it also leads on: "run" tries again, "log" shows the log; None is only closing it.
     """
@@ -69,9 +69,11 @@ class TextDialog(ModalScreen[str | None]):
         Binding("f7,ctrl+l", "lead('log')", "Log"),
     ]
 
-    def __init__(self, title: str, text: str, items: Iterable[str] = (), *, again: bool = False) -> None:
+    def __init__(
+        self, title: str, text: str, items: Iterable[str] = (), *, again: bool = False, copies: str = ""
+    ) -> None:
         super().__init__()
-        self._again = again
+        self._again, self._copies = again, copies
         rows = list(items)
         more = [f"… and {len(rows) - SHOWN_ITEMS:,} more, named in the log"] if len(rows) > SHOWN_ITEMS else []
         self._title, self._text, self._rows = title, text, rows[:SHOWN_ITEMS] + more
@@ -82,15 +84,16 @@ class TextDialog(ModalScreen[str | None]):
             yield Static(Content(self._text))
             if self._rows:
                 yield Static(Content("\n".join(self._rows)), classes="items")
+            copies = "c copies the command" if self._copies else "c copies"
             yield Static(
-                Content(f"Enter closes · c copies · arrows scroll{LEADS if self._again else ''}"), classes="foot"
+                Content(f"Enter closes · {copies} · arrows scroll{LEADS if self._again else ''}"), classes="foot"
             )
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard("\n".join((self._title, self._text, *self._rows)))
+        self.app.copy_to_clipboard(self._copies or "\n".join((self._title, self._text, *self._rows)))
         self.query_one(".foot", Static).update(
             Content(f"Copied, if your terminal allows that. Enter closes{LEADS if self._again else ''}")
         )

@@ -88,10 +88,13 @@ class Line(PastedLine):
 
 
 class SecretLine(Line):
-    """A line that shows only how long its text is, can't be copied from, and is emptied once the vault has it."""
+    """A line that shows only how long its text is, can't be copied from, and is emptied once the vault has it.
 
-    def __init__(self, kept: str = "") -> None:
-        super().__init__(secret=True)
+    `seen`: it shows what is typed, a user's name.
+    """
+
+    def __init__(self, kept: str = "", *, seen: bool = False) -> None:
+        super().__init__(secret=not seen)
         self._refused = False
         self.show_kept(kept)
 
@@ -106,8 +109,9 @@ class SecretLine(Line):
         """Have what stands here replaced by what comes next, unless
         the cursor is moved: nobody sees what he would add to.
         """
-        self._refused = True
-        self.select_all()
+        if self.password:
+            self._refused = True
+            self.select_all()
 
     def on_input_changed(self) -> None:
         self._refused = False
@@ -118,7 +122,7 @@ class SecretLine(Line):
 
     def show_kept(self, kept: str) -> None:
         """`kept`: what may be said of the secret that is stored; the dots stand for it."""
-        self.placeholder = "●●●●  type or paste to replace it" if kept else ""
+        self.placeholder = f"{'●●●●  ' if self.password else ''}type or paste to replace it" if kept else ""
 
     def action_copy(self) -> None:
         """Nothing: a copy would stand in the terminal's clipboard, and in that of every machine on the way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
@@ -19,9 +20,10 @@ from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN
+from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.session import Session, Survey
-from mseg_wizard.tui.text import masked
+from mseg_wizard.tui.text import shown
 from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.tui.widgets.source_list import SourceList
@@ -99,7 +101,7 @@ class FieldRow(Vertical):
         self.editor.keep(value)
         self._say(taken=printable(taken))
         if where and isinstance(value, Secret):
-            kept = f"{masked(meant_by(value.reveal()).text)}, {where}"
+            kept = f"{shown(self.item, meant_by(value.reveal()).text)}, {where}"
             self._say(busy="", wrong="", kept=kept)
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
@@ -142,7 +144,7 @@ class FieldRow(Vertical):
 
     def on_mount(self) -> None:
         if isinstance(self.editor, Line) and self.editor.value:
-            self.run_worker(self._look(), exclusive=True)
+            beside(self, self._look, exclusive=True)
 
     def on_descendant_focus(self) -> None:
         self.call_after_refresh(self.come_into_sight)
@@ -159,7 +161,7 @@ class FieldRow(Vertical):
         if isinstance(self.editor, Choice) and self.editor.unsaid and not self.has_focus_within:
             self._say(wrong="“something else” says nothing yet: write it in the line below it, or choose another row.")
         elif self._home and isinstance(self.editor, Line) and not self.editor.disabled:
-            self.run_worker(self._judge(self.editor))
+            beside(self, partial(self._judge, self.editor))
 
     async def _judge(self, line: Line) -> None:
         """Of the folder for everything, which is kept only when it is opened: whether it can be."""
@@ -184,7 +186,7 @@ class FieldRow(Vertical):
             self._say(wrong="", taken="")  # it was said of something else
         if self._pause:
             self._pause.stop()
-        self._pause = self.set_timer(PAUSE, lambda: self.run_worker(self._look(), exclusive=True))
+        self._pause = self.set_timer(PAUSE, lambda: beside(self, self._look, exclusive=True))
 
     async def _look(self) -> None:
         """Say what is at the path that is being typed; what the user
@@ -195,7 +197,9 @@ class FieldRow(Vertical):
             return
         text = line.value
         if isinstance(line, SecretLine):
-            self._say(seen=f"typed: {masked(meant_by(text).text)}" if text and not kind_of(self.item).hidden else "")
+            kind = kind_of(self.item)
+            told = text and not kind.hidden and not kind.seen
+            self._say(seen=f"typed: {shown(self.item, meant_by(text).text)}" if told else "")
         elif line.paths:
             found = await line.paths.around(text, lambda: line.value == text, typing=line.has_focus)
             if found and line.value == text and not (self._home and "kept" in self._words):
@@ -242,7 +246,7 @@ REMARKS = {
 def editor_for(step: Step, item: Field, session: Session) -> Editor:
     """The editor for a field's kind, holding what is known of its answer."""
     value = session.answer(step, item)
-    return SecretLine() if item.secret else EDITORS[kind_of(item).editor](item, value)
+    return SecretLine(seen=kind_of(item).seen) if item.secret else EDITORS[kind_of(item).editor](item, value)
 
 
 def _typed(value: Any) -> str:

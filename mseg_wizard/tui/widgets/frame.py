@@ -16,6 +16,10 @@ from mseg_wizard.snapshot import MARKS, StepState
 from mseg_wizard.step import Step
 from mseg_wizard.tui.text import STYLES, fit
 
+LOW = 24
+"""Below this many rows the hint stays at one line while it needs no more, the line of work is one line, and dialogs
+are lower.
+"""
 NARROW = 80
 """Below this many columns the list of steps shows ids instead of titles."""
 
@@ -23,13 +27,15 @@ HELP = """\
 F1  ?        this help
 F2  Ctrl+O   the list of steps; again, the overview
 F3           pictures of label maps on and off
-F4           copies the path of the report
+F4           saves your answers without secrets, and shows the command that runs with them
 F5  Ctrl+R   run, go on, try again
 F6  Ctrl+S   stop; starting again goes on where it stopped
 F7  Ctrl+L   the log
 F8  Ctrl+T   wipe every stored credential and link
 F9           light or dark colours
 F10 Ctrl+Q   quit
+F12          copies the path of the report
+Ctrl+P       everything that the screen does, by name; more colours
 
 The wizard opens on the overview: on top what is wanted of you, below it a row for each dataset: how you get it, how \
 large it is, and whether it is fetched, unpacked, remapped, relabelled and checked. Enter on the top row goes to what \
@@ -42,7 +48,7 @@ every step whose form is complete, then waits and says what for. You can fill in
 works: what you type is kept as soon as you leave the field.
 
 Up, Down     choose a dataset or a step
-Enter        from the list into the step's form; copies a link; ticks a box
+Enter        from the list into the step's form; copies a link; ticks a box; opens notes
 Escape       back to the list, and from there to the overview
 a            on a dataset: note that you asked for its licence today, or take that back
 Tab          the next field; Shift+Tab the one before

@@ -17,10 +17,16 @@ from textual.widgets import RichLog, Static
 
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import printable
+from mseg_wizard.tui.background import beside
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.text import fit
 from mseg_wizard.tui.widgets.editors import Line
+from mseg_wizard.tui.widgets.frame import SteadyText
 
 TAIL = 200_000
 """Bytes at the end of the file that are shown."""
+END, LEAST, SELDOM = 10_000, 4, 2.0
+"""Of its last lines alone: bytes that are read, rows below which none are shown, seconds between two looks."""
 
 
 PROBLEM = re.compile(r"^(\S+ ){0,2}(WARNING|ERROR|CRITICAL)\b")
@@ -86,7 +92,7 @@ class LogPane(Vertical):
 
     def _follow(self) -> None:
         if self.display:
-            self.run_worker(self._read(), exclusive=True)
+            beside(self, self._read, exclusive=True)
 
     async def _read(self) -> None:
         self._lines = await asyncio.to_thread(tail, self.path)
@@ -111,16 +117,41 @@ class LogPane(Vertical):
             view.write(line)
 
 
-def tail(path: Path) -> list[str]:
+class LogTail(SteadyText):
+    """The last lines of the log, as many as there is room for, where nothing else wants it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id="tail")
+        self._session = session
+
+    def on_mount(self) -> None:
+        self.set_interval(SELDOM, self._look)
+
+    def on_resize(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        if self.size.height > LEAST:
+            beside(self, self._read, exclusive=True)
+
+    async def _read(self) -> None:
+        lines = await asyncio.to_thread(tail, self._session.log, END)
+        lines = [fit(line, self.size.width) for line in lines if not TRACE.match(line)][-(self.size.height - 1) :]
+        told = Content.styled("\n".join(["the end of the log (F7)", *lines]), "dim") if lines else Content("")
+        if told != self.content:
+            self.put(told)
+
+
+def tail(path: Path, most: int = TAIL) -> list[str]:
     """The last lines of a file, safe to show; empty while there is none."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL))
+            file.seek(max(0, size - most))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return []
-    return [printable(redact(_short(line)), 2000) for line in (lines[1:] if size > TAIL else lines)]
+    return [printable(redact(_short(line)), 2000) for line in (lines[1:] if size > most else lines)]
 
 
 def _short(line: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +30,8 @@ from mseg_wizard.progress import printable
 from mseg_wizard.reporting.preview import ClassShare, Preview, preview
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
+from mseg_wizard.tui.ascii import unicode_locale
+from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import fit
@@ -116,7 +119,7 @@ class Picture(Widget, can_focus=False):
         made = snapshot.progress[call.key].made if call and call.key in snapshot.progress else ""
         if call and room and made and self._may_draw(made, room):
             self._asked, self._asked_at, self._drawing = (made, room), time.monotonic(), True
-            self.run_worker(self._draw(call, made, room))
+            beside(self, partial(self._draw, call, made, room))
 
     def render_line(self, y: int) -> Strip:
         strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
@@ -128,6 +131,7 @@ class Picture(Widget, can_focus=False):
             not snapshot.running
             or self._session.ctx is None
             or self.app.native_ansi_color
+            or not unicode_locale()
             or self._broken
             or self.wanted is False
         ):
