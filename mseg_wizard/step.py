@@ -63,6 +63,8 @@ class Field:
     choices: tuple[str, ...] = ()
     """Known values of a `choice`; it may still take free text where `free` is set."""
     free: bool = False
+    script: str = ""
+    """Of a `base_url`: the name of the script that holds it, as it comes by mail."""
     only_for: tuple[str, ...] = ()
     """Archives by file name: the field is needed only while one of them can be had from no earlier source."""
 

@@ -1,4 +1,4 @@
-"""ScanNet's BASE_URL, out of what people have of the script that was mailed: an address, a path, its text, a link."""
+"""The BASE_URL of a dataset, out of what people have of the script that was mailed: an address, a path, its text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SCRIPT = 1 << 20
 """Bytes of a script that are read."""
 STATEMENT = 2000
 """Characters of one statement that are looked at."""
-WANTED = "Give the address itself, the script's text, or the path of download-scannet.py on this machine."
+WANTED = "Give the address itself, the script's text, or the path of {script} on this machine."
 COPY = (
-    "In download-scannet.py, look for the address that BASE_URL is made of, and give that alone: "
+    "In {script}, look for the address that BASE_URL is made of, and give that alone: "
     "it begins with http:// and ends before the first v1 or v2."
 )
 _BEGINS = re.compile(r"""\s*(#|import\s|from\s\w+\simport|\"{3}|'{3}|[A-Z_]+\s*=|export\s)""")
@@ -31,6 +31,8 @@ def check_base_url(step: Step, item: Field, value: str) -> str:
     """The BASE_URL: typed itself, cut out of a link below it, or taken from the script, pasted or at a path."""
     archive = next((archive for archive in step.archives if archive.link_field == item.name), None)
     where = f"“{item.label}”"
+    script_name = item.script or "the script"
+    copy, wanted = COPY.format(script=script_name), WANTED.format(script=script_name)
     text = value.strip()
     found = base_url_in(text)
     if not found:
@@ -38,13 +40,13 @@ def check_base_url(step: Step, item: Field, value: str) -> str:
         if pasted.startswith(LINK):
             found = pasted
         elif "BASE_URL" in text:
-            raise Problem(f"{where}: what BASE_URL is set to can't be read there.", COPY)
-        elif not (found := base_url_in(script := _script(text, where))):
+            raise Problem(f"{where}: what BASE_URL is set to can't be read there.", copy)
+        elif not (found := base_url_in(script := _script(text, where, wanted))):
             if "BASE_URL" in script:
-                raise Problem(f"{where}: what BASE_URL is set to can't be read in that script.", COPY)
+                raise Problem(f"{where}: what BASE_URL is set to can't be read in that script.", copy)
             raise Problem(
                 f"{where}: there is no line BASE_URL = '…' in that script.",
-                "Give download-scannet.py as it came by e-mail.",
+                f"Give {script_name} as it came by e-mail.",
             )
     base = meant_by(found).text
     if archive and base.rstrip("/").endswith("/" + archive.link_path):
@@ -123,19 +125,19 @@ def _text_of(node: ast.expr, text: str, whole: bool, deep: int) -> str:
     return "".join(texts) if all(texts) else ""
 
 
-def _script(text: str, where: str) -> str:
+def _script(text: str, where: str, wanted: str) -> str:
     """The text of the script at a path, of whatever encoding an editor saved it in."""
     try:
         path = Path(clean_path(text)).expanduser()
         if not path.is_file():
             raise UnusableAnswer(
-                f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", WANTED
+                f"{where} is no address, no script with a BASE_URL in it, and no file on this machine.", wanted
             )
         with path.open("rb") as file:
             data = file.read(SCRIPT)
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise Problem(f"{where}: that file can't be read{f': {reason}' if reason else ''}.", WANTED) from None
+        raise Problem(f"{where}: that file can't be read{f': {reason}' if reason else ''}.", wanted) from None
     wide = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     if b"\0" in data[:200] or wide == "utf-16":
         decoded = data.decode(wide, "replace")
