@@ -115,7 +115,7 @@ class Ahead:
                 archive = call.archive
                 if call.task != "download" or archive is None or not download_missing(self._ctx, archive):
                     continue
-                if local_source(self._ctx, archive):
+                if local_source(self._ctx, archive) or archive.file in self._ctx.store.journal.aside:
                     continue
                 fields = [step.field(name).label for name in waiting(step, self._ctx)]
                 why = self._said.get(call.key) or (f"{step.form} lacks: {', '.join(fields)}." if fields else "")
@@ -151,7 +151,7 @@ class Ahead:
                 record = self._ctx.store.archive(lane.fetched.archive.file)
                 count = record.size if record else lane.newest.done
                 self._end(key)
-                if early:
+                if early and lane.fetched.archive.file not in self._ctx.store.journal.aside:
                     yield Progress("is here, ahead of its turn", count, count, "B", call=key, ahead="here")
             except Exception as error:
                 self._end(key, refused=True)
@@ -231,12 +231,13 @@ class Ahead:
         return FetchPlan(tuple(wanted), hosts, frozenset(fits))
 
     def _fetchable(self, step: Step, call: Call) -> Fetchable | None:
-        """Where a call's archive is asked for; None where it was seen before, or is a file on this machine.
+        """Where a call's archive is asked for; None where it was seen or set aside before, or is a file here.
 
         What is known of an archive that was seen before counts at its turn.
         """
         archive, ctx = call.archive, self._ctx
-        if archive is None or ctx.store.archive(archive.file) or ctx.store.journal.done(call.key):
+        known = archive and (ctx.store.archive(archive.file) or archive.file in ctx.store.journal.aside)
+        if archive is None or known or ctx.store.journal.done(call.key):
             return None
         places = list(sources(ctx, archive))
         address = None if not places or any(place.path for place in places) else address_of(ctx, archive, places[0])

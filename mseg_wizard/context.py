@@ -98,6 +98,8 @@ class Context:
     refusals: list[Refusal] = field(default_factory=list)
     offered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Offers that were made in this session: key of the Consent → what it concerned."""
+    gone: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Archive, by file name → the places that said in this session that it is gone, see `datasets.withdrawn`."""
     _trees: dict[tuple[Path, str], MsegApiTree] = field(default_factory=dict)
     _pools: list[Pool] = field(default_factory=list)
     _clusters: list[Cluster] = field(default_factory=list)

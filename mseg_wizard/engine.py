@@ -17,8 +17,9 @@ from mseg_wizard.core.background import background, in_own_thread
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
+from mseg_wizard.datasets.withdrawn import waits_for_archive
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
-from mseg_wizard.snapshot import FILE, Snapshot, publish, published
+from mseg_wizard.snapshot import FILE, Snapshot, aside_archives, publish, published
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.registry import TASKS
 
@@ -36,21 +37,25 @@ LANE_POLL = 0.02
 
 
 def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
-    """Work through `steps` in order; returns when all are complete.
+    """Work through `steps` in order; returns when all are complete, or set aside as `datasets.withdrawn` has it.
 
     Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the
     processors, and archives of later calls are fetched ahead. Raises Waiting where a step needs the user first, Problem
     where something went wrong; the newest progress is then that of the call that ended it.
     """
     checked: set[str] = set()
+    aside: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
     alone = False
     with ExitStack() as ends:
         ahead = ends.enter_context(closing(Ahead(ctx, steps)))
         while True:
+            if aside and not lanes and (back := [key for key in aside if not _stays_aside(ctx, steps, key)]):
+                aside.difference_update(back)
+                checked.clear()  # later steps were done without what has turned up
             turn: set[str] = set()
-            for step, call in due(steps, checked, lanes):
+            for step, call in due(steps, checked | aside, lanes):
                 if call.archive and call.key in ahead.held:
                     turn.add(call.archive.file)
                     continue
@@ -67,7 +72,7 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
                     newest[key] = next(lane)
                 except StopIteration:
                     del lanes[key]
-                    checked.add(key)
+                    (checked if ctx.store.journal.done(key) else aside).add(key)
                 except Exception:
                     yield newest[key]
                     raise
@@ -98,9 +103,15 @@ def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, 
             )
 
 
+def _stays_aside(ctx: Context, steps: Sequence[Step], key: str) -> bool:
+    call = next(call for step in steps for call in step.calls if call.key == key)
+    with as_problem(call):
+        return waits_for_archive(ctx, call)
+
+
 def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -> Iterator[tuple[Step, Call]]:
-    """The order gate: which calls may begin, given those whose outputs
-    were seen complete since this start and those under way.
+    """The order gate: which calls may begin, given those whose outputs were seen complete since this start, or that
+    stay aside, and those under way.
 
     All are of the first step that isn't complete, one at most for the network and one for the processors, each of them
     in the step's order. A call waits for the earlier ones of its archive; one that has no archive, and is not the
@@ -134,6 +145,9 @@ def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, Non
         if ctx.store.journal.done(call.key) and not (yield from _missing(ctx, call, looking)):
             yield Progress(TASKS[call.task].end(ctx, *call.given), call=call.key)
             return
+        if waits_for_archive(ctx, call):
+            yield Progress(f"set aside: {call.title}", call=call.key)
+            return
         lacks = waiting(step, ctx)
     if lacks:
         labels = ", ".join(step.field(name).label for name in lacks)
@@ -154,6 +168,10 @@ def start(ctx: Context, call: Call) -> Generator[Progress, None, None]:
     looking = replace(progress, doing=f"checking what became of it: {call.title}", rate=None, call=call.key)
     with as_problem(call):
         missing = yield from _missing(ctx, call, looking)
+        aside = bool(missing) and waits_for_archive(ctx, call)
+    if aside:
+        log.info("%s: set aside", call.key)
+        return
     if missing:
         raise Problem(
             f"{call.title}: {len(missing):,} outputs are not there after the work, such as {missing[0]}.",
@@ -236,7 +254,10 @@ class Runner:
                     log.info("%s: stopped; what is done stays", progress.call)
                     break
             else:
-                end["complete"] = True
+                upto = self._steps[-1].number if self._steps else 0
+                asked = [step for step in self.ctx.steps if step.number <= upto]
+                end["aside"] = tuple(step.title for step in asked if aside_archives(step, self.ctx.store.journal))
+                end["complete"] = not end["aside"]
         except Problem as problem:
             log.warning("%s", problem)
             for item in problem.items[:LOGGED]:

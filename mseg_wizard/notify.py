@@ -48,7 +48,7 @@ def news(snapshot: Snapshot, told: Container[object] = ()) -> tuple[object, str]
     for key in snapshot.refused:  # the work goes on, and a fresh link takes its time
         if (said := snapshot.progress[key].doing) not in told and not snapshot.awaits:
             return said, f"goes on, and waits for you besides: {said}"
-    if stands.state not in ("waiting", "failed", "done"):
+    if stands.state not in ("waiting", "failed", "done", "aside"):
         return None, ""
     return snapshot.awaits or snapshot.problem or snapshot.crash or stands.state, stands.words
 

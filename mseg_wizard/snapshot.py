@@ -19,15 +19,15 @@ from mseg_wizard.core import host
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redacted
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
-from mseg_wizard.step import Archive, Equivalent, Field, Step
+from mseg_wizard.step import Archive, Call, Equivalent, Field, Step
 from mseg_wizard.store import OWN, Journal, holder
 
 FILE = "now.json"
 
-STATES = ("done", "running", "stopped", "waiting", "failed", "pending")
+STATES = ("done", "running", "stopped", "waiting", "failed", "pending", "aside")
 MARKS = {
     "done": "[x]", "running": "[>]", "stopped": "[=]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]",
-    "filled": "[+]",
+    "aside": "[-]", "filled": "[+]",
 }  # fmt: skip
 """Read without colour; `filled` is what people are told of a pending step, see `with_filled`."""
 
@@ -58,6 +58,8 @@ class Snapshot:
     """A bug of ours: anything that is no Problem."""
     complete: bool = False
     """All of `scope` is done."""
+    aside: tuple[str, ...] = ()
+    """Titles of steps that were set aside: all else of `scope` is done, and so it is not complete."""
     scope: str = ""
     """What was asked for, where that was not every step: `up to step 8, KITTI`."""
     at: str = ""
@@ -138,6 +140,9 @@ def _of_run(now: Snapshot) -> Standing:
     if now.crash:
         bug = type(now.crash).__name__
         return Standing("failed", f"stopped by a bug of its own, {bug}; the log has the details", "a problem")
+    if now.aside:
+        words = f"complete{f' {now.scope},' if now.scope else ''} but for {' and '.join(now.aside)}"
+        return Standing("aside", f"{words}, which is set aside", words)
     if now.complete:
         return Standing("done", f"complete {now.scope}" if now.scope else "complete: every step is done", "complete")
     if now.killed:
@@ -166,6 +171,12 @@ def _of_destination(
         return replace(run, text="A bug of the wizard's own stopped the work; what is done stays.", step=here)
     if all(state.state == "done" for state in states):
         return replace(run, state="done", text="Every step is complete.", step=steps[-1].id)
+    if not now.running and all(state.past for state in states):
+        aside = [step for step, state in zip(steps, states, strict=True) if state.state == "aside"]
+        names = " and ".join(step.title for step in aside)
+        what = f"Complete but for {names}, which is set aside until somebody has a copy."
+        wants = "archives" if "archives" in aside[0].field_names else ""
+        return replace(run, state="aside", text=what, step=aside[0].id, field=wants)
     if faults and not now.running:
         files = amount(faults, "files")
         what = f"Verification found something wrong in {files}: `verify --repair` makes them again."
@@ -182,7 +193,7 @@ def _of_destination(
         )
     if now.running and at:
         return replace(run, text=f"Nothing is wanted from you. At work: {named(at)}.", step=here)
-    first = next(state.id for state in states if state.state != "done")
+    first = next((state.id for state in states if not state.past), steps[-1].id)
     if run.state == "stopped":
         return replace(run, text=f"Nothing is wanted from you. {run.sentence}; what is done stays.", step=first)
     return replace(run, state="pending", text="Nothing is wanted from you: the work can begin.", step=first)
@@ -212,6 +223,7 @@ def publish(snapshot: Snapshot, own: Path) -> None:
         "running": snapshot.running,
         "complete": snapshot.complete,
         "scope": snapshot.scope,
+        "aside": snapshot.aside,
         "calls": [
             asdict(progress)
             for key, progress in snapshot.progress.items()
@@ -248,7 +260,8 @@ def published(destination: Path) -> Snapshot:
         calls = tuple(key for key, said in progress.items() if not said.ahead)
         return Snapshot(
             alive, calls, progress, problem, complete=bool(table["complete"]),
-            scope=str(table.get("scope", "")), at=at, owner=owner, killed=running and not alive,
+            scope=str(table.get("scope", "")), aside=msgspec.convert(table.get("aside", ()), tuple[str, ...]),
+            at=at, owner=owner, killed=running and not alive,
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Snapshot()
@@ -272,6 +285,22 @@ class StepState:
     unit: str = "tasks"
     """Of the running task while it runs, else the step's finished tasks."""
 
+    @property
+    def past(self) -> bool:
+        """Is nothing left to do in it, so that the next step's turn has come?"""
+        return self.state in ("done", "aside")
+
+
+def aside_archives(step: Step, journal: Journal) -> list[str]:
+    """Names of the step's archives that were set aside."""
+    return [archive.file for archive in step.archives if archive.file in journal.aside]
+
+
+def calls_left(step: Step, journal: Journal) -> list[Call]:
+    """What is still to be done in a step: neither done, nor without what it needs because that was set aside."""
+    gone = step.without(aside_archives(step, journal))
+    return [call for call in step.calls if not journal.done(call.key) and call.key not in gone]
+
 
 def overview(
     steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Callable[[Step], Sequence[str]]
@@ -282,8 +311,9 @@ def overview(
     waiting = isinstance(now.problem, Waiting)
     for step in steps:
         finished = sum(journal.done(call.key) for call in step.calls)
+        left = calls_left(step, journal)
         here = now.call in {call.key for call in step.calls}
-        missing = tuple(lacks(step)) if finished < len(step.calls) else ()
+        missing = tuple(lacks(step)) if left else ()
         # For what only showed while it worked: a link that was refused, a file to upload.
         if here and isinstance(now.problem, Waiting):
             missing = missing or (now.problem.lacks if now.problem.step else ())
@@ -293,6 +323,8 @@ def overview(
             state = "waiting" if now.awaits else "running"
         elif first_open and (now.problem or now.crash) and here and not waiting:
             state = "failed"
+        elif not left:
+            state = "waiting" if here and waiting else "aside"
         elif first_open and missing:
             state = "waiting"
         elif first_open and here and not now.running and not now.problem and not now.complete:
@@ -304,7 +336,7 @@ def overview(
             states.append(StepState(step.id, state, missing, progress.done, progress.total, progress.unit))
         else:
             states.append(StepState(step.id, state, missing, finished, len(step.calls)))
-        first_open = first_open and state == "done"
+        first_open = first_open and states[-1].past
     return states
 
 
@@ -312,7 +344,7 @@ def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[Ste
     """The states as people are told them: `filled` where a pending
     step, not the next one, has its form complete by now.
     """
-    first = next((state.id for state in states if state.state != "done"), "")
+    first = next((state.id for state in states if not state.past), "")
     untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
     return [
         replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states
@@ -408,6 +440,7 @@ def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
     )
     archives = [f"{file} is not the published archive" for file in unpublished(journal)]
     archives += [known.in_words(archive.file) for archive, known in equivalents_used(steps, journal)]
+    archives += [record.in_words(file) for file, record in journal.aside.items()]
     copy = [f"this began as a copy of {there}: it has an identity of its own, and asks for its own secrets"
             for there in [journal.copied_from] if there]  # fmt: skip
     return [*copy, *tree, *archives, *doubtful(journal), *oddities(steps, journal)]
@@ -418,6 +451,8 @@ def notes_summary(steps: Sequence[Step], journal: Journal, destination: Path) ->
     parts = ["a modified mseg-api tree"] if modified(journal) else []
     if files := unpublished(journal):
         parts.append(f"{amount(len(files), 'archives')} not as published")
+    if journal.aside:
+        parts.append(f"{amount(len(journal.aside), 'archives')} set aside")
     if used := equivalents_used(steps, journal):
         parts.append(f"{amount(len(used), 'archives')} that another stands in for")
     if doubts := doubtful(journal):

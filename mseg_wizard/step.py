@@ -232,6 +232,11 @@ class Archive:
     """Its links say no name that one could know it by: any is taken, and the content decides."""
     browser: bool = False
     """Only a browser can fetch it: it is uploaded to the server or named as a file."""
+    withdrawn: str = ""
+    """Given, it may be set aside once its own site, logged in to, has it no more: why the rest can do without it.
+
+    Ends the sentence "… can do without it: …". Nothing of another step may be made from it.
+    """
 
     @property
     def size(self) -> int:
@@ -339,8 +344,21 @@ class Step:
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
 
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.fields)
+
     def has(self, task: str) -> bool:
         return any(call.task == task for call in self.calls)
+
+    def without(self, archives: Collection[str]) -> frozenset[str]:
+        """Keys of the calls that can't be done while these archives, by file name, can't be had.
+
+        Their own, and those that read the labels that they bring.
+        """
+        gone = [archive for archive in self.archives if archive.file in archives]
+        labels = {expected.taxonomy for archive in gone for expected in archive.holds if expected.column == "label"}
+        return frozenset(call.key for call in self.calls if call.archive in gone or labels & set(call.needs))
 
     def keeping(self, wanted: Callable[[str], bool]) -> Step:
         """The same step with no calls but those whose task is wanted."""
@@ -477,6 +495,9 @@ def _check_archive(where: str, archive: Archive, fields_: Collection[str], login
         if expected.column not in COLUMNS:
             known = ", ".join(COLUMNS)
             raise Problem(f"{where}: holds: column {expected.column!r} is unknown.", f"Use one of {known}.")
+    if archive.withdrawn and not archive.login:
+        do = "Leave it out: only the archive's own site, logged in to, can say that it is gone."
+        raise Problem(f"{where}: withdrawn is given, and no login.", do)
     for place in archive.last_known:
         if place not in (*archive.urls, archive.login_path, archive.link_field):
             raise Problem(

@@ -23,7 +23,7 @@ import msgspec
 
 from mseg_wizard.core import host
 from mseg_wizard.core.files import LACKING, give_mode, second_name, write_json
-from mseg_wizard.progress import Problem, duration, printable
+from mseg_wizard.progress import Problem, amount, duration, printable
 
 T = TypeVar("T")
 
@@ -95,6 +95,22 @@ class ArchiveRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AsideRecord:
+    """That an archive was set aside, as the user allowed: its own site said that it has it no more."""
+
+    at: str
+    """When that was said last (UTC, ISO 8601)."""
+    answers: tuple[str, ...]
+    """What each place that might have had it answered, in words; never a query string."""
+    missing: int
+    """How many files MSeg lists that it would have brought."""
+
+    def in_words(self, file: str) -> str:
+        """What every channel says of the archive `file`: what is missing because of it, and why it is set aside."""
+        return f"{file} is set aside, so {amount(self.missing, 'files')} are missing: {'; '.join(self.answers)}"
+
+
+@dataclass(frozen=True, slots=True)
 class TreeRecord:
     """What is known of the accepted mseg-api tree."""
 
@@ -144,6 +160,8 @@ class Journal:
     """Calls whose outputs are known to be ours: nothing was there before, or what was there was checked."""
     archives: Mapping[str, ArchiveRecord] = field(default_factory=dict)
     """By file name."""
+    aside: Mapping[str, AsideRecord] = field(default_factory=dict)
+    """Archives that were set aside, by file name; since version 2."""
     tree: TreeRecord | None = None
     """The accepted mseg-api tree, once there is one."""
     kept: tuple[str, ...] = ()
@@ -324,10 +342,17 @@ class Store:
         return self._journal.archives.get(file)
 
     def keep_archive(self, file: str, record: ArchiveRecord | None) -> None:
-        """Remember what is known of an archive (None forgets it)."""
+        """Remember what is known of an archive (None forgets it); one that is here is set aside no more."""
         with self._turn:
-            archives = _without(self._journal.archives, file)
-            self._change(archives={**archives, file: record} if record else archives)
+            archives, aside = _without(self._journal.archives, file), self._journal.aside
+            self._change(
+                archives={**archives, file: record} if record else archives,
+                aside=_without(aside, file) if record else aside,
+            )
+
+    def set_aside(self, file: str, record: AsideRecord) -> None:
+        with self._turn:
+            self._change(aside={**self._journal.aside, file: record})
 
     def keep_tree(self, record: TreeRecord) -> None:
         """Remember what is known of the accepted mseg-api tree."""

@@ -64,7 +64,7 @@ def by_questions(
             else:
                 if closing:
                     say_complete(ctx, end, steps)
-                return Exit.DONE
+                return Exit.ASIDE if end.aside else Exit.DONE
         except (EOFError, KeyboardInterrupt) as end_of_talk:
             say(f"\nStopped. {ctx.options.invocation.resume_hint(ctx.destination)}")
             # Ctrl+D is a person's doing; where there is no terminal, there is nobody who could answer.

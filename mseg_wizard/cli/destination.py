@@ -28,7 +28,7 @@ from mseg_wizard.workers.pool import prepare_start
 
 log = logging.getLogger("mseg_wizard")
 
-CONSENTS = ("again", "remake", "leftovers")
+CONSENTS = ("again", "remake", "leftovers", "agreement", "aside")
 """What the names begin with that a waiting run gives, for --allow."""
 
 

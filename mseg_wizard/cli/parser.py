@@ -29,6 +29,7 @@ USAGE = "the command line, the answers or a step file is wrong; nothing was begu
 LOCKED = "another wizard works on this destination"
 MOST_HOSTS = 16
 """Each may get 8 connections: more than this helps nobody, and costs a login node's other users."""
+ASIDE = "complete but for what you set aside, which is named"
 STOPPED = {
     Exit.INTERRUPTED: "stopped by Ctrl+C; the same command goes on",
     Exit.TERMINATED: "stopped by SIGTERM",
@@ -78,6 +79,7 @@ WIZARD = CommandHelp(
         Exit.USAGE: USAGE,
         Exit.WAITING: WAITING,
         Exit.LOCKED: LOCKED,
+        Exit.ASIDE: ASIDE,
         **STOPPED,
     },
 )
@@ -115,6 +117,7 @@ COMMANDS = {
             Exit.USAGE: USAGE,
             Exit.WAITING: WAITING,
             Exit.LOCKED: LOCKED,
+            Exit.ASIDE: ASIDE,
             **STOPPED,
         },
     ),
@@ -192,6 +195,7 @@ COMMANDS = {
             Exit.USAGE: USAGE,
             Exit.WAITING: "steps are not complete, or it waits for you",
             Exit.LOCKED: LOCKED,
+            Exit.ASIDE: ASIDE,
             **STOPPED,
         },
     ),

@@ -85,7 +85,7 @@ def unattended(
         return exit_code(failure)
     if closing:
         say_complete(ctx, end, () if fetch_only else steps, talk)
-    return Exit.DONE
+    return Exit.ASIDE if end.aside else Exit.DONE
 
 
 def work(
@@ -196,7 +196,9 @@ def progress_line(number: int, title: str, progress: Progress) -> str:
 
 def say_complete(ctx: Context, end: Snapshot, steps: Sequence[Step], talk: TextIO | None = None) -> None:
     """What is complete, what is worth knowing of it, and where the report is."""
-    say(f"{standing(end).sentence if end.scope else 'Complete'}: {ctx.dataset_folder}", talk)
+    say(f"{standing(end).sentence if end.scope or end.aside else 'Complete'}: {ctx.dataset_folder}", talk)
+    for file, record in ctx.store.journal.aside.items() if end.aside else ():
+        say(printable_redacted(record.in_words(file)), talk)
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(step.has("report") for step in steps):

@@ -14,6 +14,7 @@ class Exit(IntEnum):
     USAGE = 2
     WAITING = 3
     LOCKED = 4
+    ASIDE = 5
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -109,6 +109,11 @@ def link_digest(ctx: Context, source: Source) -> str:
     return hashlib.sha256(f"{ctx.store.journal.id} {text}".encode()).hexdigest()[:16] if text else ""
 
 
+def key_of(ctx: Context, source: Source) -> str:
+    """What tells the place from others, and tells nobody a link."""
+    return str(source.path) if source.path else link_digest(ctx, source)
+
+
 def _failed(ctx: Context, archive: Archive, source: Source) -> bool:
     record = ctx.store.archive(archive.file)
     if record is None or not record.failed:

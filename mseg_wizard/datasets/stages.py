@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Waiting
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.snapshot import Snapshot, calls_left
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.store import Journal
 
@@ -94,6 +94,9 @@ def stage_of(row: DatasetStages, name: str, journal: Journal, now: Snapshot, *, 
     at = shares.keys() & {*now.calls, *now.ahead, *now.refused}
     if all(journal.done(call.key) or (_fetched(call, journal) and not at) for call in calls):
         return Stage("done", 1.0)
+    left = {call.key for call in calls_left(row.step, journal)}
+    if not at and {call.key for call in calls if call in row.step.calls} - left == shares.keys():
+        return Stage("aside", share)
     if now.running and at:
         return Stage("waiting" if any(_waits(key, now) for key in at) else "running", share)
     problem = now.problem

@@ -119,7 +119,8 @@ class Attempt:
         arrival = self._arrival
         decision = responses.decide(head, arrival.on_disk(self._endpoint), arrival.wanted(self._endpoint, start, final))
         if isinstance(decision, Refuse):
-            raise SourceRefused(decision.why, decision.link)
+            own = self._endpoint.url is not None and origin(final) == origin(self._endpoint.url)
+            raise SourceRefused(decision.why, decision.link, gone=decision.gone and own)
         if isinstance(decision, AskAgain):
             raise TryAgain(decision.why, decision.after, decision.whole, decision.login)
         return decision

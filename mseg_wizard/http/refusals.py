@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
@@ -16,8 +17,23 @@ from mseg_wizard.http.remote_file import Endpoint, Location
 from mseg_wizard.progress import Problem, printable, size
 
 
+@dataclass(frozen=True)
+class Refused:
+    """What one source answered, the last time that it was asked."""
+
+    location: Location
+    words: str
+    gone: bool
+    """Its own server said that there is no such file."""
+
+
 class Unavailable(Problem):
     """No source gave the file."""
+
+    def __init__(self, what: str, do: str, items: Iterable[str] = (), answers: Sequence[Refused] = ()) -> None:
+        super().__init__(what, do, items)
+        self.answers = tuple(answers)
+        """Of each source that was asked; a source that was not is not among them."""
 
 
 class LinkRefused(Unavailable):
@@ -31,10 +47,12 @@ class LinkRefused(Unavailable):
 class SourceRefused(Exception):
     """This source won't give the file, however often it is asked. The words follow its name and a colon."""
 
-    def __init__(self, why: str, link: bool = False, resumes: bool = True) -> None:
+    def __init__(self, why: str, link: bool = False, resumes: bool = True, gone: bool = False) -> None:
         super().__init__(why)
         self.link = link
         """A fresh link would help."""
+        self.gone = gone
+        """Its own server said that there is no such file: 404 or 410, from no other server that it led to."""
         self.resumes = resumes
         """It sends parts, or was never seen not to: asking it later may bring more."""
 
@@ -113,4 +131,8 @@ def unavailable(name: str, kept: int, continues: bool, refusals: Sequence[tuple[
             "Start again over a steadier network, or name another source for it: a link to a server that resumes "
             "downloads, or the file, fetched with a browser or on another machine."
         )
-    return Unavailable(what, do + keeps, reasons)
+    answers = [
+        Refused(endpoint.location, words, refused.gone)
+        for words, (endpoint, refused) in zip(reasons, refusals, strict=True)
+    ]
+    return Unavailable(what, do + keeps, reasons, answers)

@@ -92,6 +92,8 @@ class Refuse:
     """Follows the source's name and a colon; fit to show."""
     link: bool = False
     """A fresh link would help."""
+    gone: bool = False
+    """There is no such file, or no more."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,8 @@ def _not_the_file(head: ResponseHead, wanted: Wanted) -> Refuse | AskAgain:
         return AskAgain(why)
     if head.status in (401, 403) or (head.page and head.page.login):
         return AskAgain(why, login=True)
-    return Refuse(why, link=wanted.pasted and head.status in (400, 404, 410))
+    gone = head.status in (404, 410)
+    return Refuse(why, link=wanted.pasted and (gone or head.status == 400), gone=gone)
 
 
 def _taken(head: ResponseHead, here: OnDisk, wanted: Wanted, total: int | None) -> Take:

@@ -16,6 +16,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets import mseg_api, mseg_config
 from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.progress import duration, size
+from mseg_wizard.snapshot import calls_left
 from mseg_wizard.step import Archive, Step
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.verification.verdict import Verdict, read_verdict, subject
@@ -92,6 +93,8 @@ class Facts:
     """What that file says, empty where it can't be read."""
     unfinished: tuple[Step, ...]
     """Steps before this one that are not complete."""
+    aside: tuple[str, ...]
+    """What was set aside, and so is missing, in words."""
     verdict: Verdict | None
     current: bool
     """The verdict is about what is there now."""
@@ -129,7 +132,8 @@ def gather(ctx: Context) -> Facts:
         modified=not ctx.tree_is_pinned,
         config=str(folder / mseg_config.CONFIG),
         configured=_configured(folder),
-        unfinished=tuple(step for step in ctx.steps[:at] if not all(done(call.key) for call in step.calls)),
+        unfinished=tuple(step for step in ctx.steps[:at] if calls_left(step, ctx.store.journal)),
+        aside=tuple(record.in_words(file) for file, record in ctx.store.journal.aside.items()),
         verdict=verdict,
         current=verdict is not None and verdict.of == subject(ctx),
         sources=tuple(_sources(ctx)),

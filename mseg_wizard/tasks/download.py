@@ -14,7 +14,16 @@ from mseg_wizard.core.background import background
 from mseg_wizard.datasets.archive_login import ArchiveLogin
 from mseg_wizard.datasets.equivalents import identify
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
-from mseg_wizard.datasets.locations import Source, known_archive, link_digest, local_source, own_path, sources
+from mseg_wizard.datasets.locations import (
+    Source,
+    key_of,
+    known_archive,
+    link_digest,
+    local_source,
+    own_path,
+    sources,
+)
+from mseg_wizard.datasets.withdrawn import PlaceAnswer, aside_if_withdrawn
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.refusals import LinkRefused, Unavailable
@@ -30,7 +39,10 @@ BLOCK = 1 << 20
 
 
 def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
-    """Have the archive whole and right on this machine; a file of the user's is read where it is."""
+    """Have the archive whole and right on this machine; a file of the user's is read where it is.
+
+    One that was withdrawn is set aside instead, where its step file and the user allow that.
+    """
     yield Progress(f"looking for {archive.file}")
     if known_archive(ctx, archive):
         for remark in ctx.store.journal.remarks(ctx.call):  # of when it was fetched, perhaps ahead of its turn
@@ -44,7 +56,11 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         record = yield from _first_right(ctx, archive)
     else:
         _ask_before_again(ctx, archive, missing)
-        record = yield from _fetch(ctx, archive)
+        found = yield from _fetch(ctx, archive)
+        if found is None:
+            yield Progress(f"{archive.file} is set aside")
+            return
+        record = found
     if not record.as_published:
         weak = ", of which others' reports are all that is known" if archive.warn_only else ""
         ctx.note(f"{archive.file} is not the published archive{weak}")
@@ -150,8 +166,11 @@ def _differs(archive: Archive, count: int, found: dict[str, str]) -> str:
     return ""
 
 
-def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord]:
-    """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source."""
+def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveRecord | None]:
+    """Fetch into the archive's own folder; a file of the wrong inner layout makes way for the next source.
+
+    None: it was set aside.
+    """
     target = own_path(ctx, archive)
     if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched" and before.there:
         Path(before.path).unlink(missing_ok=True)  # the disk may not take it twice
@@ -172,6 +191,14 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
                 target, [place for _, place in places], expected, routes=routes, state_path=state_path
             )
         except Unavailable as unavailable:
+            answers = [
+                PlaceAnswer(key_of(ctx, source), source.kind, refused.words, refused.gone)
+                for refused in unavailable.answers
+                for source, place in places
+                if place is refused.location
+            ]
+            if aside_if_withdrawn(ctx, archive, answers):
+                return None
             raise _without(ctx, archive, places, unavailable) from None
         number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)
         known, problem = identify(target, archive, md5=fetched.md5, sha256=fetched.sha256)

@@ -58,7 +58,9 @@ def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
     steps = load(folder, {name: task.arguments for name, task in TASKS.items()}, check_field)
     _check_relabelling(steps)
     known: set[str] = set()
+    withdrawn: dict[str, Step] = {}
     for step in steps:
+        withdrawn |= {held.taxonomy: step for archive in step.archives if archive.withdrawn for held in archive.holds}
         known |= {expected.taxonomy for archive in step.archives for expected in archive.holds}
         for call in step.calls:
             for taxonomy in call.needs:
@@ -68,7 +70,13 @@ def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
                         f"{_file(step)}: task {call.task}: {what}.",
                         f"Use one of {', '.join(sorted(known)) or 'those that an archive holds'}.",
                     )
+                if (owner := withdrawn.get(taxonomy, step)) is not step:
+                    raise Usage(
+                        f"{_file(step)}: task {call.task}: {taxonomy!r} is of an archive that may be set aside.",
+                        f"Take `withdrawn` out of step {owner.named}: what others are made from can't be done without.",
+                    )
             known |= set(call.makes)
+            withdrawn |= dict.fromkeys(call.makes, step) if set(call.needs) & withdrawn.keys() else {}
     return steps
 
 

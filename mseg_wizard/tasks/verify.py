@@ -23,6 +23,7 @@ from mseg_wizard.datasets.mseg_api import identify_tree
 from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.remap import Remapping
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting
+from mseg_wizard.snapshot import calls_left
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import check
@@ -87,6 +88,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         datetime.now(UTC).isoformat(timespec="seconds"),
         _tree(ctx),
         tuple(step.id for step in unfinished),
+        tuple(record.in_words(file) for file, record in ctx.store.journal.aside.items()),
         dict(found.counts),
         tuple(found.faults),
         tuple(notes),
@@ -193,9 +195,9 @@ def verify_missing(ctx: Context) -> list[str]:
 
 
 def unfinished_steps(ctx: Context) -> list[Step]:
-    """The steps before verification that are not complete, by the journal."""
+    """The steps before verification with something left to do, by the journal."""
     before = takewhile(lambda step: not step.has("verify"), ctx.steps)
-    return [step for step in before if not all(ctx.store.journal.done(call.key) for call in step.calls)]
+    return [step for step in before if calls_left(step, ctx.store.journal)]
 
 
 def _count(ctx: Context, datasets: Sequence[Dataset], stop: Callable[[], None]) -> int:

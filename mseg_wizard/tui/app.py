@@ -67,11 +67,13 @@ def guide(
         app.run()
     finally:
         dataset = session.ctx.dataset_folder if session.ctx else None
-        complete = session.snapshot.complete
+        stands = standing(session.snapshot)
         session.close()
     if dataset and app.code not in (Exit.HANGUP, Exit.FAILED):
         with suppress(OSError):
-            print(f"Complete: {dataset}" if complete else invocation.resume_hint(session.destination))
+            ended = stands.state in ("done", "aside")
+            brief = stands.brief[:1].upper() + stands.brief[1:]
+            print(f"{brief}: {dataset}" if ended else invocation.resume_hint(session.destination))
     return app.code
 
 
@@ -173,7 +175,7 @@ class Wizard(KeyQueue):
             return
         await self.main.forms.flush()
         if self.session.ctx or not self.session.drafted:
-            self.leave(Exit.DONE)
+            self.leave(Exit.ASIDE if self.session.snapshot.aside else Exit.DONE)
         elif home := self.main.forms.home():
             text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
             await self.push_screen(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.snapshot import Snapshot, calls_left
 from mseg_wizard.step import Call, Step
 from mseg_wizard.store import Journal
 from mseg_wizard.tasks.registry import TASKS
@@ -45,7 +45,7 @@ def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) ->
     for step in steps:
         # What the network brings and what the processors do run beside each other: the slower of the two counts.
         lanes = {True: 0.0, False: 0.0}
-        for call in step.calls:
+        for call in calls_left(step, journal):
             now = _under_way(call, snapshot)
             rest = usual_seconds(call) * (1.0 - _share(call, journal, snapshot)) * factor.get(call.task, 1.0)
             guessed += rest if not now and call.task not in factor else 0.0

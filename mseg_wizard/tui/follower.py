@@ -253,7 +253,7 @@ class Follower:
         if (
             not self._end_shown
             and self.session.ctx
-            and all(state.state == "done" for state in self.session.states(self._screen.found))
+            and all(state.past for state in self.session.states(self._screen.found))
         ):
             self._end_shown, self._later = True, self._show_end
         waits = self._waits

@@ -111,7 +111,8 @@ class Overview(Vertical):
         access = self._access(row, now, survey)
         if width < NARROW:
             stages = [stage_of(row, name, journal, now, faulty=faulty) for name in STAGES]
-            state = next((s for s in ("failed", "waiting", "running") if s in {stage.state for stage in stages}), "")
+            found = {stage.state for stage in stages}
+            state = next((s for s in ("failed", "waiting", "running", "aside") if s in found), "")
             share = total_of(row, journal, now)
             state = state or ("done" if share == 1.0 else "pending")
             text = f"{GLYPHS[state]} {fit(row.name, NAME - 3):<{NAME - 2}}{access:<{ACCESS}}"

@@ -260,7 +260,7 @@ class MainScreen(Screen[None]):
         await self.forms.flush()
         if not await self.forms.open():
             return
-        at = next((state.id for state in self.session.states(self.found) if state.state != "done"), "")
+        at = next((state.id for state in self.session.states(self.found) if not state.past), "")
         pane = self.panes.get(at)
         wrong = (
             next((row for row in pane.rows.values() if row is not self.forms.home_row and row.new() is not None), None)

@@ -26,7 +26,18 @@ from mseg_wizard.core.preferences import preferences
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.engine import Runner
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import ASKED, Snapshot, StepState, asks, filled, lacking, overview, published, with_filled
+from mseg_wizard.snapshot import (
+    ASKED,
+    Snapshot,
+    StepState,
+    asks,
+    calls_left,
+    filled,
+    lacking,
+    overview,
+    published,
+    with_filled,
+)
 from mseg_wizard.step import Field, Step
 from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
@@ -325,7 +336,7 @@ class Session:
 
     def lacks(self, step: Step) -> tuple[str, ...]:
         """The fields that a step still needs before it can start."""
-        if all(self.journal.done(call.key) for call in step.calls):
+        if not calls_left(step, self.journal):
             return ()
         if self.ctx:
             try:

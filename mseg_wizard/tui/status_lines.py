@@ -124,6 +124,8 @@ def hint(at: Moment) -> tuple[str, str]:
         where = pane_text(str(at.session.ctx.dataset_folder))
         words = f"[x] Every step is complete. F12 copies the report's path, F10 ends. The data: {where}"
         return words, "bold $success"
+    if all(state.past for state in at.states):
+        return f"[-] {standing(at.snapshot, at.session.steps, at.states).text} F5 goes on once you gave it.", "$warning"
     return _hint_before_it_runs(at), ""
 
 

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Waiting, printable
-from mseg_wizard.snapshot import MARKS, Snapshot, StepState
+from mseg_wizard.snapshot import MARKS, Snapshot, StepState, calls_left
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import STATES, STYLES
@@ -142,9 +142,7 @@ class StepPage(VerticalScroll, can_focus=False):
         if state.done or snapshot.call in {call.key for call in self.step.calls}:
             return "stopped"
         journal = self._session.journal
-        first = next(
-            (step for step in self._session.steps if not all(journal.done(call.key) for call in step.calls)), None
-        )
+        first = next((step for step in self._session.steps if calls_left(step, journal)), None)
         return (
             f"ready: F5 {'goes on' if journal.done_calls() else 'begins'}"
             if first is self.step and not state.waits_for

@@ -20,6 +20,7 @@ STATES = {
     "waiting": "waits for you",
     "failed": "stopped by a problem",
     "pending": "not begun",
+    "aside": "set aside until somebody has a copy",
     "filled": "form complete; begins when its turn comes",
 }
 """The states of snapshot.MARKS in the user's words."""
@@ -31,12 +32,16 @@ STYLES = {
     "waiting": "bold $warning",
     "failed": "bold $error",
     "pending": "",
+    "aside": "$warning",
     "filled": "$secondary",
 }
 """Colours come second: the marks say the same without them."""
 
 
-GLYPHS = {"done": "✓", "running": "▸", "stopped": "=", "waiting": "?", "failed": "!", "pending": "·", "filled": "+"}
+GLYPHS = {
+    "done": "✓", "running": "▸", "stopped": "=", "waiting": "?", "failed": "!", "pending": "·", "aside": "−",
+    "filled": "+",
+}  # fmt: skip
 """Marks of one character, by state: they differ in shape, so that colour only adds."""
 
 

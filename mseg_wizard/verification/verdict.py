@@ -59,6 +59,8 @@ class Verdict:
     """Where the accepted mseg-api tree came from, and whether it is the published one."""
     unfinished: tuple[str, ...] = ()
     """Steps that were not complete: what they are still to make was not asked for."""
+    aside: tuple[str, ...] = ()
+    """What was set aside, and so is missing, in words."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What was looked at, in words → how many."""
     faults: tuple[Fault, ...] = ()
@@ -68,7 +70,7 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        return not self.faults and not self.unfinished
+        return not self.faults and not self.unfinished and not self.aside
 
 
 def subject(ctx: Context) -> str:
@@ -82,7 +84,8 @@ def subject(ctx: Context) -> str:
         for call in step.calls
         if call.task in MAKERS
     ]
-    return hashlib.sha256(json.dumps([VERSION, journal.id, journal.tree_mark(), made]).encode()).hexdigest()
+    aside = [sorted(journal.aside)] if journal.aside else []
+    return hashlib.sha256(json.dumps([VERSION, journal.id, journal.tree_mark(), made, *aside]).encode()).hexdigest()
 
 
 def read_verdict(ctx: Context) -> Verdict | None:

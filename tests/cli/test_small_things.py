@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import pytest
 
 from mseg_wizard.cli import text
 from mseg_wizard.cli.commands import verify
+from mseg_wizard.cli.destination import CONSENTS
 from mseg_wizard.datasets.label_paths import _in_sight
 from mseg_wizard.progress import Usage
 from mseg_wizard.tasks.registry import load_steps
+from tests.conftest import ROOT
 from tests.secrets.canaries import token
 from tests.wizard import Wizard
 
@@ -112,3 +115,10 @@ def test_hidden_files_are_no_labels(tmp_path: Path) -> None:
     for name in ("a.mat", "._a.mat", ".DS_Store", ".b.mat"):
         (tmp_path / name).touch()
     assert [path.name for path in _in_sight(tmp_path.iterdir())] == ["a.mat"]
+
+
+def test_every_name_that_a_waiting_run_gives_can_be_allowed() -> None:
+    asks = re.compile(r'\bkey = f"(\w+):\{')
+    kinds = {kind for path in (ROOT / "mseg_wizard").rglob("*.py") for kind in asks.findall(path.read_text("utf-8"))}
+    assert {"again", "aside", "agreement"} <= kinds
+    assert kinds <= set(CONSENTS)

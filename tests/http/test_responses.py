@@ -207,8 +207,9 @@ ROWS: dict[str, tuple[ResponseHead, OnDisk, Wanted, Decision]] = {
     ),
     "too many": (head(429), NONE, ASKED, AskAgain("it answered 429 Too Many Requests")),
     "an error of no name": (head(599), NONE, ASKED, AskAgain("it answered 599")),
-    "not there": (page(404, "Gone"), NONE, ASKED, Refuse("it answered 404 Not Found (Gone)")),
-    "not there, pasted": (head(404), NONE, PASTED, Refuse("it answered 404 Not Found", link=True)),
+    "not there": (page(404, "Gone"), NONE, ASKED, Refuse("it answered 404 Not Found (Gone)", gone=True)),
+    "not there, pasted": (head(404), NONE, PASTED, Refuse("it answered 404 Not Found", link=True, gone=True)),
+    "gone for good": (head(410), NONE, ASKED, Refuse("it answered 410 Gone", gone=True)),
     "not there, a login page": (page(404, "", True), NONE, ASKED, AskAgain("it answered 404 Not Found", login=True)),
     "forbidden": (head(403), NONE, ASKED, AskAgain("it answered 403 Forbidden", login=True)),
     "forbidden, to be signed anew": (

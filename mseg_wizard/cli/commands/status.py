@@ -49,14 +49,16 @@ def run(args: argparse.Namespace) -> int:
             "owner": now.owner and asdict(now.owner),
         }
         table = {"version": __version__, "destination": str(destination), "run": run, "steps": rows}
-        table |= {"equivalents": used, "verified": looked}
+        aside = [{"file": file, **asdict(record)} for file, record in journal.aside.items()]
+        table |= {"equivalents": used, "aside": aside, "verified": looked}
         print(json.dumps(table, indent=1))
         return Exit.DONE
     print(destination)
     print(printable(standing(now, steps, states).text))
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
-        print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {state.state}{': ' if waits else ''}{waits}")
+        words = "set aside" if state.state == "aside" else state.state
+        print(f"{MARKS[state.state]} {step.number:2} {step.title:26} {words}{': ' if waits else ''}{waits}")
     for key in (*now.calls, *now.ahead, *now.refused) if now.running else ():
         number, title = next(
             (

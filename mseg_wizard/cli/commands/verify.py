@@ -116,6 +116,8 @@ def _show(ctx: Context, verdict: Verdict) -> None:
         print(f"note: {printable_redacted(note)}")
     if verdict.unfinished:
         print(f"not complete yet: {', '.join(verdict.unfinished)}")
+    for words in verdict.aside:
+        print(printable_redacted(words))
     for fault in verdict.faults[:SHOWN]:
         print(f"fault: {printable_redacted(str(fault))}")
     if len(verdict.faults) > SHOWN:
