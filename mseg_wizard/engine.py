@@ -245,7 +245,10 @@ class Runner:
                     del newest[progress.call]  # its turn has come: it stands behind those before it
                 newest[progress.call] = progress
                 journal = self.ctx.store.journal
-                under_way = tuple(key for key, said in newest.items() if not (said.ahead or journal.done(key)))
+                gone = {key for step in self._steps for key in step.without(aside_archives(step, journal))}
+                under_way = tuple(
+                    key for key, said in newest.items() if not (said.ahead or journal.done(key) or key in gone)
+                )
                 self.snapshot = Snapshot(running=True, calls=under_way or (last,), progress=dict(newest))
                 if time.monotonic() - written > 1:
                     self._publish()

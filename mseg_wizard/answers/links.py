@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 import httpx
 
+from mseg_wizard.answers.equivalents import identify
 from mseg_wizard.answers.pasted import clean_path, is_link, meant_by, one_line
 from mseg_wizard.answers.pasted_commands import command_in
-from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.http.addresses import expiry, web_address
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Archive, Field, Step
@@ -111,11 +111,12 @@ def _source_path(step: Step, row: str, alone: bool) -> str:
     if not file:
         raise UnusableAnswer(f"{where} is not there, or you may not read it.", WANTED)
     archive = next(
-        (archive for archive in step.archives if archive.file == path.name), step.archives[0] if alone else None
+        (archive for archive in step.archives if path.name in archive.names), step.archives[0] if alone else None
     )
     if archive is None:
         raise Problem(f"{where} has the name of none of this step's archives.", f"They are: {_names(step)}.")
-    if problem := check_layout(path, archive.layout, archive.wrong):
+    _, problem = identify(path, archive)
+    if problem:
         raise Problem(f"{where}: {problem.what}", problem.do)
     return str(path)
 
@@ -143,7 +144,7 @@ def _the_one(links: Sequence[str], archives: Sequence[Archive], where: str) -> s
 
 def _leads_to(url: httpx.URL, archive: Archive) -> bool:
     """By the last part of the path, or by the name that the link asks the server to give the file."""
-    return bool(_names_in(url) & {archive.file, *archive.other_names})
+    return bool(_names_in(url) & set(archive.names))
 
 
 def _may_lead_to(url: httpx.URL, archive: Archive) -> bool:

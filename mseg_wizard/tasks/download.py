@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+from mseg_wizard.answers.equivalents import identify
 from mseg_wizard.archives.layout import check_layout
 from mseg_wizard.archives.member import naming_place
 from mseg_wizard.archives.pread import parts_of
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import background
 from mseg_wizard.datasets.archive_login import ArchiveLogin
-from mseg_wizard.datasets.equivalents import identify
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import (
     Source,

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mseg_wizard.answers.equivalents import identify
 from mseg_wizard.archives.member import naming_place
 from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.equivalents import identify
 from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import known_archive, own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,8 +15,7 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.registry import load_steps
 from tests.registered import downloaded, opened
-
-ADE = "ADE20K_2016_07_26.zip"
+from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, bdd_kaggle, mapillary_2
 
 
 @pytest.mark.parametrize("step", [step for step in load_steps() if step.archives], ids=lambda step: step.id)
@@ -48,6 +48,28 @@ def test_an_archive_that_no_address_gives_is_asked_for_by_the_form_that_takes_it
         finally:
             ctx.close()
             server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("step", "file", "make"),
+    [("download-open", ADE, ade_2021), ("bdd", BDD, bdd_kaggle), ("mapillary", MAPILLARY, mapillary_2)],
+)
+def test_what_may_stand_in_for_an_archive_is_taken_by_the_form_under_its_own_name(
+    step: str, file: str, make: Callable[[Path, Path], Path], golden: Path, practice_world: World, tmp_path: Path
+) -> None:
+    made = make(golden / "mirror", tmp_path)
+    ctx = opened(practice_world, tmp_path / "d", answers={step: {"archives": [str(made)]}})
+    try:
+        assert downloaded(ctx, file) == made
+        assert any("stands in for it" in note for note in ctx.notes)
+        ctx.remember(ctx.step(step), {"archives": [f"https://lab.example/{made.name}"]})
+        # What has its name and is something else is refused before anything is begun.
+        (other := tmp_path / "other").mkdir()
+        (other / made.name).write_bytes((golden / "mirror" / "data_semantics.zip").read_bytes())
+        with pytest.raises(Problem, match="is not the archive that is wanted"):
+            ctx.remember(ctx.step(step), {"archives": [str(other / made.name)]})
+    finally:
+        ctx.close()
 
 
 class _Gone(BaseHTTPRequestHandler):

@@ -120,6 +120,7 @@ def test_what_its_own_site_has_no_more_is_set_aside_once_the_user_allows_it(
         runner.start()
         assert runner.join(60)
     end = runner.snapshot
+    assert len(end.calls) == 1, "what is set aside is not under way"
     assert (end.problem, end.crash, end.complete, end.aside) == (None, None, False, ("WildDash",))
     stands = standing(published(tmp_path / "d"))
     assert (stands.state, stands.brief) == ("aside", "complete for step 11, WildDash, but for WildDash")
