@@ -25,7 +25,7 @@ from mseg_wizard.step import Call
 from mseg_wizard.store import JOURNAL, LOCK, OWN, PREVIOUS, WORKERS_LOG, Journal
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.tasks.universal import universal_step
-from mseg_wizard.verification.repair import ASIDE
+from mseg_wizard.verification.repair import FAULTY
 from mseg_wizard.verification.verdict import FILE as VERDICT
 from tests.conftest import ROOT
 from tests.installed import NOT_INSTALLED
@@ -116,7 +116,7 @@ def test_the_tables_are_the_journals_and_a_way_around_the_store_is_found() -> No
         assert any(reaches_in(node) for node in ast.walk(ast.parse(source))), source
 
 
-FILES = (JOURNAL, PREVIOUS, LOCK, WORKERS_LOG, OWN, LOG, NOW, VERDICT, ASIDE)
+FILES = (JOURNAL, PREVIOUS, LOCK, WORKERS_LOG, OWN, LOG, NOW, VERDICT, FAULTY)
 """The wizard's own files; each name is a constant."""
 
 
@@ -143,7 +143,7 @@ def test_the_name_of_each_own_file_stands_once(name: str) -> None:
 
 
 def test_every_exit_code_stands_once() -> None:
-    codes = {int(code) for code in Exit if code > Exit.LOCKED}
+    codes = {int(code) for code in Exit if code > Exit.ASIDE}
     said = [
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES

@@ -29,7 +29,7 @@ from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.extracted_files import compare_extracted, notes_on
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
-from mseg_wizard.verification.repair import ASIDE
+from mseg_wizard.verification.repair import FAULTY
 from mseg_wizard.verification.results import Results
 from mseg_wizard.verification.verdict import (
     Fault,
@@ -108,7 +108,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             f"What is there is as it must be, but these steps are not complete: {titles}.",
             "Go on with `mseg-wizard run`.",
         )
-    shutil.rmtree(ctx.own / ASIDE, ignore_errors=True)
+    shutil.rmtree(ctx.own / FAULTY, ignore_errors=True)
 
 
 def _dataset(

@@ -15,7 +15,7 @@ from mseg_wizard.progress import Problem, size
 from mseg_wizard.step import Archive, Call
 from mseg_wizard.verification.verdict import Fault, Verdict, write_verdict
 
-ASIDE = "aside"
+FAULTY = "faulty"
 """Folder among the wizard's own things: faulty files wait there,
 under their own paths, until a verification finds no fault.
 """
@@ -58,7 +58,7 @@ def set_aside(ctx: Context, verdict: Verdict) -> Verdict:
     for fault in verdict.faults:
         if not fault.call:
             continue
-        place, aside = ctx.dataset_folder / fault.file, ctx.own / ASIDE / fault.file
+        place, aside = ctx.dataset_folder / fault.file, ctx.own / FAULTY / fault.file
         try:
             if place.is_file() or place.is_symlink():
                 aside.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(
     assert "ADEChallengeData2016.zip (to be fetched again, 967 MB)" in done.stderr
     assert "--allow again:ADEChallengeData2016.zip" in done.stderr
     assert "967 MB" in done.stderr
-    assert (finished.destination / OWN / "aside" / IMAGE).exists(), "nothing is thrown away before it is mended"
+    assert (finished.destination / OWN / "faulty" / IMAGE).exists(), "nothing is thrown away before it is mended"
     # the same command goes on where it was, here with the archive
     done = finished.wizard.run("verify", "--repair", "--dest", finished.destination, "--mirror", golden / "mirror")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,7 +89,7 @@ def test_a_repair_that_was_killed_goes_on_without_verifying_first(finished: Fini
     (finished.dataset / MAP).write_bytes(b"")
     (finished.dataset / LATE).write_bytes(b"")
     process = finished.wizard.start("verify", "--repair", "--dest", finished.destination)
-    aside = finished.destination / OWN / "aside" / LATE
+    aside = finished.destination / OWN / "faulty" / LATE
     assert wait_until(aside.exists, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -243,4 +243,4 @@ def test_all_that_was_planted_is_mended_from_the_mirror(planted: Finished, origi
     verdict = compare(golden, planted.dataset)
     assert verdict.returncode == 0, verdict.stdout
     assert planted.verdict["clean"] is True
-    assert not (planted.destination / OWN / "aside").exists()
+    assert not (planted.destination / OWN / "faulty").exists()

@@ -23,7 +23,7 @@ from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import COMPARED, universal_step
-from mseg_wizard.verification.repair import ASIDE, repairs, set_aside
+from mseg_wizard.verification.repair import FAULTY, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
 from mseg_wizard.verification.verified import forget_verified
 
@@ -80,10 +80,8 @@ def verify_now(
     )
     after = read_verdict(ctx)
     if after and after.repairing:
-        waits = (
-            f"Not all is mended yet; what was faulty waits in {ctx.own / ASIDE}. To go on, give the same command again."
-        )
-        print(waits, file=sys.stderr, flush=True)
+        waits = f"Not all is mended yet; what was faulty waits in {ctx.own / FAULTY}."
+        print(f"{waits} To go on, give the same command again.", file=sys.stderr, flush=True)
     elif after:
         say(ctx, after)
     return compare_universal(ctx, repair=repair) if code == Exit.DONE else code
