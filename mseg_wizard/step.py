@@ -97,6 +97,10 @@ class Equivalent:
     """By what it counts; ends the sentence "It counts because …"."""
     where: str
     """The page where people get it."""
+    hub: str = ""
+    """`owner/name:folder` of a dataset on Hugging Face's hub whose parquet files it is: fetched where no address of the
+    archive gives anything.
+    """
     last_known: str = ""
     """What was last known of that page, with the month."""
     about: int | None = None

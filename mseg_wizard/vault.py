@@ -33,6 +33,9 @@ a desktop, unlocking waits for a dialog that nobody sees.
 OF_A_LOGIN = ("username", "password")
 """Fields whose variables are <STEP>_<FIELD>, as in MSeg's own scripts; every other is MSEG_WIZARD_<STEP>_<FIELD>."""
 
+OF_ALL = {"hf_token": "HF_TOKEN"}
+"""Fields whose variables other programs read as well."""
+
 KEPT = "kept in the system keyring"
 
 UNFIT = {
@@ -285,6 +288,8 @@ def _in_use(backend: Backend) -> Backend:
 
 def variable(step: str, field: str) -> str:
     """The environment variable that may hold a secret."""
+    if field in OF_ALL:
+        return OF_ALL[field]
     prefix = "" if field in OF_A_LOGIN else "MSEG_WIZARD_"
     return f"{prefix}{step}_{field}".upper().replace("-", "_")
 

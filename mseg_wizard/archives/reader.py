@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mseg_wizard.archives import folder, tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged_archive, too_many
+from mseg_wizard.archives.parquet_folder import ParquetFolder, parquet_files
 from mseg_wizard.archives.pread import OpenFile, close_file, open_file, size_of, up_to
 from mseg_wizard.progress import Problem, printable
 
@@ -26,16 +27,17 @@ class OpenArchive:
     size: int
     """Bytes of the file itself, or of all files of an unpacked folder."""
     listed: Sequence[Member] | None
-    """All members in the order in which `walk` brings them; None
-    for a tar.gz, which has to be read through to know them.
+    """All members in the order in which `walk` brings them; None for
+    a tar.gz and parquet files, which have to be read through to know them.
     """
     _file: OpenFile
-    _gzip: tar_file.Gzipped | None
+    _through: tar_file.Gzipped | ParquetFolder | None
+    """What has to be read through."""
 
     @property
     def position(self) -> int:
-        """Bytes of a tar.gz that were read so far."""
-        return self._gzip.position if self._gzip else 0
+        """Bytes that were read so far of what has to be read through."""
+        return self._through.position if self._through else 0
 
     @property
     def entries(self) -> Sequence[zip_file.Entry] | None:
@@ -46,8 +48,10 @@ class OpenArchive:
         """Each member, or `only` these of a zip, with its content,
         once; raises Problem where the archive is damaged.
         """
-        if self._gzip:
-            return _counted(tar_file.walk(self._gzip, self.name), self.name)
+        if isinstance(self._through, ParquetFolder):
+            return _counted(self._through.walk(), self.name)
+        if self._through:
+            return _counted(tar_file.walk(self._through, self.name), self.name)
         if isinstance(self.listed, _Folder):
             return folder.walk(self.listed, self.name)
         if isinstance(self.listed, _Zip):
@@ -71,6 +75,10 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
     Raises Problem if it is none, or one that cannot be listed.
     """
     name = printable(path.name, 100)
+    if path.is_dir() and parquet_files(path):
+        rows = ParquetFolder(path, name)
+        yield OpenArchive(name, rows.size, None, -1, rows)
+        return
     if path.is_dir():
         files = _Folder(folder.files_below(path))
         if not files:

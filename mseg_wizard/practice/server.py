@@ -24,6 +24,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import unquote, urlsplit
 
+from mseg_wizard.http.hub import HUB
 from mseg_wizard.practice.logins import (
     ACCOUNTS,
     LINKS,
@@ -54,7 +55,7 @@ def origins(steps: Iterable[Step]) -> list[str]:
         for archive in step.archives
         for url in archive.urls
     }
-    return sorted({*public, TREE_ORIGIN, *(site.origin for step in known for site in step.logins), LINKS})
+    return sorted({*public, TREE_ORIGIN, HUB, *(site.origin for step in known for site in step.logins), LINKS})
 
 
 @dataclass(slots=True)

@@ -12,7 +12,9 @@ from mseg_wizard.archives.member import naming_place
 from mseg_wizard.archives.pread import parts_of
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import background
+from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.archive_login import ArchiveLogin
+from mseg_wizard.datasets.hub_folder import fetch_from_hub
 from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import (
     Source,
@@ -29,7 +31,7 @@ from mseg_wizard.http.download import fetch
 from mseg_wizard.http.refusals import LinkRefused, Unavailable
 from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, size
-from mseg_wizard.step import Archive
+from mseg_wizard.step import Archive, Equivalent
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
 from mseg_wizard.tasks.task import Task
@@ -173,7 +175,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     """
     target = own_path(ctx, archive)
     if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched" and before.there:
-        Path(before.path).unlink(missing_ok=True)  # the disk may not take it twice
+        remove_leftover(Path(before.path))  # the disk may not take it twice
     login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
     published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
@@ -199,6 +201,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             ]
             if aside_if_withdrawn(ctx, archive, answers):
                 return None
+            known = next((known for known in archive.equivalents if known.hub), None)
+            if known and not isinstance(unavailable, LinkRefused):
+                return (yield from _instead(ctx, archive, known, unavailable))
             raise _without(ctx, archive, places, unavailable) from None
         number = next(count for count, (_, place) in enumerate(places) if place is fetched.location)
         known, problem = identify(target, archive, md5=fetched.md5, sha256=fetched.sha256)
@@ -230,6 +235,19 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             equivalent=known.title if known else "",
         )
     raise _all_wrong(ctx, archive, wrong)
+
+
+def _instead(
+    ctx: Context, archive: Archive, known: Equivalent, unavailable: Unavailable
+) -> Generator[Progress, None, ArchiveRecord]:
+    """What stands in for the archive, fetched; where it can't be had either, that is told too."""
+    try:
+        return (yield from fetch_from_hub(ctx, archive, known))
+    except Waiting:
+        raise
+    except Problem as problem:
+        do = f"{problem.do} Or give another in {ctx.step_of(archive).form}."
+        raise Problem(f"{unavailable.what} {known.title}: {problem.what}", do, problem.items) from None
 
 
 def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location]], problem: Unavailable) -> Problem:

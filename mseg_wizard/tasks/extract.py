@@ -14,6 +14,7 @@ from mseg_wizard.archives.reader import has_sums
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
@@ -97,7 +98,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     noting = Progress(f"noting what {archive.file} brought")
     yield from background(lambda _: note_extracted(ctx, archive, sums), noting)
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
-        path.unlink(missing_ok=True)
+        remove_leftover(path)
 
 
 def _as_checked(ctx: Context, archive: Archive, record: ArchiveRecord) -> Generator[Progress, None, None]:

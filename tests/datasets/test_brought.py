@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 
 from mseg_wizard.context import Options
+from mseg_wizard.http.hub import HUB
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
@@ -39,8 +40,8 @@ def test_an_archive_that_no_address_gives_is_asked_for_by_the_form_that_takes_it
 ) -> None:
     with HTTPServer(("127.0.0.1", 0), _Gone) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        route = f"https://groups.csail.mit.edu=http://127.0.0.1:{server.server_port}"
-        ctx = opened(practice_world, tmp_path / "d", options=Options(routes=(route,)))
+        routes = (f"{site}=http://127.0.0.1:{server.server_port}" for site in ("https://groups.csail.mit.edu", HUB))
+        ctx = opened(practice_world, tmp_path / "d", options=Options(routes=tuple(routes)))
         try:
             with pytest.raises(Problem) as caught:
                 downloaded(ctx, ADE)

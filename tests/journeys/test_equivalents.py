@@ -8,7 +8,11 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, bdd_kaggle, in_parts, mapillary_2
+from mseg_wizard.http.hub import HUB
+from tests.http.faulty_server import serving
+from tests.hub import SITE, STORE, Hub
+from tests.installed import NOT_INSTALLED
+from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, ade_parquet, bdd_kaggle, in_parts, mapillary_2
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 
@@ -44,6 +48,31 @@ def test_equivalents_give_the_same_label_maps(golden: Path, tmp_path: Path) -> N
     assert [row["file"] for row in used] == [ADE, BDD, MAPILLARY]
     report = next((destination / ".mseg-wizard").rglob("*.html")).read_text("utf-8")
     assert "the repackaging of BDD100K on Kaggle" in report
+
+
+@pytest.mark.slow
+def test_the_masks_of_hugging_face_give_the_same_label_maps(golden: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason=f"{NOT_INSTALLED}pyarrow")
+    mirror, home, columns = tmp_path / "mirror", tmp_path / "home", tmp_path / "columns"
+    for folder in (mirror, home, columns):
+        folder.mkdir()
+    for file in (golden / "mirror").iterdir():
+        if file.name != ADE:
+            (mirror / file.name).symlink_to(file)
+    answers = tmp_path / "a.toml"
+    answers.write_text(ANSWERS + "\n[finish]\nconfirm = true\n")
+    hub, wizard = Hub(ade_parquet(golden / "mirror", columns)), Wizard(home)
+    with serving(hub.plans()) as site, serving(hub.stored()) as store, serving({}) as dead:
+        routes = [f"{HUB}={site.url}", f"{STORE}={store.url}", f"{SITE}={dead.url}"]
+        options = [part for route in routes for part in ("--route", route)]
+        done = wizard.run("run", "--dest", tmp_path / "d", "--mirror", mirror, "--answers", answers, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = compare(golden, tmp_path / "d/mseg_dataset")
+    assert verdict.stdout.splitlines()[-1].startswith("389 of 389"), verdict.stdout
+    said = wizard.run("status", "--dest", tmp_path / "d").stdout
+    assert "ADE20K as Hugging Face has it stands in for it" in said
+    assert "160 of 163 records (98.2 %)" in said
+    assert not list((tmp_path / "d").rglob("*.parquet"))
 
 
 def test_an_unpacked_folder_of_2021_stands_in_too(golden: Path, tmp_path: Path) -> None:

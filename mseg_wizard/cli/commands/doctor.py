@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mseg_wizard import __version__
+from mseg_wizard.archives.parquet_folder import can_be_read
 from mseg_wizard.cli.destination import destination_of
 from mseg_wizard.cli.text import hanging
 from mseg_wizard.core import host
@@ -66,6 +67,13 @@ def examine(destination: Path | None, scheduler: str = "") -> Iterator[tuple[str
         sys.version_info >= (3, 11),
     )
     yield "libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES), True
+    yield (
+        "parquet",
+        f"pyarrow {version('pyarrow')}"
+        if can_be_read()
+        else "no pyarrow: only ADE20K's masks from Hugging Face need it (pip install 'mseg-wizard[parquet]')",
+        True if can_be_read() else None,
+    )
     yield (
         "system",
         f"{platform.system()} {platform.release()}, host {host.name()}",

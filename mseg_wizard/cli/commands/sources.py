@@ -16,6 +16,7 @@ from mseg_wizard.cli.text import hanging, wrapped
 from mseg_wizard.core.background import background
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.http.addresses import Routes
+from mseg_wizard.http.hub import listing_url
 from mseg_wizard.http.probe import Answer, probe
 from mseg_wizard.progress import Progress, printable, size
 from mseg_wizard.step import Archive, Step
@@ -32,7 +33,7 @@ class Place:
     """One place where an archive, or what may stand in for it, can be had."""
 
     kind: str
-    """login, link, public, page: the last one is for people."""
+    """login, link, public, hub, page: the last one is for people."""
     address: str
     of: str = ""
     """What stands in for the archive; empty for itself."""
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
                 _tell_archive(step, archive)
             found = []
             for place in places(step, archive):
-                if check and place.kind == "public":
+                if check and place.kind in ("public", "hub"):
                     place = _checked(place, routes)
                     dead += not (place.answer and place.answer.serves)
                 found.append(place)
@@ -80,6 +81,9 @@ def places(step: Step, archive: Archive) -> Iterator[Place]:
     for url in archive.urls:
         yield Place("public", url, last_known=known.get(url, ""))
     for other in archive.equivalents:
+        if other.hub:
+            yield Place("hub", listing_url(*other.hub.split(":", 1)), other.title, other.last_known)
+            continue
         yield Place("page", other.where, other.title, other.last_known)
 
 
@@ -104,7 +108,13 @@ def _tell_archive(step: Step, archive: Archive) -> None:
 
 
 def _tell_place(place: Place) -> None:
-    before = {"login": "after your login: ", "link": "by what you paste: ", "public": "", "page": f"{place.of}: "}
+    before = {
+        "login": "after your login: ",
+        "link": "by what you paste: ",
+        "public": "",
+        "page": f"{place.of}: ",
+        "hub": f"{place.of}: ",
+    }
     print(f"  {before[place.kind]}{printable(place.address, 400)}")
     if place.last_known:
         print(f"      last known: {place.last_known}")
