@@ -116,7 +116,7 @@ def test_it_waits_with_exit_code_3_and_says_what_for(wizard: Wizard, tmp_path: P
     assert done.returncode == 3
     assert "waits for you" in done.stderr
     status = json.loads(wizard.run("status", "--dest", tmp_path / "d", "--json").stdout)
-    assert set(status) == {"version", "destination", "run", "steps", "equivalents", "verified"}
+    assert set(status) == {"version", "destination", "run", "steps", "equivalents", "aside", "verified"}
     assert set(status["steps"][0]) == {"id", "state", "waits_for", "done", "total", "unit"}
     assert status["steps"][0]["state"] == "waiting"
     assert "read" in status["steps"][0]["waits_for"]

@@ -87,7 +87,7 @@ def test_a_link_that_a_mail_program_wrapped_and_decorated_is_put_together(wrap: 
         ),
         (
             "mapillary",
-            sign_link(MAPILLARY.replace("v1.1", "v2.0")),
+            sign_link(MAPILLARY.replace("v1.1", "v3.0")),
             "does not lead to mapillary-vistas-dataset_public_v1.1.zip",
         ),
         ("idd", "https://idd.insaan.iiit.ac.in/dataset/download/", "does not lead to idd-segmentation.tar.gz"),

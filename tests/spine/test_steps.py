@@ -22,7 +22,7 @@ CALLS = [call for step in STEPS for call in step.calls]
 
 FORMS = {
     "prepare": ["read", "terms", "destination", "workers", "mseg_api", "accept_modified_tree", "python"],
-    "download-open": ["archives"],
+    "download-open": ["archives", "hf_token"],
     "remap-open": [],
     "folders": [],
     "bdd": ["archives"],
@@ -55,7 +55,7 @@ def test_a_form_asks_for_what_answers_files_name(step: Step) -> None:
 def test_credentials_and_links_are_secret_and_needed_only_for_archives_from_nowhere_else(step: Step) -> None:
     for item in step.fields:
         login = item.name in ("username", "password", "url", "base_url")
-        assert item.secret is login
+        assert item.secret is (login or item.name == "hf_token")
         assert item.only_for == (tuple(archive.file for archive in step.archives) if login else ())
         assert item.required is (login or item.name in ("read", "terms", "destination", "mseg_api", "confirm"))
     for archive in step.archives:
