@@ -36,6 +36,7 @@ from mseg_wizard.verification.verdict import (
     Faulty,
     Verdict,
     by_step,
+    fault_lines,
     forget_verdict,
     read_verdict,
     subject,
@@ -100,7 +101,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
         raise Faulty(
             f"Not everything is as it must be. Faults: {len(verdict.faults):,} ({by_step(verdict.faults)}).",
             f"`mseg-wizard verify --repair` has just these files made again. All are listed in {place}.",
-            map(str, verdict.faults),
+            fault_lines(ctx.dataset_folder, verdict.faults),
         )
     if unfinished:
         titles = ", ".join(f"{step.number} ({step.title})" for step in unfinished)

@@ -22,7 +22,7 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
 from mseg_wizard.verification.map_faults import MadeMap
-from mseg_wizard.verification.verdict import Fault
+from mseg_wizard.verification.verdict import MISSING, Fault
 
 Stop = Callable[[], None]
 """Raises where the work is to end."""
@@ -240,7 +240,7 @@ def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
             made.gone.add(path)
             call = made.call(image, position)
             if call is None or done(call.key):
-                made.faults.append(made.fault(image, position, "is missing"))
+                made.faults.append(made.fault(image, position, MISSING))
 
 
 def rules_of(ctx: Context, dataset: Dataset) -> Rules:

@@ -10,18 +10,21 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.files import write_json
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import Problem, amount
 
 FILE = "verdict.json"
 VERSION = 1
 MAKERS = ("extract", "remap", "relabel")
 """Tasks that put files into mseg_dataset: a verdict is about what they had made."""
+
+
+MISSING = "is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,30 @@ def write_verdict(ctx: Context, verdict: Verdict) -> Path:
 def forget_verdict(ctx: Context) -> None:
     """Have none on record."""
     (ctx.own / FILE).unlink(missing_ok=True)
+
+
+def fault_lines(folder: Path, faults: Iterable[Fault]) -> list[str]:
+    """A line for each fault, and a single one for all that went with a folder below `folder`; looks at the disk."""
+    lines: list[str] = []
+    gone: dict[str, list[Fault]] = {}
+    there: dict[PurePosixPath, bool] = {}
+    for fault in faults:
+        absent = None
+        if fault.what == MISSING:
+            for parent in [*PurePosixPath(fault.file).parents][-2::-1]:  # the topmost first, after "."
+                if parent not in there:
+                    there[parent] = (folder / parent).is_dir()
+                if not there[parent]:
+                    absent = parent
+                    break
+        if absent is None:
+            lines.append(str(fault))
+        else:
+            gone.setdefault(str(absent), []).append(fault)
+    return [
+        f"{name} is gone: {amount(len(those), 'files')} ({by_step(those)})" if len(those) > 1 else str(those[0])
+        for name, those in gone.items()
+    ] + lines
 
 
 def by_step(faults: Iterable[Fault]) -> str:

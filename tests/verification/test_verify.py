@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mseg_wizard.store import OWN
+from mseg_wizard.verification.verdict import MISSING, Fault, fault_lines
 from tests.verification.finished import Finished, copy, make
 from tests.wizard import compare, tree_of
 
@@ -52,6 +53,23 @@ def test_oddities_of_raw_labels_are_counted_and_are_no_faults(finished: Finished
     assert "a colour that no class has" in notes
     assert "ADE20K: 96 pixels in 8 labels as they came have an id that no class has" in notes
     assert "ScanNet: 2 frames of its test list are in none of its archives" in notes
+
+
+def test_a_folder_that_went_is_one_line_and_a_file_that_went_its_own(tmp_path: Path) -> None:
+    (tmp_path / "COCO" / "train").mkdir(parents=True)
+    faults = [
+        Fault("COCO/semseg/train/1.png", MISSING, "remap-open/remap/coco"),
+        Fault("COCO/semseg/train/2.png", MISSING, "remap-open/remap/coco"),
+        Fault("COCO/train/3.jpg", MISSING, "download-open/extract/train"),
+        Fault("COCO/semseg/val/1.png", "2 pixels not as its label gives them", "remap-open/remap/coco"),
+        Fault("BDD/a/4.png", MISSING, "bdd/extract/bdd"),
+    ]
+    assert fault_lines(tmp_path, faults) == [
+        "COCO/semseg is gone: 2 files (2 for step remap-open)",
+        "BDD/a/4.png is missing · step bdd",
+        "COCO/train/3.jpg is missing · step download-open",
+        "COCO/semseg/val/1.png 2 pixels not as its label gives them · step remap-open",
+    ]
 
 
 # Faults

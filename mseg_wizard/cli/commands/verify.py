@@ -24,7 +24,7 @@ from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.universal import COMPARED, universal_step
 from mseg_wizard.verification.repair import FAULTY, repairs, set_aside
-from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, read_verdict
+from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, fault_lines, read_verdict
 from mseg_wizard.verification.verified import forget_verified
 
 
@@ -116,10 +116,11 @@ def _show(ctx: Context, verdict: Verdict) -> None:
         print(f"not complete yet: {', '.join(verdict.unfinished)}")
     for words in verdict.aside:
         print(printable_redacted(words))
-    for fault in verdict.faults[:SHOWN]:
-        print(f"fault: {printable_redacted(str(fault))}")
-    if len(verdict.faults) > SHOWN:
-        print(f"… and {len(verdict.faults) - SHOWN:,} more")
+    lines = fault_lines(ctx.dataset_folder, verdict.faults)
+    for line in lines[:SHOWN]:
+        print(f"fault: {printable_redacted(line)}")
+    if len(lines) > SHOWN:
+        print(f"… and {len(lines) - SHOWN:,} more")
     faults = verdict.faults
     print(f"Faults: {len(faults):,} ({by_step(faults)})" if faults else "No fault was found.", flush=True)
 
