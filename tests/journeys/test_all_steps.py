@@ -32,7 +32,6 @@ def verdict_on(golden: Path, destination: Path) -> str:
     return compared.stdout
 
 
-@pytest.mark.slow
 def test_from_a_mirror_every_label_map_is_the_one_that_msegs_code_makes(
     golden: Path, wizard: Wizard, tmp_path: Path
 ) -> None:
