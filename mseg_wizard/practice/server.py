@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -75,7 +75,8 @@ class PracticeServer:
 
     `tree`: the mseg-api tree that is handed out as a zip, else the folder's own `mseg-api/`. `limit`: bytes per second
     on each connection. `cut`: a seed; the first one to three bodies of each file then break off after a random number
-    of bytes. `redirects`: plain downloads are first sent to another address of the same origin.
+    of bytes. `redirects`: plain downloads are first sent to another address of the same origin. `gone`: paths at which
+    there is no file, to whoever may ask for it.
     """
 
     def __init__(
@@ -87,11 +88,12 @@ class PracticeServer:
         limit: int | None = None,
         cut: int | None = None,
         redirects: bool = False,
+        gone: Collection[str] = (),
         accounts: Mapping[str, tuple[str, str]] = ACCOUNTS,
     ) -> None:
         self.log: list[Request] = []
         files = ServedFiles(folder, tree or folder / "mseg-api")
-        self._http = _Http(port, files, Sessions(accounts), self.log, limit, _Cutter(cut), redirects)
+        self._http = _Http(port, files, Sessions(accounts), self.log, limit, _Cutter(cut), redirects, frozenset(gone))
         self._thread = threading.Thread(
             target=self._http.serve_forever, args=(0.05,), name="practice server", daemon=True
         )
@@ -146,10 +148,11 @@ class _Http(ThreadingHTTPServer):
         limit: int | None,
         cutter: _Cutter,
         redirects: bool,
+        gone: frozenset[str],
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.files, self.sessions, self.log = files, sessions, log
-        self.limit, self.cutter, self.redirects = limit, cutter, redirects
+        self.limit, self.cutter, self.redirects, self.gone = limit, cutter, redirects, gone
         self.stopping = threading.Event()
         self.lock = threading.Lock()
         self.connections: set[socket.socket] = set()
@@ -210,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._decide(address.path, fields(address.query), fields(form))
         if isinstance(answer, PageResponse):
             self._reply(address.path, answer)
-        elif item := self.server.files.take(answer.name):
+        elif address.path not in self.server.gone and (item := self.server.files.take(answer.name)):
             with item.file:
                 self._file(address.path, answer, item)
         else:

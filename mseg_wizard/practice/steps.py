@@ -1,28 +1,37 @@
-"""The steps as practice has them: with the sizes of its own archives, and what is to be pasted on their pages."""
+"""The steps as practice has them: sizes of its own archives; on the pages what happens here, and what to paste."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mseg_wizard.answers.fields import may_hold_secrets
 from mseg_wizard.step import Archive, Field, Link, Step
 
 PASTE = (
-    "Practice: Shift+Tab, then Up leads to what you would have got; Enter there copies it, and Ctrl+V here pastes it."
+    "Shift+Tab up to the links, then Up leads to what you would have got; Enter there copies it. Ctrl+V here pastes "
+    "it, and Enter gives it."
 )
 COUNTED = re.compile(r": [\d,]+ segments$")
 """How titles end that tell of MSeg's own numbers."""
 
 
-def practice_steps(steps: Iterable[Step], mirror: Path, at_hand: Mapping[str, Link]) -> tuple[Step, ...]:
-    """`mirror`: the folder of the archives; `at_hand`: step id → what its user would have got, and has to give."""
+@dataclass(frozen=True)
+class AtHand:
+    """What the user would have got, as a link to copy; the form's field for it; what practice says there."""
+
+    link: Link
+    field: str
+    words: str = PASTE
+
+
+def practice_steps(steps: Iterable[Step], mirror: Path, at_hand: Mapping[str, AtHand]) -> tuple[Step, ...]:
+    """`mirror`: the folder of the archives; `at_hand`: step id → what its user has."""
     return tuple(_practised(step, mirror, at_hand.get(step.id)) for step in steps)
 
 
-def _practised(step: Step, mirror: Path, given: Link | None) -> Step:
+def _practised(step: Step, mirror: Path, given: AtHand | None) -> Step:
     archives = {archive.file: _sized(archive, mirror / archive.file) for archive in step.archives}
     calls = tuple(
         replace(
@@ -35,9 +44,8 @@ def _practised(step: Step, mirror: Path, given: Link | None) -> Step:
     practised = replace(step, archives=tuple(archives.values()), calls=calls)
     if given is None:
         return practised
-    wanted = next(item for item in step.fields if may_hold_secrets(item))
-    fields = tuple(_told(item) if item is wanted else item for item in step.fields)
-    return replace(practised, links=(*step.links, given), fields=fields)
+    fields = tuple(_told(item, given.words) if item.name == given.field else item for item in step.fields)
+    return replace(practised, links=(*step.links, given.link), fields=fields)
 
 
 def _sized(archive: Archive, file: Path) -> Archive:
@@ -45,5 +53,5 @@ def _sized(archive: Archive, file: Path) -> Archive:
     return replace(archive, bytes=file.stat().st_size) if file.is_file() else archive
 
 
-def _told(item: Field) -> Field:
-    return replace(item, help=f"{PASTE}\n\n{item.help}")
+def _told(item: Field, words: str) -> Field:
+    return replace(item, help=f"Practice: {words}\n\n{item.help}")

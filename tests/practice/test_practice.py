@@ -27,7 +27,12 @@ def test_plain_practice_walks_the_whole_journey_mistakes_included_and_leaves_not
         "images only",  # the wrong upload
         "does not accept the user name and password",
         "The link to data_semantics.zip at https://links.practice.example/… expired",
+        "ADE20K's release of 2021 stands in for it",
+        "has wd_both_01.zip no more",
+        "Complete but for WildDash, which is set aside.",
+        "a colleague has a copy",
         "Complete: all steps are done.",
+        "was set aside; a colleague's copy came.",
     ):
         assert words in done.stdout
     assert done.stdout.count("ADE20K 2016: unpack: complete\n") == 1, "what is complete is told once"

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -26,8 +27,9 @@ from mseg_wizard.labels.records import ImageKey, updates
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.practice.classes import TO_RAW
 from mseg_wizard.practice.steps import practice_steps
+from mseg_wizard.practice.user import at_hand, gone, put_files_at_hand
 from mseg_wizard.practice.world import World, make_world, toml
-from mseg_wizard.step import Archive, Link
+from mseg_wizard.step import Archive
 from mseg_wizard.tasks.registry import load_steps
 from tests.labels.relabelings import RELABELINGS
 from tests.labels.trees import ROOTS
@@ -393,17 +395,33 @@ def _nearest(new: int, old: int) -> NDArray[np.intp]:
     return rows.clip(max=old - 1)
 
 
-def test_the_steps_of_practice_have_its_own_sizes_and_show_what_to_paste(practice_world: World) -> None:
-    link = Link(label="Practice: today's", url="https://links.practice.example/x")
-    steps = practice_steps(load_steps(), practice_world.mirror, {"kitti": link})
+def test_the_steps_of_practice_have_its_own_sizes_and_show_what_to_paste(practice_world: World, tmp_path: Path) -> None:
+    put_files_at_hand(tmp_path / "desk", practice_world)
+    given = at_hand(tmp_path / "desk")
+    steps = practice_steps(load_steps(), practice_world.mirror, given)
     for step in steps:
         for archive in step.archives:
             assert archive.size == (practice_world.mirror / archive.file).stat().st_size
         assert all(call.archive is None or call.archive in step.archives for call in step.calls)
     assert not [call.title for step in steps for call in step.calls if "," in call.title and "segments" in call.title]
-    kitti = next(step for step in steps if step.id == "kitti")
-    assert kitti.links[-1] == link
-    assert kitti.field("url").help.startswith("Practice: ")
+    told = {step.id: step for step in steps if step.id in given}
+    assert told.keys() == given.keys() == {"download-open", "bdd", "kitti", "wilddash"}
+    for step_id, step in told.items():
+        assert step.links[-1] == given[step_id].link
+        assert step.field(given[step_id].field).help.startswith("Practice: ")
+        assert step_id == "kitti" or Path(step.links[-1].url).is_file()
+
+
+def test_what_is_gone_in_practice_has_no_other_address_that_goes_with_it() -> None:
+    steps = load_steps()
+    dead = gone(steps)
+    places = {
+        archive.file: [urlsplit(url).path for url in archive.urls] or [archive.login_path]
+        for step in steps
+        for archive in step.archives
+    }
+    hit = {file: [path in dead for path in paths] for file, paths in places.items() if dead & {*paths}}
+    assert hit == {"ADE20K_2016_07_26.zip": [True], "701_StillsRaw_full.zip": [True, False], "wd_both_01.zip": [True]}
 
 
 def test_how_much_of_it_is_made_is_told_as_it_grows(tmp_path: Path) -> None:

@@ -19,9 +19,18 @@ from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.steps import practice_steps
-from mseg_wizard.practice.user import PractisingUser, at_hand, first_answers, put_files_at_hand
+from mseg_wizard.practice.user import (
+    RELEASE_2021,
+    WITHDRAWN,
+    PractisingUser,
+    at_hand,
+    first_answers,
+    gone,
+    put_files_at_hand,
+)
 from mseg_wizard.practice.world import make_world
-from mseg_wizard.progress import Usage
+from mseg_wizard.progress import Usage, printable
+from mseg_wizard.snapshot import equivalents_used, standing
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
@@ -59,8 +68,12 @@ def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocati
         world = make_world(folder / "world", images=IMAGES, padding=PADDING, told=_tell)
         put_files_at_hand(user_folder := folder / "desk", world)
         steps = practice_steps(steps, world.mirror, at_hand(user_folder))
-        answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(destination)}}
-        with PracticeServer(world.mirror, tree=world.tree, limit=SPEED) as server:
+        answers: Answers = {
+            **world.answers,
+            "prepare": {**world.answers["prepare"], "destination": str(destination)},
+            "download-open": {"archives": str(user_folder / RELEASE_2021)},
+        }
+        with PracticeServer(world.mirror, tree=world.tree, limit=SPEED, gone=gone(steps)) as server:
             options = Options(
                 routes=tuple(f"{origin}={server.url}" for origin in origins(steps)),
                 attended=True,
@@ -107,7 +120,11 @@ def _remove(folder: Path) -> None:
 def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: Answers) -> int:
     """A played user and the wizard take turns, until all is complete or the user knows no answer."""
 
-    say("Practice: this machine plays every web site, and a user who makes the usual mistakes first.")
+    say(
+        "Practice: this machine plays every web site, and a user who makes the usual mistakes first. As in real life, "
+        "addresses of CamVid and ADE20K are dead, ADE20K's release of 2021 stands in, and WildDash's site has a zip no "
+        "more."
+    )
     user = PractisingUser(ctx, user_folder, answers, say)
     try:
         user.begin()
@@ -119,7 +136,18 @@ def _plain(steps: tuple[Step, ...], ctx: Context, user_folder: Path, answers: An
                 return STOPS[stopped_by]
             if end.complete:
                 say("Complete: all steps are done.")
+                for archive, equivalent in equivalents_used(steps, ctx.store.journal):
+                    say(f"note: {printable(equivalent.in_words(archive.file))}")
+                if user.found:
+                    say(
+                        f"note: {WITHDRAWN}, which WildDash's site has no more, was set aside; a colleague's copy came."
+                    )
                 return Exit.DONE
+            if end.aside:
+                say(f"[wizard] {standing(end).sentence}.")
+                if user.finds_a_copy():
+                    continue
+                return Exit.ASIDE
             if not user.mends(end.problem):
                 failure = end.problem or end.crash or RuntimeError("the run ended without a word")
                 complain(failure, ctx.own / LOG)
@@ -138,4 +166,10 @@ def _screen(
 ) -> int:
     from mseg_wizard.tui.app import guide
 
-    return guide(steps, opener, destination, preset=first_answers(answers), invocation=invocation)
+    code = guide(steps, opener, destination, preset=first_answers(answers), invocation=invocation)
+    if code == Exit.ASIDE:
+        say(
+            f"You set WildDash aside, because its site has {WITHDRAWN} no more. Practice had a colleague's copy of it: "
+            "the link on WildDash's page, which completes the rest."
+        )
+    return code
