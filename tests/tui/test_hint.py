@@ -45,6 +45,8 @@ class Case:
     snapshot: Snapshot
     says: tuple[str, ...]
     done: int = 0
+    rest: str = "waiting"
+    """State of the steps after those that are done."""
     first: Callable[[Wizard], object] = lambda app: None
 
 
@@ -109,6 +111,7 @@ CASES = [
     Case("a bug", Snapshot(calls=(CALL,), crash=ValueError()), ("F5 tries again", "the log (F7)")),
     Case("complete", Snapshot(complete=True), ("Every step is complete", "F12", "F10 ends", "mseg_dataset"), done=5),
     Case("complete, unopened", Snapshot(complete=True), ("Every step is complete. F10 ends.",), done=5, first=unopened),
+    Case("set aside", Snapshot(), ("F5 goes on once you gave it",), done=4, rest="aside"),
     Case("at first", Snapshot(), ("Enter goes into a step's form",), first=unopened),
     Case("stopped", Snapshot(calls=(CALL,)), ("F5 goes on",)),
     Case("to go on", Snapshot(), ("F5 goes on. Step 3 will want something from you first.",), done=2),
@@ -135,7 +138,7 @@ async def test_whatever_the_hint_says_can_be_read_to_its_end(
             app.main.remark, app.main.stopping = "", False
             runner.snapshot = case.snapshot
             made = [
-                StepState(step.id, "done" if at < case.done else "waiting") for at, step in enumerate(session.steps)
+                StepState(step.id, "done" if at < case.done else case.rest) for at, step in enumerate(session.steps)
             ]
             monkeypatch.setattr(session, "states", lambda found, made=made: made)
             case.first(app)
