@@ -90,12 +90,14 @@ def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, 
     """
     yield from run(ctx.steps[:1], ctx)
     checked = {call.key for call in ctx.steps[0].calls}
+    last = ctx.steps[0].calls[-1].key
     with closing(Ahead(ctx, steps)) as ahead:
         while not ahead.idle:
             yield from ahead.poll(checked, ())
-            yield Progress("looking at what can be fetched", call=ctx.steps[0].calls[-1].key)
+            yield Progress("looking at what can be fetched", call=last)
             time.sleep(LANE_POLL)
-        if lacking := (yield from background(lambda _: ahead.lacking(), Progress("looking at what is here"))):
+        looking = Progress("looking at what is here", call=last)
+        if lacking := (yield from background(lambda _: ahead.lacking(), looking)):
             raise Waiting(
                 f"{amount(len(lacking), 'archives')} could not be fetched.",
                 "Bring them, or see to what is said of them, then start again. The others are here.",

@@ -16,11 +16,12 @@ from mseg_wizard.cli import text
 from mseg_wizard.cli.commands import verify
 from mseg_wizard.cli.destination import CONSENTS
 from mseg_wizard.datasets.label_paths import _in_sight
+from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Usage
 from mseg_wizard.tasks.registry import load_steps
 from tests.conftest import ROOT
 from tests.secrets.canaries import token
-from tests.wizard import Wizard
+from tests.wizard import ANSWERS, Wizard
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def test_run_goes_on_in_the_last_destination_and_says_where(wizard: Wizard, tmp_
     again = wizard.run("run")
     assert again.returncode == 3
     assert f"Going on in {place}, the last destination." in again.stderr
+
+
+def test_fetch_only_ends_with_0_once_every_archive_is_at_hand(
+    wizard: Wizard, practice_world: World, tmp_path: Path
+) -> None:
+    answers = tmp_path / "a.toml"
+    answers.write_text(ANSWERS)
+    done = wizard.run(
+        "run", "--fetch-only", "--dest", tmp_path / "d", "--mirror", practice_world.mirror, "--answers", answers
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "looking at what is here" in done.stdout
+    assert not list((tmp_path / "d" / "mseg_dataset").rglob("*.png"))
 
 
 def test_a_relative_folder_is_told_as_the_absolute_one(wizard: Wizard, tmp_path: Path) -> None:
