@@ -13,19 +13,9 @@ import pytest
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.datasets.extracted import read_extracted
 from mseg_wizard.store import OWN
-from tests.verification.finished import Finished, copy, make
+from tests.verification.finished import Finished
 
 PHOTO = "ADE20K/ADEChallengeData2016/images/training"
-
-
-@pytest.fixture(scope="module")
-def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory, "relabel")
-
-
-@pytest.fixture
-def finished(original: Path, tmp_path: Path) -> Finished:
-    return copy(original, tmp_path)
 
 
 def verify(finished: Finished, *options: str) -> int:

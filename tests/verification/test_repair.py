@@ -29,16 +29,6 @@ MAP = "SUNRGBD/semseg-label37/train/00000253.png"
 LATE = "KITTI/training/label19/000198_10.png"
 
 
-@pytest.fixture(scope="module")
-def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory, "relabel")
-
-
-@pytest.fixture
-def finished(original: Path, tmp_path: Path) -> Finished:
-    return copy(original, tmp_path)
-
-
 def test_an_archive_that_is_gone_is_named_with_its_size_and_asked_for(
     finished: Finished, original: Path, golden: Path
 ) -> None:

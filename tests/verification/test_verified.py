@@ -8,24 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from mseg_wizard.store import OWN
 from mseg_wizard.verification.results import UNCHANGED
-from tests.verification.finished import Finished, copy, make
+from tests.verification.finished import Finished
 
 MAP = "SUNRGBD/semseg-label37/train/00000253.png"
-
-
-@pytest.fixture(scope="module")
-def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory, "relabel")
-
-
-@pytest.fixture
-def finished(original: Path, tmp_path: Path) -> Finished:
-    return copy(original, tmp_path)
 
 
 def verify(finished: Finished, *options: str) -> tuple[int, int]:

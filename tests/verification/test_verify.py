@@ -16,18 +16,8 @@ from PIL import Image
 
 from mseg_wizard.store import OWN
 from mseg_wizard.verification.verdict import MISSING, Fault, fault_lines
-from tests.verification.finished import Finished, copy, make
+from tests.verification.finished import Finished, copy
 from tests.wizard import compare, tree_of
-
-
-@pytest.fixture(scope="module")
-def original(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(golden, tmp_path_factory, "relabel")
-
-
-@pytest.fixture
-def finished(original: Path, tmp_path: Path) -> Finished:
-    return copy(original, tmp_path)
 
 
 def test_a_finished_tree_is_clean_and_step_13_takes_the_verdict_for_its_own(finished: Finished) -> None:
