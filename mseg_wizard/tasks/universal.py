@@ -118,10 +118,13 @@ def compare(ctx: Context) -> Generator[Progress, None, None]:
     sets = [(one, _rows(ctx, one.taxonomy)) for one in training_sets(ctx.steps)]
     total, done = sum(len(rows) for _, rows in sets), 0
     faults: list[str] = []
+    names = universal_names(universal_classes(ctx.tree))
     record = Verified(ctx)
     try:
         for one, rows in sets:
-            yield from _compare(ctx, one.taxonomy, rows, record, faults, Progress("", done, total, "images"))
+            made = MadeMap(f"the {NAME} taxonomy", names, universal_table(ctx.tree, one.taxonomy))
+            before = Progress(f"comparing {one.taxonomy} with its universal labels", done, total, "images")
+            yield from _compare(ctx, one.taxonomy, made, rows, record, faults, before)
             done += len(rows)
     finally:
         record.close()
@@ -139,18 +142,18 @@ def compare(ctx: Context) -> Generator[Progress, None, None]:
 def _compare(
     ctx: Context,
     taxonomy: str,
+    made: MadeMap,
     rows: Sequence[UniversalRow],
     record: Verified,
     faults: list[str],
     before: Progress,
 ) -> Generator[Progress, None, None]:
     """Those of one taxonomy, but for what was found right and has not changed since; appends to `faults`."""
-    recipe = RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", ())
-    names = universal_names(universal_classes(ctx.tree))
-    rules = Rules(recipe, (MadeMap(f"the {NAME} taxonomy", names, universal_table(ctx.tree, taxonomy)),), (RAW,))
-    doing = f"comparing {taxonomy} with its universal labels"
+    rules = Rules(RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", ()), (made,), (RAW,))
     known = record.begin(digest_of(ctx, f"{NAME}: {taxonomy}", rules))
-    same = yield from unchanged_images(lambda: _to_check(ctx, rows), known, replace(before, doing=f"{doing}: listing"))
+    same = yield from unchanged_images(
+        lambda: _to_check(ctx, rows), known, replace(before, doing=f"{before.doing}: listing")
+    )
     by_label = {row.label: row for row in rows}
     done, meter = before.done + len(same), Meter()
     for outcomes in each(ctx.pool(), functools.partial(check, rules), _to_check(ctx, rows, same)):
@@ -165,7 +168,7 @@ def _compare(
             if outcome.result and not found:
                 record.add(outcome.item, outcome.result)
         done += len(outcomes)
-        yield with_wait(ctx.pool(), replace(before, doing=doing, done=done, rate=meter.rate(done)))
+        yield with_wait(ctx.pool(), replace(before, done=done, rate=meter.rate(done)))
 
 
 def compare_missing(ctx: Context) -> list[str]:

@@ -78,8 +78,9 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             yield from _dataset(ctx, dataset, found, record, total, compared.differing)
     finally:
         record.close()
-    found.also(fault for fault in compared.differing.values() if fault.file in _also(ctx))
-    unlisted = [fault for fault in compared.differing.values() if fault.file not in _also(ctx)]
+    also = _also(ctx)
+    found.also(fault for fault in compared.differing.values() if fault.file in also)
+    unlisted = [fault for fault in compared.differing.values() if fault.file not in also]
     found.counts["files as they came out of their archives"] = right
     notes = [*found.notes, *notes_on(compared, unlisted)]
     for note in notes:

@@ -18,11 +18,11 @@ from mseg_wizard.cli.text import interactive
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.datasets.extracted import distrust_extracted
-from mseg_wizard.datasets.universal import keep_record, read_record
+from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
 from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.universal import COMPARED, universal_step
+from mseg_wizard.tasks.universal import universal_step
 from mseg_wizard.verification.repair import FAULTY, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, fault_lines, read_verdict
 from mseg_wizard.verification.verified import forget_verified
@@ -95,9 +95,10 @@ def compare_universal(ctx: Context, *, repair: bool) -> Exit:
     if not read_record(ctx):
         return Exit.DONE
     print("\nThe universal labels, beside it:", file=sys.stderr, flush=True)
-    keep_record(ctx, COMPARED, "")
     step = universal_step(ctx.steps)
-    code = unattended(ctx, [step.keeping(lambda task: task == "compare")], talk=sys.stderr, closing=False)
+    looks = step.keeping(lambda task: task == "compare")
+    ctx.store.reopen(*(call.key for call in looks.calls))
+    code = unattended(ctx, [looks], talk=sys.stderr, closing=False)
     return unattended(ctx, [step], talk=sys.stderr, closing=False) if repair and code != Exit.DONE else code
 
 
