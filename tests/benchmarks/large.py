@@ -1,10 +1,13 @@
-"""Every step on a large world of practice: python -m tests.benchmarks.large [--images 400] [--keep DIR]
+"""Every step on a world of MSeg's size with tiny pixels: python -m tests.benchmarks.large [--share 4] [--beside 8]
 
-`--images`: train images of each of the 13 datasets, half as many for val; 400 make 8,000 images and 40,000 files,
-12,000 as many as the full data. They are tiny, so that what is measured is everything but pixels: lists, listings, the
-parent's work for each image, writing, syncing. For each call: seconds, the parent's and the workers' processor seconds,
-the longest time without a change on the screen, the longest between two moments at which a stop is obeyed. Then a
-second run on the finished tree, and `status`. What is slower than linear shows beside a run of half the size.
+The lists and records are those of the tree that MSEG_WIZARD_FULL_TREE names (see `full_world`); with `--share 4` every
+fourth row of each. The whole makes 1.2 million files of 6 GB beside archives of 1 GB. The pixels are tiny, so that what
+is measured is everything but these: lists, listings, the parent's work for each image, writing, syncing.
+
+For each call: seconds, the parent's and the workers' processor seconds and memory, the longest time without a change on
+the screen, the longest between two moments at which a stop is obeyed. Then a second run on the finished tree, and
+`status`. `--stops` stops every long call once, two seconds after it began, and says how long the end took and what
+starting again did. `--beside 8` runs a smaller share before, and names what is slower than linear.
 """
 
 from __future__ import annotations
@@ -15,25 +18,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import run
-from mseg_wizard.practice.world import make_world
+from mseg_wizard.practice.world import World
 from mseg_wizard.step import Step
 from mseg_wizard.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from mseg_wizard.workers.pool import prepare_start
+from tests.benchmarks.full_world import make_full_world
 
 WORKERS = 2
 LONG = 2.0
-"""Seconds of silence that a person notices."""
-LISTED = 12
+"""Seconds of silence that a person notices, and after which a call is stopped."""
+LISTED = 25
 """Calls in the table: the slowest."""
+LINEAR = 1.3
+"""Times as long as the size says: slower than linear."""
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass
@@ -43,6 +50,10 @@ class Phase:
     seconds: float = 0.0
     parent: float = 0.0
     workers: float = 0.0
+    memory: float = 0.0
+    """The parent's at its highest so far, in MB."""
+    worker: float = 0.0
+    """The largest worker's."""
     silent: float = 0.0
     during: str = ""
     """What it said in its longest silence."""
@@ -50,42 +61,93 @@ class Phase:
     images: int = 0
 
 
-def main(images: int = 400, keep: Path | None = None) -> None:
+def main(share: int = 1, beside: int = 0, keep: Path | None = None, *, stops: bool = False) -> None:
     prepare_start()
+    full = Path(os.environ.get("MSEG_WIZARD_FULL_TREE", ROOT / "../shared/mseg-api")).resolve()
+    before: dict[str, Phase] = {}
     with ExitStack() as ends:
-        place = keep or Path(ends.enter_context(tempfile.TemporaryDirectory()))
+        for each in filter(None, (beside, share)):
+            place = (keep or Path(ends.enter_context(tempfile.TemporaryDirectory()))) / f"{each}"
+            began = time.perf_counter()
+            world = make_full_world(place / "world", full, share=each)
+            print(f"made one {each}th of everything in {time.perf_counter() - began:.0f} s", flush=True)
+            phases = all_steps(world, place / "d", stops=stops and each == share)
+            if before:
+                _slower_than_linear(before, phases, beside / share)
+            before = phases
+            began = time.perf_counter()
+            told = subprocess.run(
+                [sys.executable, "-m", "mseg_wizard", "status", "--dest", place / "d"], check=True, capture_output=True
+            )
+            assert b"done" in told.stdout
+            print(f"status: {time.perf_counter() - began:.2f} s")
+
+
+def all_steps(world: World, destination: Path, *, stops: bool = False) -> dict[str, Phase]:
+    """What the steps took on an empty disk; both runs are printed."""
+    steps = load_steps()
+    first: dict[str, Phase] = {}
+    for title in ("an empty disk", "the finished tree"):
+        with _context(steps, world, destination) as ctx:
+            phases = stopped(steps, ctx) if stops and not first else measured(steps, ctx)
+            report(title, phases)
+        first = first or phases
+    return first
+
+
+@contextmanager
+def _context(steps: Sequence[Step], world: World, destination: Path) -> Iterator[Context]:
+    vault = Vault("benchmark", backend=None, environment={})
+    ctx = Context(tuple(steps), Store(destination), vault, Options(mirror=str(world.mirror), workers=WORKERS))
+    try:
+        prepare = {**world.answers["prepare"], "destination": str(destination)}
+        for step, table in {**world.answers, "prepare": prepare}.items():
+            ctx.remember(ctx.step(step), table)
+        yield ctx
+    finally:
+        ctx.close()
+
+
+def stopped(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
+    """As `measured`, every call that is long being stopped once."""
+    phases: dict[str, Phase] = {}
+    left = True
+    while left:
+        left = False
+        begun: dict[str, float] = {}
+        work = run(steps, ctx)
         began = time.perf_counter()
-        world = make_world(place / "world", images=images)
-        print(f"made {images} train images of each dataset in {time.perf_counter() - began:.0f} s", flush=True)
-        steps = load_steps()
-        for title in ("an empty disk", "the finished tree"):
-            vault = Vault("benchmark", backend=None, environment={})
-            ctx = Context(steps, Store(place / "d"), vault, Options(mirror=str(world.mirror), workers=WORKERS))
-            try:
-                for step, table in {
-                    **world.answers,
-                    "prepare": {**world.answers["prepare"], "destination": str(place / "d")},
-                }.items():
-                    ctx.remember(ctx.step(step), table)
-                report(title, measured(steps, ctx))
-            finally:
-                ctx.close()
-        began = time.perf_counter()
-        told = subprocess.run(
-            [sys.executable, "-m", "mseg_wizard", "status", "--dest", place / "d"], check=True, capture_output=True
-        )
-        assert b"done" in told.stdout
-        print(f"status: {time.perf_counter() - began:.2f} s")
+        for progress in _measured(work, phases):
+            now = time.perf_counter()
+            if progress not in begun and now - began > LONG and phases[progress].seconds < 2 * LONG:
+                print(f"    {now - began:.1f} s from the start to {progress}")
+            if now - begun.setdefault(progress, now) > LONG and phases[progress].seconds < 2 * LONG:
+                left = True
+                break
+        if left:
+            began = time.perf_counter()
+            work.close()
+            print(f"    stopped in {time.perf_counter() - began:.2f} s: {progress}", flush=True)
+    return phases
 
 
 def measured(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
     """Run all there is to do; key of a call → what it took."""
     phases: dict[str, Phase] = {}
+    began = time.perf_counter()
+    for number, _ in enumerate(_measured(run(steps, ctx), phases)):
+        if number == 0:
+            print(f"first line after {time.perf_counter() - began:.2f} s")
+    return phases
+
+
+def _measured(work: Iterator, phases: dict[str, Phase]) -> Iterator[str]:  # type: ignore[type-arg]
+    """The key of the call at each of the work's yields."""
     changed = last = time.perf_counter()
     parent, children = time.process_time(), _children()
     shown: object = None
     call = said = ""
-    for progress in run(steps, ctx):
+    for progress in work:
         now = time.perf_counter()
         phase = phases.setdefault(progress.call, Phase())
         phase.seconds += now - last
@@ -96,6 +158,8 @@ def measured(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
             worked = _children()
             if call:
                 phases[call].workers += max(0.0, worked - children)
+                phases[call].memory = _highest("self")
+                phases[call].worker = max([0.0, *map(_highest, _worker_pids())])
             call, children = progress.call, worked
             parent = time.process_time()
         if (progress.call, progress.doing, progress.done) != shown:
@@ -104,8 +168,8 @@ def measured(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
             shown, changed, said = (progress.call, progress.doing, progress.done), now, progress.doing
         if progress.unit == "images" and progress.total:
             phase.images = progress.total
+        yield progress.call
         last = time.perf_counter()
-    return phases
 
 
 def report(title: str, phases: dict[str, Phase]) -> None:
@@ -113,12 +177,14 @@ def report(title: str, phases: dict[str, Phase]) -> None:
     print(
         f"\n{title}: {whole[0]:.1f} s; processor seconds: {whole[1]:.1f} of the parent, {whole[2]:.1f} of the workers"
     )
-    print(f"{'call':<46} {'s':>7} {'parent':>7} {'workers':>8} {'µs/image':>9} {'silent s':>9} {'no stop for s':>14}")
+    heads = ("s", "images/s", "parent s", "workers s", "µs/image", "parent MB", "worker MB", "silent s", "no stop s")
+    print(f"{'call':<46}" + "".join(f"{head:>10}" for head in heads))
     for key, phase in sorted(phases.items(), key=lambda row: -row[1].seconds)[:LISTED]:
+        rate = f"{phase.images / phase.seconds:,.0f}" if phase.images else ""
         each = f"{phase.parent / phase.images * 1e6:.0f}" if phase.images else ""
         print(
-            f"{key[:46]:<46} {phase.seconds:>7.1f} {phase.parent:>7.1f} {phase.workers:>8.1f} {each:>9} "
-            f"{phase.silent:>9.2f} {phase.unstoppable:>14.2f}"
+            f"{key[:46]:<46}{phase.seconds:>10.1f}{rate:>10}{phase.parent:>10.1f}{phase.workers:>10.1f}{each:>10}"
+            f"{phase.memory:>10.0f}{phase.worker:>10.0f}{phase.silent:>10.2f}{phase.unstoppable:>10.2f}"
         )
     for words, name in (("without a change", "silent"), ("between two moments at which it stops", "unstoppable")):
         key = max(phases, key=lambda key: getattr(phases[key], name))
@@ -132,6 +198,13 @@ def report(title: str, phases: dict[str, Phase]) -> None:
         + " MB",
         flush=True,
     )
+
+
+def _slower_than_linear(before: dict[str, Phase], after: dict[str, Phase], times: float) -> None:
+    for key, phase in after.items():
+        small = before[key].seconds if key in before else 0.0
+        if small > 0.5 and phase.seconds > small * times * LINEAR:
+            print(f"slower than linear: {key}, {small:.1f} s and {phase.seconds:.1f} s for {times:.0f} times as much")
 
 
 def _worker_pids() -> list[str]:
@@ -169,7 +242,9 @@ def _highest(pid: str) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--share", type=int, default=1)
+    parser.add_argument("--beside", type=int, default=0)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--stops", action="store_true")
     asked = parser.parse_args()
-    main(asked.images, asked.keep)
+    main(asked.share, asked.beside, asked.keep, stops=asked.stops)

@@ -92,8 +92,11 @@ def test_the_whole_journey_is_simulated_beside_a_measured_one(capsys: pytest.Cap
 
 
 @pytest.mark.slow
-def test_every_step_is_measured_on_a_world_of_any_size(capsys: pytest.CaptureFixture[str]) -> None:
-    large.main(images=2)
+def test_every_step_is_measured_on_a_share_of_the_full_lists(
+    capsys: pytest.CaptureFixture[str], full_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MSEG_WIZARD_FULL_TREE", str(full_tree))
+    large.main(share=400)
     printed = capsys.readouterr().out
     for words in ("an empty disk", "the finished tree", "longest time without a change", "status: "):
         assert words in printed
