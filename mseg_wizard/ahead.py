@@ -22,8 +22,7 @@ from mseg_wizard.datasets.locations import address_of, link_digest, local_source
 from mseg_wizard.http.addresses import expiry, origin
 from mseg_wizard.progress import Problem, Progress, Waiting, size
 from mseg_wizard.step import Archive, Call, Step
-from mseg_wizard.tasks.download import download_missing
-from mseg_wizard.tasks.expect import expect_missing
+from mseg_wizard.tasks.registry import TASKS
 
 log = logging.getLogger("mseg_wizard")
 
@@ -113,7 +112,7 @@ class Ahead:
         for step in self._steps:
             for call in step.calls:
                 archive = call.archive
-                if call.task != "download" or archive is None or not download_missing(self._ctx, archive):
+                if call.task != "download" or archive is None or not TASKS["download"].missing(self._ctx, archive):
                     continue
                 if local_source(self._ctx, archive) or archive.file in self._ctx.store.journal.aside:
                     continue
@@ -250,7 +249,7 @@ class Ahead:
     def _awaited(self, step: Step, archive: Archive) -> bool:
         """Is a person to bring it?"""
         asks = any(call.task == "expect" and call.archive == archive for call in step.calls)
-        return asks and bool(expect_missing(self._ctx, archive))
+        return asks and bool(TASKS["expect"].missing(self._ctx, archive))
 
     def _is_here(self, found: Fetchable) -> bool:
         """Is all that it brings there?"""

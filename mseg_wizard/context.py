@@ -22,10 +22,13 @@ from mseg_wizard.progress import Problem, Waiting
 from mseg_wizard.step import Archive, Field, Step, roots
 from mseg_wizard.store import WORKERS_LOG, Store
 from mseg_wizard.vault import KEPT, Secret, Vault
-from mseg_wizard.workers.pool import Pool
 
 if TYPE_CHECKING:
     from mseg_wizard.workers.dask import Cluster
+    from mseg_wizard.workers.pool import Pool
+
+INDEX_FILE = "index.html"
+"""The report's first page."""
 
 
 class Consent(Waiting):
@@ -127,6 +130,11 @@ class Context:
     @property
     def own(self) -> Path:
         return self.store.own
+
+    @property
+    def report_page(self) -> Path:
+        """Where the report begins, once there is one."""
+        return self.own / "report" / INDEX_FILE
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.id == name)
@@ -279,6 +287,8 @@ class Context:
         what only this machine may see, such as the user's archives.
         """
         if not self._pools:
+            from mseg_wizard.workers.pool import Pool  # whoever only looks at a destination needs no processes
+
             self._pools.append(Pool(self.workers, self.own / WORKERS_LOG))
         return self._pools[0]
 

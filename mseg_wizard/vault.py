@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import keyring
-from keyring.backends.chainer import ChainerBackend
-
 from mseg_wizard.core.background import in_thread
 from mseg_wizard.core.limits import home
 from mseg_wizard.core.log import hide
@@ -89,13 +86,35 @@ class Secret:
 
 
 class Backend(Protocol):
-    """The part of a keyring that we use; `keyring` itself stands for whichever one the user's system has."""
+    """The part of a keyring that we use."""
 
     def get_password(self, service: str, name: str) -> str | None: ...
 
     def set_password(self, service: str, name: str, value: str) -> None: ...
 
     def delete_password(self, service: str, name: str) -> None: ...
+
+
+class Unfit(Exception):
+    """There is no keyring here that may be used; says why."""
+
+
+def system_keyring() -> Backend:
+    """The keyring that this user's system has, itself: the package's own functions would hand secrets on to any that is
+    installed. Raises Unfit.
+    """
+    import keyring  # it looks through all packages that are installed, for backends
+    from keyring.backends.chainer import ChainerBackend
+
+    chosen = keyring.get_keyring()
+    candidates = chosen.backends if isinstance(chosen, ChainerBackend) else [chosen]
+    reasons = ["this system has no keyring"]
+    for candidate in candidates:
+        unfit = [reason for module, reason in UNFIT.items() if type(candidate).__module__.startswith(module)]
+        if not unfit:
+            return candidate
+        reasons.insert(0, unfit[0])
+    raise Unfit(reasons[0])
 
 
 @dataclass(frozen=True)
@@ -121,7 +140,7 @@ class Vault:
         self,
         destination_id: str,
         *,
-        backend: Backend | None = keyring,
+        backend: Callable[[], Backend] | None = system_keyring,
         service: str = SERVICE,
         environment: Mapping[str, str] = ChainMap(_taken, os.environ),
     ) -> None:
@@ -247,7 +266,7 @@ class Vault:
         backend = self._backend
         if backend is None or self._trouble:
             return None
-        answer = in_thread(lambda: question(_in_use(backend)), "keyring")
+        answer = in_thread(lambda: question(backend()), "keyring")
         try:
             return answer.result(LIMIT)
         except TimeoutError:
@@ -263,27 +282,6 @@ class Vault:
     def _answered_late(self, answer: Future[T]) -> None:
         if answer.exception() is None:
             self._trouble = ""
-
-
-class Unfit(Exception):
-    """There is no keyring here that may be used; says why."""
-
-
-def _in_use(backend: Backend) -> Backend:
-    """The keyring itself in the place of `keyring`, which would
-    hand secrets on to any that is installed; raises Unfit.
-    """
-    if backend is not keyring:
-        return backend
-    chosen = keyring.get_keyring()
-    candidates = chosen.backends if isinstance(chosen, ChainerBackend) else [chosen]
-    reasons = ["this system has no keyring"]
-    for candidate in candidates:
-        unfit = [reason for module, reason in UNFIT.items() if type(candidate).__module__.startswith(module)]
-        if not unfit:
-            return candidate
-        reasons.insert(0, unfit[0])
-    raise Unfit(reasons[0])
 
 
 def variable(step: str, field: str) -> str:

@@ -23,8 +23,7 @@ from mseg_wizard.core.log import LOG
 from mseg_wizard.snapshot import FILE as NOW
 from mseg_wizard.step import Call
 from mseg_wizard.store import JOURNAL, LOCK, OWN, PREVIOUS, WORKERS_LOG, Journal
-from mseg_wizard.tasks.registry import TASKS, load_steps
-from mseg_wizard.tasks.universal import universal_step
+from mseg_wizard.tasks.registry import TASKS, load_steps, universal_step
 from mseg_wizard.verification.repair import FAULTY
 from mseg_wizard.verification.verdict import FILE as VERDICT
 from tests.conftest import ROOT
@@ -203,8 +202,9 @@ def test_nothing_below_the_screen_loads_textual(module: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.key)
 def test_every_call_of_the_step_files_fits_its_task(call: Call) -> None:
-    inspect.signature(TASKS[call.task].run).bind(None, *call.given)
-    inspect.signature(TASKS[call.task].missing).bind(None, *call.given)
+    task = TASKS[call.task]
+    for function in (task.run, task.missing, task.end):
+        inspect.signature(inspect.unwrap(function)).bind(None, *call.given)
 
 
 def test_steps_and_tasks_name_each_other() -> None:

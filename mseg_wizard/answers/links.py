@@ -12,9 +12,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
-
-import httpx
 
 from mseg_wizard.answers.equivalents import identify
 from mseg_wizard.answers.pasted import clean_path, is_link, meant_by, one_line
@@ -22,6 +21,9 @@ from mseg_wizard.answers.pasted_commands import command_in
 from mseg_wizard.http.addresses import expiry, web_address
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Archive, Field, Step
+
+if TYPE_CHECKING:
+    import httpx
 
 WANTED = "Give the path of a file or folder on this machine, or a link that begins with https:// or http://."
 CLOCK = timedelta(hours=15)

@@ -11,8 +11,6 @@ import zlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-import imagecodecs
-
 from mseg_wizard.archives.member import CHUNK, MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.pread import OpenFile, Parts, exactly, size_of, start_of, up_to
 from mseg_wizard.progress import Problem, printable
@@ -222,6 +220,8 @@ def _pieces(file: OpenFile, entry: Entry, start: int, archive: str) -> Iterator[
 
 
 def _inflated(data: bytes, entry: Entry, archive: str) -> bytes:
+    import imagecodecs  # with numpy, which whoever only lists archives need not load
+
     try:
         inflated = imagecodecs.deflate_decode(data, raw=True, out=entry.size)
     except imagecodecs.DeflateError:

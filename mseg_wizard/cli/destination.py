@@ -24,7 +24,6 @@ from mseg_wizard.notify import command_of
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step
 from mseg_wizard.store import Journal, Unwritten, read_journal, unopened
-from mseg_wizard.workers.pool import prepare_start
 
 log = logging.getLogger("mseg_wizard")
 
@@ -120,6 +119,8 @@ class opened:
     def __init__(
         self, steps: tuple[Step, ...], destination: Path, options: Options, answers: Answers, *, take_over: bool
     ) -> None:
+        from mseg_wizard.workers.pool import prepare_start  # multiprocessing, which `status` has no need of
+
         prepare_start()
         self._ctx = open_destination(steps, destination, options, take_over=take_over)
         try:

@@ -66,7 +66,8 @@ def _obey(argv: Sequence[str] | None) -> int:
     try:
         args = parser().parse_args(argv)
         args.invocation = Invocation(tuple(sys.argv[1:] if argv is None else argv))
-        take_environment(secret_fields(load_steps()))
+        args.steps = load_steps()
+        take_environment(secret_fields(args.steps))
         code = command_named(args.command)(args)
     except SystemExit as end:  # argparse has told all
         code = int(end.code or 0)

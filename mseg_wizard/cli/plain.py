@@ -20,7 +20,6 @@ from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, p
 from mseg_wizard.snapshot import Snapshot, notes_summary, standing
 from mseg_wizard.step import Step
 from mseg_wizard.store import Locked
-from mseg_wizard.tasks.report import place_of
 from mseg_wizard.vault import variable
 
 SHOWN_ITEMS = 20
@@ -202,7 +201,7 @@ def say_complete(ctx: Context, end: Snapshot, steps: Sequence[Step], talk: TextI
     if known := notes_summary(ctx.steps, ctx.store.journal, ctx.destination):
         say(known, talk)
     if any(step.has("report") for step in steps):
-        say(f"The report, with pictures and what comes next: {place_of(ctx)}", talk)
+        say(f"The report, with pictures and what comes next: {ctx.report_page}", talk)
 
 
 def _elsewhere(step: Step, lacks: Sequence[str]) -> str:

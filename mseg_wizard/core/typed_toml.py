@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 def typed(kind: type[T], row: Mapping[str, Any], where: str) -> T:
     """`row` as a `kind`: every key known, every value of the declared type, nothing missing; raises Problem."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy doubts that a type can be hashed
     declared = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
     check_keys(where, row, declared.keys())
     for key, item in declared.items():
@@ -25,6 +26,12 @@ def typed(kind: type[T], row: Mapping[str, Any], where: str) -> T:
         return kind(**values)
     except Problem as problem:  # what only this kind knows to be wrong
         raise Problem(f"{where}: {problem.what}", problem.do) from None
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of its fields; worked out once, as there are hundreds of rows."""
+    return get_type_hints(kind)
 
 
 def tables_of(name: str, table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

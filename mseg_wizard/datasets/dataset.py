@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from mseg_wizard.labels.readers import reader_named
 from mseg_wizard.labels.readers.label_reader import LabelReader
 from mseg_wizard.labels.relabeling import Relabeling
-from mseg_wizard.labels.remap import READERS, Remapping
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.step import Archive, Call, ExpectedFiles, Step
 
@@ -41,7 +42,7 @@ class Dataset:
     @property
     def form(self) -> LabelReader:
         """Of the raw labels."""
-        return READERS[self.reader]
+        return reader_named(self.reader)
 
     def raw_of(self, label: str) -> str:
         """The raw label of what the lists name; both below the dataset's root."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import FolderListings, expected_rows, missing_files
 from mseg_wizard.datasets.locations import local_source, own_path
-from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import size
 from mseg_wizard.step import Archive, Call, Step

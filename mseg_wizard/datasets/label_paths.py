@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.labels.relabeling import Relabeling
-from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.renamed import HOLE, renamed
 from mseg_wizard.step import Archive, ExpectedFiles, Step
 

@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-
-import httpx
 
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
@@ -19,6 +18,9 @@ from mseg_wizard.http.addresses import web_address
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True)

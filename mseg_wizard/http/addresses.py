@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-import httpx
+from typing import TYPE_CHECKING
 
 from mseg_wizard.progress import Problem, printable
+
+if TYPE_CHECKING:  # it takes longer to load than all else here, and most starts need no address
+    import httpx
 
 _SIGNED = {"x-amz-signature", "signature", "x-goog-signature", "sig", "key-pair-id", "oh"}
 """Names in the query of links that are signed for a while: S3 (new, old), Google, Azure, CloudFront, Meta."""
@@ -22,6 +24,8 @@ def web_address(text: str | httpx.URL) -> httpx.URL | None:
     """A web address that can be asked; None where the text is none:
     httpx and sockets raise whatever they like at odd hosts and ports.
     """
+    import httpx
+
     with suppress(httpx.InvalidURL, UnicodeError):
         url = httpx.URL(text)
         url.raw_host.decode().encode("idna")  # as the socket does
@@ -37,6 +41,8 @@ def web_address(text: str | httpx.URL) -> httpx.URL | None:
 
 def joined_address(url: httpx.URL, place: str) -> httpx.URL | None:
     """Where `place`, as `url` gives it, leads; None where that is no web address."""
+    import httpx
+
     with suppress(httpx.InvalidURL, ValueError):
         # Whatever a server puts before the @ is not ours to send.
         return web_address(url.join(place).copy_with(userinfo=b"", fragment=None))
@@ -137,5 +143,7 @@ def _loopback(host: str) -> bool:
 
 
 def _moved(url: httpx.URL, where: str) -> httpx.URL:
+    import httpx
+
     base = httpx.URL(where)
     return url.copy_with(scheme=base.scheme, host=base.host, port=base.port)

@@ -17,6 +17,7 @@ from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.panoptic import segment_numbers
 from mseg_wizard.labels.readers.polygons import Polygon, image_over, read_polygons
 from mseg_wizard.labels.records import Update
+from mseg_wizard.labels.relabeling import LABEL_ITSELF
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem
 
@@ -25,8 +26,6 @@ SegmentPixels: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 PixelsBySegment: TypeAlias = Mapping[int, SegmentPixels]
 """Segment → its pixels."""
 
-LABEL_ITSELF = "class"
-"""The form in which no file is needed beside the label map."""
 GROUP = 254
 """Segments told apart in one pass."""
 
@@ -37,7 +36,7 @@ def segment_pixels(kind: str, mask: str, label: Ids, segments: Sequence[int]) ->
     `label`, (H, W): the label map before relabelling; it gives the size, and for the kind "class" it is the mask
     itself. Raises Problem where the file can't be read or has another size.
     """
-    return FORMS[kind](mask, label, segments)
+    return MASK_READERS[kind](mask, label, segments)
 
 
 def write_updates(
@@ -198,7 +197,7 @@ def _misfit(mask: str, size: tuple[int, ...], label: Ids) -> Problem:
     )
 
 
-FORMS: Mapping[str, Callable[[str, Ids, Sequence[int]], PixelsBySegment]] = {
+MASK_READERS: Mapping[str, Callable[[str, Ids, Sequence[int]], PixelsBySegment]] = {
     "blue": _blue,
     LABEL_ITSELF: _class,
     "instance": _instance,

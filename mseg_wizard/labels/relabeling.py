@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mseg_wizard.labels.masks import FORMS, LABEL_ITSELF
 from mseg_wizard.labels.records import ImageKey
 from mseg_wizard.labels.renamed import HOLE, renamed
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Problem
 
+LABEL_ITSELF = "class"
+"""The form of masks in which no file is needed beside the label map."""
+FORMS = ("blue", LABEL_ITSELF, "instance", "panoptic", "polygon")
+"""How a dataset can tell its segments apart: how each is read is in `labels.masks`."""
 PARTS: Mapping[str, str] = {
     "{folder}": "(?P<folder>[^_]+)",
     "{stem}": "(?P<stem>.+)",
@@ -56,7 +59,7 @@ class Relabeling:
     folders: Mapping[str, str] = field(default_factory=dict)
     """Where lines name no folder: list → name of the folder that holds its labels."""
     masks: str
-    """Where the pixels of a segment are: one of `labels.masks.FORMS`."""
+    """Where the pixels of a segment are: one of FORMS."""
     strict: bool = False
     """Every pixel of a segment must hold the record's old class."""
     fewest: int = 1

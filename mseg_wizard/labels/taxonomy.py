@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from mseg_wizard.progress import Problem, printable
+
+if TYPE_CHECKING:  # arrays take longer to load than all else here, and most starts need none
+    import numpy as np
+    from numpy.typing import NDArray
 
 IGNORED = 255
 """The id of pixels that no class has; tables and names call it `unlabeled`."""
@@ -126,6 +127,8 @@ class MsegApiTree:
         return cast(T, self._read[key])
 
     def _colors(self, taxonomy: str) -> NDArray[np.uint8]:
+        import numpy as np
+
         file = self._list_folder(taxonomy) / f"{taxonomy}_colors.txt"
         rows = []
         for number, line in read_lines(file):
@@ -140,6 +143,8 @@ class MsegApiTree:
         return colors
 
     def _table(self, source: str, target: str) -> Table:
+        import numpy as np
+
         file = self.path / "mseg" / "class_remapping_files" / f"{source}_to_{target}.tsv"
         becomes = _columns(file, source, target)
         keys = dict(enumerate(self.names(source)))

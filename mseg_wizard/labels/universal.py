@@ -10,8 +10,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, REMEDY, UNLABELED, MsegApiTree, invalid_line, read_bytes
 from mseg_wizard.progress import Problem, printable
 
@@ -86,6 +84,8 @@ def universal_names(classes: Sequence[UniversalClass]) -> tuple[str, ...]:
 
 def universal_table(tree: MsegApiTree, taxonomy: str) -> bytes:
     """What each of 256 ids of `taxonomy` is in the universal one; raises Problem where a class has no row or two."""
+    import numpy as np  # as in labels.taxonomy
+
     file, names = tree.path / MASTER, tree.names(taxonomy)
     known, rows = frozenset(names), universal_classes(tree)
     if taxonomy not in rows[0].cells:

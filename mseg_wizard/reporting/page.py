@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from mseg_wizard.context import INDEX_FILE
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.log import redact
 from mseg_wizard.core.tables import write_csv
@@ -30,7 +31,6 @@ from mseg_wizard.reporting.pictures import PictureJob, PictureResult
 if TYPE_CHECKING:
     from jinja2 import Template
 
-INDEX_FILE = "index.html"
 SCRIPT = "report.js"
 PAGES = "class"
 """Folder of the pages of the universal classes."""

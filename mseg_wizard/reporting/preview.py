@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.labels.codec import read_file_header
-from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.reporting.catalog import chain_of

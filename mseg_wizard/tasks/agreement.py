@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
-from mseg_wizard.tasks.task import Task
+from mseg_wizard.tasks.arguments import AgreementArguments
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -39,18 +38,6 @@ Masks of the release of 2016 itself reach 98 % on the pictures tried; neither sh
 KEPT_EVERY = 3.0
 """Seconds between two times that what is known so far is put on the disk."""
 UNSEEN = "a renumbering within one class can't be seen by it, so it is plausible rather than proven"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementArguments:
-    """What a step file says of a comparison."""
-
-    taxonomy: str
-    """Named as before relabelling."""
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.taxonomy,)
 
 
 def agreement(ctx: Context, args: AgreementArguments) -> Generator[Progress, None, None]:
@@ -182,6 +169,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if valid else {}
-
-
-AGREEMENT = Task(agreement, agreement_missing, AgreementArguments)

@@ -11,7 +11,6 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.files import give_mode, sweep, write_atomically
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.task import Task
 
 
 def configure(ctx: Context) -> Generator[Progress, None, None]:
@@ -42,6 +41,3 @@ def configure_missing(ctx: Context) -> list[str]:
         return [] if mseg_config.value(file.read_bytes()) == str(ctx.destination) else [f"{mseg_config.NAME} in {file}"]
     except (OSError, mseg_config.Unset):
         return [str(file)]
-
-
-CONFIGURE = Task(configure, configure_missing)

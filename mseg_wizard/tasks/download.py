@@ -34,7 +34,6 @@ from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, s
 from mseg_wizard.step import Archive, Equivalent
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
@@ -298,6 +297,3 @@ def _location(archive: Archive, source: Source, login: ArchiveLogin | None) -> L
     if source.kind == "login" and login:
         return login.location
     return Location(source.url, named=source.named, doubtful=archive.browser and source.kind == "public")
-
-
-DOWNLOAD = Task(download, download_missing, Archive, network=True)

@@ -25,7 +25,6 @@ from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import known_archive, own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
-from mseg_wizard.tasks.task import Task
 
 STABLE = 3.0
 """Seconds for which a file must not have changed to count as uploaded."""
@@ -201,6 +200,3 @@ def _address() -> tuple[str, str]:
     if "." in name:
         return port, name
     return port, f"[{parts[2]}]" if ":" in parts[2] else parts[2]
-
-
-EXPECT = Task(expect, expect_missing, Archive, network=True)

@@ -20,7 +20,6 @@ from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.step import Archive
 from mseg_wizard.store import ArchiveRecord
-from mseg_wizard.tasks.task import Task
 
 ANEW = "Start again: it is fetched anew, or name another file or link."
 UNPACKED = "Remove it, then start again: it is brought back."
@@ -132,6 +131,3 @@ def _fail(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Proble
 
 def extract_missing(ctx: Context, archive: Archive) -> list[str]:
     return missing_files(ctx, archive)
-
-
-EXTRACT = Task(extract, extract_missing, Archive)

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
-from mseg_wizard.archives.member import why_unsafe
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.task import Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoldersArguments:
-    """What a step file says of the folders."""
-
-    folders: tuple[str, ...]
-    """Below mseg_dataset/."""
-
-    def __post_init__(self) -> None:
-        for name in self.folders:
-            if why := why_unsafe(name):
-                raise Problem(f"folders: {name!r} {why}.", "Name a folder below mseg_dataset/.")
+from mseg_wizard.tasks.arguments import FoldersArguments
 
 
 def folders(ctx: Context, args: FoldersArguments) -> Generator[Progress, None, None]:
@@ -39,6 +24,3 @@ def folders(ctx: Context, args: FoldersArguments) -> Generator[Progress, None, N
 
 def folders_missing(ctx: Context, args: FoldersArguments) -> list[str]:
     return [name for name in args.folders if not (ctx.dataset_folder / name).is_dir()]
-
-
-FOLDERS = Task(folders, folders_missing, FoldersArguments)

@@ -17,7 +17,6 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.subprocesses import EndedProgram, run_program, without_secrets
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import variable
 
 log = logging.getLogger(__name__)
@@ -227,6 +226,3 @@ def _secrets(ctx: Context) -> list[str]:
         ctx.vault.get(step, item.name) for step, item in fields if may_hold_secrets(item) and item.name != "username"
     ]
     return [line for secret in known if secret for line in secret.reveal().splitlines()]
-
-
-INSTALL = Task(install, install_missing, end=install_end)

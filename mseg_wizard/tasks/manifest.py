@@ -27,7 +27,6 @@ from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, UNLABELED
 from mseg_wizard.labels.universal import mapped_classes, universal_classes, universal_names
 from mseg_wizard.progress import Problem, Progress
 from mseg_wizard.reporting.palette import color_text, universal_palette
-from mseg_wizard.tasks.task import Task
 
 MANIFEST = "manifest"
 """In the record: what the files are about."""
@@ -156,6 +155,3 @@ def _write_mapping(ctx: Context) -> None:
             rows.append((row.id, row.name, *(cell for pair in pairs for cell in pair)))
     header = ("id", "name", *(cell for taxonomy in sets for cell in (taxonomy, f"{taxonomy} class")))
     write_csv(ctx.universal_folder / "test_mapping.csv", header, rows, mode=MODE)
-
-
-WRITE_MANIFEST = Task(manifest, manifest_missing)

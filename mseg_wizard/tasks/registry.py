@@ -7,49 +7,36 @@ from importlib.resources.abc import Traversable
 
 from mseg_wizard.answers.fields import check_field
 from mseg_wizard.datasets.label_paths import recorded_masks
-from mseg_wizard.labels.masks import LABEL_ITSELF
-from mseg_wizard.labels.relabeling import Relabeling
+from mseg_wizard.datasets.universal import training_sets
+from mseg_wizard.labels.relabeling import LABEL_ITSELF, Relabeling
+from mseg_wizard.labels.remapping import Remapping
+from mseg_wizard.labels.universal import NAME
 from mseg_wizard.progress import Usage
-from mseg_wizard.step import Step, load
-from mseg_wizard.tasks.agreement import AGREEMENT
-from mseg_wizard.tasks.configure import CONFIGURE
-from mseg_wizard.tasks.download import DOWNLOAD
-from mseg_wizard.tasks.expect import EXPECT
-from mseg_wizard.tasks.extract import EXTRACT
-from mseg_wizard.tasks.folders import FOLDERS
-from mseg_wizard.tasks.install import INSTALL
-from mseg_wizard.tasks.manifest import WRITE_MANIFEST
-from mseg_wizard.tasks.relabel import RELABEL
-from mseg_wizard.tasks.remap import REMAP
-from mseg_wizard.tasks.report import REPORT
-from mseg_wizard.tasks.space import SPACE
-from mseg_wizard.tasks.task import Task
-from mseg_wizard.tasks.tree import TREE
-from mseg_wizard.tasks.universal import COMPARE, UNIVERSAL
-from mseg_wizard.tasks.verify import VERIFY
-from mseg_wizard.tasks.wipe import WIPE
+from mseg_wizard.step import Archive, Call, Step, load
+from mseg_wizard.tasks.arguments import AgreementArguments, FoldersArguments, UniversalArguments
+from mseg_wizard.tasks.task import Task, task_in
 
 RELABELS = 'Add a [[tasks]] row with task = "relabel" that does.'
 
 TASKS: dict[str, Task] = {
-    "tree": TREE,
-    "configure": CONFIGURE,
-    "install": INSTALL,
-    "space": SPACE,
-    "expect": EXPECT,
-    "download": DOWNLOAD,
-    "extract": EXTRACT,
-    "remap": REMAP,
-    "agreement": AGREEMENT,
-    "relabel": RELABEL,
-    "verify": VERIFY,
-    "report": REPORT,
-    "folders": FOLDERS,
-    "wipe": WIPE,
+    "tree": task_in("tree"),
+    "configure": task_in("configure"),
+    "install": task_in("install", end=True),
+    "space": task_in("space"),
+    "expect": task_in("expect", arguments=Archive, network=True),
+    "download": task_in("download", arguments=Archive, network=True),
+    "extract": task_in("extract", arguments=Archive),
+    "remap": task_in("remap", arguments=Remapping),
+    "agreement": task_in("agreement", arguments=AgreementArguments),
+    "relabel": task_in("relabel", arguments=Relabeling),
+    "verify": task_in("verify"),
+    "report": task_in("report"),
+    "folders": task_in("folders", arguments=FoldersArguments),
+    "wipe": task_in("wipe"),
     # of `mseg-wizard universal`, which is no step
-    "universal": UNIVERSAL,
-    "compare": COMPARE,
-    "manifest": WRITE_MANIFEST,
+    "universal": task_in("universal", arguments=UniversalArguments),
+    "compare": task_in("universal", "compare"),
+    "manifest": task_in("manifest"),
 }
 
 
@@ -78,6 +65,20 @@ def load_steps(folder: Traversable | None = None) -> tuple[Step, ...]:
             known |= set(call.makes)
             withdrawn |= dict.fromkeys(call.makes, step) if set(call.needs) & withdrawn.keys() else {}
     return steps
+
+
+def universal_step(steps: Sequence[Step]) -> Step:
+    """The work of `mseg-wizard universal`, in the form of a step; it is none of them, and has no number."""
+    calls = [
+        Call(f"{NAME}/universal/{one.taxonomy}", "universal", one.title, UniversalArguments(taxonomy=one.taxonomy))
+        for one in training_sets(steps)
+    ]
+    calls += [
+        Call(f"{NAME}/compare", "compare", "Compare each with what it is made of"),
+        Call(f"{NAME}/manifest", "manifest", "Write lists, classes and README"),
+        Call(f"{NAME}/report", "report", "Write the report again"),
+    ]
+    return Step(NAME, 0, "Universal labels", "", "", "", "", (), (), (), (), tuple(calls))
 
 
 def _check_relabelling(steps: Sequence[Step]) -> None:

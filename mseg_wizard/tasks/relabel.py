@@ -15,7 +15,6 @@ from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_re
 from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,3 @@ def _items(
             f"{folder}/{mask}" if mask else "",
             tuple(tuple(change.get(row.place, ())) for change in changes),
         )
-
-
-RELABEL = Task(relabel, relabel_missing, Relabeling)

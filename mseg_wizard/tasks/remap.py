@@ -12,11 +12,12 @@ from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import unlisted_labels
+from mseg_wizard.labels.readers import reader_named
 from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
-from mseg_wizard.labels.remap import READERS, Remapping, UnexpectedPixels, remap_label, remap_recipe
+from mseg_wizard.labels.remap import UnexpectedPixels, remap_label, remap_recipe
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.store import OWN, WORKERS_LOG
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
@@ -40,7 +41,7 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
     plan, outputs, wanted = yield from background(look, looking)
     rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
     rows = {raw: row for raw, row in rows.items() if any(row)}
-    read = READERS[how.reader].annotations
+    read = reader_named(how.reader).annotations
     segments = (yield from _segments(ctx, how, read, rows)) if read else {}
     dumps = _dumps(ctx, plan, rows) if how.consumes else {}
     items = [
@@ -188,6 +189,3 @@ def _consume(folder: Path) -> None:
 
 def _doomed(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.tmp")
-
-
-REMAP = Task(remap, remap_missing, Remapping)

@@ -26,12 +26,10 @@ from mseg_wizard.reporting.catalog import PICTURES, DatasetSummary, shared_class
 from mseg_wizard.reporting.classes import Tally
 from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.pictures import PictureResult, Sample, count_pixels, draw_pictures
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.verdict import FILE, subject
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 
-FOLDER = "report"
 SYNCED_AT_ONCE = 32
 """Files between two looks whether it should stop."""
 VERSION = 2
@@ -42,7 +40,7 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
     """Write the report into a folder beside its place, then put it there. Raises Problem where it can't be written."""
     yield Progress("looking at what there is", unit="images")
     of = _subject(ctx)
-    beside, before = ctx.own / f".{FOLDER}.tmp", ctx.own / f".{FOLDER}.before.tmp"
+    beside, before = ctx.own / ".report.tmp", ctx.own / ".report.before.tmp"
     yield from background(lambda _: _sweep(beside, before), Progress("clearing the last report's remains"))
     try:
         for folder in (beside, beside / PICTURES):
@@ -59,25 +57,20 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
                 sync(*files[number : number + SYNCED_AT_ONCE])
 
         yield from background(finish, Progress("writing the page", len(drawn), len(drawn), "images"))
-        swap_folder(beside, ctx.own / FOLDER, before)
+        swap_folder(beside, ctx.report_page.parent, before)
     except OSError as error:
         raise Problem(f"The report can't be made: {error}.", "Make room or mend that, then start again.") from None
     finally:
         _sweep(beside, before)
     if unseen := sum(bool(found.fault) for found in drawn.values()):
         ctx.note(f"{unseen} of the pictures could not be drawn; the report says why")
-    ctx.note(f"The report is {place_of(ctx)}. Open it in a browser; it also says what comes next")
-    yield Progress(f"the report is {place_of(ctx)}", len(drawn), len(drawn), "images")
+    ctx.note(f"The report is {ctx.report_page}. Open it in a browser; it also says what comes next")
+    yield Progress(f"the report is {ctx.report_page}", len(drawn), len(drawn), "images")
 
 
 def report_missing(ctx: Context) -> list[str]:
     """Nothing, while there is a page about the present state."""
-    return [] if page.subject_of(ctx.own / FOLDER) == _subject(ctx) else ["a report on the present state"]
-
-
-def place_of(ctx: Context) -> Path:
-    """The page."""
-    return ctx.own / FOLDER / page.INDEX_FILE
+    return [] if page.subject_of(ctx.report_page.parent) == _subject(ctx) else ["a report on the present state"]
 
 
 def _subject(ctx: Context) -> str:
@@ -129,6 +122,3 @@ def _pictures(
         done += len(counts)
         yield with_wait(ctx.pool(), Progress("counting pixels", done, total, "images", meter.rate(done)))
     return drawn, tallies
-
-
-REPORT = Task(report, report_missing)

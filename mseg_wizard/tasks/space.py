@@ -10,7 +10,6 @@ from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
 from mseg_wizard.store import can_lock
-from mseg_wizard.tasks.task import Task
 
 TIGHT = 1.1
 """Estimates are about this good: less room than this over the need is worth a word."""
@@ -69,6 +68,3 @@ def _short(needs: Sequence[SpaceNeed], factor: float) -> list[str]:
                 f"{need.files:,} files (inodes) are needed in {need.place}, {need.room.files:,} are free there"
             )
     return found
-
-
-SPACE = Task(space, space_missing)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pkgutil import resolve_name
+from typing import Any
 
 from mseg_wizard.progress import Progress
 
@@ -24,3 +26,32 @@ class Task:
     """It waits for the network or for people, and hardly computes: it may run beside one that does."""
     end: Callable[..., str] = lambda ctx, *args: "complete"
     """`end(ctx, args)` says how it ended: what was not wanted was skipped, and is not called complete."""
+
+
+@dataclass(frozen=True)
+class LateFunction:
+    """A function of a module that is loaded when it is first called, or looked at by `inspect`."""
+
+    place: str
+    """`module:name`."""
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        function: Callable[..., Any] = resolve_name(self.place)
+        return function
+
+    def __call__(self, *given: Any) -> Any:
+        return self.__wrapped__(*given)
+
+
+def task_in(
+    module: str, name: str = "", arguments: type | None = None, *, network: bool = False, end: bool = False
+) -> Task:
+    """The task of a file beside this one: its functions `<name>`, `<name>_missing` and, with `end`, `<name>_end`; named
+    as the file where `name` is empty.
+
+    With the file come arrays, codecs and the network, which whoever only shows or checks steps need not wait for.
+    """
+    place = f"{__package__}.{module}:{name or module}"
+    task = Task(LateFunction(place), LateFunction(f"{place}_missing"), arguments, network)
+    return replace(task, end=LateFunction(f"{place}_end")) if end else task

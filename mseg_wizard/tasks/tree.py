@@ -27,7 +27,6 @@ from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.store import TreeRecord
-from mseg_wizard.tasks.task import Task
 
 URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
 NAME = "mseg-api"
@@ -296,6 +295,3 @@ def _record(ctx: Context, folder: Path, origin: TreeOrigin, verdict: TreeCheck) 
     if before and all(getattr(before, name) == getattr(record, name) for name in ("folder", "sha256", "whole", "kind")):
         record = replace(record, installed=before.installed)
     ctx.store.keep_tree(record)
-
-
-TREE = Task(tree, tree_missing)

@@ -30,9 +30,8 @@ from mseg_wizard.labels.remap import remap_label
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.labels.universal import NAME, universal_classes, universal_names, universal_table
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, amount, duration, size
-from mseg_wizard.step import Call, Step
+from mseg_wizard.tasks.arguments import UniversalArguments
 from mseg_wizard.tasks.manifest import manifest_files
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import RAW, ImageToCheck, Rules, check
 from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.verified import Verified, digest_of, unchanged_images
@@ -41,13 +40,6 @@ from mseg_wizard.workers.pool import each
 
 COMPARED = "compared"
 """In the record: what the last comparison without a fault was about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UniversalArguments:
-    """Which relabelled taxonomy."""
-
-    taxonomy: str
 
 
 @dataclass(frozen=True)
@@ -180,20 +172,6 @@ def compared(ctx: Context) -> bool:
     return read_record(ctx).get(COMPARED) == manifest_of(ctx)
 
 
-def universal_step(steps: Sequence[Step]) -> Step:
-    """The work of `mseg-wizard universal`, in the form of a step; it is none of them, and has no number."""
-    calls = [
-        Call(f"{NAME}/universal/{one.taxonomy}", "universal", one.title, UniversalArguments(taxonomy=one.taxonomy))
-        for one in training_sets(steps)
-    ]
-    calls += [
-        Call(f"{NAME}/compare", "compare", "Compare each with what it is made of"),
-        Call(f"{NAME}/manifest", "manifest", "Write lists, classes and README"),
-        Call(f"{NAME}/report", "report", "Write the report again"),
-    ]
-    return Step(NAME, 0, "Universal labels", "", "", "", "", (), (), (), (), tuple(calls))
-
-
 def unrelabelled(ctx: Context) -> Waiting | None:
     """Why there can't be universal labels yet: relabelling is not complete. Lists folders."""
     sets = training_sets(ctx.steps)
@@ -266,7 +244,3 @@ def _forget(ctx: Context, outputs: Sequence[str], job: Job) -> None:
         if number % 1024 == 0:
             job.check()
         (ctx.universal_folder / output).unlink(missing_ok=True)
-
-
-UNIVERSAL = Task(universal, universal_missing, UniversalArguments)
-COMPARE = Task(compare, compare_missing)

@@ -21,11 +21,10 @@ from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.mseg_api import identify_tree
 from mseg_wizard.labels.readers.label_reader import Annotation
-from mseg_wizard.labels.remap import Remapping
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting
 from mseg_wizard.snapshot import calls_left
 from mseg_wizard.step import Step
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.extracted_files import compare_extracted, notes_on
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
@@ -217,6 +216,3 @@ def _plan(ctx: Context, dataset: Dataset, job: Job) -> Plan:
 def _tree(ctx: Context) -> str:
     record = ctx.store.journal.tree
     return f"{record.source if record else ''} ({'as published' if ctx.tree_is_pinned else 'a modified tree'})"
-
-
-VERIFY = Task(verify, verify_missing)

@@ -21,7 +21,6 @@ from mseg_wizard.core.limits import home
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Step
 from mseg_wizard.store import OWN
-from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault
 
 HISTORIES = (".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".python_history")
@@ -248,6 +247,3 @@ def _histories() -> list[Path]:
     named, at = os.environ.get("HISTFILE"), home()
     usual = [at / name for name in HISTORIES] if at else []
     return [path for path in ([Path(named)] if named else []) + usual if path.is_file()]
-
-
-WIPE = Task(wipe, wipe_missing)

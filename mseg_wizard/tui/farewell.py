@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
-from mseg_wizard.reporting.catalog import meaning
 from mseg_wizard.reporting.facts import what_comes_next
 from mseg_wizard.step import Step
 from mseg_wizard.store import Journal
-from mseg_wizard.tasks.report import place_of
 
 FLEETING = (
     "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to "
@@ -36,7 +34,7 @@ def farewell(ctx: Context) -> str:
         "Training code finds them by its setting MSEG_DST_DIR = "
         f"{printable(str(ctx.destination))}\n{printable(settings)}",
         FLEETING if ctx.options.invocation.temporary else "",
-        f"The report, with pictures: {printable(str(place_of(ctx)))}\nF12 copies its path.",
+        f"The report, with pictures: {printable(str(ctx.report_page))}\nF12 copies its path.",
         "What comes next\n" + "\n\n".join(what_comes_next(ctx)),
         times(ctx.steps, ctx.store.journal),
         "Sets of classes, by the names that MSeg's code takes:\n" + "\n".join(taxonomy_lines(ctx)),
@@ -57,6 +55,8 @@ def times(steps: Sequence[Step], journal: Journal) -> str:
 
 def taxonomy_lines(ctx: Context) -> list[str]:
     """A line for each dataset: the set that MSeg trains or tests with, and what the name means."""
+    from mseg_wizard.reporting.catalog import meaning  # it loads the report's pictures, for which no screen waits
+
     rows = []
     for dataset in datasets_in(ctx.steps):
         relabeled = [f"{name}-relabeled" for name, _ in dataset.relabels]

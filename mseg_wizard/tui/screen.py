@@ -20,7 +20,6 @@ from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
 from mseg_wizard.progress import Problem, printable
 from mseg_wizard.snapshot import ASKED
-from mseg_wizard.tasks.report import place_of
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.follower import Follower
@@ -296,7 +295,7 @@ class MainScreen(Screen[None]):
 
     def action_report(self) -> None:
         """Copy the report's path, once there is one."""
-        if (ctx := self.session.ctx) and (report := place_of(ctx)).is_file():
+        if (ctx := self.session.ctx) and (report := ctx.report_page).is_file():
             self.app.copy_to_clipboard(str(report))
             self.say(f"Copied, if your terminal allows that: {pane_text(str(report))}")
         else:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import httpx
-
 from mseg_wizard.answers.fields import kind_of
-from mseg_wizard.http.addresses import expiry, origin
+from mseg_wizard.http.addresses import expiry, origin, web_address
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
 from mseg_wizard.snapshot import MARKS, Snapshot, standing
 from mseg_wizard.step import Call, Field
@@ -131,13 +129,9 @@ def masked(text: str) -> str:
     length = f"{len(text):,} characters"
     if not text.lower().startswith(("http://", "https://")):
         return f"●●●● {length}"
-    try:
-        url = httpx.URL(text)
-        until = expiry(url)
-    except (httpx.InvalidURL, ValueError):
-        url, until = httpx.URL(""), None
-    if not url.host:
+    if (url := web_address(text)) is None:
         return f"●●●● {length}; this is no link that can be used"
+    until = expiry(url)
     name = printable(url.path.rstrip("/").rsplit("/", 1)[-1], 60)
     where = printable(origin(url).partition("://")[2].rpartition("@")[2], 80)
     lasts = (
@@ -150,10 +144,8 @@ def masked(text: str) -> str:
 
 def ends(text: str) -> datetime | None:
     """When this is of no use any more, where it is a link that says so."""
-    try:
-        return expiry(httpx.URL(text)) if text.lower().startswith(("http://", "https://")) else None
-    except (httpx.InvalidURL, ValueError):
-        return None
+    url = web_address(text)
+    return expiry(url) if url else None
 
 
 def expired(text: str) -> bool:

@@ -13,11 +13,12 @@ from typing import TypeAlias
 import numpy as np
 
 from mseg_wizard.labels.codec import image_shape, read_made
-from mseg_wizard.labels.masks import LABEL_ITSELF, PixelsBySegment, segment_pixels, write_updates
+from mseg_wizard.labels.masks import PixelsBySegment, segment_pixels, write_updates
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.readers.panoptic import SegmentTable
 from mseg_wizard.labels.records import Update
+from mseg_wizard.labels.relabeling import LABEL_ITSELF
 from mseg_wizard.labels.remap import apply_table, count_unnamed
 from mseg_wizard.progress import Problem
 from mseg_wizard.verification.map_faults import MadeMap, Shape, class_of, faults_of, size_words

@@ -12,10 +12,9 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import Dataset
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.datasets.label_paths import mask_files
-from mseg_wizard.labels.masks import LABEL_ITSELF
 from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.records import Update, image_keys, updates
-from mseg_wizard.labels.relabeling import Relabeling
+from mseg_wizard.labels.relabeling import LABEL_ITSELF, Relabeling
 from mseg_wizard.labels.remap import remap_recipe
 from mseg_wizard.labels.taxonomy import IGNORED, LISTS, SPLITS, UNLABELED, MsegApiTree
 from mseg_wizard.progress import Problem

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.labels import relabel
+from mseg_wizard.labels.readers import reader_named
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.records import Update
-from mseg_wizard.labels.remap import READERS, remap_label
+from mseg_wizard.labels.remap import remap_label
 from mseg_wizard.progress import Meter, Progress
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import LARGEST, Pool, each, prepare_start, run_batch
@@ -88,7 +89,9 @@ def samples() -> dict[str, tuple[Any, list[Any]]]:
     def recipe(reader: str, classes: int, tables: tuple[bytes | None, ...], colors: bytes = b"") -> Any:
         return functools.partial(
             remap_label,
-            RemapRecipe(READERS[reader], tuple(f"class number {number}" for number in range(classes)), colors, tables),
+            RemapRecipe(
+                reader_named(reader), tuple(f"class number {number}" for number in range(classes)), colors, tables
+            ),
         )
 
     updates = [tuple(Update(1_000_000 + number + part, 17, 18) for part in range(3)) for number in range(LARGEST)]

@@ -10,8 +10,7 @@ import pytest
 
 from mseg_wizard.practice.world import World
 from mseg_wizard.store import OWN
-from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.universal import universal_step
+from mseg_wizard.tasks.registry import load_steps, universal_step
 from tests.faults.counts import count
 from tests.faults.stages import relabelled
 from tests.verification.finished import Finished, copy

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.masks import PixelsBySegment, opencv_rows, segment_pixels, write_updates
+from mseg_wizard.labels.masks import MASK_READERS, PixelsBySegment, opencv_rows, segment_pixels, write_updates
 from mseg_wizard.labels.records import Update, image_keys, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
+from mseg_wizard.labels.relabeling import FORMS
 from mseg_wizard.labels.remap import remap_label, remap_recipe
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree
@@ -299,3 +300,7 @@ def test_ade20k_segments_have_ten_pixels_or_are_a_fault(tmp_path: Path, pixels: 
     else:
         relabel_image(how, item)
         assert int((np.asarray(Image.open(tmp_path / "y.png")) == 1).sum()) == pixels
+
+
+def test_each_form_that_step_files_may_name_can_be_read() -> None:
+    assert set(MASK_READERS) == set(FORMS)

@@ -26,7 +26,6 @@ from mseg_wizard.engine import Runner, run
 from mseg_wizard.progress import Problem, Progress, Waiting
 from mseg_wizard.step import Archive, Step, load
 from mseg_wizard.store import ArchiveRecord, Store
-from mseg_wizard.tasks.download import DOWNLOAD
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault
@@ -484,6 +483,7 @@ class AheadOfOrder(Order):
         """`answered`: begin with every form complete: few walks get there."""
         super().begin()
         self.wrong: list[str] = []
+        self.real = TASKS["download"]
         TASKS["download"] = Task(self.fetched, self.lacks, Archive, network=True)
         self.ctx.close()
         self.steps = steps_in(self.folder / "steps-with-archives", archives=True)
@@ -537,7 +537,7 @@ class AheadOfOrder(Order):
                 assert "/download/" in key or key.split("/")[-1] in WORKED
 
     def teardown(self) -> None:
-        TASKS["download"] = DOWNLOAD
+        TASKS["download"] = self.real
         super().teardown()
 
 

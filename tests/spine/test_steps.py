@@ -335,6 +335,6 @@ def test_a_task_that_could_not_do_its_work_is_named_before_anything_begins(
 def test_the_arguments_of_each_kind_are_those_of_its_work() -> None:
     for name, task in TASKS.items():
         for function in (task.run, task.missing):
-            hints = get_type_hints(function)
+            hints = get_type_hints(inspect.unwrap(function))
             taken = [hints[parameter] for parameter in list(inspect.signature(function).parameters)[1:]]
             assert taken == ([task.arguments] if task.arguments else []), name

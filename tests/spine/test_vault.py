@@ -150,7 +150,7 @@ def test_a_keyring_that_somebody_unlocks_later_is_used_from_then_on(monkeypatch:
     monkeypatch.setattr(module, "LIMIT", 0.1)
     shelf = Shelf()
     shelf.kept[SERVICE, "id/kitti.url"] = "stored earlier"
-    vault = Vault("id", backend=shelf, service=SERVICE, environment={})
+    vault = Vault("id", backend=lambda: shelf, service=SERVICE, environment={})
     assert "memory only" in vault.put("wilddash", "password", Secret("new"))
     assert vault.get("kitti", "url") is None
     shelf.open.set()
@@ -169,8 +169,8 @@ def test_each_destination_and_practice_has_entries_of_its_own() -> None:
     shelf = Shelf()
     shelf.open.set()
     for name in ("one", "two"):
-        Vault(name, backend=shelf, environment={}).put("kitti", "url", Secret(name))
-    Vault(module.PRACTICE_ID, backend=shelf, service=module.PRACTICE_SERVICE, environment={}).put(
+        Vault(name, backend=lambda: shelf, environment={}).put("kitti", "url", Secret(name))
+    Vault(module.PRACTICE_ID, backend=lambda: shelf, service=module.PRACTICE_SERVICE, environment={}).put(
         "kitti", "url", Secret("practice")
     )
     assert set(shelf.kept) == {
@@ -178,15 +178,15 @@ def test_each_destination_and_practice_has_entries_of_its_own() -> None:
         ("mseg-wizard", "two/kitti.url"),
         ("mseg-wizard-practice", "practice/kitti.url"),
     }
-    assert Vault("one", backend=shelf, environment={}).wipe([("kitti", "url")]).removed == ("kitti.url",)
+    assert Vault("one", backend=lambda: shelf, environment={}).wipe([("kitti", "url")]).removed == ("kitti.url",)
     assert ("mseg-wizard", "two/kitti.url") in shelf.kept
 
 
 def test_the_environment_goes_before_the_keyring_and_what_is_entered_now_before_both() -> None:
     shelf = Shelf()
     shelf.open.set()
-    Vault("id", backend=shelf, environment={}).put("wilddash", "password", Secret("stored"))
-    vault = Vault("id", backend=shelf, environment={"WILDDASH_PASSWORD": "exported"})
+    Vault("id", backend=lambda: shelf, environment={}).put("wilddash", "password", Secret("stored"))
+    vault = Vault("id", backend=lambda: shelf, environment={"WILDDASH_PASSWORD": "exported"})
     assert revealed(vault) == "exported"
     assert vault.where("wilddash", "password") == "from the environment (WILDDASH_PASSWORD)"
     vault.put("wilddash", "password", Secret("entered"))

@@ -19,7 +19,7 @@ from mseg_wizard.labels.relabel import relabel_recipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
 from mseg_wizard.store import Store, TreeRecord
-from mseg_wizard.tasks.agreement import AgreementArguments
+from mseg_wizard.tasks.arguments import AgreementArguments
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.conftest import ROOT

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.datasets.dataset import datasets_in
+from mseg_wizard.labels.readers import READERS
 from mseg_wizard.labels.readers.mat import read_mat
-from mseg_wizard.labels.remap import READERS
 from mseg_wizard.step import Call
 from mseg_wizard.tasks.remap import remap, remap_missing
 from mseg_wizard.verification.checks import check
@@ -27,7 +27,7 @@ MAT = next(key for key in CALLS if "pascal" in key and "/remap/" in key)
 def test_a_new_form_is_one_object_and_verification_knows_it(
     golden_tree: GoldenTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(READERS, NPY.name, NPY)
+    monkeypatch.setitem(READERS, "npy", "tests.labels.npy_form:NPY")
     how = dataclasses.replace(CALLS[MAT], reader=NPY.name, raw="trainval/{}.npy", consumes="")
     with opened(tmp_path / "d", golden_tree, "PASCAL_Context") as ctx:
         for mat in (ctx.dataset_folder / "PASCAL_Context" / "trainval").glob("*.mat"):

@@ -25,7 +25,7 @@ from mseg_wizard.tasks.task import Task
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.widgets.frame import StepList
-from mseg_wizard.vault import Backend, Vault
+from mseg_wizard.vault import Vault
 from tests.waiting import PATIENCE
 
 FILES = {
@@ -187,7 +187,8 @@ class Desk:
 
     def open(self, destination: Path) -> Context:
         ctx = open_context(self.steps, destination, Options(attended=True), remember=False)
-        backend: Backend | None = self.ring if self.keyring else None
+        ring = self.ring
+        backend = (lambda: ring) if self.keyring else None
         ctx.vault = Vault(ctx.store.journal.id, backend=backend, environment=self.environment)
         return ctx
 

@@ -21,11 +21,11 @@ from mseg_wizard.cli.text import answered, interactive, too_simple
 from mseg_wizard.context import Context
 from mseg_wizard.core.log import log_to
 from mseg_wizard.progress import Usage
-from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.step import Step
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     args.plain = args.plain or too_simple()
     answers = answers_of(args, steps)
     options = replace(options_of(args), attended=True, by_questions=args.plain)

@@ -32,13 +32,13 @@ from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Usage, printable
 from mseg_wizard.snapshot import equivalents_used, standing
 from mseg_wizard.step import Step
-from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 from mseg_wizard.workers import pool
 
 
 def run(args: argparse.Namespace) -> int:
     return practice(
+        args.steps,
         plain=getattr(args, "plain", False),
         keep=getattr(args, "keep", False),
         use_keyring=getattr(args, "keyring", False),
@@ -54,12 +54,11 @@ SPEED = 3_000_000
 """Bytes per second of the played web sites: slow enough to see bars move, quick enough for two minutes in all."""
 
 
-def practice(*, plain: bool, keep: bool, use_keyring: bool, invocation: Invocation) -> int:
+def practice(steps: tuple[Step, ...], *, plain: bool, keep: bool, use_keyring: bool, invocation: Invocation) -> int:
     """Play the journey in a folder of its own; real destinations, preferences and secrets are never touched."""
     plain = plain or too_simple()
     if not plain and not interactive():
         raise Usage("There is no terminal here for the screen.", "Use `mseg-wizard practice --plain`.")
-    steps = load_steps()
     pool.prepare_start()
     folder = Path(tempfile.mkdtemp(prefix="mseg-practice-"))
     destination = folder / "mseg"

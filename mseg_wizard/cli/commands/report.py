@@ -11,13 +11,11 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG
 from mseg_wizard.step import only
-from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.report import place_of
 
 
 def run(args: argparse.Namespace) -> int:
     destination, _ = begun_destination(args)
-    with opened(load_steps(), destination, options_of(args), {}, take_over=args.take_over) as ctx:
+    with opened(args.steps, destination, options_of(args), {}, take_over=args.take_over) as ctx:
         return write_report(ctx)
 
 
@@ -31,5 +29,5 @@ def write_report(ctx: Context) -> Exit:
     if failure := end.problem or end.crash:
         complain(failure, ctx.own / LOG)
         return exit_code(failure)
-    print(place_of(ctx), flush=True)
+    print(ctx.report_page, flush=True)
     return Exit.DONE

@@ -7,11 +7,11 @@ import sys
 
 from mseg_wizard.cli.destination import answers_of, destination_of, needed, opened, options_of, step_named
 from mseg_wizard.cli.plain import printable_redacted, say, unattended
-from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.step import Step
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     answers = answers_of(args, steps)
     until = getattr(args, "until", None)
     last = step_named(steps, until).number if until else len(steps)

@@ -20,7 +20,6 @@ from mseg_wizard.http.hub import listing_url
 from mseg_wizard.http.probe import Answer, probe
 from mseg_wizard.progress import Progress, printable, size
 from mseg_wizard.step import Archive, Step
-from mseg_wizard.tasks.registry import load_steps
 
 FIRST = (
     "Looked at before all that is named here: the archive in its own folder below mseg_dataset/, the files and links "
@@ -43,7 +42,7 @@ class Place:
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     name = getattr(args, "step", None)
     routes = Routes.parse(tuple(getattr(args, "route", ())))
     chosen = [step for step in ((step_named(steps, name),) if name else steps) if step.archives]

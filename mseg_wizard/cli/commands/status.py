@@ -25,13 +25,13 @@ from mseg_wizard.snapshot import (
     verified,
     with_filled,
 )
+from mseg_wizard.step import Step
 from mseg_wizard.store import can_lock
-from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.universal import universal_step
+from mseg_wizard.tasks.registry import universal_step
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     destination, journal = begun_destination(args)
     now = published(destination)
     states = overview(steps, journal, now, lambda step: lacking(step, journal))

@@ -13,11 +13,10 @@ from mseg_wizard.cli.destination import step_named
 from mseg_wizard.cli.text import hanging, wrapped
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.step import Field, Step
-from mseg_wizard.tasks.registry import load_steps
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     name = getattr(args, "step", None)
     chosen = (step_named(steps, name),) if name else steps
     if getattr(args, "json", False):

@@ -8,14 +8,14 @@ from mseg_wizard.cli.destination import begun_destination, opened, options_of
 from mseg_wizard.cli.plain import say, unattended
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
-from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.universal import estimate, universal_step, unrelabelled
+from mseg_wizard.tasks.registry import universal_step
+from mseg_wizard.tasks.universal import estimate, unrelabelled
 from mseg_wizard.verification.verdict import read_verdict, subject
 
 
 def run(args: argparse.Namespace) -> int:
     destination, _ = begun_destination(args)
-    with opened(load_steps(), destination, options_of(args), {}, take_over=args.take_over) as ctx:
+    with opened(args.steps, destination, options_of(args), {}, take_over=args.take_over) as ctx:
         return make_universal(ctx)
 
 

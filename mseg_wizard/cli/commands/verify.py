@@ -21,15 +21,14 @@ from mseg_wizard.datasets.extracted import distrust_extracted
 from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.step import Step, only
-from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tasks.universal import universal_step
+from mseg_wizard.tasks.registry import universal_step
 from mseg_wizard.verification.repair import FAULTY, repairs, set_aside
 from mseg_wizard.verification.verdict import FILE, Faulty, Verdict, by_step, fault_lines, read_verdict
 from mseg_wizard.verification.verified import forget_verified
 
 
 def run(args: argparse.Namespace) -> int:
-    steps = load_steps()
+    steps: tuple[Step, ...] = args.steps
     if not any(step.has("verify") for step in steps):
         raise Usage(
             "None of the step files has a task that verifies.",

@@ -18,7 +18,6 @@ from mseg_wizard.core.preferences import known_ids
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Step
 from mseg_wizard.store import read_journal, unopened, working
-from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.wipe import delete, wipe_secrets
 from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 
@@ -26,7 +25,7 @@ from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 def run(args: argparse.Namespace) -> int:
     everything = getattr(args, "all", False)
     destination = destination_of(args, {}, offer_last=True)
-    return wipe_destinations(load_steps(), destination if everything else needed(destination), everything=everything)
+    return wipe_destinations(args.steps, destination if everything else needed(destination), everything=everything)
 
 
 def wipe_destinations(steps: Sequence[Step], destination: Path | None, *, everything: bool) -> Exit:

@@ -1,6 +1,6 @@
 """What a raw form of labels is to the rest of the wizard: how it is read, and what is known of it beforehand.
 
-The forms stand beside it, one file each; the table of them is in labels.remap.
+The forms stand beside it, one file each; the package names them.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from mseg_wizard.labels.png import Ids
+if TYPE_CHECKING:
+    from mseg_wizard.labels.png import Ids
 
 Annotation: TypeAlias = bytes
 """What is known of one image beside its pixels; only its reader knows what it means."""

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
@@ -27,7 +26,6 @@ from textual.widget import Widget
 from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import printable
-from mseg_wizard.reporting.preview import ClassShare, Preview, preview
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.ascii import unicode_locale
@@ -36,6 +34,12 @@ from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import fit
 from mseg_wizard.tui.textual_private import driver_of
+
+if TYPE_CHECKING:  # the first screen shows no picture, and need not wait for arrays
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mseg_wizard.reporting.preview import ClassShare, Preview
 
 log = logging.getLogger("mseg_wizard.tui")
 
@@ -210,12 +214,16 @@ def drawn(found: Preview, room: PictureArea) -> list[Strip]:
 
 
 def _strips(ctx: Context, call: Call, made: str, room: PictureArea) -> list[Strip]:
+    from mseg_wizard.reporting.preview import preview
+
     found = preview(ctx, call, made, room.columns, room.rows)
     return drawn(found, room) if found else []
 
 
 def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segment]:
     """Two rows of pixels as one line of cells; equal neighbours are one run of cells."""
+    import numpy as np
+
     pairs = np.concatenate([upper, lower], 1)
     starts = [0, *(np.flatnonzero((pairs[1:] != pairs[:-1]).any(1)) + 1).tolist(), len(pairs)]
     for start, end in pairwise(starts):
