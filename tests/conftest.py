@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from mseg_wizard.core.host import cores
 from mseg_wizard.practice.world import World, make_world
 from tests.faults.counts import COUNTS, line
 from tests.golden_tree import GoldenTree, unpack
@@ -79,6 +80,20 @@ def _failing(config: pytest.Config, report: Report) -> Report:
     if report.skipped and NOT_INSTALLED in str(report.longrepr) and config.getoption("--no-skips"):
         report.outcome, report.longrepr = "failed", str(report.longrepr)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """A long test is slow as well, so that `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto` two processes for each core: half of the time a test waits, for sockets, processes and screens."""
+    return 2 * cores()
 
 
 def pytest_configure() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WANTED = ("mseg_wizard", "steps", "pyproject.toml", "README.md", "LICENSE")
 

@@ -15,6 +15,7 @@ TEST = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "code", "said"), [((), 0, "1 skipped"), (("--no-skips",), 1, "1 failed")])
 def test_what_is_not_installed_skips_or_fails_as_asked(
     tmp_path: Path, options: tuple[str, ...], code: int, said: str

@@ -30,6 +30,8 @@ USED = (
     "LinuxDriver._file",
     "LinuxDriver._writer_thread",
     "LinuxDriver._run_input_thread",
+    "LinuxDriver._sigcont_application",
+    "LinuxDriver._must_signal_resume",
     "Message._stop_propagation",
     "WriterThread._queue",
 )
@@ -102,11 +104,24 @@ class SafeDriver(LinuxDriver):
             selector.register(self.fileno, EVENT_READ)
             while not self.exit_event.is_set():
                 for _ in selector.select(0.1):
-                    if text := decode(os.read(self.fileno, 4096)):
+                    if not (sent := os.read(self.fileno, 4096)):
+                        raise OSError("the terminal has ended")  # it would be ready to be read for ever
+                    if text := decode(sent):
                         for event in parser.feed(text):
                             self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again after a stop. The system sends this with a hang-up as well, when there is none to
+        take, and threads that Textual starts for it then would keep the process alive for ever.
+        """
+        if not (self._app.is_running and os.isatty(self.fileno)):
+            return
+        if not self._must_signal_resume:  # a stop that nobody was told of: its threads are there still
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        super()._sigcont_application()
 
     def write_into(self, file: object) -> None:
         self._file = cast("Any", file)

@@ -177,6 +177,7 @@ def test_names_without_the_utf8_flag_are_read_as_unzip_reads_them(tmp_path: Path
     assert tree(into) == {macos: b"1", dos: b"2"}
 
 
+@pytest.mark.slow
 def test_a_member_that_is_too_large_for_one_piece_comes_out_whole(tmp_path: Path, into: Path) -> None:
     data = random.Random(2).randbytes(9 << 20) + bytes(9 << 20)
     archive = saved(tmp_path, zipped(Part(name="d", data=data), Part(name="s", data=data, method=STORED)))

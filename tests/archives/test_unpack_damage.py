@@ -80,6 +80,7 @@ def test_a_flipped_bit_anywhere_never_makes_a_wrong_file(form: str) -> None:
     assert problems > len(good) / 3
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_a_tars_headers_never_makes_a_wrong_file() -> None:
     """A plain tar has no checksum over its content: those (PASCAL's two) are known by the hash of the whole file."""
     headers = [at for at in range(0, len(TAR), 512) if TAR[at + 257 : at + 262] == b"ustar"]

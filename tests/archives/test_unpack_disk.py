@@ -41,7 +41,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {form: folder / form for form in forms}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
 def test_killed_at_any_moment_it_goes_on_to_the_same_tree(form: str, many: dict[str, Path], tmp_path: Path) -> None:
     end_of(unpack(many[form], tmp_path / "expected"))
@@ -69,6 +69,7 @@ def count(folder: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_wrote_is_not_written_again(many: dict[str, Path], tmp_path: Path) -> None:
     into = tmp_path / "into"
     end_of(unpack(many["zip"], into))
@@ -79,7 +80,7 @@ def test_what_a_killed_run_wrote_is_not_written_again(many: dict[str, Path], tmp
     assert kept.stat().st_ino == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_directory_of_more_than_65535_members_is_read_to_its_end(wide: bool, tmp_path: Path) -> None:
     """COCO's nested archives have 118287 members, and a count of 52751."""
@@ -93,7 +94,7 @@ def test_a_directory_of_more_than_65535_members_is_read_to_its_end(wide: bool, t
     assert tree(tmp_path / "into") == {str(i): b"%d" % i for i in range(69_900, 70_000)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_zip_in_a_zip_may_have_such_a_directory_too(tmp_path: Path) -> None:
     inner = zipped(*(Part(name=str(i), method=STORED) for i in range(66_000)))
     archive = tmp_path / "outer.zip"
@@ -140,6 +141,7 @@ def test_too_few_inodes_are_told_before_the_first_byte(
 SMALL, FEW = "size=6m,nr_inodes=9000", "size=60m,nr_inodes=1000"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "limit", "workers"),
     [("zip", SMALL, 0), ("zip", SMALL, 2), ("tar", SMALL, 0), ("tar.gz", SMALL, 0), ("tar.gz", FEW, 0)],

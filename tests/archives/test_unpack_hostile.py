@@ -205,7 +205,7 @@ def test_more_than_the_caller_expects_is_refused(tmp_path: Path, into: Path) -> 
         assert not [path for path in into.rglob("*") if path.is_file()] if into.exists() else True
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_small_archive_may_not_fill_the_disk_whoever_unpacks_it(tmp_path: Path, into: Path) -> None:
     many = [(f"evil{number}", bytes(20 << 20)) for number in range(30)]
     parts = [Part(name=name, data=data) for name, data in many]

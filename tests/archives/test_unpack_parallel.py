@@ -107,7 +107,7 @@ def test_a_flipped_bit_is_found_by_whichever_worker_meets_it(tmp_path: Path, poo
     assert found > 20
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_it_goes_on_to_the_same_tree(archive: Path, tmp_path: Path, pool: Pool) -> None:
     into = tmp_path / "into"
     code = (

@@ -23,7 +23,7 @@ from tests.begun.make import LATER, PLACE
 from tests.secret_service import in_session
 from tests.wizard import Wizard, tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 FIXTURES = sorted(Path(__file__).parent.glob("journal-*.tar.xz"))
 NEWER = ("agreement",)

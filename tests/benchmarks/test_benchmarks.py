@@ -13,7 +13,7 @@ from tests.benchmarks.labels import FAMILIES
 from tests.benchmarks.simulation import FULL, Machine, simulate
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
     pool.main(images=4, rounds=1, families=FAMILIES[4:5])
     printed = capsys.readouterr().out
@@ -28,7 +28,7 @@ def test_the_pools_benchmark_prints_all_that_it_promises(capsys: pytest.CaptureF
         assert words in printed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_start_is_measured_beside_the_smallest_textual_app(capsys: pytest.CaptureFixture[str]) -> None:
     start.main(rounds=1)
     printed = capsys.readouterr().out.splitlines()
@@ -41,7 +41,7 @@ def test_loading_is_measured_on_the_full_lists(full_tree: Path) -> None:
     assert count > 1000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_simulation_prints_a_prediction_beside_a_measurement_and_all_of_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -83,7 +83,7 @@ def test_all_hosts_share_the_line() -> None:
     assert walls(loads, {}, Network(10, line=1000, hosts=2)) == {1: 8}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_journey_is_simulated_beside_a_measured_one(capsys: pytest.CaptureFixture[str]) -> None:
     journey.main(quick=True)
     printed = capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_the_whole_journey_is_simulated_beside_a_measured_one(capsys: pytest.Cap
     assert "a mirror" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_step_is_measured_on_a_share_of_the_full_lists(
     capsys: pytest.CaptureFixture[str], full_tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home)
 
 
+@pytest.mark.slow
 def test_help_and_version(wizard: Wizard) -> None:
     done = wizard.run("--help")
     assert done.returncode == 0
@@ -29,7 +30,7 @@ def test_help_and_version(wizard: Wizard) -> None:
     assert wizard.run("--version").stdout.startswith("mseg-wizard ")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_steps_lists_all_fourteen_and_explains_each(wizard: Wizard) -> None:
     listed = wizard.run("steps").stdout.splitlines()
     assert len(listed) == 14
@@ -48,7 +49,7 @@ def test_doctor_tells_about_disk_inodes_cores_keyring_and_terminal(wizard: Wizar
     assert not (tmp_path / "d").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -74,7 +75,7 @@ def test_wrong_usage_is_explained_with_exit_code_2(wizard: Wizard, args: list[st
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -111,6 +112,7 @@ def test_answers_with_secrets_that_others_may_read_are_refused(wizard: Wizard, t
     assert "canary-77" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_it_waits_with_exit_code_3_and_says_what_for(wizard: Wizard, tmp_path: Path) -> None:
     done = wizard.run("run", "--dest", tmp_path / "d")
     assert done.returncode == 3
@@ -133,6 +135,7 @@ def test_a_second_wizard_exits_with_4_and_names_the_first(wizard: Wizard, tmp_pa
         other.communicate()
 
 
+@pytest.mark.slow
 def test_a_damaged_journal_is_named_with_exit_code_1(wizard: Wizard, tmp_path: Path) -> None:
     Store(tmp_path / "d").close()
     (tmp_path / "d" / OWN / "journal.json").write_text("{")
@@ -142,7 +145,7 @@ def test_a_damaged_journal_is_named_with_exit_code_1(wizard: Wizard, tmp_path: P
         assert "is damaged" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     golden: Path, wizard: Wizard, tmp_path: Path, number: signal.Signals, code: int

@@ -182,6 +182,7 @@ def test_every_value_is_completed_or_known_to_be_the_users_alone() -> None:
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:
     for shell in SHELLS:
         args = parser().parse_args(["completion", shell])
+        args.steps = load_steps()
         assert command_named(args.command)(args) == 0
         assert capsys.readouterr().out == script(shell, parser(), STEPS)
     with pytest.raises(SystemExit, match="2"):

@@ -25,7 +25,7 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_at_the_end_it_says_what_is_not_as_published_and_where_that_is_listed(
     golden: Path, wizard: Wizard, tmp_path: Path
 ) -> None:
@@ -69,6 +69,7 @@ def test_one_is_told_as_one() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_where_no_wizard_worked_status_says_what_is_not_there(wizard: Wizard, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     Store(tmp_path / "d").close()
@@ -84,6 +85,7 @@ def test_where_no_wizard_worked_status_says_what_is_not_there(wizard: Wizard, tm
         assert words in done.stderr
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_given_is_shown_changed_and_taken_back_by_questions(wizard: Wizard, tmp_path: Path) -> None:
     def asked(*lines: str) -> str:
         process = wizard.start("--plain", "--dest", tmp_path / "d", "--form", "prepare", talk=True)
@@ -133,6 +135,7 @@ def test_the_form_is_for_questions_only(wizard: Wizard) -> None:
     assert "Use it with --plain" in done.stderr
 
 
+@pytest.mark.slow
 def test_preferences_with_a_slip_are_named_and_not_written_over(
     wizard: Wizard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

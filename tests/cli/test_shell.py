@@ -36,6 +36,7 @@ def wizard(tmp_path: Path) -> Wizard:
 def told(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     """What a command says on stdout, in this process."""
     chosen = parser().parse_args(args)
+    chosen.steps = load_steps()
     assert command_named(chosen.command)(chosen) == 0
     found = capsys.readouterr()
     assert found.err == ""
@@ -141,6 +142,7 @@ def test_steps_and_doctor_speak_json(capsys: pytest.CaptureFixture[str], tmp_pat
     assert {"what": "writable", "how": f"you may write to {tmp_path}", "fine": True} in rows
 
 
+@pytest.mark.slow
 def test_what_is_neither_good_nor_bad_has_a_mark_of_its_own(wizard: Wizard, tmp_path: Path) -> None:
     """Nobody who is not inside tmux has passed something; over ssh it is worth a warning."""
     told = wizard.run("doctor", "--dest", tmp_path).stdout
@@ -194,6 +196,7 @@ def test_closed_streams_are_no_error(wizard: Wizard) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_used_is_not_offered_the_next_time(wizard: Wizard) -> None:
     done = wizard.run("run", "--dest", "/dev/null/mseg")
     assert done.returncode == 1

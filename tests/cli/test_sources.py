@@ -51,6 +51,7 @@ def route() -> Iterator[list[str]]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_what_each_address_answers_now(route: list[str], tmp_path: Path) -> None:
     done = Wizard(tmp_path).run("sources", "download-open", "--check", "--json", *route)
     assert done.returncode == 1, done.stderr

@@ -80,7 +80,7 @@ def written(changes: list[DiskChange]) -> int:
     return sum(change.bytes for change in changes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: Context) -> None:
     changes = still_to_come(full)
     assert written(changes) == pytest.approx(FULL_BYTES, rel=0.1)
@@ -95,7 +95,7 @@ def test_the_published_tree_and_an_empty_disk_come_to_what_the_words_say(full: C
     assert need.place == full.dataset_folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_step_has_its_line(full: Context) -> None:
     rows = space_table(still_to_come(full))
     assert [row.partition(".")[0] for row in rows[:-1]] == ["2", "3", "5", "6", "7", "8", "9", "10", "11", "12"]
@@ -105,6 +105,7 @@ def test_each_step_has_its_line(full: Context) -> None:
     assert rows[-1].startswith("All together: 94")
 
 
+@pytest.mark.slow
 def test_finished_calls_count_nothing(full: Context) -> None:
     before = still_to_come(full)
     for change in before:
@@ -118,6 +119,7 @@ def test_finished_calls_count_nothing(full: Context) -> None:
     assert space_needs(still_to_come(full)) == []
 
 
+@pytest.mark.slow
 def test_a_partial_download_is_taken_off(full: Context) -> None:
     part = full.dataset_folder / "COCOPanoptic" / "val2017.zip.part"
     part.parent.mkdir(parents=True)
@@ -125,6 +127,7 @@ def test_a_partial_download_is_taken_off(full: Context) -> None:
     assert of(still_to_come(full), "download-open/download/val2017.zip").fetched == 815585330 - 1000
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_there_is_not_fetched_and_its_own_size_counts(full: Context) -> None:
     archive = full.dataset_folder / "Camvid" / "LabeledApproved_full.zip"
     archive.parent.mkdir(parents=True)
@@ -135,6 +138,7 @@ def test_an_archive_that_is_there_is_not_fetched_and_its_own_size_counts(full: C
     assert (unpack.unpacked, unpack.gone) == (5000, 5000)
 
 
+@pytest.mark.slow
 def test_an_archive_brought_by_the_user_is_neither_fetched_nor_removed(full: Context, tmp_path: Path) -> None:
     brought = tmp_path / "data_semantics.zip"
     brought.write_bytes(bytes(7000))
@@ -151,13 +155,14 @@ def test_an_archive_brought_by_the_user_is_neither_fetched_nor_removed(full: Con
     assert of(still_to_come(full), "kitti/extract/data_semantics.zip").gone == 0
 
 
+@pytest.mark.slow
 def test_archives_that_stay_are_not_counted_as_going(full: Context) -> None:
     changes = still_to_come(full)
     assert of(changes, "mapillary/extract/mapillary-vistas-dataset_public_v1.1.zip").gone == 0
     assert of(changes, "idd/extract/idd-segmentation.tar.gz").gone == 18_500_000_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_label_maps_and_images_that_are_there_are_taken_off(full: Context) -> None:
     before = of(still_to_come(full), "remap-open/remap/camvid-32")
     row = full.tree.unique_rows("camvid-11", "train")[0]
@@ -170,6 +175,7 @@ def test_label_maps_and_images_that_are_there_are_taken_off(full: Context) -> No
     assert of(changes, "download-open/extract/701_StillsRaw_full.zip").files == 700
 
 
+@pytest.mark.slow
 def test_what_is_unpacked_already_is_not_fetched(full: Context) -> None:
     for split in ("train", "val", "test"):
         for row in full.tree.rows("camvid-32", split):
@@ -180,6 +186,7 @@ def test_what_is_unpacked_already_is_not_fetched(full: Context) -> None:
     assert "download-open/extract/701_StillsRaw_full.zip" not in keys
 
 
+@pytest.mark.slow
 def test_the_need_at_once_has_archives_and_what_came_out_of_them_together(full: Context) -> None:
     only = [change for change in still_to_come(full) if change.step.id == "idd"]
     (need,) = space_needs(only)
@@ -218,6 +225,7 @@ def test_a_file_system_without_inodes_is_not_counted() -> None:
     assert disk_space.free_space(Path("/proc")).files is None
 
 
+@pytest.mark.slow
 def test_a_dataset_on_another_disk_is_counted_there(full: Context, tmp_path: Path) -> None:
     if Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("one file system only")

@@ -20,7 +20,7 @@ from tests.faults.counts import count
 from tests.faults.journeys import PHASES, Journey, calls_of, phase_of, served
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SIZE = "size=200m,nr_inodes=20000"
 """A download leaves 67 MB free."""

@@ -27,7 +27,7 @@ from tests.installed import NOT_INSTALLED
 from tests.tasks.preparing import make_tree
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 __all__ = ["small"]
 COPIED = ("prepare/tree", "prepare/configure", "prepare/space")

@@ -21,7 +21,7 @@ from tests.http.faulty_server import Answer, serving
 from tests.http.test_download_stops import FETCH
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 BODY = zipped(21, 12_000_000)
 SLOW = Answer(body=BODY, piece=20_000, pause=0.02, headers=(("Accept-Ranges", "bytes"),))

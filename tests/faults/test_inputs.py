@@ -96,6 +96,7 @@ def check(
     assert call.key in ctx.store.journal.finished
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 5, 10])
 @pytest.mark.parametrize(
     ("ctx", "key"), [("unpacked" if "pascal" in key else "remapped", key) for key in REMAPS], indirect=["ctx"]

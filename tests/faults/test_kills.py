@@ -25,7 +25,7 @@ CUTS = 3
 """Connections at most that the server breaks for one archive."""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(
     world: World, expected: dict[str, str], tmp_path: Path
 ) -> None:
@@ -42,7 +42,7 @@ def test_killed_in_every_phase_it_ends_with_the_same_tree_and_loses_little(
     count("bytes re-fetched", toll.again)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_while_several_hosts_give_archives_ahead_of_their_turn(
     world: World, expected: dict[str, str], tmp_path: Path
 ) -> None:

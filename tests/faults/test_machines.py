@@ -25,7 +25,7 @@ from tests.wizard import hold, tree_of
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="calls are made to fail by Linux's means"),
-    pytest.mark.slow,
+    pytest.mark.long,
 ]
 
 UNTIL = ("--until", "remap-open")

@@ -18,7 +18,7 @@ from tests.faults.journeys import Journey, served
 from tests.http.faulty_server import Answer, Asked, page, redirect, s3_error, serving
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WRONGS: dict[str, Callable[[Answer], Answer]] = {
     "reset in the middle": lambda right: replace(right, cut=len(right.body) // 2, reset=True),

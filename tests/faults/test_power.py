@@ -26,7 +26,7 @@ from tests.http.downloading import noted
 from tests.waiting import wait_until
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CONSUMED = "download-open/extract/trainval.tar.gz"
 """What it brings is removed by a later call: nobody unpacks it again."""

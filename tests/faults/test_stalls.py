@@ -22,7 +22,7 @@ from tests.faults.journeys import Journey, served
 from tests.http.faulty_server import Answer, Asked, page, serving
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ENDS = 5.0
 """Seconds that a stop may take, as promised."""

@@ -22,7 +22,7 @@ from tests.faults.counts import count
 from tests.faults.journeys import CALLS, PHASES, Journey, calls_of, phase_of, served
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 EACH = 2

@@ -19,7 +19,7 @@ from tests.faults.counts import count
 from tests.faults.journeys import Journey, served
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 KEY = "download-open/download/train2017.zip"
 ON_THE_WAY = 256 << 10

@@ -25,7 +25,7 @@ def original(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return relabelled(world, tmp_path_factory)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_at_each_of_its_calls_it_ends_with_the_same_files(
     original: Path, tmp_path: Path, number: signal.Signals

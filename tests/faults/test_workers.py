@@ -33,7 +33,7 @@ from tests.faults.journeys import Journey
 from tests.faults.stages import CALLS, opened_copy, relabelled
 from tests.wizard import tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 KEY = "remap-open/remap/sunrgbd-38"
 BAD = "SUNRGBD/label38/train/00000002.png"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def came(path: Path, take: dict[str, str] | None) -> tuple[dict[str, bytes | Non
     return tree(into), whole
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(*ZIPS), mutated(*map(gzipped, TARS[:1]))))
 @tried(500)
 def test_no_damage_to_an_archive_with_sums_passes(data: bytes) -> None:
@@ -127,6 +129,7 @@ def test_no_damage_to_an_archive_with_sums_passes(data: bytes) -> None:
             assert found == GOOD or found.keys() < GOOD.keys()
 
 
+@pytest.mark.slow
 @given(st.lists(PARTS, max_size=4), st.sampled_from([None, 0, 3, 0xFFFF]), st.booleans(), st.binary(max_size=5))
 @tried(500)
 def test_a_zip_of_any_members_brings_what_they_say_or_nothing(
@@ -140,6 +143,7 @@ def test_a_zip_of_any_members_brings_what_they_say_or_nothing(
         looked(path)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(mutated(*TARS).map(tar_summed), mutated(*TARS).map(tar_summed).map(gzipped), mutated(*map(gzipped, TARS)))
 )

@@ -14,7 +14,7 @@ from tests.fuzz.bombs import cases
 from tests.fuzz.mutations import MEMORY, hostile
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="the memory of a child is bounded by Linux's means"),
 ]
 

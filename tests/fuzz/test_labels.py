@@ -91,6 +91,7 @@ ANNOTATIONS = json.dumps(
 ).encode()
 
 
+@pytest.mark.slow
 @given(mutated(*PNGS))
 @tried(500)
 def test_no_damage_to_a_png_passes(data: bytes) -> None:
@@ -108,6 +109,7 @@ def test_no_damage_to_a_png_passes(data: bytes) -> None:
         assert any(np.array_equal(found, pixels) for pixels in right)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(mutated(*PNGS, interlaced()).map(summed), free().map(lambda data: GREYS[:8] + data)),
     st.sampled_from(READERS),
@@ -142,6 +144,7 @@ def test_coloured_made_and_panoptic_files_are_read_or_refused(data: bytes) -> No
                 segment_pixels(kind, file.name, PIXELS, [1, 300, 10**9])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Pillow's, about what it passes over
 @given(
     mutated(
@@ -160,6 +163,7 @@ def test_an_image_has_a_size_or_is_refused(data: bytes) -> None:
         assert height > 0 and width > 0
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(matlab(), matlab(x=[1, 2], y={"a": "b"}), plain_matlab()), mutated(plain_matlab()[128:])))
 @tried(500)
 def test_a_matrix_is_read_or_refused(data: bytes) -> None:
@@ -182,6 +186,7 @@ def test_no_damage_to_a_compressed_matrix_passes(data: bytes) -> None:
         assert np.array_equal(read_mat(file.name), PIXELS)
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(SCENE), free()))
 @tried(600)
 def test_polygons_are_drawn_or_refused(data: bytes) -> None:
@@ -196,6 +201,7 @@ def test_polygons_are_drawn_or_refused(data: bytes) -> None:
         segment_pixels("polygon", file.name, drawn, [0, 1, 4, 10**9])
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(ANNOTATIONS), free()))
 @tried(400)
 def test_cocos_annotations_are_read_or_refused(data: bytes) -> None:

@@ -115,6 +115,7 @@ def web() -> Iterator[HttpClient]:
         yield web
 
 
+@pytest.mark.slow
 def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> None:
     note = PartialState("key", "a", '"a"', DATE.decode(), '"a"', 10, 5, "")
 
@@ -159,6 +160,7 @@ def test_any_answer_is_understood_or_told(teller: Teller, web: HttpClient) -> No
 KINDS = ("", "text/html; charset=punycode", "a; charset=undefined", "charset='iso-8859-1'", "charset=" + "x" * 99)
 
 
+@pytest.mark.slow
 @given(st.one_of(mutated(*PAGES), free(), free().map(lambda data: b"<html>" + data)), st.sampled_from(KINDS))
 @tried(500)
 def test_a_page_is_named_and_its_form_found_whatever_it_holds(data: bytes, kind: str) -> None:
@@ -193,6 +195,7 @@ CHECKS: tuple[tuple[str, Callable[[Step, str], object]], ...] = (
 )
 
 
+@pytest.mark.slow
 def test_a_pasted_text_is_a_link_or_refused(web: HttpClient) -> None:
     @given(st.one_of(mutated(*LINKS), free()), st.sampled_from(CHECKS))
     @tried(700)

@@ -52,6 +52,7 @@ def destination() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 def test_a_journal_is_read_or_told_with_a_way_out(destination: Path) -> None:
     file = destination / OWN / "journal.json"
 

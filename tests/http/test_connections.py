@@ -131,6 +131,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_whatever_a_second_connection_is_answered_the_first_goes_on_alone(tmp_path: Path) -> None:
     # Slow enough that a second connection is worth while even where sixteen at a time are slow to be measured.
     with serving({f"/{name}": [SLOW, wrong, RIGHT] for name, wrong in WRONG.items()}) as server:

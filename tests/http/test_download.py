@@ -52,6 +52,7 @@ def test_a_file_arrives_whole_with_its_hashes_and_nothing_is_left_beside_it(tmp_
     assert all(progress.unit == "B" for progress in seen)
 
 
+@pytest.mark.slow
 def test_a_cut_at_any_byte_costs_no_other_byte(tmp_path: Path) -> None:
     edges = [64 * 1024 * i + near for i in range(1, len(BODY) // (64 * 1024) + 1) for near in (-1, 0, 1)]
     chance = random.Random(7)

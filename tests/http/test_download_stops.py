@@ -105,6 +105,7 @@ def test_a_killed_download_loses_no_byte(tmp_path: Path) -> None:
     assert leftovers(target) == []
 
 
+@pytest.mark.slow
 def test_a_download_killed_at_any_time_ends_with_the_right_file(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     with serving({"/a.zip": Answer(body=BODY, piece=16_384, pause=0.01)}) as server:

@@ -32,6 +32,7 @@ def verdict_on(golden: Path, destination: Path) -> str:
     return compared.stdout
 
 
+@pytest.mark.slow
 def test_from_a_mirror_every_label_map_is_the_one_that_msegs_code_makes(
     golden: Path, wizard: Wizard, tmp_path: Path
 ) -> None:
@@ -50,7 +51,7 @@ def test_from_a_mirror_every_label_map_is_the_one_that_msegs_code_makes(
     assert wizard.left_over() == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_with_logins_links_and_an_upload_it_is_the_same_and_no_secret_is_left_anywhere(
     golden: Path, wizard: Wizard, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.repackaged import ADE, BDD, MAPILLARY, ade_2021, ade_parquet, bdd_kag
 from tests.wizard import ANSWERS, Wizard, compare, tree_of
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_equivalents_give_the_same_label_maps(golden: Path, tmp_path: Path) -> None:
     mirror, home, destination = tmp_path / "mirror", tmp_path / "home", tmp_path / "d"
     for folder in (mirror, home):
@@ -50,7 +50,7 @@ def test_equivalents_give_the_same_label_maps(golden: Path, tmp_path: Path) -> N
     assert "the repackaging of BDD100K on Kaggle" in report
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_masks_of_hugging_face_give_the_same_label_maps(golden: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason=f"{NOT_INSTALLED}pyarrow")
     mirror, home, columns = tmp_path / "mirror", tmp_path / "home", tmp_path / "columns"
@@ -75,6 +75,7 @@ def test_the_masks_of_hugging_face_give_the_same_label_maps(golden: Path, tmp_pa
     assert not list((tmp_path / "d").rglob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_an_unpacked_folder_of_2021_stands_in_too(golden: Path, tmp_path: Path) -> None:
     mine, home, mirror = tmp_path / "mine", tmp_path / "home", tmp_path / "mirror"
     for folder in (mine, home, mirror):

@@ -35,6 +35,7 @@ def answers(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_open_datasets_from_a_mirror_are_what_msegs_own_code_makes(
     golden: Path, wizard: Wizard, answers: Path, tmp_path: Path
 ) -> None:
@@ -88,7 +89,7 @@ def test_a_modified_tree_is_refused_until_it_is_accepted(
     assert not (tmp_path / "d" / "mseg_dataset" / "ADE20K").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_cut_off_many_times_it_ends_with_the_same_tree_and_fetches_nothing_twice(
     golden: Path, wizard: Wizard, answers: Path, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.http.test_login import WILDDASH
 from tests.wizard import ANSWERS, Wizard, compare
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_journey_ends_without_wilddash_and_says_so_until_a_copy_turns_up(golden: Path, tmp_path: Path) -> None:
     mirror, home, destination = tmp_path / "mirror", tmp_path / "home", tmp_path / "d"
     for folder in (mirror, home):

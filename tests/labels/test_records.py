@@ -43,6 +43,7 @@ def tree_with(
     return make_tree(top, {f"{taxonomy}-relabeled": ["a", "b"]}, lists=rows)
 
 
+@pytest.mark.slow
 def test_the_full_records_name_as_many_segments_and_images_as_msegs_own(full_tree: Path) -> None:
     tree = MsegApiTree(full_tree)
     for taxonomy, (count, segments, images) in FULL_SIZE.items():

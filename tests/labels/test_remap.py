@@ -25,6 +25,7 @@ from mseg_wizard.labels.remap import (
     remap_label,
     remap_recipe,
 )
+from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree, pixels_of
 from tests.labels.png_files import GREY, PALETTE, write_png
@@ -184,9 +185,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bdd: RemapReci
         made(bdd, tmp_path / "x.png", tmp_path / "nowhere" / "y.png")
 
 
-def test_an_unknown_reader_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="no reader 'guess'"):
-        remap_recipe(make_tree(tmp_path, TREE_NAMES), "guess", "bdd", ["bdd-relabeled"])
+def test_an_unknown_reader_is_named() -> None:
+    with pytest.raises(Problem, match="reader is 'guess'"):
+        Remapping(source="bdd", targets=("bdd-relabeled",), reader="guess")
 
 
 @settings(max_examples=60, deadline=None)

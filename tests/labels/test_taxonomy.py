@@ -47,6 +47,7 @@ def test_the_full_lists_have_the_published_number_of_rows(full_tree: Path) -> No
     assert len(tree.rows("wilddash-34", "train")) == 1120
 
 
+@pytest.mark.slow
 def test_every_list_names_and_table_of_the_full_tree_can_be_read(full_tree: Path) -> None:
     tree = MsegApiTree(full_tree)
     for folder in (full_tree / "mseg" / "dataset_lists").iterdir():

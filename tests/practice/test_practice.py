@@ -17,7 +17,7 @@ def wizard(tmp_path: Path) -> Wizard:
     return Wizard(home, extra={"TMPDIR": str(tmp_path)})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_plain_practice_walks_the_whole_journey_mistakes_included_and_leaves_nothing_behind(
     wizard: Wizard, tmp_path: Path
 ) -> None:
@@ -51,7 +51,7 @@ def test_practice_without_a_terminal_names_the_plain_one(wizard: Wizard) -> None
     assert "practice --plain" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kept_practice_has_the_datasets_and_the_report(wizard: Wizard, tmp_path: Path) -> None:
     done = wizard.run("practice", "--plain", "--keep")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -66,6 +66,7 @@ def tree(world: World) -> MsegApiTree:
     return MsegApiTree(world.tree, ROOTS)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world: World, tmp_path: Path) -> None:
     again, other = make_world(tmp_path / "again"), make_world(tmp_path / "other", seed=1)
     assert _sums(again.folder) == _sums(world.folder)
@@ -263,7 +264,7 @@ def test_answers_are_a_file_that_the_wizard_can_read(world: World) -> None:
     assert read["scannet"]["base_url"] in world.scannet_script.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_tree_installs_without_a_network(world: World, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"

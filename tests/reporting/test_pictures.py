@@ -144,6 +144,7 @@ def test_a_colour_file_for_other_classes_is_not_used(tmp_path: Path) -> None:
     assert colors_of(tree, ["a-2"]).tolist() == distinct(2).tolist()
 
 
+@pytest.mark.slow
 def test_every_taxonomy_of_mseg_gets_colours(full_tree: Path) -> None:
     tree = MsegApiTree(full_tree)
     for folder in (full_tree / "mseg" / "dataset_lists").iterdir():

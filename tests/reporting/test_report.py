@@ -26,7 +26,7 @@ from tests.verification.finished import Finished, copy, make
 from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 TRAINING = (
     "ade20k-150-relabeled",

@@ -39,6 +39,7 @@ def answered(folder: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["task", "worker", "quoted", "main", "engine"])
 def test_a_bug_that_quotes_secrets_is_told_by_its_type_alone(tmp_path: Path, where: str) -> None:
     search, file = Search(NAMES), answered(tmp_path)
@@ -93,6 +94,7 @@ def test_no_core_is_dumped_and_no_other_program_of_the_user_may_look_into_the_pr
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_environments_secrets_are_gone_from_the_process_as_the_system_shows_it(tmp_path: Path) -> None:
     search = Search(("user", "password", "query"))
     (tmp_path / "home").mkdir()

@@ -195,7 +195,7 @@ class Traveller:
             assert {tuple(line.split()[4:6]) for line in lines} == {("0", "0")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_whatever_goes_wrong_no_secret_gets_anywhere(practice_world: World, tmp_path: Path, dead: FaultyServer) -> None:
     with (
         serving({}) as proxy,

@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from mseg_wizard.practice.logins import LINKS, sign_link
 from tests.secret_service import in_session
 from tests.secrets.canaries import Search, token, toml
@@ -20,6 +22,7 @@ ANSWERS: dict[str, dict[str, object]] = {
 LOOK = "secret-tool search --all service mseg-wizard 2>&1"
 
 
+@pytest.mark.slow
 def test_after_a_wipe_nothing_is_left_in_the_keyring_or_in_any_file(tmp_path: Path) -> None:
     search = Search(NAMES)
     file = tmp_path / "answers.toml"

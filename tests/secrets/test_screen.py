@@ -15,6 +15,7 @@ NAMES = ("password", "query", "shouted")
 """A user's name is none of them: it is shown to who typed it."""
 
 
+@pytest.mark.slow
 async def test_pictures_and_clipboard_have_no_secret_whatever_is_pressed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

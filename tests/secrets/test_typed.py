@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mseg_wizard.practice.logins import LINKS, sign_link
 from tests.secrets.canaries import Search, token, toml
 from tests.wizard import Wizard
@@ -47,6 +49,7 @@ ANSWERS: dict[str, dict[str, dict[str, object]]] = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_explained_without_quoting_what_is_secret(tmp_path: Path) -> None:
     search = Search(NAMES)
     (home := tmp_path / "home").mkdir()

@@ -147,7 +147,7 @@ def opened(folder: Path, url: str) -> Iterator[Context]:
         ctx.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("slow_disk")
 def test_a_step_takes_hardly_longer_than_the_slower_of_its_lanes(archives: dict[str, bytes], tmp_path: Path) -> None:
     """The server gives 0.75 MB a second to a connection.
@@ -215,7 +215,7 @@ def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
     server.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("slow_disk")
 def test_both_lanes_show_while_they_work(archives: dict[str, bytes], tmp_path: Path) -> None:
     answers = {path: Answer(body=body, piece=60_000, pause=0.02) for path, body in archives.items()}

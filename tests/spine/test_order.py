@@ -551,6 +551,7 @@ def test_fetching_runs_ahead_of_the_order_and_nothing_else_does(monkeypatch: pyt
     assert EARLY, "nothing was fetched ahead"
 
 
+@pytest.mark.slow
 def test_only_what_is_known_to_be_gone_is_set_aside_and_the_order_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "LANE_POLL", 0.001)
     run_state_machine_as_test(SetAside, settings=settings(TestOrder.settings, max_examples=40))

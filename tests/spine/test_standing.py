@@ -89,7 +89,7 @@ def walk(golden: Path, tmp_path: Path) -> Walk:
     return Walk(Wizard(tmp_path / "home"), tmp_path / "d", golden / "mirror", answers)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_channels_agree_through_until_kill_stop_a_second_wizard_a_wait_and_a_copy(
     walk: Walk, tmp_path: Path
 ) -> None:
@@ -257,6 +257,7 @@ def test_a_copy_whose_original_is_gone_is_not_taken_for_it(tmp_path: Path) -> No
     assert copied and copied.id != ident
 
 
+@pytest.mark.slow
 def test_a_copys_own_tree_is_configured_and_the_originals_is_not_written(walk: Walk, tmp_path: Path) -> None:
     assert walk.end("--until", "prepare").returncode == Exit.DONE
     config = Path("mseg-api") / "mseg" / "utils" / "dataset_config.py"

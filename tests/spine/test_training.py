@@ -35,6 +35,7 @@ def destination(practice_world: World, tmp_path_factory: pytest.TempPathFactory)
     return place
 
 
+@pytest.mark.slow
 def test_pairs_classes_and_mapping_are_those_of_the_lists(destination: Path) -> None:
     train = Mseg(destination, "train")
     image, label, dataset = train[0]

@@ -34,6 +34,7 @@ def shell(*lines: str) -> tuple[str, ...]:
     return "/bin/sh", "-c", "\n".join(("set -e", *lines))
 
 
+@pytest.mark.slow
 def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wiped(tmp_path: Path) -> None:
     work = " ".join(WORK)
     kept = in_session(
@@ -59,7 +60,7 @@ def test_a_secret_is_kept_found_by_the_next_process_and_by_other_programs_and_wi
     assert PASSWORD not in wiped.stdout.partition("after")[2]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("state", "why"),
     [

@@ -49,7 +49,7 @@ def imports(python: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mseg_can_be_imported_afterwards_and_the_note_says_from_where(python: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))
@@ -62,6 +62,7 @@ def test_mseg_can_be_imported_afterwards_and_the_note_says_from_where(python: Pa
         assert str(python) in ctx.notes[0]
 
 
+@pytest.mark.slow
 def test_what_is_installed_already_is_not_installed_again(python: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree"))
@@ -72,6 +73,7 @@ def test_what_is_installed_already_is_not_installed_again(python: Path, tmp_path
         assert "as it did before" in ctx.notes[-1]
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_environment_will_do_and_another_python_is_another_installation(
     python: Path, tmp_path: Path
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_tree_that_is_no_package_is_configured_but_not_installed_and_says_so(
     assert imports(python).returncode
 
 
+@pytest.mark.slow
 def test_pip_does_not_run_code_that_was_fetched_or_mirrored_and_is_not_msegs_own(python: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", python=str(python), accept_modified_tree=True) as ctx:
         make_tree(tmp_path / "tree", f"Path({str(tmp_path / 'ran')!r}).touch()")
@@ -130,6 +133,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_environment_or_the_vault_reaches_pip(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +166,7 @@ def test_ordinary_variables_stay() -> None:
     assert without_secrets(ordinary, (), ["me"]) == ordinary
 
 
+@pytest.mark.slow
 def test_a_failed_pip_shows_its_last_lines_and_what_to_do(python: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "d", python=str(python)) as ctx:
         accept(ctx, make_tree(tmp_path / "tree", "print('\\x1b[31mNo space left on device'); raise SystemExit(3)"))
@@ -174,6 +179,7 @@ def test_a_failed_pip_shows_its_last_lines_and_what_to_do(python: Path, tmp_path
         assert install_missing(ctx)
 
 
+@pytest.mark.slow
 def test_without_a_network_the_complaint_says_that_pip_needs_one(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +205,7 @@ def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path) -> None:
         assert f"{tmp_path / 'env/bin/python'} -m ensurepip" in caught.value.do
 
 
+@pytest.mark.slow
 def test_an_older_mseg_from_elsewhere_is_found_out(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +241,7 @@ def test_what_is_no_python_is_refused_by_name(tmp_path: Path) -> None:
             assert str(path) in caught.value.what
 
 
+@pytest.mark.slow
 def test_stopping_ends_pip_and_everything_that_it_started(python: Path, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     more = (

@@ -59,7 +59,7 @@ def watching_arguments(seen: set[str], mark: str) -> Iterator[None]:
         thread.join()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_thing_that_is_wrong_is_said_with_its_form_until_all_is_right_and_no_secret_is_seen(
     practice_world: World, wizard: Wizard, tmp_path: Path
 ) -> None:

@@ -226,6 +226,7 @@ def test_a_tree_that_lacks_a_part_is_refused_by_the_name_of_the_part(mine: Path,
     assert str(mine) in caught.value.what
 
 
+@pytest.mark.slow
 def test_lists_that_cannot_be_used_are_named_before_any_work_begins(golden: Path, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     shutil.copytree(golden / "mirror" / "mseg-api", mirror / "mseg-api", copy_function=shutil.copyfile)

@@ -235,7 +235,7 @@ def session(home: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     return in_session("unlocked", home, "/bin/sh", "-c", "\n".join(lines))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_wipes_a_destination_for_every_program_and_all_wipes_every_destination(tmp_path: Path) -> None:
     answers = answers_file(tmp_path)
     start = f"{WIZARD} run --answers {answers} --dest {tmp_path}"
@@ -263,6 +263,7 @@ def test_the_command_wipes_a_destination_for_every_program_and_all_wipes_every_d
     assert leaks([PASSWORD, LINK, BASE], remembered) == []
 
 
+@pytest.mark.slow
 def test_the_command_says_with_exit_code_1_that_a_locked_keyring_was_not_wiped(tmp_path: Path) -> None:
     answers = answers_file(tmp_path)
     session(tmp_path / "home", f"{WIZARD} run --answers {answers} --dest {tmp_path}/one")
@@ -274,6 +275,7 @@ def test_the_command_says_with_exit_code_1_that_a_locked_keyring_was_not_wiped(t
     assert "the system keyring does not answer" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_works_beside_a_running_wizard_and_where_none_has_worked_it_says_so(tmp_path: Path) -> None:
     done = alone(tmp_path / "home", *WIZARD.split(), "wipe", "--dest", tmp_path / "d")
     assert done.returncode == 1

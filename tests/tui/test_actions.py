@@ -69,6 +69,7 @@ async def test_without_a_destination_there_is_nothing_to_save_them_in(desk: Desk
         await says(pilot, "Choose the folder for everything first")
 
 
+@pytest.mark.slow
 async def test_the_palette_holds_every_action_and_does_it(desk: Desk) -> None:
     app = desk.wizard(desk.ready(city=LOGIN))
     async with app.run_test(size=(100, 40)) as pilot:

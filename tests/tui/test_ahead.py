@@ -37,6 +37,7 @@ def line(app: Wizard, step: str, name: str) -> Line:
     return editor
 
 
+@pytest.mark.slow
 async def test_a_burst_of_keys_over_several_steps_goes_where_each_of_them_leads(desk: Desk) -> None:
     app = desk.wizard(desk.destination)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -64,6 +65,7 @@ async def test_a_password_that_follows_a_tab_at_once_is_not_shown_in_the_field_b
         assert "username" in app.session.drafts["city"]
 
 
+@pytest.mark.slow
 async def test_what_is_typed_while_keys_are_on_their_way_keeps_its_order(desk: Desk) -> None:
     """As a line brings a paste without brackets: in pieces, each of
     which may arrive at any moment of the work on those before.
@@ -102,6 +104,7 @@ async def test_a_paste_behind_keys_goes_where_they_lead(desk: Desk) -> None:
         await until(pilot, lambda: line(app, "city", "password").value == "s3cret!", "the password in its field")
 
 
+@pytest.mark.slow
 async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_step_to_step(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +128,7 @@ async def test_the_list_does_not_move_under_the_keys_while_the_work_goes_from_st
         )
 
 
+@pytest.mark.slow
 async def test_the_last_page_is_there_again_whenever_a_finished_destination_is_opened(desk: Desk) -> None:
     city, idd = {"username": "mara", "password": "s3cret!"}, {"url": "https://example.org/a.zip"}
     ready = desk.ready(city=city, idd=idd, finish={"confirm": True})

@@ -23,6 +23,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
+@pytest.mark.slow
 async def test_a_form_filled_ahead_is_marked_until_its_turn_comes(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(100, 30)) as pilot:
@@ -59,6 +60,7 @@ def test_status_marks_what_the_journal_knows_to_be_filled_and_scripts_get_the_st
     assert told == {"prepare": "pending", "open": "pending", "city": "pending", "idd": "filled", "finish": "pending"}
 
 
+@pytest.mark.slow
 async def test_a_link_that_expired_since_is_no_complete_form(desk: Desk) -> None:
     destination = desk.ready()
     ctx = desk.open(destination)
@@ -70,6 +72,7 @@ async def test_a_link_that_expired_since_is_no_complete_form(desk: Desk) -> None
         await says(pilot, "expired on 2019-01-01", "[ ]  4 IDD")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["typed", "pasted", "come back"])
 async def test_a_refused_secret_is_replaced_by_what_comes_next(desk: Desk, how: str) -> None:
     app = desk.wizard(desk.ready())
@@ -111,6 +114,7 @@ async def test_a_refused_secret_can_be_corrected_after_a_key_that_moves(desk: De
         assert line.value == value
 
 
+@pytest.mark.slow
 async def test_a_refused_row_gives_way_to_the_next_one(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(180, 40)) as pilot:
@@ -125,6 +129,7 @@ async def test_a_refused_row_gives_way_to_the_next_one(desk: Desk) -> None:
         await until(pilot, lambda: not said(app, "/no/such/place"))
 
 
+@pytest.mark.slow
 async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_kept(desk: Desk) -> None:
     (desk.folder / "file").touch()
     app = desk.wizard()

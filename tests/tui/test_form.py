@@ -45,6 +45,7 @@ def leaks(app: Wizard, *secrets: str) -> list[str]:
     return [secret for secret in secrets if secret in seen]
 
 
+@pytest.mark.slow
 async def test_step_one_is_filled_in_and_opened_by_keys_alone(desk: Desk) -> None:
     app = desk.wizard()
     async with app.run_test() as pilot:
@@ -77,6 +78,7 @@ async def test_the_button_beside_the_destination_opens_it_without_starting(desk:
     assert desk.ran == []
 
 
+@pytest.mark.slow
 async def test_answers_move_along_to_the_folder_that_was_meant_and_the_slip_leaves_nothing(desk: Desk) -> None:
     slip = desk.folder / "typo" / "daat"
     app = desk.wizard(slip, preset={"idd": {"url": LINK}, "city": {"archives": [str(desk.folder)]}})
@@ -143,6 +145,7 @@ async def test_a_destination_that_cannot_be_used_says_so_beside_its_field(desk: 
         assert not said(app, "can't be used")
 
 
+@pytest.mark.slow
 async def test_forms_filled_ahead_are_kept_in_the_journal_when_a_field_is_left(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -164,6 +167,7 @@ async def test_what_is_half_typed_when_the_user_quits_is_kept(desk: Desk) -> Non
     assert answers(desk, "city") == {"archives": [str(desk.folder)]}
 
 
+@pytest.mark.slow
 async def test_answers_given_before_a_destination_are_kept_when_it_is_chosen(desk: Desk) -> None:
     app = desk.wizard(preset={"idd": {"url": LINK}})
     async with app.run_test() as pilot:
@@ -188,6 +192,7 @@ async def test_answers_given_before_a_destination_are_kept_when_it_is_chosen(des
     app.session.close()
 
 
+@pytest.mark.slow
 async def test_an_answer_that_cannot_be_right_is_refused_beside_its_field_and_stays_there(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -199,6 +204,7 @@ async def test_an_answer_that_cannot_be_right_is_refused_beside_its_field_and_st
         assert not said(app, "Write a whole number")
 
 
+@pytest.mark.slow
 async def test_a_password_is_never_shown_and_can_not_be_copied(desk: Desk) -> None:
     desk.ring.slow = 0.3
     app = desk.wizard(desk.ready())
@@ -221,6 +227,7 @@ async def test_a_password_is_never_shown_and_can_not_be_copied(desk: Desk) -> No
     assert "Correct" not in (desk.destination / ".mseg-wizard" / "journal.json").read_text()
 
 
+@pytest.mark.slow
 async def test_a_cut_password_goes_nowhere(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -244,6 +251,7 @@ async def test_a_pasted_link_is_joined_masked_and_says_what_it_is(desk: Desk) ->
     assert list(desk.ring.held.values()) == [LINK]
 
 
+@pytest.mark.slow
 async def test_a_secret_says_when_it_is_kept_for_this_session_only_or_comes_from_the_environment(desk: Desk) -> None:
     desk.keyring = False
     desk.environment["CITY_PASSWORD"] = "geheim"
@@ -257,6 +265,7 @@ async def test_a_secret_says_when_it_is_kept_for_this_session_only_or_comes_from
         assert not leaks(app, "geheim")
 
 
+@pytest.mark.slow
 async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Desk) -> None:
     zips, long, more = (
         desk.folder / name for name in ("zips", "a folder with a name so long that terminals wrap it", "more")
@@ -283,6 +292,7 @@ async def test_sources_take_several_rows_mask_links_and_can_be_removed(desk: Des
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(long), str(more)]})
 
 
+@pytest.mark.slow
 async def test_two_paths_pasted_behind_one_that_was_typed_are_three_rows(desk: Desk) -> None:
     places = [desk.folder / name for name in ("one", "two", "three")]
     for folder in places:
@@ -296,6 +306,7 @@ async def test_two_paths_pasted_behind_one_that_was_typed_are_three_rows(desk: D
         await until(pilot, lambda: answers(desk, "city") == {"archives": [str(place) for place in places]})
 
 
+@pytest.mark.slow
 async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -306,6 +317,7 @@ async def test_a_source_that_is_not_there_is_refused_beside_its_field(desk: Desk
         await says(pilot, "[!] /no/such/place", "/no/such/place is not there, or you may not")
 
 
+@pytest.mark.slow
 async def test_a_wrong_row_keeps_no_right_one_away_and_says_how_it_is_removed(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(100, 40)) as pilot:
@@ -345,6 +357,7 @@ async def test_garbage_in_a_number_is_refused_beside_its_field(desk: Desk) -> No
     assert answers(desk, "prepare").get("workers") is None
 
 
+@pytest.mark.slow
 async def test_a_free_choice_takes_a_known_value_or_another_one(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(80, 40)) as pilot:
@@ -360,6 +373,7 @@ async def test_a_free_choice_takes_a_known_value_or_another_one(desk: Desk) -> N
         await until(pilot, lambda: answers(desk, "prepare").get("python") == "this one")
 
 
+@pytest.mark.slow
 async def test_a_slow_keyring_does_not_hold_up_the_screen(desk: Desk) -> None:
     desk.ring.slow = 1.0
     app = desk.wizard(desk.ready())
@@ -382,6 +396,7 @@ def test_pasted_rows_that_the_terminal_wrapped_are_joined() -> None:
     assert pasted_rows("/a/b\n  c.zip \r\nhttps://x/y?\nz=1\n\n~/d") == ["/a/bc.zip", "https://x/y?z=1", "~/d"]
 
 
+@pytest.mark.slow
 async def test_what_the_next_step_can_not_use_is_corrected_before_the_work_begins(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -394,6 +409,7 @@ async def test_what_the_next_step_can_not_use_is_corrected_before_the_work_begin
         await until(pilot, lambda: "open" in desk.ran)
 
 
+@pytest.mark.slow
 async def test_an_answer_brought_along_that_can_not_be_kept_says_so_beside_its_field(desk: Desk) -> None:
     app = desk.wizard(desk.ready(), preset={"idd": {"url": LINK.replace("2099", "2019")}, "finish": {"confirm": True}})
     async with app.run_test() as pilot:

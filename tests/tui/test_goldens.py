@@ -141,6 +141,7 @@ async def test_before_anything_is_named(desk: Desk, size: tuple[int, int]) -> No
         await matches(app, pilot, "help", size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_at_work_then_waiting_for_a_form(desk: Desk, size: tuple[int, int]) -> None:
     desk.behaviours["open"] = desk.until_released
@@ -167,6 +168,7 @@ async def test_at_work_then_waiting_for_a_form(desk: Desk, size: tuple[int, int]
         await matches(app, pilot, "waiting", size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_failure_and_after_it(desk: Desk, size: tuple[int, int]) -> None:
     desk.behaviours["open"] = refuse
@@ -192,6 +194,7 @@ async def test_a_form_with_something_wrong_in_it(desk: Desk, size: tuple[int, in
         await matches(app, pilot, "form", size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_form_that_is_filled_ahead(desk: Desk, size: tuple[int, int]) -> None:
     app = desk.wizard(desk.ready(city=LOGIN, idd={"url": LINK}))
@@ -201,6 +204,7 @@ async def test_a_form_that_is_filled_ahead(desk: Desk, size: tuple[int, int]) ->
         await matches(app, pilot, "filled", size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None:
     def ask(ctx: Context) -> Generator[Progress, None, None]:
@@ -221,6 +225,7 @@ async def test_a_question_and_the_log(desk: Desk, size: tuple[int, int]) -> None
         await matches(app, pilot, "log", size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_all_is_done(desk: Desk, size: tuple[int, int]) -> None:
     app = desk.wizard(desk.ready(city=LOGIN, idd={"url": LINK}, finish={"confirm": True}))

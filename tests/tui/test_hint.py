@@ -120,6 +120,7 @@ SAME_WAY = {"much to say"}
 """Cases of a branch that another case is of, too."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)], ids=str)
 async def test_whatever_the_hint_says_can_be_read_to_its_end(
     desk: Desk, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch

@@ -86,6 +86,7 @@ def line_of(app: Wizard, name: str) -> str:
     return next(line for line in screen(app).splitlines() if name in line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_it_opens_on_every_dataset_and_says_what_is_wanted(desk: Desk, size: tuple[int, int]) -> None:
     app = desk.wizard(under_way(desk))
@@ -117,6 +118,7 @@ async def test_a_row_says_how_a_dataset_is_had_and_how_far_it_is(desk: Desk) -> 
         assert "geheim" not in screen(app)
 
 
+@pytest.mark.slow
 async def test_enter_goes_to_what_is_wanted_and_escape_comes_back(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -140,6 +142,7 @@ async def test_enter_goes_to_what_is_wanted_and_escape_comes_back(desk: Desk) ->
         await until(pilot, lambda: isinstance(app.focused, StepList) and app.main.chosen == "mapillary")
 
 
+@pytest.mark.slow
 async def test_help_and_log_come_in_its_place_and_go_again(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -152,6 +155,7 @@ async def test_help_and_log_come_in_its_place_and_go_again(desk: Desk) -> None:
             assert app.focused is app.main.overview.list
 
 
+@pytest.mark.slow
 async def test_the_day_a_licence_was_asked_for_is_noted_and_taken_back(desk: Desk) -> None:
     place = under_way(desk)
     app = desk.wizard(place)
@@ -196,6 +200,7 @@ async def test_while_it_waits_the_cursor_comes_back_to_what_is_wanted_and_nothin
         assert line_of(app, "KITTI  ").split()[-5] == "MB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colours", [themes.DARK.name, themes.LIGHT.name, "16", "none"])
 async def test_every_mark_can_be_read_on_every_row_also_on_the_selected_one(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, colours: str
@@ -234,6 +239,7 @@ async def test_where_there_is_room_a_row_ends_with_rate_and_time(desk: Desk) -> 
         await until(pilot, lambda: "a: asked today" in screen(app))
 
 
+@pytest.mark.slow
 async def test_a_tall_window_shows_the_end_of_the_log(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(120, 40)) as pilot:

@@ -107,6 +107,7 @@ async def test_a_look_that_hangs_keeps_one_thread_and_the_newest_text_is_looked_
     assert found[-1] == 19
 
 
+@pytest.mark.slow
 async def test_the_destination_is_completed_by_right_and_end_and_tab_only_goes_on(desk: Desk, shelf: Path) -> None:
     app = desk.wizard()
     async with app.run_test(size=(180, 40)) as pilot:
@@ -132,6 +133,7 @@ async def test_the_destination_is_completed_by_right_and_end_and_tab_only_goes_o
         assert line.value == f"{shelf}/datasets/"
 
 
+@pytest.mark.slow
 async def test_rows_are_completed_and_links_and_secrets_are_looked_up_nowhere(
     desk: Desk, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +165,7 @@ async def test_rows_are_completed_and_links_and_secrets_are_looked_up_nowhere(
         await says(pilot, "kept in the journal")
 
 
+@pytest.mark.slow
 async def test_the_line_of_a_choice_takes_any_file(desk: Desk, shelf: Path) -> None:
     (shelf / "python3.99").touch()
     app = desk.wizard(desk.ready())

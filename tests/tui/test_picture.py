@@ -29,6 +29,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toys]:
         yield toys
 
 
+@pytest.mark.slow
 async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colours(
     toys: Toys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +52,7 @@ async def test_what_was_made_last_is_shown_beside_its_image_with_names_and_colou
         await until(pilot, lambda: "toy-2" not in screen(app), "the picture goes")
 
 
+@pytest.mark.slow
 async def test_a_newer_label_map_takes_its_place_but_not_at_once(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture, "EVERY", 1.5)
     toys.make()
@@ -67,6 +69,7 @@ async def test_a_newer_label_map_takes_its_place_but_not_at_once(toys: Toys, mon
         await says(pilot, "lane.jpg · toy-2")
 
 
+@pytest.mark.slow
 async def test_an_image_that_cant_be_read_leaves_the_picture_before(
     toys: Toys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +93,7 @@ async def test_an_image_that_cant_be_read_leaves_the_picture_before(
         assert app.session.working
 
 
+@pytest.mark.slow
 async def test_nothing_moves_under_the_hands_of_who_types(toys: Toys) -> None:
     toys.make()
     app = toys.desk.wizard(toys.destination)
@@ -122,6 +126,7 @@ async def test_nothing_moves_under_the_hands_of_who_types(toys: Toys) -> None:
         await until(pilot, lambda: "toy-2" not in screen(app), "the picture goes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "xterm-16color", "COLORTERM": ""}], ids=str)
 async def test_without_colours_there_is_no_picture(
     toys: Toys, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
@@ -141,6 +146,7 @@ async def test_without_colours_there_is_no_picture(
         assert "▀" not in screen(app)
 
 
+@pytest.mark.slow
 async def test_it_comes_where_there_is_room_and_goes_where_there_is_none(toys: Toys) -> None:
     toys.make()
     toys.name("street")
@@ -173,6 +179,7 @@ async def test_who_only_watches_another_wizard_sees_none(toys: Toys) -> None:
     ctx.close()
 
 
+@pytest.mark.slow
 async def test_f3_hides_pictures_for_good_and_shows_them_again(toys: Toys) -> None:
     async def before_and_after_f3(*expected: bool) -> None:
         """Is there a picture?"""

@@ -33,6 +33,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
+@pytest.mark.slow
 async def test_it_works_until_a_form_is_lacking_then_goes_there_and_says_what_for(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     bells: list[bool] = []
@@ -64,6 +65,7 @@ async def test_what_befalls_a_clusters_workers_is_told_while_the_work_goes_on(de
         desk.release.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [("f7", "escape"), ("f1", "f1"), ("f7", "f1", "f7", "f7"), ("f8", "escape")])
 async def test_whoever_looks_at_something_else_in_mid_form_types_on_in_the_same_field(
     desk: Desk, keys: tuple[str, ...]
@@ -98,6 +100,7 @@ async def test_where_an_upload_is_awaited_the_keyboard_goes_to_the_line_that_tak
         await says(pilot, "Nothing is there yet.")
 
 
+@pytest.mark.slow
 async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> None:
     app = desk.wizard(desk.ready(idd={"url": LINK}))
     async with app.run_test(size=(140, 30)) as pilot:
@@ -126,6 +129,7 @@ async def test_it_goes_on_by_itself_once_the_form_is_complete(desk: Desk) -> Non
         await says(pilot, "There is no report yet")
 
 
+@pytest.mark.slow
 async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -> None:
     """Else the rest of a password would land in another step's field, in the clear."""
     desk.behaviours["open"] = desk.until_released
@@ -149,6 +153,7 @@ async def test_nothing_takes_the_keyboard_away_while_someone_types(desk: Desk) -
         await until(pilot, lambda: app.main.chosen == "city" and isinstance(app.focused, SecretLine))
 
 
+@pytest.mark.slow
 async def test_a_form_can_be_filled_while_it_works_and_the_work_is_shown_meanwhile(desk: Desk) -> None:
     desk.behaviours["open"] = desk.until_released
     app = desk.wizard(desk.ready(city={"username": "erika", "password": "geheim"}))
@@ -164,6 +169,7 @@ async def test_a_form_can_be_filled_while_it_works_and_the_work_is_shown_meanwhi
         await says(pilot, "[x]  2", "[x]  3", "[x]  4")
 
 
+@pytest.mark.slow
 async def test_it_asks_again_for_a_link_that_was_refused_and_goes_on_with_a_fresh_one(desk: Desk) -> None:
     def refuse(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("asking")
@@ -184,6 +190,7 @@ async def test_it_asks_again_for_a_link_that_was_refused_and_goes_on_with_a_fres
         await says(pilot, "[x]  4")
 
 
+@pytest.mark.slow
 async def test_what_arrives_from_outside_is_noticed_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mseg_wizard.tui.follower.LOOK", 0.2)
     app = desk.wizard(desk.ready())
@@ -198,6 +205,7 @@ async def test_what_arrives_from_outside_is_noticed_without_a_key(desk: Desk, mo
         await says(pilot, "[x]  3")
 
 
+@pytest.mark.slow
 async def test_stop_stops_cleanly_and_starting_again_goes_on(desk: Desk) -> None:
     closed = threading.Event()
 
@@ -302,6 +310,7 @@ async def test_ctrl_c_says_how_to_quit(desk: Desk) -> None:
         await says(pilot, "F10 or Ctrl+Q quits.")
 
 
+@pytest.mark.slow
 async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> None:
     desk.environment["CITY_USERNAME"] = "erika"
     app = desk.wizard(
@@ -328,6 +337,7 @@ async def test_wiping_asks_and_shows_what_went_and_what_remains(desk: Desk) -> N
         assert not said(app, "●●●●")
 
 
+@pytest.mark.slow
 async def test_what_needs_consent_is_asked_and_done_only_after_yes(desk: Desk) -> None:
     def ask(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("looking")
@@ -367,6 +377,7 @@ async def test_an_offer_that_is_declined_is_no_obstacle(desk: Desk) -> None:
         await says(pilot, "[x]  2")
 
 
+@pytest.mark.slow
 async def test_a_second_wizard_only_views_and_says_who_works(desk: Desk) -> None:
     desk.behaviours["open"] = desk.until_released
     worker, viewer = desk.wizard(desk.ready()), desk.wizard(desk.destination)
@@ -412,6 +423,7 @@ async def test_a_viewer_that_was_asked_for_never_locks(desk: Desk) -> None:
         assert screen(app)
 
 
+@pytest.mark.slow
 async def test_the_list_stays_with_the_running_step_unless_the_user_looks_elsewhere(desk: Desk) -> None:
     desk.behaviours["city"] = desk.until_released
     app = desk.wizard(desk.ready(city={"username": "erika", "password": "geheim"}, idd={"url": LINK}))
@@ -427,6 +439,7 @@ async def test_the_list_stays_with_the_running_step_unless_the_user_looks_elsewh
         assert app.main.chosen != "idd"
 
 
+@pytest.mark.slow
 async def test_an_upload_that_is_awaited_shows_its_whole_command(desk: Desk) -> None:
     command = "scp bdd100k_seg.zip erika@server.example.org:/data/mseg_dataset/BDD/"
 

@@ -35,6 +35,7 @@ async def test_the_first_screen_shows_steps_form_keys_and_the_wipe_button(desk: 
         await says(pilot, "[ ] I have read the paper", "needed before this step can begin")
 
 
+@pytest.mark.slow
 async def test_every_step_can_be_reached_and_read_with_the_arrow_keys(desk: Desk) -> None:
     app = desk.wizard()
     async with app.run_test(size=(60, 20)) as pilot:
@@ -57,6 +58,7 @@ async def test_a_small_screen_scrolls_by_keyboard(desk: Desk) -> None:
         await says(pilot, "Say where")
 
 
+@pytest.mark.slow
 async def test_growing_and_shrinking_the_terminal_keeps_everything_in_sight(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(60, 20)) as pilot:
@@ -67,6 +69,7 @@ async def test_growing_and_shrinking_the_terminal_keeps_everything_in_sight(desk
         await says(pilot, "[ ]  2 open", "F10 quit", "Wipe secrets")
 
 
+@pytest.mark.slow
 async def test_a_window_too_small_says_how_large_it_must_be_and_all_comes_back(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test(size=(80, 24)) as pilot:
@@ -96,6 +99,7 @@ async def test_enter_on_a_link_copies_it_and_says_so(desk: Desk) -> None:
         assert app.clipboard == "https://example.org/code"
 
 
+@pytest.mark.slow
 async def test_help_and_log_open_and_close_with_their_keys_and_the_log_has_a_filter(desk: Desk) -> None:
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
@@ -123,6 +127,7 @@ async def test_help_and_log_open_and_close_with_their_keys_and_the_log_has_a_fil
         await says(pilot, "1  Prepare")
 
 
+@pytest.mark.slow
 async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(desk: Desk) -> None:
     def fail(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("looking at [/foo] \x1b]0;title\x07")
@@ -150,6 +155,7 @@ async def test_markup_and_control_characters_in_a_problem_are_shown_as_they_are(
         await says(pilot, "[x]  2 Open datasets")
 
 
+@pytest.mark.slow
 async def test_a_failure_leads_on_to_another_try_and_to_the_log_with_its_problems_only(desk: Desk) -> None:
     def fail(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("on the way")

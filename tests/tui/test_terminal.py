@@ -129,6 +129,7 @@ def running(terminals: list[Terminal], tmp_path: Path) -> Terminal:
     return terminal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(
     running: Terminal, number: signal.Signals, code: int
@@ -144,6 +145,7 @@ def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(
         assert way_on in " ".join(plain(running.seen).split())
 
 
+@pytest.mark.slow
 def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[Terminal], tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     terminals.append(terminal)
@@ -155,6 +157,7 @@ def test_the_window_title_says_that_it_works_and_is_given_back(terminals: list[T
     assert "\x1b[23;0t" in terminal.seen
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_stops_the_work_cleanly(running: Terminal) -> None:
     os.close(running.slave)
     os.close(running.master)
@@ -163,6 +166,30 @@ def test_a_terminal_that_is_closed_stops_the_work_cleanly(running: Terminal) -> 
     assert not working(running.folder / "data")
 
 
+def test_a_terminal_that_is_closed_is_not_taken_again_though_the_system_says_go_on(running: Terminal) -> None:
+    """A hang-up comes with SIGCONT, sometimes late."""
+    os.close(running.slave)
+    os.close(running.master)
+    while running.process.poll() is None:
+        running.process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)  # another of its moments
+    assert running.process.wait() == 129
+
+
+def test_a_stop_that_it_is_not_told_of_ends_with_the_screen_as_it_was(running: Terminal) -> None:
+    threads = Path(f"/proc/{running.process.pid}/task")
+    before = len(list(threads.iterdir()))
+    running.process.send_signal(signal.SIGSTOP)
+    running.wait(lambda: "(stopped)" in (threads.parent / "status").read_text(), "the stop")
+    running.seen = ""
+    running.process.send_signal(signal.SIGCONT)
+    running.until("downloading leftImg8bit.zip")
+    running.wait(lambda: len(list(threads.iterdir())) == before, "as many threads as before")
+    running.keys(F10)
+    running.until("Stop and quit?")
+
+
+@pytest.mark.slow
 def test_quitting_by_keys_while_it_works_asks_and_gives_the_terminal_back(running: Terminal) -> None:
     running.keys(F10)
     running.until("Stop and quit?")
@@ -172,6 +199,7 @@ def test_quitting_by_keys_while_it_works_asks_and_gives_the_terminal_back(runnin
     assert running.restored()
 
 
+@pytest.mark.slow
 def test_the_screen_follows_the_size_of_the_terminal(terminals: list[Terminal], tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, size=(60, 20))
     terminals.append(terminal)
@@ -184,6 +212,7 @@ def test_the_screen_follows_the_size_of_the_terminal(terminals: list[Terminal], 
     assert terminal.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_them(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
@@ -203,6 +232,7 @@ def test_a_terminal_that_has_not_shown_the_last_picture_yet_is_sent_no_more_of_t
     terminal.wait(lambda: seen_megabytes(terminal) > at + 10, "progress once more")
 
 
+@pytest.mark.slow
 def test_an_answer_on_its_way_is_awaited_at_the_end_so_that_the_shell_does_not_get_it(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
@@ -237,6 +267,7 @@ def seen_megabytes(terminal: Terminal) -> int:
     return max(map(int, found), default=0)
 
 
+@pytest.mark.slow
 def test_after_a_coloured_paste_and_one_that_never_ends_keys_have_their_effect(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
@@ -260,6 +291,7 @@ def test_where_the_locale_has_only_ascii_nothing_else_is_sent(terminals: list[Te
     assert "1 Prepare             |" in plain(terminal.seen)
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     terminals.append(terminal)
@@ -272,6 +304,7 @@ def test_bytes_that_are_no_text_do_not_end_it(terminals: list[Terminal], tmp_pat
     assert terminal.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_screen_shows_no_variable_and_names_the_log(terminals: list[Terminal], tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "crash")
     terminals.append(terminal)
@@ -287,6 +320,7 @@ def test_a_crash_of_the_screen_shows_no_variable_and_names_the_log(terminals: li
     assert "Geheimnis" not in terminal.seen + log.read_text()
 
 
+@pytest.mark.slow
 def test_keys_are_never_recorded_even_where_textual_is_told_to(terminals: list[Terminal], tmp_path: Path) -> None:
     record = tmp_path / "keys.log"
     terminal = Terminal(tmp_path, TEXTUAL_LOG=str(record), TEXTUAL="debug,devtools")

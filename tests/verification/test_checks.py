@@ -86,6 +86,7 @@ def test_a_made_map_is_still_looked_at_where_its_label_cannot_be_read(tmp_path: 
     }
 
 
+@pytest.mark.slow
 def test_every_targeted_pixel_lies_in_a_segment_that_msegs_records_give_its_class(full_tree: Path) -> None:
     tree = MsegApiTree(full_tree)
     known = {how.taxonomies[0]: how.pixels for how in RELABELINGS.values()}

@@ -55,6 +55,7 @@ def photos(finished: Finished) -> list[Path]:
         ctx.close()
 
 
+@pytest.mark.slow
 def test_pixels_that_a_disk_lost_are_found_though_the_photograph_decodes(finished: Finished) -> None:
     assert verify(finished) == 0
     assert finished.verdict["counts"]["files as they came out of their archives"] > 100
@@ -71,6 +72,7 @@ def test_pixels_that_a_disk_lost_are_found_though_the_photograph_decodes(finishe
     assert len(found) == len(spoiled)
 
 
+@pytest.mark.slow
 def test_with_size_and_time_kept_only_the_full_look_reads_them_and_it_reads_all(finished: Finished) -> None:
     assert verify(finished) == 0
     path = photos(finished)[0]
@@ -81,6 +83,7 @@ def test_with_size_and_time_kept_only_the_full_look_reads_them_and_it_reads_all(
     assert verify(finished) == 1, "what differs is looked at until it is mended"
 
 
+@pytest.mark.slow
 def test_another_size_is_found_by_the_size_alone(finished: Finished) -> None:
     path = photos(finished)[0]
     with path.open("ab") as file:
@@ -89,6 +92,7 @@ def test_another_size_is_found_by_the_size_alone(finished: Finished) -> None:
     assert f"{path.stat().st_size:,} bytes" in finished.faults()[str(path.relative_to(finished.dataset))][0]
 
 
+@pytest.mark.slow
 def test_touched_files_are_read_once_and_then_believed(finished: Finished) -> None:
     path = photos(finished)[0]
     os.utime(path)
@@ -109,6 +113,7 @@ def test_touched_files_are_read_once_and_then_believed(finished: Finished) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_class_table_that_changed_behind_size_and_time_is_noticed_and_the_accepted_one_comes_back(
     finished: Finished, golden: Path
 ) -> None:
@@ -131,6 +136,7 @@ def test_a_class_table_that_changed_behind_size_and_time_is_noticed_and_the_acce
     assert (finished.destination / "mseg-api.replaced-1").is_dir()
 
 
+@pytest.mark.slow
 def test_what_killed_runs_left_is_removed_and_what_cannot_go_is_named(finished: Finished) -> None:
     left = [
         finished.dataset / "PASCAL_Context" / ".trainval.tmp" / "x.mat",
@@ -147,6 +153,7 @@ def test_what_killed_runs_left_is_removed_and_what_cannot_go_is_named(finished: 
     assert mine.exists()
 
 
+@pytest.mark.slow
 def test_files_of_an_older_wizard_are_told_of(finished: Finished) -> None:
     for file in (finished.destination / OWN / "extracted").iterdir():
         file.write_bytes(file.read_bytes()[:-3])

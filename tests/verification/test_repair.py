@@ -22,7 +22,7 @@ from tests.verification.finished import Finished, copy, make
 from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, hold, tree_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 IMAGE = "ADE20K/ADEChallengeData2016/images/training/ADE_train_00000001.jpg"
 MAP = "SUNRGBD/semseg-label37/train/00000253.png"

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mseg_wizard.store import OWN
@@ -32,6 +33,7 @@ def spoil(path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
+@pytest.mark.slow
 def test_what_is_unchanged_is_not_looked_at_again_and_the_verdict_is_the_same(finished: Finished) -> None:
     assert verify(finished) == (0, 0)
     first = finished.verdict
@@ -45,6 +47,7 @@ def test_what_is_unchanged_is_not_looked_at_again_and_the_verdict_is_the_same(fi
     assert verify(finished, "--full") == (0, 0)
 
 
+@pytest.mark.slow
 def test_whatever_changed_is_found_and_repair_looks_at_it_alone(finished: Finished) -> None:
     verify(finished)
     _, all_of_them = verify(finished)
@@ -58,6 +61,7 @@ def test_whatever_changed_is_found_and_repair_looks_at_it_alone(finished: Finish
     assert verify(finished) == (0, all_of_them)
 
 
+@pytest.mark.slow
 def test_a_change_that_keeps_size_and_time_is_found_by_a_full_look(finished: Finished) -> None:
     verify(finished)
     path = finished.dataset / MAP
@@ -70,6 +74,7 @@ def test_a_change_that_keeps_size_and_time_is_found_by_a_full_look(finished: Fin
     assert list(finished.faults()) == [MAP]
 
 
+@pytest.mark.slow
 def test_a_damaged_record_costs_a_second_look_and_nothing_else(finished: Finished) -> None:
     verify(finished)
     _, all_of_them = verify(finished)
@@ -83,6 +88,7 @@ def test_a_damaged_record_costs_a_second_look_and_nothing_else(finished: Finishe
         assert verify(finished) == (0, all_of_them)
 
 
+@pytest.mark.slow
 def test_what_was_looked_at_before_a_kill_is_not_looked_at_again(finished: Finished) -> None:
     verify(finished)
     _, all_of_them = verify(finished)

@@ -20,6 +20,7 @@ from tests.verification.finished import Finished, copy
 from tests.wizard import compare, tree_of
 
 
+@pytest.mark.slow
 def test_a_finished_tree_is_clean_and_step_13_takes_the_verdict_for_its_own(finished: Finished) -> None:
     before = tree_of(finished.dataset)
     done = finished.wizard.run("verify", "--dest", finished.destination)
@@ -34,6 +35,7 @@ def test_a_finished_tree_is_clean_and_step_13_takes_the_verdict_for_its_own(fini
     assert finished.wizard.left_over() == []
 
 
+@pytest.mark.slow
 def test_oddities_of_raw_labels_are_counted_and_are_no_faults(finished: Finished) -> None:
     done = finished.wizard.run("verify", "--dest", finished.destination, "--json")
     assert json.loads(done.stdout) == finished.verdict, "stdout is the verdict alone, fit for a program"
@@ -244,6 +246,7 @@ def test_nothing_else_is_called_faulty(planted: Finished) -> None:
     assert set(planted.faults()) == {path for path, _, _, _ in PLANTED.values()}
 
 
+@pytest.mark.slow
 def test_all_that_was_planted_is_mended_from_the_mirror(planted: Finished, original: Path, golden: Path) -> None:
     done = planted.wizard.run("verify", "--repair", "--dest", planted.destination, "--mirror", golden / "mirror")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -30,7 +30,7 @@ from tests.wizard import Wizard, tree_of
 from tests.workers import pool_work
 from tests.workers.dask_cluster import DaskCluster, Wire
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 distributed = pytest.importorskip("distributed", reason=f"{NOT_INSTALLED}the extra `cluster`")
 
