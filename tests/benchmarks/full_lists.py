@@ -21,9 +21,8 @@ from imagecodecs import png_encode
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard.labels.masks import LABEL_ITSELF
 from mseg_wizard.labels.records import ImageKey, Update, image_keys, read_records, updates
-from mseg_wizard.labels.relabeling import KnownPixel, Relabeling
+from mseg_wizard.labels.relabeling import LABEL_ITSELF, KnownPixel, Relabeling
 from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, ListRow, MsegApiTree, read_lines
 from mseg_wizard.tasks.registry import load_steps
 
