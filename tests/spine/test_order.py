@@ -560,7 +560,7 @@ def test_only_what_is_known_to_be_gone_is_set_aside_and_the_order_holds(monkeypa
 
 GONE: list[str] = []
 
-TestOrder = Order.TestCase
+TestOrder = pytest.mark.slow(Order.TestCase)
 TestOrder.settings = settings(
     max_examples=60,
     stateful_step_count=30,
