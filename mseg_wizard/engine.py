@@ -17,6 +17,7 @@ from mseg_wizard.core.background import background, in_own_thread
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
+from mseg_wizard.datasets.locations import looked_at
 from mseg_wizard.datasets.withdrawn import waits_for_archive
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
 from mseg_wizard.snapshot import FILE, Snapshot, aside_archives, publish, published
@@ -151,9 +152,10 @@ def _work(ctx: Context, step: Step, call: Call) -> Generator[Progress, None, Non
             yield Progress(f"set aside: {call.title}", call=call.key)
             return
         lacks = waiting(step, ctx)
+        seen = looked_at(ctx, step) if lacks else []
     if lacks:
         labels = ", ".join(step.field(name).label for name in lacks)
-        what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id)])
+        what = " ".join([f"Step {step.number}, {step.title}, waits for you: {labels}.", *ctx.reasons(step.id), *seen])
         raise Waiting(what, f"Fill in {step.form}.", step.id, lacks)
     yield from start(ctx, call)
 

@@ -17,6 +17,6 @@ def identify(
     Equivalents are looked for first: their layouts are those of the archive and more.
     """
     for known in archive.equivalents:
-        if check_layout(path, known.layout) is None:
+        if check_layout(path, known.layout, take=known.take) is None:
             return known, None
-    return None, check_layout(path, archive.layout, archive.wrong, md5=md5, sha256=sha256)
+    return None, check_layout(path, archive.layout, archive.wrong, md5=md5, sha256=sha256, take=archive.take)

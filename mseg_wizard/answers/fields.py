@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mseg_wizard.answers.base_url import check_base_url, wants_more
+from mseg_wizard.answers.brought import has
 from mseg_wizard.answers.links import check_email, check_link, check_sources, check_tree
-from mseg_wizard.answers.pasted import clean_path, one_line, remark_on, remarks_on, rows_of
+from mseg_wizard.answers.pasted import clean_path, is_link, one_line, remark_on, remarks_on, rows_of
 from mseg_wizard.answers.pasted_commands import command_in
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Field, Step
@@ -83,12 +85,18 @@ def _as_read(step: Step, item: Field, value: Any) -> Any:
     return value
 
 
-def _as_typed(typed: Any, kept: Any) -> str:
+def _as_typed(step: Step, typed: Any, kept: Any) -> str:
     return ""
 
 
-def _rows_remark(typed: Any, kept: Any) -> str:
-    return remarks_on(rows_of(typed) if isinstance(typed, str) else typed, kept)
+def _taken(step: Step, typed: Any, kept: Any) -> str:
+    return remark_on(typed, kept)
+
+
+def _rows_taken(step: Step, typed: Any, kept: Any) -> str:
+    cleaned = remarks_on(rows_of(typed) if isinstance(typed, str) else typed, kept)
+    folders = (has(path, step.archives) for row in kept if not is_link(row) and (path := Path(row)).is_dir())
+    return "; ".join(text for text in (cleaned, *folders) if text)
 
 
 def _one_is_all(lines: Sequence[str]) -> bool:
@@ -130,7 +138,7 @@ class FieldKind:
     """Does a value that is kept count as an answer?"""
     shown: Callable[[Any], str] = str
     """A value that is kept, as text for people."""
-    remark: Callable[[Any, Any], str] = _as_typed
+    remark: Callable[[Step, Any, Any], str] = _as_typed
     """What was made of what was typed, from it and what is kept; empty where that needs no word."""
     goes_on: Callable[[Sequence[str]], bool] = _one_is_all
     """After these lines of an answer that is pasted to a question: does it have more?"""
@@ -157,9 +165,9 @@ KINDS: dict[str, FieldKind] = {
     ),
     "text": FieldKind(written="text", editor="line", seen=True),
     "number": FieldKind(written="a whole number", editor="line", parse=_whole_number),
-    "path": FieldKind(written="a folder", editor="folder line", parse=_path, remark=remark_on),
-    "url": FieldKind(written="a link", editor="line", parse=_text, check=check_link, remark=remark_on),
-    "choice": FieldKind(written="text", editor="choice", parse=_one_of, remark=remark_on, flaw=_no_choices),
+    "path": FieldKind(written="a folder", editor="folder line", parse=_path, remark=_taken),
+    "url": FieldKind(written="a link", editor="line", parse=_text, check=check_link, remark=_taken),
+    "choice": FieldKind(written="text", editor="choice", parse=_one_of, remark=_taken, flaw=_no_choices),
     "password": FieldKind(written="text", editor="line", parse=_word, hidden=True, flaw=_open_password),
     "sources": FieldKind(
         written="a folder, a file or a link, or a list of these",
@@ -168,17 +176,17 @@ KINDS: dict[str, FieldKind] = {
         check=lambda step, _, rows: check_sources(step, rows),
         answered=lambda _, value: bool(value),
         shown=", ".join,
-        remark=_rows_remark,
+        remark=_rows_taken,
         rows=True,
     ),
     "email": FieldKind(written="an e-mail address", editor="line", check=check_email, seen=True),
-    "tree": FieldKind(written="text", editor="tree line", parse=_text, check=check_tree, remark=remark_on),
+    "tree": FieldKind(written="text", editor="tree line", parse=_text, check=check_tree, remark=_taken),
     "base_url": FieldKind(
         written="a link, or a script",
         editor="line",
         parse=_text,
         check=check_base_url,
-        remark=remark_on,
+        remark=_taken,
         goes_on=wants_more,
     ),
 }
@@ -199,7 +207,7 @@ def check_answer(step: Step, item: Field, value: Any) -> Any:
 def taken_as(step: Step, item: Field, value: Any) -> str:
     """What is made of an answer that was pasted or typed, for people; empty where it stays as it is."""
     with suppress(Problem):
-        return kind_of(item).remark(value, check_answer(step, item, value))
+        return kind_of(item).remark(step, value, check_answer(step, item, value))
     return ""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from mseg_wizard.answers.brought import why_not
 from mseg_wizard.answers.equivalents import identify
 from mseg_wizard.answers.pasted import clean_path, is_link, meant_by, one_line
 from mseg_wizard.answers.pasted_commands import command_in
@@ -112,12 +113,13 @@ def _source_path(step: Step, row: str, alone: bool) -> str:
         return str(path)
     if not file:
         raise UnusableAnswer(f"{where} is not there, or you may not read it.", WANTED)
-    archive = next(
-        (archive for archive in step.archives if path.name in archive.names), step.archives[0] if alone else None
-    )
-    if archive is None:
-        raise Problem(f"{where} has the name of none of this step's archives.", f"They are: {_names(step)}.")
-    _, problem = identify(path, archive)
+    named = next((archive for archive in step.archives if path.name in archive.names), None)
+    if named is None and not alone:
+        if any(not why_not(path, archive) for archive in step.archives):
+            return str(path)
+        what = f"{where} is none of this step's archives, by its name or by what is in it."
+        raise Problem(what, f"They are: {_names(step)}.")
+    _, problem = identify(path, named or step.archives[0])
     if problem:
         raise Problem(f"{where}: {problem.what}", problem.do)
     return str(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mseg_wizard.archives.reader import members
@@ -22,11 +22,18 @@ LARGE = 64 << 20
 
 
 def check_layout(
-    path: Path, layout: Sequence[str], wrong: Sequence[Lookalike] = (), *, md5: str = "", sha256: str = ""
+    path: Path,
+    layout: Sequence[str],
+    wrong: Sequence[Lookalike] = (),
+    *,
+    md5: str = "",
+    sha256: str = "",
+    take: Mapping[str, str] | None = None,
 ) -> Problem | None:
     """What tells that this is not the archive it should be; None if nothing does.
 
-    `md5` and `sha256` are the file's, where known.
+    `md5` and `sha256` are the file's, where known. `take`: what is taken of it, see `unpack`; of an unpacked folder
+    nothing else is looked at.
 
     Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first
     members are looked at, and one pattern that matches is enough.
@@ -37,7 +44,7 @@ def check_layout(
             return _not_wanted(name, known.reason)
     try:
         glance = path.is_file() and path.stat().st_size > LARGE and _is_gzip(path)
-        reason = _why_not(path, layout, wrong, GLANCE if glance else None)
+        reason = _why_not(path, layout, wrong, GLANCE if glance else None, take)
     except Problem as problem:
         return problem
     except OSError as error:
@@ -45,7 +52,13 @@ def check_layout(
     return _not_wanted(name, reason) if reason else None
 
 
-def _why_not(path: Path, layout: Sequence[str], wrong: Sequence[Lookalike], at_most: int | None) -> str:
+def _why_not(
+    path: Path,
+    layout: Sequence[str],
+    wrong: Sequence[Lookalike],
+    at_most: int | None,
+    take: Mapping[str, str] | None,
+) -> str:
     """Why the members are not those of the archive, empty if they may be; of `at_most` members any one pattern will do.
 
     Raises Problem, OSError where they can't be listed.
@@ -55,7 +68,7 @@ def _why_not(path: Path, layout: Sequence[str], wrong: Sequence[Lookalike], at_m
     lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
     unseen = list(patterns)
     first: list[str] = []
-    for member in members(path, at_most=at_most):
+    for member in members(path, at_most=at_most, take=take):
         if reason := next((reason for pattern, reason in unwanted if pattern.match(member.name)), ""):
             return reason
         if member.folder:

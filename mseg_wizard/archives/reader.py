@@ -6,7 +6,7 @@ Names are judged, files written, elsewhere.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +69,11 @@ class _Folder(list[folder.FolderFile]):
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[OpenArchive]:
+def open_archive(path: Path, take: Mapping[str, str] | None = None) -> Iterator[OpenArchive]:
     """The archive at `path`, whatever its name says, or a folder in place of one.
 
-    Raises Problem if it is none, or one that cannot be listed.
+    `take`: what is taken of it, see `unpack`; that tells which folder stands for which. Raises Problem if it is none,
+    or one that cannot be listed.
     """
     name = printable(path.name, 100)
     if path.is_dir() and parquet_files(path):
@@ -80,9 +81,10 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
         yield OpenArchive(name, rows.size, None, -1, rows)
         return
     if path.is_dir():
-        files = _Folder(folder.files_below(path))
+        files = _Folder(folder.files_below(path, take))
         if not files:
-            raise Problem(f"{name} is a folder with nothing in it.", "Name the archive itself, or its unpacked folder.")
+            what = f"{name} is a folder with nothing in it that is wanted."
+            raise Problem(what, "Name the archive itself, or its unpacked folder.")
         yield OpenArchive(name, sum(file.size for file in files), files, -1, None)
         return
     try:
@@ -121,9 +123,9 @@ def has_sums(path: Path) -> bool:
         return not tar_file.is_header(file.read(tar_file.BLOCK))
 
 
-def members(path: Path, *, at_most: int | None = None) -> Iterator[Member]:
+def members(path: Path, *, at_most: int | None = None, take: Mapping[str, str] | None = None) -> Iterator[Member]:
     """The members without their contents (a tar.gz is read as far as it takes); raises Problem on damage."""
-    with open_archive(path) as reader:
+    with open_archive(path, take) as reader:
         listing = iter(reader.listed) if reader.listed is not None else (member for member, _ in reader.walk())
         for count, member in enumerate(listing):
             if at_most is not None and count >= at_most:

@@ -80,7 +80,7 @@ def unpack(
     name = printable(path.name, 100)
 
     def work(job: Job) -> Unpacked:
-        with open_archive(path) as reader:
+        with open_archive(path, take) as reader:
             places = MemberPaths(name, take or {}, skip, _inside(path, into), only)
             plan, most = None, at_most
             if most is None:

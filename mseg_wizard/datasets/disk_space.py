@@ -225,7 +225,7 @@ def _fetch(ctx: Context, archive: Archive, scale: float) -> dict[str, int]:
 def _unpack(ctx: Context, archive: Archive, share: float, scale: float) -> dict[str, int]:
     source, record = local_source(ctx, archive), ctx.store.archive(archive.file)
     path = Path(record.path) if record and record.present else source.path if source else None
-    packed = _bytes_of(path) if path else round(archive.size * scale)
+    packed = _bytes_of(path) if path and not path.is_dir() else round(archive.size * scale)  # a folder's may take long
     ours = record.origin != "brought" if record and record.present else source is None or source.kind == "own"
     stays = archive.keep or ctx.options.keep_archives or not ours
     return {

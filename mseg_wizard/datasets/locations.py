@@ -7,15 +7,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from mseg_wizard.answers.brought import found_in, instead, uploaded_in
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.http.addresses import web_address
-from mseg_wizard.step import Archive
+from mseg_wizard.step import Archive, Step
 from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
 
@@ -60,6 +62,7 @@ def _places(ctx: Context, archive: Archive) -> Iterator[Source]:
     step = ctx.step_of(archive)
     if (path := own_path(ctx, archive)).is_file():
         yield Source("own", path)
+    yield from (Source("own", other) for other in uploaded_in(path.parent, archive, _other_names(ctx, archive)))
     yield from _brought(ctx, archive)
     yield from _mirror(ctx, archive)
     if archive.login and all(ctx.given(step.id, name) for name in ("username", "password")):
@@ -144,10 +147,23 @@ def in_mirror(address: str, name: str) -> str:
     return parts._replace(path=f"{parts.path.rstrip('/')}/{name}", fragment="").geturl()
 
 
+def looked_at(ctx: Context, step: Step) -> list[str]:
+    """What the folders that the user named have in place of archives of the step that are still to come."""
+    lacking = [archive for archive in step.archives if not needs_no_link(ctx, archive)]
+    folders = [Path(row).expanduser() for row in ctx.sources(step.id) if not isinstance(row, Secret)]
+    if ctx.options.mirror and not is_link(ctx.options.mirror):
+        folders.append(Path(ctx.options.mirror).expanduser().absolute())
+    names = {name for other in ctx.steps for archive in other.archives for name in archive.names}
+    return [instead(folder, lacking, names) for folder in folders if lacking and not folder.is_file()]
+
+
+def _other_names(ctx: Context, archive: Archive) -> set[str]:
+    names = chain.from_iterable(other.names for step in ctx.steps for other in step.archives)
+    return set(names) - set(archive.names)
+
+
 def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
-    """What the step's `archives` answer says: a folder, files and
-    links; a lone file or link for a lone archive may have any name.
-    """
+    """What the step's `archives` answer says: folders, files and links; archives under any name, and unpacked ones."""
     step = ctx.step_of(archive)
     rows = ctx.sources(step.id)
     alone = len(step.archives) == 1 and len(rows) == 1
@@ -156,12 +172,11 @@ def _brought(ctx: Context, archive: Archive) -> Iterator[Source]:
             if alone or unquote(urlsplit(row.reveal()).path).rpartition("/")[2] in archive.names:
                 yield Source("brought", url=row)
             continue
-        path = Path(row).expanduser()
-        if path.is_dir():
-            yield from (Source("brought", path / name) for name in archive.names if (path / name).is_file())
-            yield from (Source("brought", folder) for folder in _unpacked(path, archive))
-        elif path.is_file() and (alone or path.name in archive.names):
-            yield Source("brought", path)
+        found = found_in(Path(row).expanduser(), archive, _other_names(ctx, archive), alone=alone)
+        # What was unpacked into the destination is no archive, though it looks like one.
+        yield from (
+            Source("brought", path) for path in found if path.is_file() or not path.is_relative_to(ctx.dataset_folder)
+        )
 
 
 def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
@@ -170,16 +185,8 @@ def _mirror(ctx: Context, archive: Archive) -> Iterator[Source]:
         yield from (Source("mirror", url=in_mirror(mirror, name)) for name in archive.names)
     elif mirror:
         folder = Path(mirror).expanduser().absolute()
-        yield from (Source("mirror", folder / name) for name in archive.names if (folder / name).is_file())
-
-
-def _unpacked(folder: Path, archive: Archive) -> Iterator[Path]:
-    """The top folder of an equivalent that was unpacked already, as named by the user or in the named folder."""
-    for known in archive.equivalents:
-        tops = {pattern.partition("/")[0] for pattern in known.layout}
-        if len(tops) == 1:
-            top = tops.pop()
-            yield from (place for place in (folder, folder / top) if place.name == top and place.is_dir())
+        found = found_in(folder, archive, _other_names(ctx, archive)) if folder.is_dir() else ()
+        yield from (Source("mirror", path) for path in found if path.is_file())
 
 
 def _moved(link: str, archive: Archive) -> Iterator[str]:

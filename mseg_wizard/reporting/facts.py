@@ -186,8 +186,9 @@ def _sources(ctx: Context) -> Iterator[Provenance]:
                     if record.present
                     else ", removed after it was unpacked"
                 )
+                length = size(record.size) if record.sha256 else "a folder"
                 yield Provenance(
-                    archive.file, archive.dataset, size(record.size), record.sha256, record.source, how + still,
+                    archive.file, archive.dataset, length, record.sha256, record.source, how + still,
                     _known_by(archive, record), record.as_published,
                 )  # fmt: skip
 
@@ -198,6 +199,8 @@ def _known_by(archive: Archive, record: ArchiveRecord) -> str:
             return f"its content: {known.title}, which counts because {known.proof}"
     if not record.as_published:
         return "not the published archive"
+    if not record.sha256:
+        return f"its content; {record.doubt}"
     if archive.warn_only:
         return (
             "has the hash that others found"

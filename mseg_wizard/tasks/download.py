@@ -22,6 +22,7 @@ from mseg_wizard.datasets.locations import (
     known_archive,
     link_digest,
     local_source,
+    looked_at,
     own_path,
     sources,
 )
@@ -37,6 +38,7 @@ from mseg_wizard.tasks.expect import upload_request
 from mseg_wizard.vault import Secret
 
 BLOCK = 1 << 20
+UNPACKED = "a folder was taken in place of it: its files are checked by MSeg's lists, and no sum was there to compare"
 
 
 def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
@@ -134,7 +136,7 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
     found = {kind: digest.hexdigest() if path.is_file() else "" for kind, digest in sums.items()}
     if not known and (problem := check_layout(path, (), archive.wrong, md5=found["md5"], sha256=found["sha256"])):
         raise naming_place(path, problem)
-    differs = _differs(held, before.st_size, found)
+    differs = _differs(held, before.st_size, found) if path.is_file() else ""
     if differs and not held.warn_only and not (ctx.modified_tree and source.named):
         raise Problem(
             f"{path} is not the published {archive.file}: {differs}.",
@@ -146,7 +148,7 @@ def _examine(ctx: Context, archive: Archive, source: Source) -> Generator[Progre
     origin = "uploaded" if source.kind == "own" else "brought"
     return ArchiveRecord(
         str(path), after.st_size, after.st_mtime_ns, found["sha256"], origin, str(path), not differs,
-        equivalent=known.title if known else "",
+        UNPACKED if path.is_dir() else "", equivalent=known.title if known else "",
     )  # fmt: skip
 
 
@@ -181,7 +183,9 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     expected = PublishedFacts(*published, lenient=ctx.modified_tree, md5_too=known_by_md5)
     places = [(source, _location(archive, source, login)) for source in sources(ctx, archive) if source.path is None]
     if not places:
-        nowhere = Problem(f"There is no place to get {archive.file} from.", _how_to_bring(archive, target))
+        seen = looked_at(ctx, ctx.step_of(archive))
+        what = " ".join([f"There is no place to get {archive.file} from.", *seen])
+        nowhere = Problem(what, _how_to_bring(archive, target))
         raise upload_request(ctx, archive) if archive.browser else nowhere
     wrong: list[tuple[Source, str]] = []
     while places:
@@ -267,7 +271,8 @@ def _without(ctx: Context, archive: Archive, places: list[tuple[Source, Location
         return Waiting(problem.what, f"{problem.do} {place}", step.id, (field,))
     if archive.browser:
         return upload_request(ctx, archive, problem.what)
-    return Unavailable(problem.what, f"{problem.do} The place for that is {step.form}.", problem.items)
+    what = " ".join([problem.what, *looked_at(ctx, step)])
+    return Unavailable(what, f"{problem.do} The place for that is {step.form}.", problem.items)
 
 
 def _all_wrong(ctx: Context, archive: Archive, wrong: list[tuple[Source, str]]) -> Problem:

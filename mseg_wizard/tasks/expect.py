@@ -22,7 +22,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.datasets.inventory import missing_files
-from mseg_wizard.datasets.locations import known_archive, own_path, sources
+from mseg_wizard.datasets.locations import known_archive, looked_at, own_path, sources
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable
 from mseg_wizard.step import Archive
 
@@ -93,7 +93,8 @@ def expect(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             yield Progress(f"receiving {printable(growing.path.name, 100)}", growing.size, total, "B", rate)
         else:
             command = upload_command(target.parent, archive.file)
-            yield Progress(" ".join([*wrong, f"Waiting for {archive.file}. Upload it: {command}"]), waiting=True)
+            said = [*wrong, *looked_at(ctx, ctx.step_of(archive)), f"Waiting for {archive.file}. Upload it: {command}"]
+            yield Progress(" ".join(said), waiting=True)
         time.sleep(POLL)
 
 
@@ -111,7 +112,7 @@ def upload_request(ctx: Context, archive: Archive, *why: str) -> Waiting:
     command = upload_command(own_path(ctx, archive).parent, archive.file)
     again = "then press Enter" if ctx.options.by_questions else "start again"
     return Waiting(
-        " ".join([*what, *ctx.reasons(step.id)]),
+        " ".join([*what, *ctx.reasons(step.id), *looked_at(ctx, step)]),
         f"Give the file, its folder or a link in {step.form}, or upload it and {again}. "
         f"The command for that, on the computer that has it: {command}",
         step.id,

@@ -189,9 +189,9 @@ def test_wrong_archives_on_this_machine_are_named_for_what_they_are(practice_wor
     wrong.write_bytes((practice_world.mirror / "bdd100k_seg.zip").read_bytes()[:-100])
     assert "bdd100k_seg.zip" in refusal("bdd", "archives", [str(wrong)]).what
     other = tmp_path / "other.zip"
-    shutil.copy(practice_world.mirror / "gtFine_trainvaltest.zip", other)
+    shutil.copy(practice_world.mirror / "data_semantics.zip", other)
     problem = refusal("cityscapes", "archives", [str(other)])
-    assert "the name of none" in problem.what
+    assert "none of this step's archives" in problem.what
     assert "leftImg8bit_trainvaltest.zip" in problem.do
     assert isinstance(refusal("bdd", "archives", [str(tmp_path / "nowhere.zip")]), UnusableAnswer)
 
