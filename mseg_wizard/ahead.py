@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from mseg_wizard.calls import waiting, worked
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import JOIN, Job, background, in_own_thread, in_thread
+from mseg_wizard.core.background import JOIN, LOOK_JOIN, Job, background, in_own_thread, in_thread
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.disk_space import DiskChange, keeps_room, still_to_come
 from mseg_wizard.datasets.inventory import missing_files
@@ -29,8 +29,6 @@ log = logging.getLogger("mseg_wizard")
 LOOK = 5.0
 """Seconds between two looks at what may be fetched and at the room on the disk."""
 AGAIN = "It is tried again when its turn comes."
-LOOK_JOIN = 0.5
-"""Seconds that such a look gets to end after a stop: it only looks."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from mseg_wizard.ahead import Ahead
 from mseg_wizard.calls import as_problem, waiting, worked
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import background, in_own_thread
+from mseg_wizard.core.background import LOOK_JOIN, background, in_own_thread
 from mseg_wizard.core.files import write_atomically
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
@@ -31,8 +31,6 @@ ITEMS = "items.txt"
 """Among the wizard's own things: what the last problem concerns, where that is too much for the log."""
 LOGGED = 1000
 """Items of a problem that the log names: a disk that fails can make a problem of all 240,000 images, at every try."""
-LOOK_JOIN = 0.5
-"""Seconds that a look at what is missing gets to end after a stop."""
 LANE_POLL = 0.02
 """Seconds between two looks at what runs in threads of its own: an end is noticed so much later, 90 times in all."""
 

@@ -102,6 +102,8 @@ class Meter:
 
 def printable(text: str, limit: int = 500) -> str:
     """Foreign text made safe for a terminal: control, format and surrogate characters become `·`, long text is cut."""
+    if text.isprintable() and len(text) <= limit:
+        return text
     clean = "".join("·" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text[:limit])
     return clean + "…" if len(text) > limit else clean
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
@@ -128,18 +128,34 @@ class AtomicTree:
         while self._saving:
             self._finish_group()
 
-    def finish(self) -> None:
-        """Everything under its name and durable, and no temporary left in any folder that was looked at."""
+    def finish(self, told: Callable[[str, int, int], object] = lambda unit, done, total: None) -> None:
+        """Everything under its name and durable, and no temporary left in any folder that was looked at.
+
+        `told` hears, every few milliseconds, of how many files or folders how many are done; what it raises ends this.
+        """
         self.flush()
-        for folder, name in self._held:
-            self._land(folder, name)
-        self._held.clear()
+        total = len(self._held)
+        while self._held:
+            self._land(*self._held[-1])
+            self._held.pop()
+            if len(self._held) % GROUP_FILES == 0:
+                told("files", total - len(self._held), total)
         for folder, temporary in self._stale:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=self._made(folder))
         self._stale.clear()
-        for folder in self._touched:
-            sync_open(self._made(folder))
+        self._sync_folders(told)
+
+    def _sync_folders(self, told: Callable[[str, int, int], object]) -> None:
+        folders, under_way = list(self._touched), deque[Future[None]]()
+        for done, folder in enumerate(folders):
+            # A duplicate, for the tree may close its own descriptor before a thread comes to it.
+            under_way.append(self._pool.submit(_sync_and_close, os.dup(self._made(folder))))
+            if len(under_way) > 2 * THREADS:
+                under_way.popleft().result()
+                told("folders", done, len(folders))
+        for syncing in under_way:
+            syncing.result()
 
     def __enter__(self) -> AtomicTree:
         return self
@@ -309,6 +325,13 @@ def _copy(old: BinaryIO, new: int, count: int) -> None:
     old.seek(0)
     for start in range(0, count, CHUNK):
         _write(new, old.read(min(CHUNK, count - start)), start)
+
+
+def _sync_and_close(folder: int) -> None:
+    try:
+        sync_open(folder)
+    finally:
+        os.close(folder)
 
 
 def _write(file: int, data: bytes, at: int) -> None:

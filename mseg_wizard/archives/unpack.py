@@ -133,8 +133,9 @@ class _Writing:
                 if self._plan is None and self._bytes + member.size > at_most:
                     raise _too_much(reader.name, at_most)
                 self._put(member, target, content)
-        self._job.say(Progress(f"saving what came out of {reader.name}", self._total, self._total, "B"))
-        tree.finish()
+        saving = f"saving what came out of {reader.name}"
+        self._job.say(Progress(saving, self._total, self._total, "B"))
+        tree.finish(lambda unit, done, total: self._job.say(Progress(saving, done, total, unit)))
         return Unpacked(self._files, self._bytes, self._written, self._sums)
 
     def _put(self, member: Member, target: str, content: Iterator[bytes]) -> None:

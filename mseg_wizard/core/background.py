@@ -12,6 +12,8 @@ from mseg_wizard.progress import Progress
 
 T = TypeVar("T")
 
+LOOK_JOIN = 0.5
+"""Seconds that a thread which only looks gets to end after a stop: nothing is lost where it goes on a little."""
 POLL = 0.2
 """Seconds between two looks at the thread: well under the 0.5 s that a task may stay silent."""
 JOIN = 5.0

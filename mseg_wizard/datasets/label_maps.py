@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
+from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import sync
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.progress import Meter, Problem, Progress
@@ -33,7 +34,7 @@ class ItemWithOutputs(Protocol):
 LabelItem = TypeVar("LabelItem", bound=ItemWithOutputs)
 Result = TypeVar("Result")
 
-SYNCED_AT_ONCE = 1024
+SYNCED_AT_ONCE = 256
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
@@ -44,14 +45,15 @@ def missing_outputs(ctx: Context, outputs: Iterable[str], top: Path | None = Non
     return [output for output in outputs if not folders.has(output)]
 
 
-def outputs_to_make(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> frozenset[str]:
-    """Those that the running call has to make; sweeps what a killed run left half written.
+def outputs_to_make(ctx: Context, outputs: Sequence[str], job: Job, top: Path | None = None) -> frozenset[str]:
+    """Those that the running call has to make; sweeps what a killed run left half written. `job`: whose thread this is.
 
     After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once
     the user agreed (raises Consent until then): label maps of other programs are never taken on trust.
     """
     top = top or ctx.dataset_folder
     missing = missing_outputs(ctx, outputs, top)
+    job.check()
     foreign = ctx.foreign and len(missing) < len(outputs)
     key = f"remake:{ctx.call}"
     if foreign and key not in ctx.consents:
@@ -65,6 +67,7 @@ def outputs_to_make(ctx: Context, outputs: Sequence[str], top: Path | None = Non
         ctx.adopt()
     for folder in {output.rpartition("/")[0] for output in outputs}:
         (top / folder).mkdir(parents=True, exist_ok=True)
+    job.check()
     _sweep(top, outputs)
     return frozenset(outputs if foreign or ctx.distrust else missing)
 
@@ -115,7 +118,8 @@ def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) 
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
     top = top or ctx.dataset_folder
     yield from _sync_all([f"{top}/{output}" for output in outputs], "files")
-    _sweep(top, outputs)  # a worker that was killed in this very run leaves its temporary as well
+    # A worker that was killed in this very run leaves its temporary as well.
+    yield from background(lambda _: _sweep(top, outputs), Progress("looking for what killed workers left"))
     yield from _sync_all(sorted({f"{top}/{output.rpartition('/')[0]}" for output in outputs}), "folders")
     # The last word of the work is what it made, not which folders were synced.
     yield Progress("making sure that the disk has them", len(outputs), len(outputs), "label maps")

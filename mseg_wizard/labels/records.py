@@ -102,17 +102,25 @@ def updates(tree: MsegApiTree, how: Relabeling, taxonomy: str) -> dict[ImageKey,
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
             faults.append(f"{record.file}: {relabeled} has no class {printable(unknown[0], 100)!r}")
             continue
+        old, new = ids[record.old], ids[record.new]
         for number, place, segment in _segments(tree, record, how):
-            where, image = f"{record.file}, line {number}", printable(f"{place.folder}/{place.stem}", 200)
             if place not in listed:
-                faults.append(f"{where}: {image} is not in the {place.split} list of {relabeled}")
-            elif segment in found.setdefault(place, {}):
-                faults.append(f"{where}: segment {segment} of {image} has a record already")
+                faults.append(f"{_line(record, number)}{_image(place)} is not in the {place.split} list of {relabeled}")
+            elif segment in (rows := found.setdefault(place, {})):
+                faults.append(f"{_line(record, number)}segment {segment} of {_image(place)} has a record already")
             else:
-                found[place][segment] = Update(segment, ids[record.old], ids[record.new])
+                rows[segment] = Update(segment, old, new)
     if faults:
         raise Problem(f"{len(faults)} relabelling records of {taxonomy} can't be used: {faults[0]}.", AGAIN, faults)
     return {place: list(by_segment.values()) for place, by_segment in found.items()}
+
+
+def _line(record: Record, number: int) -> str:
+    return f"{record.file}, line {number}: "
+
+
+def _image(place: ImageKey) -> str:
+    return printable(f"{place.folder}/{place.stem}", 200)
 
 
 def image_keys(tree: MsegApiTree, taxonomy: str, split: str) -> list[ImageKey]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mseg_wizard.labels.codec import read_ids, write_ids
 from mseg_wizard.labels.masks import segment_pixels, write_updates
@@ -29,8 +30,7 @@ class RelabelRecipe:
     """A segment of fewer pixels is a fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageToRelabel:
+class ImageToRelabel(NamedTuple):
     """One image."""
 
     labels: tuple[str, ...]

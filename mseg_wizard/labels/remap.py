@@ -6,7 +6,7 @@ Which images there are, and how often, is not known here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ from mseg_wizard.labels.taxonomy import IGNORED, MsegApiTree
 from mseg_wizard.progress import Problem
 
 
-@dataclass(frozen=True, slots=True)
-class UnexpectedPixels:
+class UnexpectedPixels(NamedTuple):
     """Pixels that the taxonomy does not foresee: they became the first class, as in MSeg's label maps."""
 
     unnamed: int = 0

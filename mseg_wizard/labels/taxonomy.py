@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -43,6 +44,9 @@ PINNED_RECORDS = "63077cb6d7c7f4ae64f4badcabcc599b41c0d809"
 
 LARGEST = 64 << 20
 """Bytes of a file of the tree that are read: MSeg's longest list, of COCO's training images, has 13 million."""
+
+KEPT = 400_000
+"""Rows of lists that are kept: COCO's, which are asked for together, have 370,000."""
 
 AGAIN = "Take the tree from MSeg's own repository again."
 REMEDY = "Correct it there, or take the tree from MSeg's own repository again."
@@ -80,6 +84,9 @@ class MsegApiTree:
         self.path = path
         self._roots = roots or {}
         self._read: dict[tuple[str, ...], object] = {}
+        self._lists: dict[tuple[str, str], tuple[ListRow, ...]] = {}
+        """The last one that was asked for stands at the end."""
+        self._lock = threading.Lock()
 
     def names(self, taxonomy: str) -> tuple[str, ...]:
         """The class names; a name's position is its id."""
@@ -97,11 +104,17 @@ class MsegApiTree:
         )
 
     def rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
-        """The lines of a list in order, repeated ones included."""
-        file = self._list_folder(taxonomy) / "list" / f"{split}.txt"
-        return self._once(
-            ("rows", taxonomy, split), lambda: tuple(_row(file, number, line) for number, line in read_lines(file))
-        )
+        """The lines of a list in order, repeated ones included. Not all lists are kept: together they take 220 MB."""
+        key = taxonomy, split
+        with self._lock:
+            rows = self._lists.pop(key, None)
+        if rows is None:
+            rows = _rows(self._list_folder(taxonomy) / "list" / f"{split}.txt")
+        with self._lock:
+            self._lists[key] = rows
+            while len(self._lists) > 1 and sum(map(len, self._lists.values())) > KEPT:
+                del self._lists[next(iter(self._lists))]
+        return rows
 
     def unique_rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
@@ -205,11 +218,14 @@ def read_lines(file: Path) -> list[tuple[int, str]]:
     """The lines that are not empty, with their numbers; whatever
     ends the lines, and whether or not the last one is ended.
     """
+    return [(number, line) for number, each in enumerate(_text(file).split("\n"), 1) if (line := each.strip())]
+
+
+def _text(file: Path) -> str:
     try:
-        text = read_bytes(file).decode("utf-8-sig")
+        return read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
-    return [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def read_bytes(file: Path) -> bytes:
@@ -244,6 +260,26 @@ def _names(file: Path) -> tuple[str, ...]:
     if not names:
         raise Problem(f"{file} is empty.", AGAIN)
     return tuple(names)
+
+
+_ENDINGS = (".png", ".jpg")
+_RARE = ("\\", "\0", "\t", "~", "..", " /", "\n/")
+"""What is in no list of MSeg's, and must not be in a path that is taken unseen."""
+
+
+def _rows(file: Path) -> tuple[ListRow, ...]:
+    """Each line: nearly all are an image, a blank and a label, and 800,000 of them are read at every start."""
+    text = _text(file)
+    usual = not text.startswith("/") and not any(rare in text for rare in _RARE)
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line := line.strip():
+            image, _, label = line.partition(" ")
+            if usual and image.endswith(_ENDINGS) and label[:1] != " ":
+                rows.append(ListRow(image, label or None))
+            else:
+                rows.append(_row(file, number, line))
+    return tuple(rows)
 
 
 _PATHS = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))(?:[ \t]+(\S.*))?", re.IGNORECASE)

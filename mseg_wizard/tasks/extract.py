@@ -13,7 +13,7 @@ from mseg_wizard.archives.member import CHUNK, Damaged, UnsafeArchive, damaged_a
 from mseg_wizard.archives.reader import has_sums
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
@@ -27,9 +27,8 @@ UNPACKED = "Remove it, then start again: it is brought back."
 
 def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     """Unpack, check against MSeg's lists, tidy away."""
-    yield Progress(f"looking at {archive.file}")
     record = ctx.store.archive(archive.file)
-    missing = missing_files(ctx, archive)
+    missing = yield from _missing(ctx, archive, f"looking at {archive.file}")
     if record is None or not record.present:
         if missing:
             raise Problem(
@@ -83,8 +82,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             inside = PurePosixPath(archive.dataset, nested.into)
             sums |= {str(inside / name): found for name, found in brought.sums.items()}
             sums.pop(f"{archive.dataset}/{nested.file}", None)  # it is removed below
-    yield Progress(f"checking what {archive.file} brought")
-    if missing := missing_files(ctx, archive):
+    if missing := (yield from _missing(ctx, archive, f"checking what {archive.file} brought")):
         incomplete = Problem(
             f"{archive.file} did not bring {len(missing):,} files that MSeg lists, such as {missing[0]}.",
             "The archive was kept. It may be another version than MSeg's: give the right one, then start again.",
@@ -98,6 +96,10 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     yield from background(lambda _: note_extracted(ctx, archive, sums), noting)
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         remove_leftover(path)
+
+
+def _missing(ctx: Context, archive: Archive, doing: str) -> Generator[Progress, None, list[str]]:
+    return background(lambda _: missing_files(ctx, archive), Progress(doing), join=LOOK_JOIN)
 
 
 def _as_checked(ctx: Context, archive: Archive, record: ArchiveRecord) -> Generator[Progress, None, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
@@ -17,8 +17,7 @@ from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
 from mseg_wizard.progress import Problem, Progress
 
 
-@dataclass(frozen=True, slots=True)
-class RelabelRow:
+class RelabelRow(NamedTuple):
     """One image of the lists; paths are below the dataset's root."""
 
     place: ImageKey
@@ -36,24 +35,26 @@ def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
     yield looking
     root = ctx.tree.root(taxonomies[0])
 
-    def look(_: Job) -> tuple[list[RelabelRow], list[str], frozenset[str]]:
+    def look(job: Job) -> tuple[list[ImageToRelabel], list[str], str]:
         rows = list(_rows(ctx.tree, taxonomies))
+        job.check()
         outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
-        return rows, outputs, outputs_to_make(ctx, outputs)
-
-    rows, outputs, wanted = yield from background(look, looking)
-
-    def prepare(_: Job) -> tuple[list[ImageToRelabel], int]:
-        changes = [updates(ctx.tree, how, taxonomy) for taxonomy in taxonomies]
+        wanted = outputs_to_make(ctx, outputs, job)
+        job.say(Progress("reading the relabelling records", unit="images"))
+        changes = []
+        for taxonomy in taxonomies:
+            changes.append(updates(ctx.tree, how, taxonomy))
+            job.check()
+        # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
         segments = sum(len(change.get(row.place, ())) for change in changes for row in rows)
+        written = f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images"
         todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
-        return list(_items(ctx, how, todo, changes, wanted)), segments
+        return list(_items(ctx, how, todo, changes, wanted)), outputs, written
 
-    items, segments = yield from background(prepare, Progress("reading the relabelling records", unit="images"))
+    items, outputs, written = yield from background(look, looking)
     work = functools.partial(relabel_image, relabel_recipe(ctx.tree, how, taxonomies))
     yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
-    # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
-    ctx.note(f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images")
+    ctx.note(written)
     yield from sync_outputs(ctx, outputs)
 
 
@@ -73,12 +74,13 @@ def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
         if len({len(rows) for rows in (*before, *after)}) > 1:
             what = f"The {split} lists of {', '.join(taxonomies)} and of what they become have different lengths."
             raise Problem(what, "Take the mseg-api tree from its source again.")
-        for number, place in enumerate(image_keys(tree, f"{taxonomies[0]}-relabeled", split)):
-            labels = tuple(rows[number].label or "" for rows in before)
-            outputs = tuple(rows[number].label or "" for rows in after)
-            if outputs not in seen:
-                seen.add(outputs)
-                yield RelabelRow(place, after[0][number].image, labels, outputs)
+        labels, outputs = ([[row.label or "" for row in rows] for rows in lists] for lists in (before, after))
+        images = (row.image for row in after[0])
+        places = image_keys(tree, f"{taxonomies[0]}-relabeled", split)
+        for found in map(RelabelRow, places, images, zip(*labels, strict=True), zip(*outputs, strict=True)):
+            if found.outputs not in seen:
+                seen.add(found.outputs)
+                yield found
 
 
 def _items(

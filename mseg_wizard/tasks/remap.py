@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Mapping, Sequence
+import os
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import unlisted_labels
@@ -20,6 +21,9 @@ from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.store import OWN, WORKERS_LOG
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
+
+REMOVED_AT_ONCE = 64
+"""Files between two looks whether it should stop."""
 
 OutputsByLabel = dict[str, tuple[str | None, ...]]
 """Raw label → outputs, one for each target; all below mseg_dataset/."""
@@ -33,26 +37,19 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
     looking = Progress("looking for what is missing", unit="images")
     yield looking
 
-    def look(_: Job) -> tuple[OutputsByLabel, list[str], frozenset[str]]:
+    def look(job: Job) -> tuple[list[str], OutputsByLabel, dict[str, str]]:
         plan = _plan(ctx, how)
+        job.check()
         outputs = [output for row in plan.values() for output in row if output]
-        return plan, outputs, outputs_to_make(ctx, outputs)
+        wanted = outputs_to_make(ctx, outputs, job)
+        job.check()
+        rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
+        rows = {raw: row for raw, row in rows.items() if any(row)}
+        return outputs, rows, _dumps(ctx, plan, rows) if how.consumes else {}
 
-    plan, outputs, wanted = yield from background(look, looking)
-    rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
-    rows = {raw: row for raw, row in rows.items() if any(row)}
+    outputs, rows, dumps = yield from background(look, looking)
     read = reader_named(how.reader).annotations
-    segments = (yield from _segments(ctx, how, read, rows)) if read else {}
-    dumps = _dumps(ctx, plan, rows) if how.consumes else {}
-    items = [
-        LabelToRemap(
-            f"{ctx.dataset_folder}/{raw}",
-            tuple(output and f"{ctx.dataset_folder}/{output}" for output in row),
-            segments.get(raw),
-        )
-        for raw, row in rows.items()
-        if raw not in dumps
-    ]
+    items = yield from _items(ctx, rows, dumps, (yield from _segments(ctx, how, read, rows)) if read else {})
     work = functools.partial(remap_label, remap_recipe(ctx.tree, how.reader, how.source, how.targets))
     found: dict[str, tuple[int, int]] = {}
 
@@ -77,7 +74,23 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
             ctx.note(f"{how.source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
     yield from sync_outputs(ctx, outputs)
     if how.consumes and not missing_outputs(ctx, outputs):
-        _consume(ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes)
+        doomed = ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes
+        yield from background(lambda job: _consume(doomed, job), Progress("removing the raw labels", unit="files"))
+
+
+def _items(
+    ctx: Context, rows: OutputsByLabel, dumps: Container[str], segments: Mapping[str, Annotation]
+) -> Generator[Progress, None, list[LabelToRemap]]:
+    top = f"{ctx.dataset_folder}/"
+
+    def make() -> list[LabelToRemap]:
+        return [
+            LabelToRemap(f"{top}{raw}", tuple(output and f"{top}{output}" for output in row), segments.get(raw))
+            for raw, row in rows.items()
+            if raw not in dumps
+        ]
+
+    return (yield from background(lambda _: make(), Progress("listing what is to be made"), join=LOOK_JOIN))
 
 
 def _from_dumps(
@@ -178,12 +191,17 @@ def _name(item: LabelToRemap) -> str:
     return printable(item.source)
 
 
-def _consume(folder: Path) -> None:
+def _consume(folder: Path, job: Job) -> None:
     """Remove a folder of raw labels: renamed first, so that a kill never leaves half of it under its name."""
     doomed = _doomed(folder)
     remove_leftover(doomed)
     if folder.is_dir():
         folder.rename(doomed)
+        names = [name for name in os.listdir(doomed) if not (doomed / name).is_dir()]
+        for number, name in enumerate(names):
+            if number % REMOVED_AT_ONCE == 0:
+                job.say(Progress("removing the raw labels", number, len(names), "files"))
+            remove_leftover(doomed / name)
     remove_leftover(doomed)
 
 

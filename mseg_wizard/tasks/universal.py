@@ -76,7 +76,7 @@ def universal(ctx: Context, args: UniversalArguments) -> Generator[Progress, Non
         if read_record(ctx).get(taxonomy) != of:
             _forget(ctx, outputs, job)
             keep_record(ctx, taxonomy, of)
-        wanted = outputs_to_make(ctx, outputs, top)
+        wanted = outputs_to_make(ctx, outputs, job, top)
         if wanted:
             keep_record(ctx, COMPARED, "")
         return wanted

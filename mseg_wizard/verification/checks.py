@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -41,8 +41,7 @@ class Rules:
     """For each made map the position of that which it is made from, an earlier one or RAW; None where that is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class PixelToCheck:
+class PixelToCheck(NamedTuple):
     """A pixel of a made map that must show a class."""
 
     position: int
@@ -52,8 +51,7 @@ class PixelToCheck:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImageToCheck:
+class ImageToCheck(NamedTuple):
     """One image; None for each file that is not there or not asked for."""
 
     key: str
@@ -66,13 +64,12 @@ class ImageToCheck:
     """COCO: the annotation of this image."""
     masks: str | None = None
     """The file that tells where segments are, where that is not the label map itself."""
-    updates: Mapping[int, tuple[Update, ...]] = field(default_factory=dict)
+    updates: Mapping[int, tuple[Update, ...]] = {}
     """Position of a relabelled map → its updates."""
     pixels: tuple[PixelToCheck, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedImage:
+class CheckedImage(NamedTuple):
     """What became of one image."""
 
     faults: tuple[tuple[int, str], ...] = ()

@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.progress import Problem, Progress
@@ -81,8 +81,7 @@ class Workers(Protocol):
         """End all work now. Whatever was under way has ended when this returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[Item, Result]):
+class Outcome(NamedTuple, Generic[Item, Result]):
     """What became of one item: its result, or in `fault` what went wrong, in one line."""
 
     item: Item

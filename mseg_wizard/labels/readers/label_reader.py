@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from mseg_wizard.labels.png import Ids
@@ -48,8 +48,7 @@ class RemapRecipe:
     """For each target what every id becomes; None where the ids are written as they are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelToRemap:
+class LabelToRemap(NamedTuple):
     """One label to read and where the results go."""
 
     source: str
