@@ -90,16 +90,16 @@ class MsegApiTree:
 
     def names(self, taxonomy: str) -> tuple[str, ...]:
         """The class names; a name's position is its id."""
-        return self._once(("names", taxonomy), lambda: _names(self._list_folder(taxonomy) / f"{taxonomy}_names.txt"))
+        return self.once(("names", taxonomy), lambda: _names(self._list_folder(taxonomy) / f"{taxonomy}_names.txt"))
 
     def colors(self, taxonomy: str) -> NDArray[np.uint8]:
         """The colour of each class, (n, 3) RGB."""
-        return self._once(("colors", taxonomy), lambda: self._colors(taxonomy))
+        return self.once(("colors", taxonomy), lambda: self._colors(taxonomy))
 
     def splits(self, taxonomy: str) -> tuple[str, ...]:
         """The names of the taxonomy's lists: train, val, and where there are such, test, trainval, val_small …"""
         folder = self._list_folder(taxonomy) / "list"
-        return self._once(
+        return self.once(
             ("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt"))
         )
 
@@ -129,12 +129,13 @@ class MsegApiTree:
 
     def table(self, source: str, target: str) -> Table:
         """What every id of `source` becomes in `target`."""
-        return self._once(("table", source, target), lambda: self._table(source, target))
+        return self.once(("table", source, target), lambda: self._table(source, target))
 
     def _list_folder(self, taxonomy: str) -> Path:
         return self.path / "mseg" / "dataset_lists" / taxonomy
 
-    def _once(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+    def once(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        """What `read` gives, which is asked for `key` when that is needed first."""
         if key not in self._read:
             self._read[key] = read()
         return cast(T, self._read[key])

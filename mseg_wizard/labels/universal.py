@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, REMEDY, UNLABELED, MsegApiTree, invalid_line, read_bytes
 from mseg_wizard.progress import Problem, printable
@@ -47,7 +48,10 @@ class UniversalClass:
 
 def universal_classes(tree: MsegApiTree) -> tuple[UniversalClass, ...]:
     """The rows in order, those for no class included; raises Problem where the table can't serve."""
-    file = tree.path / MASTER
+    return tree.once(("universal",), lambda: _classes(tree.path / MASTER))
+
+
+def _classes(file: Path) -> tuple[UniversalClass, ...]:
     try:
         text = read_bytes(file).decode("utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t")

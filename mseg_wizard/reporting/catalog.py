@@ -95,9 +95,12 @@ class DatasetSummary:
     taxonomies: tuple[TaxonomySummary, ...]
 
 
-def survey(ctx: Context, stop: Callable[[], None]) -> tuple[DatasetSummary, ...]:
-    """Go through all lists and folders: seconds on the full data. `stop` raises where the work is to end."""
-    return tuple(_Survey(ctx, dataset, stop).summary() for dataset in datasets_in(ctx.steps))
+def survey(ctx: Context, told: Callable[[int], object]) -> tuple[DatasetSummary, ...]:
+    """Go through all lists and folders: seconds on the full data.
+
+    `told` hears how many more rows were gone through, and raises where the work is to end.
+    """
+    return tuple(_Survey(ctx, dataset, told).summary() for dataset in datasets_in(ctx.steps))
 
 
 def shared_classes(tree: MsegApiTree) -> tuple[UniversalClass, ...]:
@@ -130,8 +133,8 @@ def chain_of(dataset: Dataset, name: str) -> list[str]:
 class _Survey:
     """One dataset while its lists are gone through."""
 
-    def __init__(self, ctx: Context, dataset: Dataset, stop: Callable[[], None]) -> None:
-        self.ctx, self.dataset, self.stop = ctx, dataset, stop
+    def __init__(self, ctx: Context, dataset: Dataset, told: Callable[[int], object]) -> None:
+        self.ctx, self.dataset, self.told = ctx, dataset, told
         self.root = ctx.tree.root(dataset.raw)
         self.folders = FolderListings(ctx.dataset_folder)
         self.photos: dict[str, str] = {}
@@ -155,8 +158,7 @@ class _Survey:
         return self.dataset.targets[-1] if self.dataset.targets else self.dataset.raw
 
     def _taxonomy(self, name: str, use: str, drawn: bool) -> TaxonomySummary:
-        # A tree of its own: the lists are let go once they were gone through.
-        tree = MsegApiTree(self.ctx.tree_folder)
+        tree = self.ctx.tree
         colors, names = colors_of(tree, chain_of(self.dataset, self._same(tree, name))), tree.names(name)
         brush = LabelStyle(name, names, palette_of(colors).tobytes()) if drawn else None
         splits = tuple(self._split(tree, name, split, brush) for split in LISTS if split in tree.splits(name))
@@ -190,8 +192,8 @@ class _Survey:
             return tuple(() for _ in tree.names(name))
 
     def _split(self, tree: MsegApiTree, taxonomy: str, split: str, brush: LabelStyle | None) -> SplitSummary:
-        self.stop()
         rows = tree.unique_rows(taxonomy, split)
+        self.told(len(rows))
         images = {row.image: self._has(row.image) for row in rows}
         labels = {row.label: self._has(row.label) for row in rows if row.label is not None}
         shots: tuple[PictureJob, ...] = ()

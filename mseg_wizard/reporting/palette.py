@@ -75,16 +75,16 @@ def distinct(count: int, taken: tuple[tuple[int, ...], ...] = ()) -> Colors:
     levels = np.linspace(0, 255, STEPS).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     seen = _seen(grid)
-    usable = (seen[0, :, 0] > DARKEST) & (seen[0, :, 0] < LIGHTEST)
-    grid, seen = grid[usable], seen[:, usable]
+    usable = (seen[0, 0] > DARKEST) & (seen[0, 0] < LIGHTEST)
+    grid, seen = grid[usable], np.ascontiguousarray(seen[..., usable])
     nearest = np.full(len(grid), np.inf)
-    for color in _seen(np.array([NOTHING, (255, 255, 255), *taken], np.uint8)).transpose(1, 0, 2):
+    for color in np.moveaxis(_seen(np.array([NOTHING, (255, 255, 255), *taken], np.uint8)), -1, 0):
         nearest = np.minimum(nearest, _distance(seen, color))
     chosen = np.zeros((count, 3), np.uint8)
     for number in range(count):
         best = int(nearest.argmax())
         chosen[number] = grid[best]
-        nearest = np.minimum(nearest, _distance(seen, seen[:, best]))
+        nearest = np.minimum(nearest, _distance(seen, seen[..., best]))
         nearest[best] = -1.0
     return chosen
 
@@ -152,13 +152,14 @@ _LAB = np.array(
 
 
 def _seen(colors: Colors) -> NDArray[np.float64]:
-    """OKLab, (visions, n, 3), of (n, 3) RGB."""
+    """OKLab, (3, visions, n), of (n, 3) RGB."""
     parts = colors / 255.0
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     as_seen = np.clip(np.einsum("vij,nj->vni", _VISION, linear), 0, 1)
-    return np.asarray(np.cbrt(as_seen @ _CONES.T) @ _LAB.T)
+    return np.moveaxis(np.cbrt(as_seen @ _CONES.T) @ _LAB.T, -1, 0)
 
 
 def _distance(seen: NDArray[np.float64], color: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of every colour, (visions, n, 3), from one, (visions, 3)."""
-    return np.asarray(np.sqrt(((seen - color[:, None]) ** 2).sum(-1)).min(0))
+    """Of every colour, (3, visions, n), from one, (3, visions), squared."""
+    lightness, green_red, blue_yellow = (part - one[:, None] for part, one in zip(seen, color, strict=True))
+    return np.asarray((lightness**2 + green_red**2 + blue_yellow**2).min(0))

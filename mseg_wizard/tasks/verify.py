@@ -64,7 +64,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             "Start with `mseg-wizard`.",
         )
     yield from _same_tree(ctx)
-    yield from background(lambda job: _sweep(ctx, job.check), Progress("looking for what killed runs left"))
+    yield from background(lambda job: _sweep(ctx, job), Progress("looking for what killed runs left", unit="files"))
     calls = [call for step in ctx.steps for call in step.calls if call.task == "extract"]
     compared = yield from compare_extracted(ctx, calls)
     right = compared.files - len(compared.differing)
@@ -117,7 +117,7 @@ def _dataset(
 ) -> Generator[Progress, None, None]:
     doing = f"checking {dataset.title}"
     listing = Progress(f"{doing}: listing", found.images, total, "images")
-    plan = yield from background(functools.partial(_plan, ctx, dataset), listing)
+    plan = yield from background(functools.partial(_plan, ctx, dataset, listing), listing)
     if dataset.form.annotations:
         yield from _describe(ctx, plan, dataset.form.annotations, listing)
     found.begin(plan)
@@ -171,12 +171,14 @@ def _same_tree(ctx: Context) -> Generator[Progress, None, None]:
         )
 
 
-def _sweep(ctx: Context, check: Callable[[], None]) -> None:
+def _sweep(ctx: Context, job: Job) -> None:
     """Remove temporaries of ours: none is in use while this runs. Raises Problem where one stays."""
     remappings = [call.args for step in ctx.steps for call in step.calls if isinstance(call.args, Remapping)]
     consumed = {PurePath(how.consumes).name for how in remappings if how.consumes}
+    seen = 0
     for folder, folders, names in os.walk(ctx.dataset_folder):
-        check()
+        job.say(Progress("looking for what killed runs left", seen, unit="files"))
+        seen += len(names)
         ours = [name for name in names if name.startswith(".") and _TEMPORARY.fullmatch(name)]
         for name in (*ours, *(name for name in folders if name.startswith(".") and name[1:-4] in consumed)):
             remove_leftover(Path(folder, name))
@@ -209,8 +211,15 @@ def _count(ctx: Context, datasets: Sequence[Dataset], stop: Callable[[], None]) 
     return total
 
 
-def _plan(ctx: Context, dataset: Dataset, job: Job) -> Plan:
-    return make_plan(ctx, dataset, job.check)
+def _plan(ctx: Context, dataset: Dataset, listing: Progress, job: Job) -> Plan:
+    rows = 0
+
+    def told(more: int) -> None:
+        nonlocal rows
+        rows += more
+        job.say(replace(listing, doing=f"{listing.doing} ({rows:,} paths so far)"))
+
+    return make_plan(ctx, dataset, told)
 
 
 def _tree(ctx: Context) -> str:

@@ -6,21 +6,24 @@ Which of them MSeg needs is not known here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from mseg_wizard.archives.member import CHUNK
 from mseg_wizard.archives.pread import checksum
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.datasets.extracted import ExtractedFile, keep_extracted, read_extracted
 from mseg_wizard.progress import Meter, Progress
 from mseg_wizard.step import Archive, Call
 from mseg_wizard.verification.verdict import Fault
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
+
+LOOKED_AT_ONCE = 1024
+"""Files between two looks whether it should stop: some ms, on a network disk a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,12 @@ def compare_extracted(ctx: Context, calls: Sequence[Call]) -> Generator[Progress
 
 def _compare(ctx: Context, call: Call, archive: Archive, found: Compared) -> Generator[Progress, None, None]:
     looking = Progress(f"comparing what came out of {archive.file}", unit="files")
-    rows = yield from background(lambda _: read_extracted(ctx, archive), looking)
+    rows = yield from background(lambda _: read_extracted(ctx, archive), looking, join=LOOK_JOIN)
     if rows is None:
         found.unknown.append(archive.file)
         return
     work = _Comparison(ctx, call, archive, rows, found)
-    due = yield from background(lambda job: work.sizes(job.check), looking)
+    due = yield from background(lambda job: work.sizes(job, looking), looking)
     if due:
         yield from work.contents(due, looking.doing)
 
@@ -73,12 +76,12 @@ class _Comparison:
         self._ctx, self._call, self._archive, self._rows, self._found = ctx, call, archive, rows, found
         self._top = f"{ctx.dataset_folder}/"
 
-    def sizes(self, check: Callable[[], None]) -> dict[int, int]:
+    def sizes(self, job: Job, looking: Progress) -> dict[int, int]:
         """Compare all sizes; the rows whose contents are to be read, with the files' times."""
         due: dict[int, int] = {}
         for number, row in enumerate(self._rows):
-            if number % 4096 == 0:
-                check()
+            if number % LOOKED_AT_ONCE == 0:
+                job.say(replace(looking, done=number, total=len(self._rows)))
             try:
                 state = os.stat(self._top + row.path)  # noqa: PTH116 - a million times
             except OSError:  # what is missing is told by the lists

@@ -23,8 +23,12 @@ from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, Pixe
 from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.verdict import MISSING, Fault
 
-Stop = Callable[[], None]
-"""Raises where the work is to end."""
+Told = Callable[[int], object]
+"""Hears how many more rows were gone through; raises where the work is to end."""
+
+
+AT_ONCE = 2048
+"""Rows between two words."""
 
 
 @dataclass(slots=True)
@@ -147,23 +151,22 @@ class Plan:
         return f"{ctx.dataset_folder}/{path}" if path and path not in self.gone else None
 
 
-def make_plan(ctx: Context, dataset: Dataset, stop: Stop) -> Plan:
+def make_plan(ctx: Context, dataset: Dataset, told: Told) -> Plan:
     """Read the lists and records, list the folders. Takes seconds for the largest dataset."""
     made = Plan(dataset, ctx.tree.root(dataset.raw))
     for column, (taxonomy, before) in enumerate(
         [(dataset.raw, ""), *((name, before) for name, before, _ in dataset.made)]
     ):
-        stop()
+        told(0)
         # A tree of its own for each: the lists are let go once they were gone through.
         tree = MsegApiTree(ctx.tree_folder)
-        _read_lists(made, tree, taxonomy, column)
+        _read_lists(made, tree, taxonomy, column, told)
         if before and made.dataset.relabeling:
             _read_records(made, tree, made.dataset.relabeling, before, column - 1)
-    stop()
+    told(0)
     if made.updates:
         _find_masks(ctx, made)
-    stop()
-    _find_missing(ctx, made, stop)
+    _find_missing(ctx, made, told)
     return made
 
 
@@ -180,11 +183,13 @@ def _splits(tree: MsegApiTree, taxonomy: str) -> list[str]:
     return [split for split in LISTS if split in tree.splits(taxonomy)]
 
 
-def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> None:
+def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int, told: Told) -> None:
     columns = 1 + len(made.dataset.made)
     for split in _splits(tree, taxonomy):
         labelled = split in made.dataset.splits
-        for row in tree.rows(taxonomy, split):
+        for number, row in enumerate(tree.rows(taxonomy, split)):
+            if number % AT_ONCE == 0:
+                told(AT_ONCE)
             if not labelled and row.label is not None:
                 made.absent += column == 0
                 continue
@@ -224,14 +229,14 @@ def _find_masks(ctx: Context, made: Plan) -> None:
         made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else made.dataset.masks_named(image)
 
 
-def _find_missing(ctx: Context, made: Plan, stop: Stop) -> None:
+def _find_missing(ctx: Context, made: Plan, told: Told) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
     folders = FolderListings(ctx.dataset_folder)
     done = ctx.store.journal.done
     positions = (IMAGE, RAW, MASK, *range(len(made.dataset.made)))
     for number, image in enumerate(made.images):
-        if number % 4096 == 0:
-            stop()
+        if number % AT_ONCE == 0:
+            told(AT_ONCE)
         for position in positions:
             path = made.file(image, position)
             if path is None or path in made.gone or folders.has(path):

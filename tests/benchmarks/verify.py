@@ -45,7 +45,7 @@ def main(folder: Path | None) -> None:
         began, images, files = time.perf_counter(), 0, 0
         for family in datasets_in(ctx.steps):
             start = time.perf_counter()
-            found = make_plan(ctx, family, nothing)
+            found = make_plan(ctx, family, bool)
             if read := family.form.annotations:
                 for file, described in found.annotation_files().items():
                     found.describe(described, read(ctx.dataset_folder / file))
@@ -59,10 +59,6 @@ def main(folder: Path | None) -> None:
             )
         print(f"{'all':<24} {images:>9,} {files:>10,} {time.perf_counter() - began:>8.1f} {memory():>19,.0f} MB")
         ctx.close()
-
-
-def nothing() -> None:
-    """Never stops."""
 
 
 def memory() -> float:
@@ -112,7 +108,7 @@ def fill(place: Path, full: Path) -> None:
     ctx = opened(place)
     ctx.store.reopen(*ctx.store.journal.done_calls())  # nothing is missed yet
     for family in datasets_in(ctx.steps):
-        found = make_plan(ctx, family, nothing)
+        found = make_plan(ctx, family, bool)
         for path in paths(found):
             file = ctx.dataset_folder / path
             try:
