@@ -74,10 +74,10 @@ def test_a_table_without_the_column_or_the_file_is_named(tmp_path: Path) -> None
         universal_table(tree, TAXONOMY)
     (tmp_path / MASTER).write_text(f"{TAXONOMY}\tname\nroad\troad\n")
     with pytest.raises(Problem, match="no column is called 'universal'"):
-        universal_table(tree, TAXONOMY)
+        universal_table(MsegApiTree(tmp_path), TAXONOMY)
     (tmp_path / MASTER).unlink()
     with pytest.raises(Problem, match="is missing"):
-        universal_table(tree, TAXONOMY)
+        universal_table(MsegApiTree(tmp_path), TAXONOMY)
 
 
 def test_the_published_table_has_194_classes_and_is_total(full_tree: Path) -> None:
