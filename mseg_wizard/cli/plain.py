@@ -14,6 +14,7 @@ from typing import TextIO
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.log import LOG, redact, without_known_secrets
+from mseg_wizard.core.output import LAST, held_up, write_line
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
@@ -37,18 +38,14 @@ def exit_code(failure: BaseException | None) -> Exit:
 def complain(problem: BaseException, log: Path | None = None) -> None:
     """Say what happened and what to do, on stderr; `log` is where a bug's details are."""
     if not isinstance(problem, Problem):
-        print(
-            f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}.",
-            file=sys.stderr,
-        )
+        bug = f"mseg-wizard hit a bug of its own: {type(problem).__name__}. The details are in {log or 'the log'}."
+        write_line(bug, sys.stderr)
         return
-    print(f"mseg-wizard: {printable_redacted(problem.what)}", file=sys.stderr)
-    for item in problem.items[:SHOWN_ITEMS]:
-        print(f"    {printable_redacted(item)}", file=sys.stderr)
+    items = [f"    {printable_redacted(item)}" for item in problem.items[:SHOWN_ITEMS]]
     if len(problem.items) > SHOWN_ITEMS:
-        print(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, named in the log", file=sys.stderr)
-    for line in problem.do.splitlines():
-        print(f"  {printable_redacted(line)}", file=sys.stderr)
+        items.append(f"    … and {len(problem.items) - SHOWN_ITEMS:,} more, named in the log")
+    todo = [f"  {printable_redacted(line)}" for line in problem.do.splitlines()]
+    write_line("\n".join([f"mseg-wizard: {printable_redacted(problem.what)}", *items, *todo]), sys.stderr)
 
 
 def printable_redacted(text: str) -> str:
@@ -73,7 +70,7 @@ def unattended(
     """
     end, stopped_by = work(ctx, steps, every, talk, fetch_only=fetch_only)
     if stopped_by:
-        say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk)
+        say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk, wait=LAST)
         return STOPS[stopped_by]
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
@@ -157,7 +154,9 @@ class _Lines:
 
     def show(self, snapshot: Snapshot, worker_news: Sequence[str] = ()) -> None:
         for text in worker_news:
-            say(printable_redacted(text), self._talk)
+            say(printable_redacted(text), self._talk, wait=0)
+        if held_up(self._talk):  # nobody reads: the newest is said once somebody does
+            return
         due = time.monotonic() - self._at >= self._every
         for call, progress in snapshot.progress.items():
             if call in (*snapshot.calls, *snapshot.ahead) and snapshot.running and call in self._said and not due:
@@ -168,7 +167,7 @@ class _Lines:
             if self._said.get(call) != line:
                 self._said[call] = line
                 self._at = time.monotonic()
-                say(line, self._talk)
+                say(line, self._talk, wait=0)
 
 
 def progress_line(number: int, title: str, progress: Progress) -> str:
@@ -211,9 +210,6 @@ def _elsewhere(step: Step, lacks: Sequence[str]) -> str:
     return f"Without the screen: an answers file, table [{step.id}], {', '.join(lacks)}{also}."
 
 
-def say(text: str, to: TextIO | None = None) -> None:
-    """One line for the user, on stdout unless it is to go elsewhere."""
-    try:
-        print(without_known_secrets(text), file=to or sys.stdout, flush=True)
-    except (BrokenPipeError, OSError):  # the terminal went away: the work goes on until its signal arrives
-        return
+def say(text: str, to: TextIO | None = None, *, wait: float | None = None) -> None:
+    """One line for the user, on stdout unless it is to go elsewhere; `wait`: seconds that its reader gets."""
+    write_line(without_known_secrets(text), to, wait=wait)

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ from mseg_wizard.answers.fields import HOME
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import STOPS, Exit
 from mseg_wizard.core.invocation import BARE, Invocation
+from mseg_wizard.core.output import LAST, write_line
 from mseg_wizard.core.preferences import prefer
 from mseg_wizard.progress import printable
 from mseg_wizard.snapshot import standing
@@ -70,10 +70,10 @@ def guide(
         stands = standing(session.snapshot)
         session.close()
     if dataset and app.code not in (Exit.HANGUP, Exit.FAILED):
-        with suppress(OSError):
-            ended = stands.state in ("done", "aside")
-            brief = stands.brief[:1].upper() + stands.brief[1:]
-            print(f"{brief}: {dataset}" if ended else invocation.resume_hint(session.destination))
+        ended = stands.state in ("done", "aside")
+        brief = stands.brief[:1].upper() + stands.brief[1:]
+        said = f"{brief}: {dataset}" if ended else invocation.resume_hint(session.destination)
+        write_line(said, wait=LAST)
     return app.code
 
 

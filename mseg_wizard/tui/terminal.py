@@ -14,6 +14,7 @@ from textual.app import App
 from textual.events import CursorPosition
 from textual.message import Message
 
+from mseg_wizard.core.output import LAST, Output
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.ascii import in_ascii, unicode_locale
 from mseg_wizard.tui.paste_parser import PasteParser
@@ -28,8 +29,6 @@ IN_BAR = {"running": 1, "stopped": 4, "waiting": 4, "failed": 2}
 """States as OSC 9;4 has them: at work, with an error, paused; 0 takes the mark away."""
 VTE = 7900
 """The first version of GNOME's terminals that knows it."""
-LAST = 1.0
-"""Seconds that the end waits for an answer."""
 
 
 class Terminal(SafeDriver):
@@ -89,6 +88,10 @@ class Terminal(SafeDriver):
         self.mark_it("", 0)
         super().stop_application_mode()
 
+    def close(self) -> None:
+        super().close()
+        self._out.finish()
+
     def call_it(self, title: str) -> None:
         """Set the title of the terminal's window, or of tmux's pane: read where the window itself is out of sight."""
         self._title(f"\x1b]2;{printable(title, 100)}\x1b\\")
@@ -117,37 +120,37 @@ def has_bar(environment: Mapping[str, str]) -> bool:
 
 
 class ClosedTerminal:
-    """A file that takes everything.
+    """A file that takes everything at once, whether the terminal does or not.
 
-    Textual's writer thread ends at the first error, and its full queue then blocks the screen for good.
+    Textual's writer thread ends at the first error, and its full queue then blocks the screen for good; so does a
+    terminal that takes nothing, as at the other end of a line that is down.
     """
 
     def __init__(self, file: IO[str], *, plain: bool = False) -> None:
         self._file = file
+        self._output = Output(file.fileno())
         self._plain = plain
         """Does the locale have nothing but ASCII?"""
-        self.writing = False
         self.written = 0
         """Characters so far, other than questions."""
 
+    @property
+    def writing(self) -> bool:
+        """Is there something that the terminal has not taken?"""
+        return self._output.unwritten
+
     def write(self, text: str) -> int:
-        self.writing = True
         self.written += len(text.replace(ASK, ""))
-        try:
-            return self._file.write(in_ascii(text) if self._plain else text)
-        except (OSError, ValueError):
-            return len(text)
-        finally:
-            self.writing = False
+        shown = in_ascii(text) if self._plain else text
+        self._output.put(shown.encode(getattr(self._file, "encoding", None) or "utf-8", "replace"))
+        return len(text)
 
     def flush(self) -> None:
-        self.writing = True
-        try:
-            self._file.flush()
-        except (OSError, ValueError):
-            return
-        finally:
-            self.writing = False
+        return
+
+    def finish(self) -> None:
+        """Give the terminal a last moment to take what it was sent."""
+        self._output.wait(LAST)
 
     def fileno(self) -> int:
         return self._file.fileno()

@@ -5,7 +5,6 @@ when it comes and goes, and that it is never in the way.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mseg_wizard.tui.widgets import picture
 from mseg_wizard.tui.widgets.picture import area_in
 from tests.toys import ROAD, SKY, WHITE, Toys, cells, really, toys_at
 from tests.tui.kit import into, says, screen, until
+from tests.waiting import PATIENCE, wait_until
 
 CALL = "open/remap/toy-3"
 
@@ -226,21 +226,11 @@ def test_the_largest_picture_and_the_smallest() -> None:
             assert room is None or (room.height <= height and room.width <= width and room.rows >= 6)
 
 
-def test_a_terminal_that_takes_nothing_is_noticed() -> None:
+def test_a_terminal_that_takes_nothing_is_noticed_and_holds_nobody_up() -> None:
     there, here = os.pipe()
     with os.fdopen(here, "w") as file, os.fdopen(there, "rb") as taken:
         deaf = ClosedTerminal(file)
-
-        def behind() -> bool:
-            return deaf.writing
-
-        assert not behind()
-        writer = threading.Thread(target=deaf.write, args=("x" * 1_000_000,))
-        writer.start()
-        while not behind():
-            assert writer.is_alive()
-        left = 1_000_000
-        while left:
-            left -= len(taken.read(min(left, 65_536)))
-        writer.join()
-        assert not behind()
+        deaf.write("x" * 1_000_000)
+        assert deaf.writing
+        assert taken.read(1_000_000) == b"x" * 1_000_000
+        assert wait_until(lambda: not deaf.writing, patience=PATIENCE)

@@ -17,6 +17,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,24 @@ def test_a_signal_stops_the_work_cleanly_and_gives_the_terminal_back(
     if code != 129:
         way_on = f"What is done stays; start again to go on: mseg-wizard --dest {running.folder / 'data'}"
         assert way_on in " ".join(plain(running.seen).split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_terminal_that_takes_nothing_any_more_holds_no_end_up(
+    running: Terminal, number: signal.Signals, code: int
+) -> None:
+    """As at the other end of a line that is down: keys that came before it had more to draw than it takes."""
+    os.set_blocking(running.master, False)
+    for _ in range(200):
+        with suppress(BlockingIOError):
+            running.keys(b"\x1b[B\x1bOP\x1b")
+        time.sleep(0.005)
+    running.process.send_signal(number)
+    assert wait_until(lambda: running.process.poll() is not None, patience=PATIENCE)
+    assert running.process.returncode == code
+    assert (running.folder / "closed").exists(), "the work was closed cleanly"
+    assert not working(running.folder / "data")
 
 
 @pytest.mark.slow
