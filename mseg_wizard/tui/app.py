@@ -90,6 +90,8 @@ class Wizard(KeyQueue):
         for theme in (*themes.THEMES, themes.SIXTEEN):
             self.register_theme(theme)
         self.theme = themes.OWN if plain else themes.chosen()
+        self._colours = self.get_css_variables()
+        self.stylesheet.set_variables(self._colours)
         self.session = session
         self.main = MainScreen(session)
         self.code: int = Exit.DONE
@@ -103,6 +105,14 @@ class Wizard(KeyQueue):
         self.push_screen(self.main)
         self.theme_changed_signal.subscribe(self, self._keep_colours)
         self.set_interval(0.5, self._call_the_window)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Textual reads all styles anew at the start, for a theme that they were read with: a tenth of the wait."""
+        if (colours := self.get_css_variables()) == self._colours:
+            self.stylesheet.update(self, animate=animate)
+        else:
+            self._colours = colours
+            super().refresh_css(animate)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         """What the palette (Ctrl+P) offers: everything that the screen does."""

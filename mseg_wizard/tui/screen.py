@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -209,6 +210,8 @@ class MainScreen(Screen[None]):
         self.set_class(event.size.height < LOW, "-low")
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
         self.call_after_refresh(self.draw)
+        if self.step_in_sight and self.query_one("#panes", ContentSwitcher).current is None:
+            beside(self, partial(self.show_step, self.chosen))  # the window became wide enough for one
         if (
             row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None)
             if self.focused
@@ -221,7 +224,8 @@ class MainScreen(Screen[None]):
 
     async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_list.id == "steps" and event.option_id:
-            await self.show_step(event.option_id)
+            if self.step_in_sight:  # else made when it is looked at: the first screen needn't wait for a form
+                await self.show_step(event.option_id)
         elif event.option_list is self.overview.list and self.at_overview:
             if self.step_in_sight:
                 await self.show_step(self.overview.target()[0])

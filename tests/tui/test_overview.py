@@ -103,6 +103,15 @@ async def test_it_opens_on_every_dataset_and_says_what_is_wanted(desk: Desk, siz
         await matches(app, pilot, "overview-failed", size, 79)
 
 
+async def test_a_step_is_shown_beside_it_once_the_window_is_wide_enough_and_made_no_earlier(desk: Desk) -> None:
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, pilot, Snapshot())
+        assert not app.main.panes
+        await pilot.resize_terminal(200, 60)
+        await says(pilot, STEPS[0].summary)
+
+
 async def test_a_row_says_how_a_dataset_is_had_and_how_far_it_is(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(80, 24)) as pilot:
