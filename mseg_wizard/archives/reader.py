@@ -94,10 +94,10 @@ def open_archive(path: Path, take: Mapping[str, str] | None = None) -> Iterator[
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise Problem(f"{name} can't be opened: {why}.", "Make it readable, then start again.") from None
+    gzip: tar_file.Gzipped | None = None
     try:
         size = size_of(file)
         start = up_to(file, tar_file.BLOCK, 0, name)
-        gzip: tar_file.Gzipped | None = None
         listed: Sequence[Member] | None = None
         # The first part of a split zip begins with a mark of its own.
         if start.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4")):
@@ -112,6 +112,8 @@ def open_archive(path: Path, take: Mapping[str, str] | None = None) -> Iterator[
             raise _unknown(name, start)
         yield OpenArchive(name, size, listed, file, gzip)
     finally:
+        if gzip:
+            gzip.close()
         close_file(file)
 
 

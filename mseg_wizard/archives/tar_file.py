@@ -6,7 +6,10 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
+
+from isal import isal_zlib
 
 from mseg_wizard.archives.member import CHUNK, Member, damaged_archive
 from mseg_wizard.archives.pread import exactly, up_to
@@ -115,16 +118,22 @@ class Plain:
 
 class Gzipped:
     """What comes out of a gzip file, of one stream or several; the
-    checksum at the end of each is checked when it is reached.
+    checksum at the end of each is checked when it is reached. A thread inflates while what it gave is used.
     """
 
     def __init__(self, file: int, archive: str) -> None:
         self._file, self._archive = file, archive
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._inflate = isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._packed = b""
         self._block = b""
         self._at = 0
         self.position = 0
+        self._thread = ThreadPoolExecutor(1, "inflating")
+        self._next_block = self._thread.submit(self._inflated)
+
+    def close(self) -> None:
+        """Nothing is read of the file after this."""
+        self._thread.shutdown(cancel_futures=True)
 
     def read(self, count: int) -> bytes:
         data = self._block[self._at : self._at + count]
@@ -153,26 +162,33 @@ class Gzipped:
 
     def _fill(self) -> bool:
         """Put the next bytes into the block; False at the end of the last stream."""
-        self._block, self._at = b"", 0
-        while not self._block:
+        self._block, self._at = self._next_block.result(), 0
+        if self._block:
+            self._next_block = self._thread.submit(self._inflated)
+        return bool(self._block)
+
+    def _inflated(self) -> bytes:
+        """The next bytes, inflated while those before are used; none at the end of the last stream."""
+        block = b""
+        while not block:
             if self._inflate.eof:
                 rest = self._inflate.unused_data or self._next()
                 while rest and not rest.strip(b"\0"):
                     rest = self._next()
                 if not rest:
-                    return False
-                self._packed, self._inflate = rest, zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    return b""
+                self._packed, self._inflate = rest, isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
             packed = self._packed or self._next()
             try:
-                self._block = self._inflate.decompress(packed, CHUNK)
-            except zlib.error:
+                block = self._inflate.decompress(packed, CHUNK)
+            except isal_zlib.IsalError:  # type: ignore[misc]  # its stub knows the name, not the class
                 raise damaged_archive(
                     self._archive, "its compressed data are broken or their checksum differs"
                 ) from None
             self._packed = self._inflate.unconsumed_tail
-            if not packed and not self._block and not self._inflate.eof:
+            if not packed and not block and not self._inflate.eof:
                 raise damaged_archive(self._archive, "it is cut short")
-        return True
+        return block
 
     def _next(self) -> bytes:
         data = up_to(self._file, CHUNK // 4, self.position, self._archive)
