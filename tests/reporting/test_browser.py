@@ -12,6 +12,8 @@ from mseg_wizard.store import OWN
 from tests.reporting.browser import Browser
 from tests.verification.finished import make
 
+pytestmark = pytest.mark.slow
+
 LABELS = "#look figure .labels img"
 OVER = "#look .stack img:last-child"
 
@@ -28,7 +30,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     opened.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280, 3840])
 def test_it_fits_every_window_and_complains_of_nothing(browser: Browser, report: Path, width: int, dark: bool) -> None:
@@ -94,7 +95,6 @@ def test_a_word_finds_classes_and_pictures(browser: Browser, report: Path) -> No
     assert 0 < hidden < browser.value("document.querySelectorAll('figure').length")
 
 
-@pytest.mark.slow
 def test_without_script_it_is_whole(browser: Browser, report: Path) -> None:
     browser.open(report / "index.html", scripts=False)
     browser.ask("Emulation.setScriptExecutionDisabled", value=False)  # to ask it; its own did not run

@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 from tests.faults.stages import relabelled
 from tests.wizard import Wizard
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "mseg_wizard" / "docs" / "training.md").read_text("utf-8")
 
 
@@ -35,7 +37,6 @@ def destination(practice_world: World, tmp_path_factory: pytest.TempPathFactory)
     return place
 
 
-@pytest.mark.slow
 def test_pairs_classes_and_mapping_are_those_of_the_lists(destination: Path) -> None:
     train = Mseg(destination, "train")
     image, label, dataset = train[0]

@@ -22,6 +22,8 @@ from mseg_wizard.tasks.universal import estimate
 from tests.tasks.making import stamps, temporaries
 from tests.verification.finished import Finished, copy, make
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def relabelled(golden: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
@@ -43,7 +45,6 @@ def rows_of(finished: Finished, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.slow
 def test_every_label_map_is_right_and_a_second_start_makes_none(golden: Path, relabelled: Finished) -> None:
     if not (golden / "compare_universal.py").is_file():
         pytest.skip("this golden kit does not judge universal labels")
@@ -63,7 +64,6 @@ def test_every_label_map_is_right_and_a_second_start_makes_none(golden: Path, re
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_manifest_names_each_pair_once_in_the_order_of_the_lists(relabelled: Finished) -> None:
     lists = relabelled.destination / "mseg-api/mseg/dataset_lists"
     listed = lists / "bdd-relabeled/list/train.txt"
@@ -93,7 +93,6 @@ def test_the_manifest_names_each_pair_once_in_the_order_of_the_lists(relabelled:
     assert (backpack["kitti-19"], backpack["kitti-19 class"]) == ("255", "unlabeled")
 
 
-@pytest.mark.slow
 def test_without_relabelling_it_says_so(golden: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     finished = copy(make(golden, tmp_path_factory, "folders"), tmp_path / "copy")
     done = universal(finished)
@@ -102,7 +101,6 @@ def test_without_relabelling_it_says_so(golden: Path, tmp_path_factory: pytest.T
     assert not (finished.destination / "mseg_universal").exists()
 
 
-@pytest.mark.slow
 def test_a_relabelled_map_that_vanished_is_said_before_anything_is_made(relabelled: Finished) -> None:
     next((relabelled.dataset / "BDD").rglob("seg_relabeled/**/*.png")).unlink()
     done = universal(relabelled)
@@ -110,7 +108,6 @@ def test_a_relabelled_map_that_vanished_is_said_before_anything_is_made(relabell
     assert "not complete: BDD" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_class_without_a_row_is_named_and_nothing_made_of_it(relabelled: Finished) -> None:
     table = relabelled.destination / "mseg-api" / MASTER
     text = table.read_text("utf-8")
@@ -126,7 +123,6 @@ def test_a_class_without_a_row_is_named_and_nothing_made_of_it(relabelled: Finis
     assert not (relabelled.destination / "mseg_universal" / "train.csv").exists()
 
 
-@pytest.mark.slow
 def test_damage_is_found_by_comparison_and_mended_by_the_next_start(
     golden: Path, relabelled: Finished, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +141,6 @@ def test_damage_is_found_by_comparison_and_mended_by_the_next_start(
     assert judged(golden, relabelled).endswith(" 0 wrong, 0 absent\n")
 
 
-@pytest.mark.slow
 def test_what_was_compared_and_has_not_changed_is_not_looked_at_again(relabelled: Finished) -> None:
     assert universal(relabelled).returncode == 0
     label = relabelled.destination / rows_of(relabelled, "val.csv")[3]["label"]
@@ -160,7 +155,6 @@ def test_what_was_compared_and_has_not_changed_is_not_looked_at_again(relabelled
     assert not label.exists()
 
 
-@pytest.mark.slow
 def test_another_relabelling_or_table_has_them_made_again(golden: Path, relabelled: Finished) -> None:
     assert universal(relabelled).returncode == 0
     before = stamps(relabelled.destination / "mseg_universal")
@@ -177,7 +171,6 @@ def test_another_relabelling_or_table_has_them_made_again(golden: Path, relabell
     assert not any(path.startswith("BDD/") for path in changed)  # whose classes are neither of the two
 
 
-@pytest.mark.slow
 def test_what_another_program_made_is_asked_for_first(golden: Path, relabelled: Finished) -> None:
     row = next((relabelled.dataset / "BDD").rglob("seg_relabeled/**/*.png")).relative_to(relabelled.dataset)
     place = relabelled.destination / "mseg_universal" / row
