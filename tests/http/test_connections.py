@@ -105,7 +105,7 @@ def test_a_date_that_is_old_enough_proves_sameness_too(tmp_path: Path) -> None:
 def test_connections_that_bring_nothing_are_let_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the calmest of some tries: where other programs take their turns, more connections do seem to help."""
     monkeypatch.setattr(connections, "GLANCE", 1.0)  # over 0.2 s, such turns look like a faster line
-    opened = []
+    opened: list[int] = []
     while len(opened) < 5 and not any(1 < most <= 4 for most in opened):
         target = tmp_path / f"{len(opened)}.zip"
         with serving({"/a.zip": replace(RIGHT, piece=5000, line=Line(500_000))}) as server:
