@@ -35,6 +35,8 @@ gets to end: a socket that is still connecting cannot be aborted.
 STALL = 60.0
 """Seconds without a single byte after which a connection counts as dead."""
 REDIRECTS = 10
+TOKEN = 16
+"""Characters of a part of a path to which a redirect leads from which on it may be a token, and is not shown."""
 
 _LOGIN = re.compile(r"(^|/)(log|sign)[-_]?in(/|\.|$)", re.IGNORECASE)
 
@@ -191,6 +193,7 @@ class HttpClient:
         onward = joined_address(url, place)
         if onward is None:
             raise RedirectRefused("it redirects to something that is no web address")
+        self.hide(onward.path, *onward.path.split("/"), least=TOKEN)
         return self.routes.back(onward, url)
 
     def _sent(self, request: httpx.Request) -> httpx.Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -105,6 +106,19 @@ def test_redirects_that_lead_nowhere_are_told(tmp_path: Path, hops: dict[str, An
     with serving(dict(hops)) as server:
         assert words in problem(fetch(target, [Location(f"{server.url}/0")], retry_policy=QUICK)).what
     assert leftovers(target) == []
+
+
+def test_the_path_of_a_redirect_may_be_a_token_and_is_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target, ticket = tmp_path / "a.zip", "t0k3n-for-this-download-alone"
+    for place in (f"/{ticket}/a.zip", f"/get/{ticket}"):
+        no = page(f"{place} has run out", f"No {quote(ticket)}", 403)
+        with caplog.at_level("DEBUG"), serving({"/0": redirect(place), place: no}) as server:
+            told = problem(fetch(target, [Location(f"{server.url}/0")], retry_policy=QUICK))
+        assert "403" in str(told)
+        assert ticket not in f"{told} {told.items} {caplog.text}"
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and ticket.encode() in path.read_bytes()]
 
 
 def test_from_https_to_plain_http_only_where_a_published_hash_decides(tmp_path: Path) -> None:

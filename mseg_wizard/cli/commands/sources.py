@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             facts = {key: getattr(archive, key) for key in ("bytes", "about", "sha256", "md5", "sha1")}
             rows.append({"step": step.id, "file": archive.file, **facts, "places": [asdict(place) for place in found]})
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(rows, indent=1))
     return Exit.FAILED if dead else Exit.DONE
 
 

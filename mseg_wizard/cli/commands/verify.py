@@ -5,6 +5,7 @@ stdout and all else on stderr, and the repair of what it found.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -102,7 +103,8 @@ def compare_universal(ctx: Context, *, repair: bool) -> Exit:
 
 
 def _show_json(ctx: Context, verdict: Verdict) -> None:
-    print((ctx.own / FILE).read_text("utf-8").rstrip())
+    # In ASCII: whatever a list or archive calls its files, nothing of it commands a terminal.
+    print(json.dumps(json.loads((ctx.own / FILE).read_text("utf-8")), indent=1))
 
 
 def _show(ctx: Context, verdict: Verdict) -> None:
