@@ -48,7 +48,7 @@ class Unpacked:
     written: int
     """Files of these that were not there, or not so."""
     sums: Mapping[str, tuple[int, int]]
-    """Path → size and CRC-32 of each, without those that another archive brought."""
+    """Path → size and CRC-32 of each, without those that another archive brought with another content."""
 
 
 def unpack(
@@ -143,6 +143,9 @@ class _Writing:
         self._files, self._bytes = self._files + 1, self._bytes + member.size
         before, there = self._done, self._tree.size(target)
         if _stays(member.name, member.size, there, self._shared):
+            # Of the same content it is this archive's too: a run that was killed may have brought it.
+            if there == member.size and (crc := checksum(self._tree.read(target))) == _crc(member, content):
+                self._sums[target] = member.size, crc
             self._report(member.size)
             return
         summed = _Summed(self._reporting(content))
@@ -201,6 +204,10 @@ class _Summed:
         for piece in self._content:
             self.crc = zlib.crc32(piece, self.crc)
             yield piece
+
+
+def _crc(member: Member, content: Iterator[bytes]) -> int:
+    return checksum(content) if member.crc is None else member.crc
 
 
 def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int) -> None:

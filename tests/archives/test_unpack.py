@@ -124,6 +124,19 @@ def test_wilddashs_shared_files_are_those_of_the_archive_that_came_first(golden:
         assert set(after) == set(before) | {name.removesuffix("/") for name in packed.namelist()}
 
 
+@each_form
+def test_what_a_killed_run_brought_of_shared_files_has_its_sums_all_the_same(
+    form: str, tmp_path: Path, into: Path
+) -> None:
+    archive = saved(tmp_path, FORMS[form])
+    sums = end_of(unpack(archive, into, shared=("",))).sums
+    assert end_of(unpack(archive, into, shared=("",))).sums == sums, "what was there is this archive's own"
+    (into / "top/a.png").write_bytes(b"x" * len(FILES["top/a.png"]))
+    assert end_of(unpack(archive, into, shared=("",))).sums == {
+        path: found for path, found in sums.items() if path != "top/a.png"
+    }, "what another archive brought is not"
+
+
 def test_a_shared_file_that_a_power_cut_left_empty_is_written(tmp_path: Path, into: Path) -> None:
     archive = saved(tmp_path, zipped(Part(name="license.txt", data=b"terms"), Part(name="empty.txt")))
     into.mkdir()
