@@ -253,7 +253,7 @@ class AtomicTree:
         return at
 
     def _shown(self, path: str) -> str:
-        return printable(f"{self._root.name}/{path}", 300)
+        return printable(str(self._root / path), 1000)
 
 
 class _Group:

@@ -31,6 +31,11 @@ def unmounted(ctx: Context, archive: Archive) -> str:
     return f"{folder} is empty or not there: if it is on another disk, see first that this is mounted."
 
 
+def files_gone(archive: Archive, missing: list[str]) -> str:
+    """What is said of an archive that was unpacked and whose files are not there."""
+    return f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}."
+
+
 def was_unpacked(ctx: Context, archive: Archive) -> bool:
     return ctx.store.journal.ours(f"{ctx.step_of(archive).id}/extract/{archive.file}")
 

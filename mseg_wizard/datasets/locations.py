@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from mseg_wizard.answers.brought import found_in, instead, uploaded_in
 from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.inventory import missing_files
+from mseg_wizard.datasets.inventory import files_gone, missing_files, was_unpacked
 from mseg_wizard.http.addresses import web_address
 from mseg_wizard.step import Archive, Step
 from mseg_wizard.store import ArchiveRecord
@@ -148,13 +148,16 @@ def in_mirror(address: str, name: str) -> str:
 
 
 def looked_at(ctx: Context, step: Step) -> list[str]:
-    """What the folders that the user named have in place of archives of the step that are still to come."""
+    """What the folders that the user named have in place of archives of the step that are still to come, and what of
+    archives that came before is gone.
+    """
     lacking = [archive for archive in step.archives if not needs_no_link(ctx, archive)]
     folders = [Path(row).expanduser() for row in ctx.sources(step.id) if not isinstance(row, Secret)]
     if ctx.options.mirror and not is_link(ctx.options.mirror):
         folders.append(Path(ctx.options.mirror).expanduser().absolute())
     names = {name for other in ctx.steps for archive in other.archives for name in archive.names}
-    return [instead(folder, lacking, names) for folder in folders if lacking and not folder.is_file()]
+    lost = [files_gone(archive, missing_files(ctx, archive)) for archive in lacking if was_unpacked(ctx, archive)]
+    return lost + [instead(folder, lacking, names) for folder in folders if lacking and not folder.is_file()]
 
 
 def _other_names(ctx: Context, archive: Archive) -> set[str]:

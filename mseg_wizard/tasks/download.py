@@ -15,7 +15,7 @@ from mseg_wizard.core.background import background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.archive_login import ArchiveLogin
 from mseg_wizard.datasets.hub_folder import fetch_from_hub
-from mseg_wizard.datasets.inventory import missing_files, unmounted, was_unpacked
+from mseg_wizard.datasets.inventory import files_gone, missing_files, unmounted, was_unpacked
 from mseg_wizard.datasets.locations import (
     Source,
     key_of,
@@ -86,9 +86,9 @@ def _ask_before_again(ctx: Context, archive: Archive, missing: list[str]) -> Non
     """An archive that was unpacked and tidied away is fetched again only when the user says so: it may take a day."""
     key = f"again:{archive.file}"
     if was_unpacked(ctx, archive) and ctx.store.archive(archive.file) and key not in ctx.consents:
-        gone = f"Files of {archive.file} are gone ({len(missing):,}), such as {missing[0]}."
+        removed = f"{files_gone(archive, missing)} The archive was removed after it was unpacked."
         raise Consent(
-            f"{gone} The archive was removed after it was unpacked. {unmounted(ctx, archive)}".strip(),
+            f"{removed} {unmounted(ctx, archive)}".strip(),
             f"Getting it again means fetching {size(archive.size)}. Allow that (--allow {key}), give the archive as a "
             "file, or bring the files back.",
             key,

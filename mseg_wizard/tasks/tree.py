@@ -19,7 +19,7 @@ from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.files import sync
-from mseg_wizard.datasets import mseg_api
+from mseg_wizard.datasets import mseg_api, mseg_config
 from mseg_wizard.datasets.locations import in_mirror
 from mseg_wizard.datasets.mseg_api import TreeCheck
 from mseg_wizard.http.addresses import Routes, without_query
@@ -227,8 +227,15 @@ def _examined(folder: Path) -> Generator[Progress, None, TreeCheck]:
 
 
 def _complete(folder: Path, origin: TreeOrigin) -> None:
+    """Raise Problem that names the source: what is wrong has to be mended there, as a copy is made of it again."""
     if lacks := mseg_api.missing_parts(folder):
         raise _incomplete(origin, lacks)
+    try:
+        mseg_config.value((folder / mseg_config.CONFIG).read_bytes())
+    except mseg_config.Unset as unset:
+        what = f"The mseg-api tree from {origin.words} can't be configured, by its {mseg_config.CONFIG}: {unset}."
+        do = f'Give that file one line {mseg_config.NAME} = "", as MSeg has it, then start again. Or: {ELSEWHERE}'
+        raise Problem(what, do) from None
 
 
 def _incomplete(origin: TreeOrigin, lacks: list[str]) -> Problem:

@@ -280,7 +280,7 @@ def test_a_folder_or_a_file_in_the_way_is_named(tmp_path: Path, into: Path) -> N
     (into / "top/1").rmdir()
     (into / "top").rmdir()
     (into / "top").write_bytes(b"mine")
-    assert "into/top/ is in the way" in problem_with(path, into)
+    assert "into/top is in the way" in problem_with(path, into)
 
 
 def test_a_prefix_that_is_cut_off_does_not_make_a_path_absolute() -> None:
