@@ -29,8 +29,15 @@ def connect(address: str, patience: float) -> Any:
     """A Dask client for the scheduler at `address`; raises Problem where there is no Dask, or no scheduler."""
     distributed = _distributed()
     try:
+        # A client that gets no further than this would be closed for 10 s, and tell of it on the terminal.
+        tls = distributed.Security().get_connection_args("client").get("ssl_context")
+        if address.startswith("tls://") and not tls:
+            raise Problem(
+                f"The cluster's scheduler at {address} can't be reached: no certificate is named.",
+                "Name authority, certificate and key in Dask's settings (distributed.comm.tls), as the scheduler does.",
+            )
         return distributed.Client(address, timeout=patience, set_as_default=False, name="mseg-wizard")
-    except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
+    except (OSError, ValueError) as error:
         what = f"The cluster's scheduler at {address} can't be reached: {str(error) or type(error).__name__}"
         do = "Start it (`dask scheduler`), or correct --scheduler; this machine must be able to open that port."
         raise Problem(f"{what.rstrip('.')}.", do) from None

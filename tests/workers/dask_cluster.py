@@ -22,8 +22,9 @@ from tests.waiting import wait_until
 class DaskCluster:
     """Started with Dask's own commands, each in a process group of its own; `close` ends them all."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        """`options`: of the scheduler; `environment`: of it and of all workers."""
+        self._folder, self._environment = folder, dict(environment or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
         self._start(
@@ -36,6 +37,7 @@ class DaskCluster:
             "--no-show",
             "--scheduler-file",
             str(file),
+            *options,
         )
         wait_until(lambda: self._found(file))
 
@@ -77,7 +79,7 @@ class DaskCluster:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | self._environment | dict(environment or {}),
             cwd=cwd or self._folder,
         )
         log.close()
@@ -89,10 +91,11 @@ class Wire:
     """Forwards connections to the scheduler; `sent` is all that went there."""
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        scheme, _, place = address.partition("://")
+        host, _, port = place.rpartition(":")
         self._target = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         self.sent = bytearray()
         threading.Thread(target=self._accept, daemon=True).start()
 
