@@ -18,6 +18,7 @@ from mseg_wizard.practice.logins import ACCOUNTS, LINKS, sign_link
 from mseg_wizard.practice.mseg_api_files import tree_files
 from mseg_wizard.practice.packing import make_archive
 from mseg_wizard.practice.parts import DatasetContent, DatasetMaker
+from mseg_wizard.tasks.registry import load_steps
 
 _DATASETS: tuple[Callable[[DatasetMaker], DatasetContent], ...] = (
     datasets_open.ade20k,
@@ -37,16 +38,16 @@ _DATASETS: tuple[Callable[[DatasetMaker], DatasetContent], ...] = (
 
 DRAWN = 2 / 3
 """Part of the time that goes into the pictures; the rest goes into packing them."""
-_PADDING: Mapping[str, tuple[str, float]] = {
-    "train2017.zip": ("train2017/README", 1.0),
-    "VOCtrainval_11-May-2012.tar": ("VOCdevkit/VOC2012/Annotations/README", 0.3),
-    "sun_rgbd.tgz": ("depth/README", 0.3),
-    "leftImg8bit_trainvaltest.zip": ("leftImg8bit/README", 0.7),
-    "idd-segmentation.tar.gz": ("IDD_Segmentation/README", 0.7),
-    "mapillary-vistas-dataset_public_v1.1.zip": ("testing/README", 0.8),
-    "scannet_frames_25k.zip": ("scannet_frames_25k/README", 0.4),
+_PADDED: Mapping[str, str] = {
+    "train2017.zip": "train2017/README",
+    "VOCtrainval_11-May-2012.tar": "VOCdevkit/VOC2012/Annotations/README",
+    "sun_rgbd.tgz": "depth/README",
+    "leftImg8bit_trainvaltest.zip": "leftImg8bit/README",
+    "idd-segmentation.tar.gz": "IDD_Segmentation/README",
+    "mapillary-vistas-dataset_public_v1.1.zip": "testing/README",
+    "scannet_frames_25k.zip": "scannet_frames_25k/README",
 }
-"""Archive → the member that makes it longer, and its share of the padding."""
+"""Archive → the member that makes it longer: one that nobody unpacks, or misses."""
 
 _SCRIPT = f"""# practice: what ScanNet's e-mail brings
 BASE_URL = '{LINKS}/scannet/'
@@ -142,8 +143,9 @@ def toml(answers: PracticeAnswers) -> str:
 
 
 def _filler(seed: int, name: str, padding: int) -> dict[str, bytes]:
-    if name not in _PADDING or padding <= 0:
+    """What makes an archive longer: of `padding` the share that the real one has of the largest."""
+    if name not in _PADDED or padding <= 0:
         return {}
-    member, share = _PADDING[name]
-    noise = Random(f"{seed}/{name}").randbytes(int(padding * share))  # noqa: S311  (noise, not a key)
-    return {member: b"Noise, so that the practice archive takes a while to download.\n\n" + noise}
+    sizes = {archive.file: archive.size for step in load_steps() for archive in step.archives}
+    noise = Random(f"{seed}/{name}").randbytes(padding * sizes[name] // max(sizes.values()))  # noqa: S311  (noise, not a key)
+    return {_PADDED[name]: b"Noise, so that the practice archive takes a while to download.\n\n" + noise}

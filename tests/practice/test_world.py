@@ -80,7 +80,7 @@ def test_every_archive_of_the_steps_is_there_and_the_whole_stays_small(world: Wo
 
 
 def test_padding_makes_archives_longer_and_changes_nothing_else(world: World, tmp_path: Path) -> None:
-    padded = make_world(tmp_path, padding=200_000)
+    padded = make_world(tmp_path, padding=1_000_000)
     longer = {
         name
         for name in world.archives
