@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 
 from mseg_wizard.archives.member import TEMPORARY
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.mseg_api import identify_tree
@@ -27,6 +27,7 @@ from mseg_wizard.snapshot import calls_left
 from mseg_wizard.step import Step
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.extracted_files import compare_extracted, notes_on
+from mseg_wizard.verification.foreign_files import foreign_files, note_on, unknown_folders
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import FAULTY
 from mseg_wizard.verification.results import Results
@@ -72,16 +73,19 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results(sum(len(dataset.relabeling.pixels) for dataset in datasets if dataset.relabeling))
     record = Verified(ctx)
+    foreign = unknown_folders(ctx, {archive.dataset for step in ctx.steps for archive in step.archives})
     try:
         for dataset in datasets:
-            yield from _dataset(ctx, dataset, found, record, total, compared.differing)
+            plan = yield from _dataset(ctx, dataset, found, record, total, compared.differing)
+            looking = Progress(f"looking for foreign files in {dataset.title}", found.images, total, "images")
+            foreign += yield from background(functools.partial(foreign_files, ctx, plan), looking, join=LOOK_JOIN)
     finally:
         record.close()
     also = _also(ctx)
     found.also(fault for fault in compared.differing.values() if fault.file in also)
     unlisted = [fault for fault in compared.differing.values() if fault.file not in also]
     found.counts["files as they came out of their archives"] = right
-    notes = [*found.notes, *notes_on(compared, unlisted)]
+    notes = [*found.notes, *notes_on(compared, unlisted), *note_on(foreign)]
     for note in notes:
         ctx.note(note)
     verdict = Verdict(
@@ -114,7 +118,8 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
 
 def _dataset(
     ctx: Context, dataset: Dataset, found: Results, record: Verified, total: int, differing: dict[str, Fault]
-) -> Generator[Progress, None, None]:
+) -> Generator[Progress, None, Plan]:
+    """Look at one dataset; what was to be looked at."""
     doing = f"checking {dataset.title}"
     listing = Progress(f"{doing}: listing", found.images, total, "images")
     plan = yield from background(functools.partial(_plan, ctx, dataset, listing), listing)
@@ -138,6 +143,7 @@ def _dataset(
                 record.add(outcome.item, outcome.result)
         yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
     found.end(plan)
+    return plan
 
 
 def _describe(

@@ -154,6 +154,25 @@ def test_what_killed_runs_left_is_removed_and_what_cannot_go_is_named(finished: 
 
 
 @pytest.mark.slow
+def test_what_nobody_brought_or_made_is_named_and_left_alone(finished: Finished) -> None:
+    assert verify(finished) == 0
+    assert not [note for note in finished.verdict["notes"] if "no archive brought" in note], "all is known"
+    mine = [
+        finished.dataset / "KITTI" / "training" / "semantic" / "mine.png",
+        finished.dataset / "notes.txt",
+        finished.dataset / "COCOPanoptic" / "images" / "train2017" / "a.jpg",
+    ]
+    for path in mine:
+        path.write_text("mine")
+    assert verify(finished) == 0
+    assert all(path.exists() for path in mine)
+    note = next(note for note in finished.verdict["notes"] if "no archive brought" in note)
+    assert "3 files" in note
+    assert "notes.txt" in note
+    assert note in finished.wizard.run("status", "--dest", finished.destination).stdout
+
+
+@pytest.mark.slow
 def test_files_of_an_older_wizard_are_told_of(finished: Finished) -> None:
     for file in (finished.destination / OWN / "extracted").iterdir():
         file.write_bytes(file.read_bytes()[:-3])
