@@ -117,7 +117,7 @@ class Facts:
 
 def gather(ctx: Context) -> Facts:
     """Read it all from the journal, the verdict and the tree; raises Problem where there is no tree yet."""
-    folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx)
+    folder, record, verdict = ctx.tree_folder, ctx.store.journal.tree, read_verdict(ctx.own)
     at = next((number for number, step in enumerate(ctx.steps) if step.has("report")), len(ctx.steps))
     done = ctx.store.journal.done
     return Facts(

@@ -197,7 +197,7 @@ def _also(ctx: Context) -> set[str]:
 
 def verify_missing(ctx: Context) -> list[str]:
     """Nothing, while a clean verdict on what is there now is on record."""
-    verdict = read_verdict(ctx)
+    verdict = read_verdict(ctx.own)
     if verdict is None or verdict.of != subject(ctx):
         return ["a verdict on the present state"]
     return [str(fault) for fault in verdict.faults] or [f"step {step}" for step in verdict.unfinished]

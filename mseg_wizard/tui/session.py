@@ -331,7 +331,7 @@ class Session:
 
     def _faults(self) -> dict[str, int]:
         """Of the last verification, also where the wizard was started anew since."""
-        verdict = read_verdict(self.ctx) if self.ctx else None
+        verdict = read_verdict(self.destination / OWN) if self.destination else None
         return dict(Counter(fault.file.partition("/")[0] for fault in verdict.faults)) if verdict else {}
 
     def lacks(self, step: Step) -> tuple[str, ...]:

@@ -91,12 +91,12 @@ def subject(ctx: Context) -> str:
     return hashlib.sha256(json.dumps([VERSION, journal.id, journal.tree_mark(), made, *aside]).encode()).hexdigest()
 
 
-def read_verdict(ctx: Context) -> Verdict | None:
-    """The verdict on record, whatever it is about; None where there
+def read_verdict(own: Path) -> Verdict | None:
+    """The verdict on record in the wizard's own folder, whatever it is about; None where there
     is none or it can't be understood: then verification runs anew.
     """
     try:
-        table = json.loads((ctx.own / FILE).read_bytes())
+        table = json.loads((own / FILE).read_bytes())
         table.setdefault("repairing", table.get("mending", []))  # as it was called at first
         return msgspec.convert({key: value for key, value in table.items() if key != "version"}, Verdict)
     except (OSError, ValueError, AttributeError, RecursionError):

@@ -172,7 +172,7 @@ def test_a_verdict_holds_until_something_is_made_again(finished: Finished) -> No
     ctx = finished.opened()
     try:
         assert verify_missing(ctx) == []
-        verdict = read_verdict(ctx)
+        verdict = read_verdict(ctx.own)
         assert verdict is not None
         assert verdict.of == subject(ctx)
         ctx.store.spent("kitti/remap/kitti-34", 12.0)
@@ -191,7 +191,7 @@ def test_a_repair_that_an_earlier_wizard_began_is_known_as_one(finished: Finishe
         table = json.loads(path.read_text())
         del table["repairing"]
         path.write_text(json.dumps(table | {"mending": ["kitti"]}))  # as it was called at first
-        verdict = read_verdict(ctx)
+        verdict = read_verdict(ctx.own)
         assert verdict is not None
         assert verdict.repairing == ("kitti",)
     finally:

@@ -26,8 +26,9 @@ from mseg_wizard.snapshot import (
     with_filled,
 )
 from mseg_wizard.step import Step
-from mseg_wizard.store import can_lock
+from mseg_wizard.store import OWN, can_lock
 from mseg_wizard.tasks.registry import universal_step
+from mseg_wizard.verification.verdict import read_verdict
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     now = published(destination)
     states = overview(steps, journal, now, lambda step: lacking(step, journal))
     stands, looked = standing(now), verified(steps, journal)
+    verdict = read_verdict(destination / OWN)
+    text = standing(now, steps, states, len(verdict.faults) if verdict else 0).text
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
         used = [
@@ -45,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         run = {
             "state": stands.state,
             "words": stands.words,
+            "text": text,
             "at": now.at,
             "owner": now.owner and asdict(now.owner),
         }
@@ -54,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(table, indent=1))
         return Exit.DONE
     print(destination)
-    print(printable(standing(now, steps, states).text))
+    print(printable(text))
     for step, state in zip(steps, with_filled(states, filled(steps, journal)), strict=True):
         waits = ", ".join(step.field(name).label for name in state.waits_for) if state.state == "waiting" else ""
         words = "set aside" if state.state == "aside" else state.state

@@ -34,7 +34,7 @@ def make_universal(ctx: Context) -> Exit:
 
 def _verified(ctx: Context) -> str:
     """What is known of the relabelled ones."""
-    verdict = read_verdict(ctx)
+    verdict = read_verdict(ctx.own)
     if verdict is None or verdict.of != subject(ctx):
         return "The relabelled ones were not verified yet: `mseg-wizard verify` does that."
     if verdict.faults:

@@ -59,11 +59,11 @@ def verify_now(
     `ask`: a person can allow what has to be allowed.
     """
     say = _show_json if as_json else _show
-    before = read_verdict(ctx)
+    before = read_verdict(ctx.own)
     if not (repair and before and before.repairing):
         ctx.store.reopen(_call(ctx.steps))
         code = unattended(ctx, [only(ctx.steps, "verify")], explain=_explain, talk=sys.stderr, closing=False)
-        before = read_verdict(ctx)
+        before = read_verdict(ctx.own)
         if before and not (repair and before.faults and as_json):  # a program wants one verdict, the last
             say(ctx, before)
         if not repair or before is None or not before.faults:
@@ -78,7 +78,7 @@ def verify_now(
         if ask
         else unattended(ctx, due, explain=_explain, talk=sys.stderr, closing=False)
     )
-    after = read_verdict(ctx)
+    after = read_verdict(ctx.own)
     if after and after.repairing:
         waits = f"Not all is mended yet; what was faulty waits in {ctx.own / FAULTY}."
         print(f"{waits} To go on, give the same command again.", file=sys.stderr, flush=True)
