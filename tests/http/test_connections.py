@@ -57,13 +57,23 @@ def together(fetches: Iterable[Generator[Progress, None, Fetched]]) -> None:
 
 
 def until_several(target: Path, server: FaultyServer, expected: PublishedFacts = KNOWN) -> None:
-    """Fetch over several connections, and stop there."""
-    running = fetch(target, place(server), expected, retry_policy=QUICK)
-    while server.open < 3:
-        next(running)
-    next(running)
-    running.close()
+    """Fetch over several connections, and stop there; from a slower server where all came before there were as many."""
+    pause = SLOW.pause
+    while not _reaches_several(fetch(target, place(server), expected, retry_policy=QUICK), server):
+        target.unlink()
+        server.log.clear()
+        pause *= 2
+        server.answers["/a.zip"] = replace(SLOW, pause=pause)
     assert helpers() == []
+
+
+def _reaches_several(running: Generator[Progress, None, Fetched], server: FaultyServer) -> bool:
+    for _ in running:
+        if server.open >= 3:
+            next(running)
+            running.close()
+            return True
+    return False
 
 
 def test_a_server_that_limits_each_connection_is_asked_for_several_parts_at_a_time(tmp_path: Path) -> None:
