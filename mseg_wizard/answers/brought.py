@@ -59,7 +59,7 @@ def instead(place: Path, archives: Sequence[Archive], others: Collection[str]) -
     names = " or ".join(archive.file for archive in archives)
     where = printable(str(place), 300)
     try:
-        entries = sorted(place.iterdir())
+        entries = sorted(place.iterdir(), key=lambda path: (path.name in others, path.name))
     except OSError as error:
         return f"{where} can't be listed ({error.strerror}), so {names} was not found there."
     told = [_told(path, archives, others) for path in entries[:SHOWN]]

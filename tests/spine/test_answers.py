@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from mseg_wizard.answers.fields import check_answer
 from mseg_wizard.answers.links import UnusableAnswer
 from mseg_wizard.calls import waiting
 from mseg_wizard.cli.destination import give_answers
+from mseg_wizard.cli.plain import exit_code
 from mseg_wizard.context import Context, Options
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
 from mseg_wizard.snapshot import Snapshot, lacking, overview
-from mseg_wizard.store import Store
+from mseg_wizard.store import Store, Unwritten
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
+from tests.disks import disk
 from tests.registered import leaks, opened
 
 STEPS = {step.id: step for step in load_steps()}
@@ -259,3 +263,20 @@ def test_status_and_engine_agree_on_what_is_answered(
     states = overview(ctx.steps, store.journal, Snapshot(), lambda step: lacking(step, store.journal))
     assert (states[0].state, list(states[0].waits_for)) == ("waiting" if lacks else "pending", lacks)
     ctx.close()
+
+
+def test_a_disk_that_takes_no_answer_is_the_disks_fault_and_not_the_answers(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=1m") as place:
+        ctx = Context(load_steps(), Store(place / "d"), Vault("test", backend=None, environment={}))
+        try:
+            with suppress(OSError), (place / "full").open("wb", buffering=0) as file:
+                while True:
+                    file.write(b"x" * 4096)
+            with pytest.raises(Unwritten, match="No space left") as caught:
+                give_answers(ctx, {"prepare": {"read": True}})
+            assert exit_code(caught.value) == Exit.FAILED
+            (place / "full").unlink()
+            give_answers(ctx, {"prepare": {"read": True}})
+            assert ctx.answer("prepare", "read") is True
+        finally:
+            ctx.close()

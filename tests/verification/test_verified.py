@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mseg_wizard.progress import Problem
 from mseg_wizard.store import OWN
+from mseg_wizard.tasks.verify import verify as run_verify
 from mseg_wizard.verification.results import UNCHANGED
 from tests.verification.finished import Finished
 
@@ -104,3 +107,19 @@ def test_what_was_looked_at_before_a_kill_is_not_looked_at_again(finished: Finis
     assert code == 0
     assert 0 < unchanged <= all_of_them
     assert record.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+def test_what_is_left_is_measured_afresh_for_each_dataset(finished: Finished) -> None:
+    """One meter over all would promise a day where a dataset of large images follows a listing that took minutes."""
+    ctx, first = finished.opened(), dict[str, float | None]()
+    ctx.store.reopen(*(call.key for step in ctx.steps for call in step.calls if call.task == "verify"))
+    try:
+        with suppress(Problem):
+            for progress in run_verify(ctx):
+                if progress.doing.startswith("checking ") and ":" not in progress.doing and progress.total:
+                    first.setdefault(progress.doing, progress.rate)
+    finally:
+        ctx.close()
+    assert len(first) == 13
+    assert set(first.values()) == {None}
