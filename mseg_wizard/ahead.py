@@ -89,17 +89,24 @@ class Ahead:
         files = {lane.fetched.archive.file for lane in self._lanes.values()}
         return {call.key for step in self._steps for call in step.calls if call.archive and call.archive.file in files}
 
-    def poll(self, checked: Collection[str], begun: Collection[str], turn: Container[str] = ()) -> Iterator[Progress]:
+    def poll(
+        self,
+        checked: Collection[str],
+        begun: Collection[str],
+        turn: Container[str] = (),
+        without: Collection[str] = (),
+    ) -> Iterator[Progress]:
         """Begin what may begin; where each archive stands. Waits for nothing.
 
         `checked` and `begun`: the order's calls that are complete, and those under way. `turn`: archives whose turn has
-        come while they are under way; what refuses one of these is raised, as it is of any call in its turn.
+        come while they are under way; what refuses one of these is raised, as it is of any call in its turn. `without`:
+        calls in their turn that wait for the user.
         """
-        if not self._ctx.options.hosts or not self._prepared(checked):
+        if not self.may_fetch(checked):
             return
         yield from self._advance(turn)
         self._make_way(begun)
-        self._look(checked, begun)
+        self._look(checked, begun, without)
         for fetchable in self._plan.wanted:
             if self._may_begin(fetchable, checked, begun):
                 self._begin(fetchable)
@@ -130,8 +137,10 @@ class Ahead:
             ended.result(2 * JOIN)
         self._lanes.clear()
 
-    def _prepared(self, checked: Container[str]) -> bool:
+    def may_fetch(self, checked: Container[str]) -> bool:
         """Is the first step complete? Before that it is not known what is wanted, nor how much room there is."""
+        if not self._ctx.options.hosts:
+            return False
         asked = {step.id for step in self._steps}
         first = self._ctx.steps[0]
         return all(
@@ -188,12 +197,18 @@ class Ahead:
                 log.info("%s: makes way; what came stays", key)
                 self._end(key)
 
-    def _look(self, checked: Collection[str], begun: Collection[str]) -> None:
+    def look_anew(self) -> None:
+        """Whether anything can be fetched is not known until the next look has ended."""
+        if self._planning:
+            self._planning.close()
+        self._planning, self._due, self.idle = None, 0.0, False
+
+    def _look(self, checked: Collection[str], begun: Collection[str], without: Collection[str]) -> None:
         """Have a thread look at what may be fetched, every few seconds and when something ended."""
         if self._planning is None:
             if time.monotonic() < self._due:
                 return
-            asked = set(checked), set(begun), tuple(self._lanes)
+            asked = set(checked) | set(without), set(begun), tuple(self._lanes)
             self._planning = background(lambda job: self._planned(job, *asked), Progress(""), 0, LOOK_JOIN)
             self._due = time.monotonic() + LOOK
         try:

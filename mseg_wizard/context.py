@@ -90,6 +90,8 @@ class Context:
     vault: Vault
     options: Options = field(default_factory=Options)
     consents: set[str] = field(default_factory=set)
+    answered: int = 0
+    """How often answers were given: what waits for some looks again."""
     call: str = ""
     """Key of the running call; this and the next three are each call's own, see `during`."""
     distrust: bool = False
@@ -199,6 +201,7 @@ class Context:
                 self.store.answer(step.id, name, [row for row in value if row not in urls])
             else:
                 self.store.answer(step.id, name, value)
+        self.answered += 1
         self.refusals[:] = [
             refusal for refusal in self.refusals if refusal.step != step.id or not refusal.digests.keys() & table.keys()
         ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
-from collections.abc import Container, Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
@@ -35,26 +36,33 @@ LANE_POLL = 0.02
 """Seconds between two looks at what runs in threads of its own: an end is noticed so much later, 90 times in all."""
 
 
-def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
+def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Generator[Progress, None, None]:
     """Work through `steps` in order; returns when all are complete, or set aside as `datasets.withdrawn` has it.
 
     Yields where the running calls stand, in turn: within a step a call of the network may run beside one of the
     processors, and archives of later calls are fetched ahead. Raises Waiting where a step needs the user first, Problem
     where something went wrong; the newest progress is then that of the call that ended it.
+
+    `fetch_on`: while a step waits for its form, which its progress says at once, what can be fetched ahead is; it goes
+    on by itself after an answer, and Waiting is raised when nothing more can be fetched.
     """
     checked: set[str] = set()
     aside: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
-    alone = False
+    waits: dict[str, Waiting] = {}
+    alone, answered = False, ctx.answered
     with ExitStack() as ends:
         ahead = ends.enter_context(closing(Ahead(ctx, steps)))
         while True:
             if aside and not lanes and (back := [key for key in aside if not _stays_aside(ctx, steps, key)]):
                 aside.difference_update(back)
                 checked.clear()  # later steps were done without what has turned up
+            if waits and ctx.answered != answered:
+                waits.clear()
+            answered = ctx.answered
             turn: set[str] = set()
-            for step, call in due(steps, checked | aside, lanes):
+            for step, call in due(steps, checked | aside, {*lanes, *waits}):
                 if call.archive and call.key in ahead.held:
                     turn.add(call.archive.file)
                     continue
@@ -63,23 +71,57 @@ def run(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
                 alone = len({_network(other) for other in step.calls}) == 1
                 lanes[call.key] = work if alone else in_own_thread(work, newest[call.key], 0)
                 ends.callback(lanes[call.key].close)
-            if not lanes and not turn:
+            if not (lanes or turn or waits):
                 return
             before = len(checked)
-            for key, lane in list(lanes.items()):
-                try:
-                    newest[key] = next(lane)
-                except StopIteration:
-                    del lanes[key]
-                    (checked if ctx.store.journal.done(key) else aside).add(key)
-                except Exception:
-                    yield newest[key]
+            try:
+                yield from _advanced(lanes, newest, ctx, checked, aside)
+                yield from _noted(newest, ahead.poll(checked, lanes, turn, waits))
+            except Waiting as problem:
+                key = next(reversed(newest))
+                if not (fetch_on and problem.step and problem.lacks and ahead.may_fetch(checked)):
                     raise
-                else:
-                    yield newest[key]
-            yield from ahead.poll(checked, lanes, turn)
+                lanes.pop(key, None)
+                waits[key] = problem
+                ahead.look_anew()
+            yield from (_waiting(key, problem) for key, problem in waits.items())
+            if waits and ahead.idle and not (lanes or turn):
+                raise next(iter(waits.values()))
             if len(checked) == before and not (lanes and alone):  # that one waits by itself
                 time.sleep(LANE_POLL)
+
+
+def _advanced(
+    lanes: dict[str, Generator[Progress, None, None]],
+    newest: dict[str, Progress],
+    ctx: Context,
+    checked: set[str],
+    aside: set[str],
+) -> Iterator[Progress]:
+    """Advance each lane by one; what ended is checked, or set aside."""
+    for key, lane in list(lanes.items()):
+        try:
+            said = next(lane)
+        except StopIteration:
+            del lanes[key]
+            (checked if ctx.store.journal.done(key) else aside).add(key)
+            continue
+        except Exception:
+            yield from _noted(newest, (newest[key],))
+            raise
+        yield from _noted(newest, (said,))
+
+
+def _noted(newest: dict[str, Progress], said: Iterable[Progress]) -> Iterator[Progress]:
+    """What is said, on its way; the newest stands last."""
+    for progress in said:
+        newest.pop(progress.call, None)
+        newest[progress.call] = progress
+        yield progress
+
+
+def _waiting(key: str, problem: Waiting) -> Progress:
+    return Progress(str(problem), call=key, waiting=True, lacks=problem.lacks)
 
 
 def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
@@ -205,10 +247,13 @@ def scope_of(steps: Sequence[Step], asked: Sequence[Step]) -> str:
 class Runner:
     """The one thread that advances run() and closes it. Starting again is resuming."""
 
-    def __init__(self, ctx: Context, steps: Sequence[Step], *, fetch_only: bool = False) -> None:
+    def __init__(
+        self, ctx: Context, steps: Sequence[Step], *, fetch_only: bool = False, fetch_on: bool = False
+    ) -> None:
+        """`fetch_on`: as `run` has it."""
         self.ctx = ctx
         self._steps = steps
-        self._work = fetch_all if fetch_only else run
+        self._work = fetch_all if fetch_only else functools.partial(run, fetch_on=fetch_on)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         last = published(ctx.destination)

@@ -69,9 +69,10 @@ class Notifier:
         Then the command is on its way; whatever becomes of it, this returns at once.
         """
         key, text = news(snapshot, self._sent)
-        if key is None or key in self._sent:
+        # What waited while archives came may end so: the same words are no news then.
+        if key is None or not self._sent.isdisjoint((key, text)):
             return False
-        self._sent = self._sent | {key} if snapshot.running else frozenset({key})
+        self._sent = self._sent | {key, text} if snapshot.running else frozenset({key})
         if self._command:
             self._send(text)
         return True

@@ -29,6 +29,8 @@ class Progress:
     """Seconds until the next attempt, while a task waits after a failure."""
     waiting: bool = False
     """It waits for the user, such as for an upload, and goes on by itself."""
+    lacks: tuple[str, ...] = ()
+    """Names of the fields of its step's form that it waits for; none where it is not the form."""
     call: str = ""
     """Key of the call that this belongs to; the engine fills it in."""
     ahead: str = ""

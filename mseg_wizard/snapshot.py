@@ -158,10 +158,11 @@ def _of_destination(
     at = next((step for step in steps if now.call in {call.key for call in step.calls}), None)
     here = at.id if at else ""
     if now.awaits and at:
+        said = now.progress[now.awaits]
+        if said.lacks:
+            return replace(run, text=said.doing, step=here, field=said.lacks[0])
         wants = next((item.name for item in at.fields if item.name == "archives"), "")
-        return replace(
-            run, text=f"Next from you: {named(at)}: {now.progress[now.awaits].doing}", step=here, field=wants
-        )
+        return replace(run, text=f"Next from you: {named(at)}: {said.doing}", step=here, field=wants)
     if isinstance(now.problem, Waiting) and not now.running:
         lacks = now.problem.lacks if now.problem.step else ()
         return replace(run, text=now.problem.what, step=now.problem.step or here, field=next(iter(lacks), ""))
@@ -317,6 +318,8 @@ def overview(
         # For what only showed while it worked: a link that was refused, a file to upload.
         if here and isinstance(now.problem, Waiting):
             missing = missing or (now.problem.lacks if now.problem.step else ())
+        if here and now.awaits:
+            missing = missing or now.progress[now.awaits].lacks
         if finished == len(step.calls):
             state = "done"
         elif now.running and here:

@@ -68,7 +68,7 @@ def unattended(
     `talk`: where that goes in place of stdout, for commands that have something else to say there; `closing`: say that
     it is complete; `fetch_only`: the archives, and nothing else.
     """
-    end, stopped_by = work(ctx, steps, every, talk, fetch_only=fetch_only)
+    end, stopped_by = work(ctx, steps, every, talk, fetch_only=fetch_only, fetch_on=True)
     if stopped_by:
         say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk, wait=LAST)
         return STOPS[stopped_by]
@@ -92,13 +92,14 @@ def work(
     *,
     known: Container[str] = (),
     fetch_only: bool = False,
+    fetch_on: bool = False,
 ) -> tuple[Snapshot, signal.Signals | None]:
     """Work as far as it goes, in plain lines; returns where it ended, and the signal that stopped it, if one did.
 
     `known`: keys of calls that were told to be complete before; they are not told of again unless there is something to
-    do for them.
+    do for them. `fetch_on`: as `engine.run` has it; without it, what waits for the user is told by ending.
     """
-    runner = Runner(ctx, steps, fetch_only=fetch_only)
+    runner = Runner(ctx, steps, fetch_only=fetch_only, fetch_on=fetch_on)
     lines = _Lines([*ctx.steps, *steps], every, talk, known)
     notifier = Notifier(command_of(ctx.options.notify), ctx.destination)
     if not (ctx.options.notify_quiet or known):

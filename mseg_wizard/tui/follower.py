@@ -139,7 +139,9 @@ class Follower:
             self._screen.overview.choose()
             return
         pane = await self._screen.show_step(step)
-        if row := next((row for row in pane.rows.values() if kind_of(row.item).rows), None):
+        lacks = self.session.snapshot.progress[call].lacks
+        wanted = (row for row in pane.rows.values() if (row.item.name in lacks if lacks else kind_of(row.item).rows))
+        if row := next(wanted, None):
             self.put_into(row)
 
     def put_into(self, row: FieldRow) -> None:
@@ -150,7 +152,8 @@ class Follower:
     def answer_given(self, event: FieldRow.AnswerGiven) -> None:
         """Say what is to be said of it, and note that its field may be left."""
         awaits = self.session.snapshot.awaits
-        if event.entered and event.row.new() is None and awaits and event.row.step.id == self._screen.step_of(awaits):
+        upload = awaits and not self.session.snapshot.progress[awaits].lacks
+        if event.entered and event.row.new() is None and upload and event.row.step.id == self._screen.step_of(awaits):
             self._screen.say("Nothing is there yet. An upload is noticed by itself.")
         if event.entered and self._screen.focused in event.row.walk_children():
             self.yielded = self._screen.focused
@@ -256,16 +259,28 @@ class Follower:
             and all(state.past for state in self.session.states(self._screen.found))
         ):
             self._end_shown, self._later = True, self._show_end
-        waits = self._waits
-        if waits is None or not waits.step or self.session.working or self.session.viewer:
+        step = self._waited_for
+        if not step or self.session.viewer:
             return
-        if self._screen.found.lacks.get(waits.step):
+        if self._screen.found.lacks.get(step):
             self._was_open = True
-        elif self._was_open or self._screen.forms.saves.get(waits.step, 0) > self._saves_before.get(waits.step, 0):
+        elif self._was_open or self._screen.forms.saves.get(step, 0) > self._saves_before.get(step, 0):
+            if self.session.working and self.session.ctx:
+                self._was_open, self._saves_before = False, dict(self._screen.forms.saves)
+                self.session.ctx.answered += 1
             self.start()
 
+    @property
+    def _waited_for(self) -> str:
+        """Id of the step whose form the work waits for, while archives are fetched or after it ended; or empty."""
+        snapshot = self.session.snapshot
+        if self.session.working:
+            form = snapshot.awaits and snapshot.progress[snapshot.awaits].lacks
+            return self._screen.step_of(snapshot.awaits) if form else ""
+        return self._waits.step if self._waits else ""
+
     async def _look_for_arrivals(self) -> None:
-        if self._waits and not self.session.working:
+        if self._waited_for:
             self._screen.forms.survey_soon()
 
     def _watch(self) -> None:

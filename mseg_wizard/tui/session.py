@@ -199,7 +199,7 @@ class Session:
             self._leave()
             self._made = made if fresh else None
             self.ctx, self.destination = ctx, ctx.destination
-            self.runner = Runner(ctx, self.steps)
+            self.runner = Runner(ctx, self.steps, fetch_on=True)
         drafts, self.drafts, self.drafted = self.drafts, {}, False
         for name, table in drafts.items():
             for key, value in table.items():

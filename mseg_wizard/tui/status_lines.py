@@ -141,7 +141,11 @@ def _hint_to_a_viewer(at: Moment) -> tuple[str, str]:
 def _hint_while_it_runs(at: Moment) -> tuple[str, str]:
     session = at.session
     if at.snapshot.awaits and (step := step_of(session, at.snapshot.awaits)):
-        doing = fit(pane_text(at.snapshot.progress[at.snapshot.awaits].doing), FOREIGN)
+        said = at.snapshot.progress[at.snapshot.awaits]
+        doing = fit(pane_text(said.doing), FOREIGN)
+        if said.lacks:
+            words = f"[?] {doing} It goes on by itself once that is there; archives are fetched meanwhile."
+            return words, "bold $warning"
         words = f"[?] Step {session.step(step).number}: give the file in the form, or upload it. {doing}"
         return words, "bold $warning"
     if at.untold:

@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.ahead import Ahead
+from mseg_wizard.calls import waiting
 from mseg_wizard.context import Context, Options
 from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import FreeSpace
 from mseg_wizard.datasets.stages import stage_of, stages_in
 from mseg_wizard.engine import Runner, fetch_all, run
-from mseg_wizard.notify import news
+from mseg_wizard.notify import Notifier, news
 from mseg_wizard.progress import Progress, Waiting
+from mseg_wizard.snapshot import overview, published, standing
 from mseg_wizard.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
@@ -248,6 +250,73 @@ def test_a_fresh_link_is_used_while_the_work_goes_on(world: World) -> None:
         world.answer(0)
         assert runner.join(60)
         assert runner.snapshot.complete, runner.snapshot.problem
+
+
+def test_while_a_step_waits_for_its_form_archives_still_come_and_it_goes_on_by_itself_after_the_answer(
+    world: World,
+) -> None:
+    world.steps(links=(1,))
+    for number in (2, 3, 4):
+        world.answer(number, slow(SIZE / 4))
+    with world.opened() as ctx:
+        runner = Runner(ctx, ctx.steps, fetch_on=True)
+        runner.start()
+        wait_until(lambda: (runner.snapshot.awaits and len(runner.snapshot.ahead) == 3) or not runner.snapshot.running)
+        now = runner.snapshot
+        assert now.awaits == "s1/download/a1.zip"
+        states = overview(ctx.steps, ctx.store.journal, now, lambda step: waiting(step, ctx))
+        stands = standing(now, ctx.steps, states)
+        assert (stands.state, stands.step, stands.field) == ("waiting", "s1", "url")
+        assert "waits for you: Link" in stands.text
+        assert next(state for state in states if state.id == "s1").waits_for == ("url",)
+        wait_until(lambda: published(ctx.destination).awaits == now.awaits)
+        key, words = news(now)
+        assert key
+        assert words.startswith("waits for you: ")
+        assert not any(ctx.store.journal.begun(call.key) for call in ctx.step("s2").calls), "only fetching runs ahead"
+        ctx.remember(ctx.step("s1"), {"url": f"{world.servers[1].url}/a1.zip"})
+        wait_until(lambda: ctx.store.journal.done("s1/extract/a1.zip") or not runner.snapshot.running)
+        for number in (2, 3, 4):
+            world.answer(number)
+        assert runner.join(60)
+        assert runner.snapshot.complete, runner.snapshot.problem
+    assert len(world.tree()) == 2 * HOSTS
+
+
+def test_it_ends_waiting_when_nothing_more_can_be_fetched_and_says_that_once(world: World) -> None:
+    world.steps(links=(1, 3))
+    world.servers[3].answers["/a3.zip"] = Answer(status=403)
+    with world.opened() as ctx:
+        ctx.remember(ctx.step("s3"), {"url": f"{world.servers[3].url}/a3.zip"})
+        told = world.folder / "told"
+        notifier = Notifier(("sh", "-c", f"cat >> {told}"), ctx.destination)
+        runner = Runner(ctx, ctx.steps, fetch_on=True)
+        runner.start()
+        while not runner.join(0.01):
+            notifier.follow(runner.snapshot)
+        notifier.follow(runner.snapshot)
+        notifier.close()
+        problem = runner.snapshot.problem
+        assert isinstance(problem, Waiting)
+        assert (problem.step, problem.lacks) == ("s1", ("url",))
+        assert told.read_text().count("step 3, s1, waits for you".capitalize()) == 1
+        assert all(ctx.store.journal.holds(f"a{number}.zip") for number in (2, 4))
+        assert len(world.servers[3].log) == 1
+        assert not any(ctx.store.journal.begun(call.key) for step in ctx.steps[3:] for call in step.calls)
+
+
+@pytest.mark.parametrize("hosts", [0, 4])
+def test_a_link_that_is_refused_in_its_turn_waits_the_same_way_unless_all_is_in_order(world: World, hosts: int) -> None:
+    world.steps(links=(0,))
+    world.servers[0].answers["/a0.zip"] = Answer(status=403)
+    with world.opened(hosts=hosts) as ctx:
+        ctx.remember(ctx.step("s0"), {"url": f"{world.servers[0].url}/a0.zip"})
+        with pytest.raises(Waiting) as caught:
+            list(run(ctx.steps, ctx, fetch_on=True))
+        assert (caught.value.step, caught.value.lacks) == ("s0", ("url",))
+        assert len(world.servers[0].log) == 1
+        came = [number for number in range(1, HOSTS) if ctx.store.journal.holds(f"a{number}.zip")]
+        assert came == ([1, 2, 3, 4] if hosts else [])
 
 
 def test_the_link_that_expires_first_goes_first(world: World) -> None:

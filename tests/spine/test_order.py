@@ -317,6 +317,7 @@ class Order(RuleBasedStateMachine):
         TASKS["make"] = Task(self.watched, make_missing)
         self.steps = steps_in(self.folder / "steps")
         self.ctx = opened(self.steps, self.folder / "d")
+        self.fetch_on = False
         WORKED.clear()
 
     def watched(self, ctx: Context, row: Row) -> Generator[Progress, None, None]:
@@ -346,12 +347,19 @@ class Order(RuleBasedStateMachine):
     def deletes(self, name: str, number: int) -> None:
         (self.ctx.dataset_folder / name / str(number)).unlink(missing_ok=True)
 
-    @rule(yields=st.integers(1, 60))
-    def runs_for_a_while(self, yields: int) -> None:
-        work = run(self.steps, self.ctx)
+    @rule(fetch_on=st.booleans())
+    def waits_by_fetching(self, fetch_on: bool) -> None:
+        self.fetch_on = fetch_on
+
+    @rule(yields=st.integers(1, 60), answered=st.integers(0, STEPS))
+    def runs_for_a_while(self, yields: int, answered: int) -> None:
+        """`answered`: the number of the step whose form is filled in the middle of it, if one is."""
+        work = run(self.steps, self.ctx, fetch_on=self.fetch_on)
         try:
-            for _ in range(yields):
+            for done in range(yields):
                 next(work)
+                if answered and done == yields // 2:
+                    self.answers(answered, True)
         except (Problem, StopIteration):
             pass
         finally:
@@ -360,7 +368,7 @@ class Order(RuleBasedStateMachine):
     @rule()
     def runs(self) -> None:
         try:
-            list(run(self.steps, self.ctx))
+            list(run(self.steps, self.ctx, fetch_on=self.fetch_on))
         except Problem:
             return
         assert not [name for name in NAMES if make_missing(self.ctx, Row(name))], (
@@ -482,6 +490,7 @@ class AheadOfOrder(Order):
     def begin(self, answered: bool) -> None:
         """`answered`: begin with every form complete: few walks get there."""
         super().begin()
+        self.fetch_on = True
         self.wrong: list[str] = []
         self.real = TASKS["download"]
         TASKS["download"] = Task(self.fetched, self.lacks, Archive, network=True)

@@ -84,6 +84,11 @@ CASES = [
     Case("stopping", at_work("x"), ("F10 again leaves at once",), first=lambda app: told(app, stopping=True)),
     Case("an upload", at_work(SCP, waiting=True), ("give the file in the form", SCP)),
     Case(
+        "a form while archives come",
+        replace(at_work("x"), progress={CALL: Progress(NEED, call=CALL, waiting=True, lacks=("username",))}),
+        (NEED, "goes on by itself", "archives are fetched meanwhile"),
+    ),
+    Case(
         "a command",
         at_work(f"For the other machine: dask worker --local-directory {LONG} tcp://10.0.0.1:8786"),
         (LONG, "10.0.0.1:8786"),
