@@ -96,10 +96,11 @@ def unconfigured_identity(tree: Path) -> str:
     return identity(tree, instead=instead, without=GENERATED)
 
 
-def list_faults(tree: Path, steps: Sequence[Step]) -> list[str]:
-    """What is wrong with the lists that the steps work by, a line each."""
-    reader, wrong = MsegApiTree(tree), []
-    for taxonomy, split in sorted(_lists(steps)):
+def list_faults(job: Job, tree: Path, steps: Sequence[Step]) -> list[str]:
+    """What is wrong with the lists that the steps work by, a line each. Says which it reads."""
+    reader, wrong, lists = MsegApiTree(tree), [], sorted(_lists(steps))
+    for number, (taxonomy, split) in enumerate(lists):
+        job.say(Progress("reading MSeg's lists", number, len(lists), "lists"))
         try:
             if not reader.rows(taxonomy, split):
                 wrong.append(f"{taxonomy}/list/{split}.txt is empty")

@@ -6,6 +6,7 @@ Label maps are not touched here.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from mseg_wizard.core.limits import parser_limit
@@ -87,27 +88,31 @@ def read_records(tree: MsegApiTree, variable: str) -> tuple[Record, ...]:
     return tuple(rows)
 
 
-def updates(tree: MsegApiTree, how: Relabeling, taxonomy: str) -> dict[ImageKey, list[Update]]:
+def updates(
+    tree: MsegApiTree, how: Relabeling, taxonomy: str, told: Callable[[int, int], object] = lambda done, total: None
+) -> dict[ImageKey, list[Update]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
     `taxonomy` is one of those before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
-    segment twice, an image that is in no list.
+    segment twice, an image that is in no list. `told` hears how many of how many records are read, and may raise.
     """
     relabeled = f"{taxonomy}-relabeled"
     ids = {name: id_ for id_, name in enumerate(tree.names(relabeled))} | {UNLABELED: IGNORED}
     listed = {place for split in SPLITS for place in image_keys(tree, relabeled, split)}
     found: dict[ImageKey, dict[int, Update]] = {}
     faults = []
-    for record in read_records(tree, how.records):
+    records = read_records(tree, how.records)
+    for number, record in enumerate(records):
+        told(number, len(records))
         if unknown := [name for name in (record.old, record.new) if name not in ids]:
             faults.append(f"{record.file}: {relabeled} has no class {printable(unknown[0], 100)!r}")
             continue
         old, new = ids[record.old], ids[record.new]
-        for number, place, segment in _segments(tree, record, how):
+        for line, place, segment in _segments(tree, record, how):
             if place not in listed:
-                faults.append(f"{_line(record, number)}{_image(place)} is not in the {place.split} list of {relabeled}")
+                faults.append(f"{_line(record, line)}{_image(place)} is not in the {place.split} list of {relabeled}")
             elif segment in (rows := found.setdefault(place, {})):
-                faults.append(f"{_line(record, number)}segment {segment} of {_image(place)} has a record already")
+                faults.append(f"{_line(record, line)}segment {segment} of {_image(place)} has a record already")
             else:
                 rows[segment] = Update(segment, old, new)
     if faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ PARTS: Mapping[str, str] = {
 }
 """What `lines` is made of → what it matches; all else stands for itself."""
 _PART = re.compile(r"(\{[^{}]*\})")
+
+
+@functools.cache
+def _pattern(lines: str) -> re.Pattern[str]:
+    return re.compile("".join(PARTS.get(part) or re.escape(part) for part in _PART.split(lines)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +113,7 @@ class Relabeling:
 
     def named_by(self, line: str, split: str) -> tuple[str, str, int] | None:
         """Folder of the label, stem of the image, and segment; None where the line names no segment."""
-        pattern = "".join(PARTS.get(part) or re.escape(part) for part in _PART.split(self.lines))
-        found = re.fullmatch(pattern, line.rpartition(".")[0])
+        found = _pattern(self.lines).fullmatch(line.rpartition(".")[0])
         if not found:
             return None
         return self.folders.get(split) or found["folder"], found["stem"], int(found["segment"])

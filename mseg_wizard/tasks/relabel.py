@@ -40,11 +40,11 @@ def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
         job.check()
         outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
         wanted = outputs_to_make(ctx, outputs, job)
-        job.say(Progress("reading the relabelling records", unit="images"))
-        changes = []
-        for taxonomy in taxonomies:
-            changes.append(updates(ctx.tree, how, taxonomy))
-            job.check()
+
+        def told(done: int, total: int) -> None:
+            job.say(Progress("reading the relabelling records", done, total, "records"))
+
+        changes = [updates(ctx.tree, how, taxonomy, told) for taxonomy in taxonomies]
         # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
         segments = sum(len(change.get(row.place, ())) for change in changes for row in rows)
         written = f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images"

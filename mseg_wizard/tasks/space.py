@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import count
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.datasets import disk_space
-from mseg_wizard.datasets.disk_space import SpaceNeed
+from mseg_wizard.datasets.disk_space import DiskChange, SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
 from mseg_wizard.store import can_lock
 
@@ -22,7 +23,13 @@ was let through once is stopped only where it can't end well.
 def space(ctx: Context) -> Generator[Progress, None, None]:
     """Compare; raises Problem with a line for each step where it does not fit."""
     doing = "working out how much space is needed"
-    changes = yield from background(lambda job: disk_space.still_to_come(ctx, job.check), Progress(doing))
+    total = sum(len(step.calls) for step in ctx.steps)
+
+    def look(job: Job) -> list[DiskChange]:
+        calls = count()
+        return disk_space.still_to_come(ctx, lambda: job.say(Progress(doing, next(calls), total, "tasks")))
+
+    changes = yield from background(look, Progress(doing), join=LOOK_JOIN)
     needs = disk_space.space_needs(changes)
     rows = disk_space.space_table(changes)
     if short := _short(needs, 1.0):

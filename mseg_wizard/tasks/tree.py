@@ -211,7 +211,7 @@ def _usable_tree(ctx: Context, folder: Path, origin: TreeOrigin) -> Generator[Pr
     _accept(ctx, origin, verdict)
     if verdict.differs:
         wrong = yield from background(
-            lambda job: mseg_api.list_faults(folder, ctx.steps), Progress("reading MSeg's lists")
+            lambda job: mseg_api.list_faults(job, folder, ctx.steps), Progress("reading MSeg's lists")
         )
         if wrong:
             raise Problem(

@@ -162,7 +162,7 @@ def make_plan(ctx: Context, dataset: Dataset, told: Told) -> Plan:
         tree = MsegApiTree(ctx.tree_folder)
         _read_lists(made, tree, taxonomy, column, told)
         if before and made.dataset.relabeling:
-            _read_records(made, tree, made.dataset.relabeling, before, column - 1)
+            _read_records(made, tree, made.dataset.relabeling, before, column - 1, told)
     told(0)
     if made.updates:
         _find_masks(ctx, made)
@@ -200,9 +200,9 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int, told:
                 listed.labels[column] = row.label
 
 
-def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int) -> None:
+def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int, told: Told) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
-    found, relabeled = updates(tree, how, before), f"{before}-relabeled"
+    found, relabeled = updates(tree, how, before, lambda done, total: told(0)), f"{before}-relabeled"
     known_pixels = how.pixels if before == how.taxonomies[0] else ()
     targeted = [pixel for pixel in known_pixels if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
