@@ -50,6 +50,7 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
     outputs, rows, dumps = yield from background(look, looking)
     read = reader_named(how.reader).annotations
     items = yield from _items(ctx, rows, dumps, (yield from _segments(ctx, how, read, rows)) if read else {})
+    rows = rows if dumps else {}  # COCO's take 40 MB
     work = functools.partial(remap_label, remap_recipe(ctx.tree, how.reader, how.source, how.targets))
     found: dict[str, tuple[int, int]] = {}
 
