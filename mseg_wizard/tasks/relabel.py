@@ -59,8 +59,9 @@ def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
 
 
 def relabel_missing(ctx: Context, how: Relabeling) -> list[str]:
-    root, taxonomies = ctx.tree.root(how.taxonomies[0]), how.taxonomies
-    return missing_outputs(ctx, (f"{root}/{output}" for row in _rows(ctx.tree, taxonomies) for output in row.outputs))
+    root = ctx.tree.root(how.taxonomies[0])
+    lists = [ctx.tree.rows(taxonomy, split) for taxonomy in how.makes for split in SPLITS]
+    return missing_outputs(ctx, dict.fromkeys(f"{root}/{row.label or ''}" for rows in lists for row in rows))
 
 
 def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
