@@ -7,7 +7,8 @@ is measured is everything but these: lists, listings, the parent's work for each
 For each call: seconds, the parent's and the workers' processor seconds and memory, the longest time without a change on
 the screen, the longest between two moments at which a stop is obeyed. Then a second run on the finished tree, and
 `status`. `--stops` stops every long call once, two seconds after it began, and says how long the end took and what
-starting again did. `--beside 8` runs a smaller share before, and names what is slower than linear.
+starting again did. `--beside 8` runs a smaller share before, and names what is slower than linear. `--scheduler`: on
+the workers of a Dask scheduler.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Phase:
     images: int = 0
 
 
-def main(share: int = 1, beside: int = 0, keep: Path | None = None, *, stops: bool = False) -> None:
+def main(
+    share: int = 1, beside: int = 0, keep: Path | None = None, *, stops: bool = False, scheduler: str = ""
+) -> None:
     prepare_start()
     full = Path(os.environ.get("MSEG_WIZARD_FULL_TREE", ROOT / "../shared/mseg-api")).resolve()
     before: dict[str, Phase] = {}
@@ -71,7 +74,7 @@ def main(share: int = 1, beside: int = 0, keep: Path | None = None, *, stops: bo
             began = time.perf_counter()
             world = make_full_world(place / "world", full, share=each)
             print(f"made one {each}th of everything in {time.perf_counter() - began:.0f} s", flush=True)
-            phases = all_steps(world, place / "d", stops=stops and each == share)
+            phases = all_steps(world, place / "d", stops=stops and each == share, scheduler=scheduler)
             if before:
                 _slower_than_linear(before, phases, beside / share)
             before = phases
@@ -83,12 +86,12 @@ def main(share: int = 1, beside: int = 0, keep: Path | None = None, *, stops: bo
             print(f"status: {time.perf_counter() - began:.2f} s")
 
 
-def all_steps(world: World, destination: Path, *, stops: bool = False) -> dict[str, Phase]:
+def all_steps(world: World, destination: Path, *, stops: bool = False, scheduler: str = "") -> dict[str, Phase]:
     """What the steps took on an empty disk; both runs are printed."""
     steps = load_steps()
     first: dict[str, Phase] = {}
     for title in ("an empty disk", "the finished tree"):
-        with _context(steps, world, destination) as ctx:
+        with _context(steps, world, destination, scheduler) as ctx:
             phases = stopped(steps, ctx) if stops and not first else measured(steps, ctx)
             report(title, phases)
         first = first or phases
@@ -96,9 +99,10 @@ def all_steps(world: World, destination: Path, *, stops: bool = False) -> dict[s
 
 
 @contextmanager
-def _context(steps: Sequence[Step], world: World, destination: Path) -> Iterator[Context]:
+def _context(steps: Sequence[Step], world: World, destination: Path, scheduler: str) -> Iterator[Context]:
     vault = Vault("benchmark", backend=None, environment={})
-    ctx = Context(tuple(steps), Store(destination), vault, Options(mirror=str(world.mirror), workers=WORKERS))
+    options = Options(mirror=str(world.mirror), workers=WORKERS, scheduler=scheduler)
+    ctx = Context(tuple(steps), Store(destination), vault, options)
     try:
         prepare = {**world.answers["prepare"], "destination": str(destination)}
         for step, table in {**world.answers, "prepare": prepare}.items():
@@ -246,5 +250,6 @@ if __name__ == "__main__":
     parser.add_argument("--beside", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--stops", action="store_true")
+    parser.add_argument("--scheduler", default="")
     asked = parser.parse_args()
-    main(asked.share, asked.beside, asked.keep, stops=asked.stops)
+    main(asked.share, asked.beside, asked.keep, stops=asked.stops, scheduler=asked.scheduler)
