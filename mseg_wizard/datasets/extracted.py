@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from mseg_wizard.step import Archive
 
 FOLDER = "extracted"
 """Among the wizard's own things, a file for each archive: some 20 bytes for each of its files."""
+LOOKED_AT_ONCE = 1024
+"""Files between two words: some ms, on a network disk a second."""
 UNSEEN = 0
 """As a time: its content is to be read before it is believed."""
 
@@ -38,10 +40,17 @@ class ExtractedFile(msgspec.Struct, array_like=True, frozen=True):
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(list[ExtractedFile])
 
 
-def note_extracted(ctx: Context, archive: Archive, sums: Mapping[str, tuple[int, int]]) -> None:
-    """Remember what an archive has just brought: path below mseg_dataset/ → size and CRC-32. Raises OSError."""
+def note_extracted(
+    ctx: Context, archive: Archive, sums: Mapping[str, tuple[int, int]], told: Callable[[int], object] = bool
+) -> None:
+    """Remember what an archive has just brought: path below mseg_dataset/ → size and CRC-32. Raises OSError.
+
+    `told` hears how many of the files were looked at.
+    """
     top, rows = f"{ctx.dataset_folder}/", []
-    for path, (size, crc) in sums.items():
+    for number, (path, (size, crc)) in enumerate(sums.items()):
+        if number % LOOKED_AT_ONCE == 0:
+            told(number)
         with suppress(FileNotFoundError):  # the next look says so
             rows.append(ExtractedFile(path, size, crc, os.stat(top + path).st_mtime_ns))  # noqa: PTH116 - a million
     keep_extracted(ctx, archive, rows)

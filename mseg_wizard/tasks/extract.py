@@ -92,8 +92,10 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         raise incomplete
     for nested in archive.nested:
         (folder / nested.file).unlink(missing_ok=True)
-    noting = Progress(f"noting what {archive.file} brought")
-    yield from background(lambda _: note_extracted(ctx, archive, sums), noting)
+    noting = Progress(f"noting what {archive.file} brought", 0, len(sums), "files")
+    yield from background(
+        lambda job: note_extracted(ctx, archive, sums, lambda done: job.say(replace(noting, done=done))), noting
+    )
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         remove_leftover(path)
 
