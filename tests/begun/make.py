@@ -2,7 +2,7 @@
 in the middle of a download, with its keyring and its preferences.
 
 What people have must go on with every later wizard, so each version of the journal gets a fixture of its own, made by
-the code of its time and never changed afterwards. `python -m tests.secret_service unlocked python -m tests.begun.make`
+the code of its time and never changed afterwards. `dbus-run-session -- python -m tests.secret_service unlocked python -m tests.begun.make`
 writes journal-<version>.tar.xz.
 """
 
@@ -62,6 +62,7 @@ def main() -> None:
             file,
             "--workers",
             "2",
+            "--in-order",
             *routes,
         ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")} | {
