@@ -2,8 +2,8 @@
 in the middle of a download, with its keyring and its preferences.
 
 What people have must go on with every later wizard, so each version of the journal gets a fixture of its own, made by
-the code of its time and never changed afterwards. `dbus-run-session -- python -m tests.secret_service unlocked python -m tests.begun.make`
-writes journal-<version>.tar.xz.
+the code of its time and never changed afterwards. `dbus-run-session -- python -m tests.secret_service unlocked python
+-m tests.begun.make` writes journal-<version>.tar.xz.
 """
 
 from __future__ import annotations

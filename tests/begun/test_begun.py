@@ -87,7 +87,7 @@ def state(begun: Path) -> State:
     files = tree_of(begun / "d" / "mseg_dataset")
     finished = json.loads((begun / "d" / OWN / "journal.json").read_text())["finished"]
     del files[str(partial.relative_to(begun / "d" / "mseg_dataset"))]
-    # The fixture keeps times without nanoseconds, so that the mseg-api tree seems touched and is looked at again, and with
+    # The fixture keeps times without nanoseconds: the mseg-api tree seems touched and is looked at again, and with
     # it what was compared with its records.
     for key in ("prepare/tree", "remap-open/agreement/ade20k-150"):
         finished.pop(key, None)
