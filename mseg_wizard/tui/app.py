@@ -98,6 +98,9 @@ class Wizard(KeyQueue):
         self._leaving = False
         self._called: object = None
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {"cursor-row": themes.cursor_row(self.current_theme)}
+
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number, code in STOPS.items():

@@ -14,7 +14,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mseg_wizard.core.log import redact
@@ -23,6 +22,7 @@ from mseg_wizard.progress import duration, printable, size
 from mseg_wizard.snapshot import ASKED, Snapshot, Standing, StepState, standing
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import GLYPHS, STYLES, bar, fit
+from mseg_wizard.tui.widgets.cursor_list import CursorList
 from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.log_view import LogTail
 from mseg_wizard.tui.work_rows import rate_words
@@ -178,7 +178,7 @@ class Overview(Vertical):
         return stage_of(row, "fetch", self._session.journal, now).state == "done"
 
 
-class DatasetList(OptionList):
+class DatasetList(CursorList):
     """The sentence and the datasets: arrows choose, Enter opens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

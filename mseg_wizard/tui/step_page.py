@@ -22,13 +22,14 @@ from mseg_wizard.snapshot import MARKS, Snapshot, StepState, calls_left
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session, Survey
 from mseg_wizard.tui.text import STATES, STYLES
+from mseg_wizard.tui.widgets.cursor_list import CursorList
 from mseg_wizard.tui.widgets.form import FieldRow, reflowed
 from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.picture import Picture
 from mseg_wizard.tui.widgets.task_list import TaskList
 
 
-class LinkList(OptionList):
+class LinkList(CursorList):
     """The step's pages: one stop for Tab, arrows choose, Enter copies the address."""
 
     class Chosen(Message):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rich.console import Console
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mseg_wizard.core.preferences import preferences
@@ -51,6 +52,18 @@ OWN = SIXTEEN.name
 PREFERENCE = "theme"
 PAPER = ("7", "15")
 """Backgrounds that COLORFGBG, which some terminals set, tells of light ones."""
+
+
+CURSOR_ROW = 0.2
+"""Share of a theme's primary colour behind the row with the cursor: seen at once, and every mark can be read on it."""
+
+
+def cursor_row(theme: Theme) -> str:
+    """What is behind the row with the cursor; with the terminal's own colours that row is reversed instead."""
+    if theme.ansi:
+        return "ansi_default"
+    colors = theme.to_color_system().generate()
+    return Color.parse(colors["background"]).blend(Color.parse(colors["primary"]), CURSOR_ROW).hex
 
 
 def few_colors() -> bool:

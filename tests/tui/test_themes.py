@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from textual.color import Color
+from textual.strip import Strip
 from textual.theme import Theme
 
 from mseg_wizard.snapshot import Snapshot
 from mseg_wizard.tui import themes
+from mseg_wizard.tui.step_page import LinkList
 from mseg_wizard.tui.widgets.frame import StepList
 from tests.tui.contrast import contrast
 from tests.tui.kit import Desk, desk_at, says, until
@@ -37,9 +39,41 @@ def test_every_colour_of_text_can_be_read_on_every_background(theme: Theme) -> N
         theme.warning,
         theme.error,
     ):
-        for ground in (theme.background, theme.surface, theme.panel):
+        grounds = [theme.background, theme.surface, theme.panel]
+        if text != theme.primary:  # only lines are drawn in it
+            grounds.append(themes.cursor_row(theme))
+        for ground in grounds:
             assert text and ground
             assert contrast(Color.parse(text), Color.parse(ground)) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("colours", ["truecolor", "16", "none"])
+async def test_the_row_with_the_cursor_is_told_from_the_others_in_every_kind_of_colours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, colours: str
+) -> None:
+    if colours == "none":
+        monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "screen" if colours == "16" else "xterm-256color")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await says(pilot, "F5 starts")
+        for rows in [app.main.query_one(LinkList), app.main.query_one(StepList)]:
+            rows.focus()
+            await pilot.press("down")
+            await until(pilot, lambda: rows.has_focus and rows.highlighted)  # noqa: B023 - awaited at once
+            left, top, width, height = rows.content_region
+            seen = [strip.crop(left, left + width) for strip in app.screen._compositor.render_strips()]
+            looks = [_ground(strip) for strip in seen[top : top + height]]
+            at = looks.pop((rows.highlighted or 0) - rows.scroll_offset.y)
+            assert looks
+            assert at not in looks
+
+
+def _ground(strip: Strip) -> object:
+    """What is behind most of a line: a colour, or reversed text."""
+    style = max(strip, key=lambda segment: len(segment.text)).style
+    return style and (style.bgcolor, bool(style.reverse))
 
 
 @pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)

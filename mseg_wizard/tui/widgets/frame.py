@@ -9,12 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 from textual.widgets.option_list import Option
 
 from mseg_wizard.snapshot import MARKS, StepState
 from mseg_wizard.step import Step
 from mseg_wizard.tui.text import STYLES, fit
+from mseg_wizard.tui.widgets.cursor_list import CursorList
 
 LOW = 24
 """Below this many rows the hint stays at one line while it needs no more, the line of work is one line, and dialogs
@@ -79,7 +80,7 @@ universal     the 194 classes that all training sets share; loaders turn labels 
 """
 
 
-class StepList(OptionList):
+class StepList(CursorList):
     """The steps: mark first, colour second."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
