@@ -162,7 +162,7 @@ def _of_destination(
         if said.lacks:
             return replace(run, text=said.doing, step=here, field=said.lacks[0])
         wants = next((item.name for item in at.fields if item.name == "archives"), "")
-        return replace(run, text=f"Next from you: {named(at)}: {said.doing}", step=here, field=wants)
+        return replace(run, text=wanted_in(at, said.doing), step=here, field=wants)
     if isinstance(now.problem, Waiting) and not now.running:
         lacks = now.problem.lacks if now.problem.step else ()
         return replace(run, text=now.problem.what, step=now.problem.step or here, field=next(iter(lacks), ""))
@@ -188,7 +188,7 @@ def _of_destination(
         return replace(
             run,
             state="running" if now.running else "waiting",
-            text=f"Next from you: {named(step)}: {step.field(wanted.waits_for[0]).label}.",
+            text=f"{wanted_in(step, step.field(wanted.waits_for[0]).label)}.",
             step=step.id,
             field=wanted.waits_for[0],
         )
@@ -198,6 +198,11 @@ def _of_destination(
     if run.state == "stopped":
         return replace(run, text=f"Nothing is wanted from you. {run.sentence}; what is done stays.", step=first)
     return replace(run, state="pending", text="Nothing is wanted from you: the work can begin.", step=first)
+
+
+def wanted_in(step: Step, what: str) -> str:
+    """What is wanted of the user, and in which step; its title only where `what` doesn't say it."""
+    return f"Next from you, {f'step {step.number}' if step.title in what else named(step)}: {what}"
 
 
 WORKS = "works"
@@ -328,7 +333,7 @@ def overview(
             state = "failed"
         elif not left:
             state = "waiting" if here and waiting else "aside"
-        elif first_open and missing:
+        elif first_open and (missing or (here and waiting and not now.running)):
             state = "waiting"
         elif first_open and here and not now.running and not now.problem and not now.complete:
             state = "stopped"

@@ -22,6 +22,8 @@ class Arrival:
         self.open_end = False
         """Nothing told where the last response's body ended."""
         self._hasher: Hasher | None = None
+        self.refused = ""
+        """The place before this one and why it gave nothing, in words."""
 
     @property
     def hasher(self) -> Hasher:
@@ -103,6 +105,8 @@ class Arrival:
         return Wanted(self.name, endpoint.key, endpoint.title, start, published, endpoint.pasted)
 
     def say(self, endpoint: Endpoint, doing: str, retry_in: float | None = None) -> None:
+        if self.refused:
+            doing = f"{doing}; {self.refused}"
         self.job.say(Progress(doing, self.part.size, self.total(endpoint), "B", retry_in=retry_in))
 
     def _published(self, endpoint: Endpoint) -> int | None:

@@ -90,6 +90,7 @@ class _Fetch:
                 except SourceRefused as why:
                     log.warning("%s: %s: %s", arrival.name, endpoint.title, why)
                     refused.append((endpoint, why))
+                    arrival.refused = f"{endpoint.title}: {why}"
                     if why.link and arrival.offset(endpoint) and not arrival.decisive(endpoint):
                         break  # the next source would have to begin again: better a fresh link than 20 GB lost
         finally:

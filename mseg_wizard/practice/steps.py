@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mseg_wizard.step import Archive, Field, Link, Step
+from mseg_wizard.labels.relabeling import Relabeling
+from mseg_wizard.practice.world import World
+from mseg_wizard.step import Archive, Call, Field, Link, Step
 
 PASTE = (
     "Shift+Tab up to the links, then Up leads to what you would have got; Enter there copies it. Ctrl+V here pastes "
@@ -26,17 +28,17 @@ class AtHand:
     words: str = PASTE
 
 
-def practice_steps(steps: Iterable[Step], mirror: Path, at_hand: Mapping[str, AtHand]) -> tuple[Step, ...]:
-    """`mirror`: the folder of the archives; `at_hand`: step id → what its user has."""
-    return tuple(_practised(step, mirror, at_hand.get(step.id)) for step in steps)
+def practice_steps(steps: Iterable[Step], world: World, at_hand: Mapping[str, AtHand]) -> tuple[Step, ...]:
+    """`at_hand`: step id → what its user has."""
+    return tuple(_practised(step, world, at_hand.get(step.id)) for step in steps)
 
 
-def _practised(step: Step, mirror: Path, given: AtHand | None) -> Step:
-    archives = {archive.file: _sized(archive, mirror / archive.file) for archive in step.archives}
+def _practised(step: Step, world: World, given: AtHand | None) -> Step:
+    archives = {archive.file: _sized(archive, world.mirror / archive.file) for archive in step.archives}
     calls = tuple(
         replace(
             call,
-            title=COUNTED.sub(": segments", call.title),
+            title=_counted(call, world.segments),
             args=archives[call.archive.file] if call.archive else call.args,
         )
         for call in step.calls
@@ -46,6 +48,11 @@ def _practised(step: Step, mirror: Path, given: AtHand | None) -> Step:
         return practised
     fields = tuple(_told(item, given.words) if item.name == given.field else item for item in step.fields)
     return replace(practised, links=(*step.links, given.link), fields=fields)
+
+
+def _counted(call: Call, segments: Mapping[str, int]) -> str:
+    count = segments[call.args.records] if isinstance(call.args, Relabeling) else 0
+    return COUNTED.sub(f": {count:,} segments", call.title)
 
 
 def _sized(archive: Archive, file: Path) -> Archive:

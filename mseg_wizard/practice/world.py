@@ -7,6 +7,7 @@ The server that hands it out is in practice.server.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,8 @@ class World:
     archives: tuple[str, ...]
     scannet_script: Path
     """What ScanNet's e-mail brings: a script that holds the base URL."""
-    segments: int
-    """Segments that the records name, each of Cityscapes' counted once."""
+    segments: Mapping[str, int]
+    """List of records → segments that it names."""
 
     @property
     def answers(self) -> PracticeAnswers:
@@ -129,7 +130,7 @@ def make_world(
         file.write_text(text, encoding="utf-8", newline="")
     script = folder / "download-scannet.py"
     script.write_text(_SCRIPT, encoding="utf-8")
-    segments = sum(len(part.segments) for part in parts)
+    segments = Counter(f"{segment.table}_update_records" for part in parts for segment in part.segments)
     return World(folder, mirror, mirror / "mseg-api", tuple(sorted(archives)), script, segments)
 
 

@@ -21,6 +21,9 @@ SURE = 20.0
 GUESSED = 0.5
 """Part of the rest that may lie in kinds of tasks that this machine has done none of: more would be a guess."""
 
+ALMOST = 0.99
+"""What is not complete is never told as 100%."""
+
 
 def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> float | None:
     """Seconds of work left in all steps; None until enough was measured, and when all is done.
@@ -58,7 +61,11 @@ def share_done(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) -> f
     """How much of the whole journey's work is done, 0 to 1, by what each task usually takes; 1 only when all is."""
     calls = [call for step in steps for call in step.calls]
     whole = sum(usual_seconds(call) for call in calls)
-    return sum(usual_seconds(call) * _share(call, journal, snapshot) for call in calls) / whole if whole else 0.0
+    shares = [_share(call, journal, snapshot) for call in calls]
+    if whole and min(shares) == 1.0:
+        return 1.0
+    part = sum(usual_seconds(call) * share for call, share in zip(calls, shares, strict=True)) / whole if whole else 0.0
+    return min(ALMOST, part)
 
 
 def usual_seconds(call: Call) -> float:

@@ -179,10 +179,12 @@ class Follower:
             and watching
             and self._screen.query_one("#panes", ContentSwitcher).current == f"pane-{self._screen.chosen}"
         ):
-            if at != self._screen.chosen:
-                self._screen.query_one(StepList).focus()
-            await self._screen.show_step(at)
+            if at == self._screen.chosen:
+                await self._screen.show_step(at)
+            else:
+                await self._screen.leave_form(at)
         self._at = at
+        await self._screen.stand_beside()
 
     def _ended(self, snapshot: Snapshot) -> None:
         self._screen.refresh_bindings()

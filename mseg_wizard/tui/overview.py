@@ -29,11 +29,13 @@ from mseg_wizard.tui.work_rows import rate_words
 
 NARROW, TALL = 72, 40
 """Below so many columns a row has one bar instead of stages; from so many rows on the other steps have lines too."""
-NAME, ACCESS, SIZE = 17, 13, 8
+NAME, ACCESS, SIZE = 17, 14, 7
 CELLS = {name: max(6, len(name)) + 1 for name in STAGES}
 """Columns of a row's cells."""
 RATE = 12
 """Columns from which on rate and time of what runs stand at the end of its row."""
+NAMED = {"own": "uploaded", "brought": "your copy", "mirror": "mirror"}
+"""Kinds of places that a user names, of `datasets.locations`, in a word."""
 SENTENCE, COLUMNS = "sentence", "columns"
 """Ids of the rows above the datasets."""
 
@@ -51,6 +53,7 @@ class Overview(Vertical):
         self._tail = LogTail(session)
         self._standing = Standing("pending", "", "")
         self._now = Snapshot()
+        self._shown: tuple[Sequence[StepState], Survey, str] | None = None
         self.list = DatasetList([SENTENCE, COLUMNS, *(row.folder for row in self._rows)])
 
     @property
@@ -84,6 +87,7 @@ class Overview(Vertical):
         """Bring it up to date; what did not change is not touched. `journey`: how far all of it is."""
         self._now = now
         width = max(40, (self.size.width or self.app.size.width) - 3)
+        self._shown = states, survey, journey
         self._standing = standing(now, self._session.steps, states, sum(survey.faults.values()))
         where = printable(str(self._session.destination or "no folder chosen yet"), 200)
         room = width - len(journey) - 2
@@ -98,13 +102,35 @@ class Overview(Vertical):
         others = [state for state in states if state.id not in self._of_datasets]
         self._others.put(self._steps(others, states, width))
 
+    def on_resize(self) -> None:
+        """What was drawn before its place was known fits it at once."""
+        if self._shown:
+            states, survey, journey = self._shown
+            self.show(states, self._now, survey, journey)
+
     def _sentence(self) -> Content:
         words = printable(redact(self._standing.text), 400)
         ends = "" if words.endswith(".") else " ·"  # what ends otherwise may be a path to copy
         leads = self._standing.field or (self._standing.step and self._standing.state == "failed")
         goes = f"{ends} Enter goes there." if leads else ""
-        goes = {"pending": " F5 begins.", "stopped": " F5 goes on."}.get(self._standing.state, goes)
+        begun = "goes on" if self._session.journal.done_calls() else "begins"
+        if self._standing.state in ("pending", "stopped"):
+            goes = f" F5 {begun}."
+        elif self._standing.state == "waiting" and not leads and self._standing.step:
+            goes = " F5 asks again."
+        elif leads and self._now.running and not self._now.awaits:
+            goes += " Everything else goes on."
+        elif leads and self._standing.state == "waiting" and self._ready:
+            goes += f" F5 {begun}."
         return Content.styled(f"{GLYPHS[self._standing.state]} {words}{goes}", STYLES[self._standing.state])
+
+    @property
+    def _ready(self) -> bool:
+        """Can work be done before what is wanted is there?"""
+        states = self._shown[0] if self._shown else ()
+        first = next((state.id for state in states if not state.past), "")
+        now, viewer = self._now, self._session.viewer
+        return not (viewer or now.running or now.problem or now.crash) and first != self._standing.step
 
     def _line(self, row: DatasetStages, now: Snapshot, survey: Survey, width: int) -> Content:
         journal, faulty = self._session.journal, bool(survey.faults.get(row.folder))
@@ -136,23 +162,25 @@ class Overview(Vertical):
         journal, step = self._session.journal, row.step
         if row.comes_by == "open":
             return "open"
-        if self._granted(row, now):
-            return "granted"
-        if survey.sources.get(step.id):
-            return "your file"
+        fetched = stage_of(row, "fetch", journal, now).state
+        if fetched in ("done", "aside"):
+            return "granted" if fetched == "done" else "set aside"
+        if kind := survey.named.get(step.id):
+            return NAMED[kind]
         if step.id in survey.links:
             return life(survey.links[step.id], datetime.now(UTC))
-        asked = journal.answer(step.id, ASKED)
-        if asked and not (row.comes_by == "login" and self._given(row, survey)):
+        kept = row.comes_by == "login" and self._login_kept(row, survey)
+        if (asked := journal.answer(step.id, ASKED)) and not kept:
             return f"asked {days(str(asked), datetime.now(UTC).date())}"
         if row.comes_by == "upload":
             return "your upload"
-        if row.comes_by == "login":
-            return "login kept" if self._given(row, survey) else "needs a login"
-        return "needs a link"
+        return "login kept" if kept else f"needs a {row.comes_by}"
 
-    def _given(self, row: DatasetStages, survey: Survey) -> bool:
-        return not survey.lacks.get(row.step.id) and row.step.id in survey.lacks
+    def _login_kept(self, row: DatasetStages, survey: Survey) -> bool:
+        """Is every secret of its form kept? A viewer knows that of the other wizard's journal alone."""
+        step, journal = row.step, self._session.journal
+        secret = [item.name for item in step.fields if item.secret and item.required]
+        return all((step.id, name) in survey.kept or f"{step.id}.{name}" in journal.kept for name in secret)
 
     def _steps(self, others: Sequence[StepState], states: Sequence[StepState], width: int) -> Content:
         """The steps that are no dataset: a line each where there is room, else all steps as a line of marks."""

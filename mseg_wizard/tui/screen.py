@@ -84,6 +84,8 @@ class MainScreen(Screen[None]):
     """The page that log or help was shown in place of."""
     _back: Widget | None = None
     """What had the keyboard before log or help was shown: it gets it back."""
+    _from_overview = False
+    """Was the step that is shown opened from the overview? Who leaves its form comes back there."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -138,6 +140,7 @@ class MainScreen(Screen[None]):
 
     def show_overview(self, *, at: str = "") -> None:
         """Come back to the overview, with the cursor on a dataset of a step, or on what is wanted."""
+        self._from_overview = False
         self.remove_class("-aside")
         self.add_class("-overview")
         self.overview.choose(at)
@@ -149,6 +152,22 @@ class MainScreen(Screen[None]):
         if not self.step_in_sight:
             self.remove_class("-overview")
         return await self.show_step(name)
+
+    async def leave_form(self, step: str) -> None:
+        """Who has given what was wanted goes on to where work goes on, or to where they came from."""
+        if self.at_overview or (self._from_overview and not isinstance(self.focused, StepList)):
+            self.show_overview()
+        else:
+            self.query_one(StepList).focus()
+            await self.show_step(step)
+
+    async def stand_beside(self) -> None:
+        """Have the step of the row with the cursor beside the overview: what is wanted may be another by now."""
+        shown = self.query_one("#panes", ContentSwitcher).current
+        if self.at_overview and self.step_in_sight and self.overview.list.has_focus:
+            step = self.overview.target()[0]
+            if shown not in ("pane-log", "pane-help", f"pane-{step}"):
+                await self.show_step(step)
 
     def step_of(self, call: str) -> str:
         """Id of the step that a call belongs to."""
@@ -183,7 +202,8 @@ class MainScreen(Screen[None]):
         now = self.query_one("#now", MessageLine)
         now.display = bool(lines)
         now.say("\n".join(lines))
-        at = Moment(self.session, snapshot, states, self.remark, self.stopping, untold)
+        in_form = any(pane.row_in_use for pane in self.panes.values() if pane.display)
+        at = Moment(self.session, snapshot, states, self.remark, self.stopping, in_form, untold)
         if self.at_overview:
             self.overview.show(states, snapshot, self.found, journey_words(at))
         slim, roomy = width < NARROW, width >= ROOMY
@@ -205,6 +225,10 @@ class MainScreen(Screen[None]):
         await self.app.push_screen(TextDialog(title, text, (pane_text(item) for item in items)))
 
     def on_resize(self, event: Resize) -> None:
+        in_form = self.focused is not None and any(isinstance(node, StepPage) for node in self.focused.ancestors)
+        if in_form and event.size.width < WIDE and self.at_overview:  # there is room for one of both now
+            self._from_overview = True
+            self.remove_class("-overview")
         self.set_class(event.size.width < NARROW, "-slim")
         self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.height < LOW, "-low")
@@ -212,12 +236,6 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self.draw)
         if self.step_in_sight and self.query_one("#panes", ContentSwitcher).current is None:
             beside(self, partial(self.show_step, self.chosen))  # the window became wide enough for one
-        if (
-            row := next((node for node in self.focused.ancestors if isinstance(node, FieldRow)), None)
-            if self.focused
-            else None
-        ):
-            self.call_after_refresh(row.come_into_sight)
 
     def on_picture_drawn(self) -> None:
         self.draw()
@@ -313,6 +331,7 @@ class MainScreen(Screen[None]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         self.follower.focus_moved(event.widget)
+        self.call_after_refresh(self.draw)
 
     def on_key(self) -> None:
         self.remark = ""
@@ -410,10 +429,10 @@ class MainScreen(Screen[None]):
         return True
 
     def action_focus_steps(self) -> None:
-        """From a form back to the list beside it; from the list of steps back to the overview."""
+        """From a form back to where it was entered from; from the list of steps back to the overview."""
         if self.at_overview:
             self.overview.list.focus()
-        elif self.overview.useful and isinstance(self.focused, StepList):
+        elif self._from_overview or (self.overview.useful and isinstance(self.focused, StepList)):
             self.show_overview(at=self.chosen)
         else:
             self.query_one(StepList).focus()
@@ -434,7 +453,9 @@ class MainScreen(Screen[None]):
 
     async def _enter(self, step: str, name: str) -> None:
         """Put the keyboard into a field of a step, else into the first that is lacking."""
+        from_overview = self.at_overview and not self.step_in_sight
         pane = await self.reveal(step)
+        self._from_overview = from_overview
         lacks = self.found.lacks.get(step, ())
         if target := pane.first((name, *lacks) if name else lacks):
             target.focus()

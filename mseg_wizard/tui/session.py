@@ -23,7 +23,7 @@ from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
-from mseg_wizard.datasets.locations import needs_no_link
+from mseg_wizard.datasets import locations
 from mseg_wizard.engine import Runner
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import (
@@ -52,7 +52,7 @@ ENOUGH = 20.0
 ANSWERS = "answers.toml"
 """Name of the file, among the wizard's own things, that the answers are saved in."""
 NOTED = "kept in the journal"
-DRAFTED = "kept in memory until a destination is chosen"
+DRAFTED = "kept in memory until the folder is in use"
 TREE = ("prepare", "mseg_api")
 """The field that names a tree of one's own: a slip is told while its field is still in sight."""
 PYTHON = ("prepare", "python")
@@ -73,6 +73,8 @@ class Survey:
     """(step, field) → why a draft could not be kept when the destination was opened."""
     links: Mapping[str, datetime | None] = field(default_factory=dict)
     """Step id → when the link that is kept for it ends; None where it does not say."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Step id → the kind of place that the user named and that has all its archives, of `datasets.locations`."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """Folder of a dataset → files of it in which the last verification found something wrong."""
     filled: frozenset[str] = frozenset()
@@ -289,7 +291,7 @@ class Session:
             complete = frozenset(
                 step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step)
             )
-        return Survey(lacks, kept, sources, dict(self.refused), self._links(), self._faults(), complete)
+        return Survey(lacks, kept, sources, dict(self.refused), self._links(), self._named(), self._faults(), complete)
 
     def asked(self, step: Step, day: str) -> None:
         """Note when the user asked for a step's licence. Raises Problem where no destination is open."""
@@ -327,6 +329,17 @@ class Session:
                 secret = self.ctx.secret(step.id, name) if self.ctx else draft
                 if isinstance(secret, Secret):
                     found[step.id] = ends(secret.reveal())
+        return found
+
+    def _named(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if self.ctx is None:
+            return found
+        for step in self.steps:
+            everywhere = [list(locations.sources(self.ctx, archive)) for archive in step.archives]
+            kinds = [next((place.kind for place in places if place.named), "") for places in everywhere]
+            if kinds and all(kinds):
+                found[step.id] = kinds[0]
         return found
 
     def _faults(self) -> dict[str, int]:
@@ -439,7 +452,7 @@ class Session:
         found = []
         for archive in step.archives:
             secret = self.ctx.secret(step.id, archive.link_field) if self.ctx and archive.link_field else None
-            if self.ctx and secret and expired(secret.reveal()) and not needs_no_link(self.ctx, archive):
+            if self.ctx and secret and expired(secret.reveal()) and not locations.needs_no_link(self.ctx, archive):
                 found.append(archive.link_field)
         return found
 

@@ -32,6 +32,8 @@ class Moment:
     remark: str = ""
     """Something to say for a while."""
     stopping: bool = False
+    in_form: bool = False
+    """Has a field the keyboard?"""
     untold: str = ""
     """What is being done, where the line for it is too short: a command to copy, say."""
 
@@ -157,7 +159,10 @@ def _hint_while_it_runs(at: Moment) -> tuple[str, str]:
 
 def _hint_after_a_stop(at: Moment) -> tuple[str, str]:
     if isinstance(at.snapshot.problem, Waiting):
-        then = "It goes on by itself once that is there." if at.snapshot.problem.step else "F5 asks again."
+        # What is uploaded now is not looked for: only while it works is that noticed.
+        uploaded = " After an upload, F5." if "archives" in at.snapshot.problem.lacks else ""
+        by_itself = f"It goes on by itself once that is in the form.{uploaded}"
+        then = by_itself if at.snapshot.problem.step else "F5 asks again."
         return f"[?] {fit(pane_text(at.snapshot.problem.what), FOREIGN)} {then}", "bold $warning"
     if at.snapshot.problem:
         return f"[!] {fit(pane_text(at.snapshot.problem.what), FOREIGN)} F5 tries again.", "bold $error"
@@ -169,6 +174,8 @@ def _hint_before_it_runs(at: Moment) -> str:
     if at.snapshot.call:
         return f"{standing(at.snapshot).sentence}; what is done stays. F5 goes on."
     if at.session.ctx is None:
+        if at.in_form:
+            return "Tab goes to the next field, Escape leaves the form. F5 begins."
         return "Enter goes into a step's form, Escape back to this list. F5 begins."
     begun = any(state.state == "done" or state.done for state in at.states)
     lacking = next((state for state in at.states if state.state == "waiting"), None)

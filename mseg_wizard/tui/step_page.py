@@ -80,6 +80,8 @@ class StepPage(VerticalScroll, can_focus=False):
         self._tasks_first = False
         self._followed: Widget | None = None
         """The row of what ran at the last look."""
+        self._held: tuple[FieldRow, int] | None = None
+        """The field that someone is in, and the line of the screen where it stood before what is above it changed."""
 
     def compose(self) -> ComposeResult:
         step = self.step
@@ -102,7 +104,8 @@ class StepPage(VerticalScroll, can_focus=False):
         yield self.picture
 
     def show(self, state: StepState, snapshot: Snapshot) -> None:
-        """Bring title, problem and tasks up to date."""
+        """Bring title, problem and tasks up to date; a field that someone is in stays where it stands."""
+        self._hold()
         self._tasks.show(snapshot)
         ours = (
             snapshot.call in {call.key for call in self.step.calls}
@@ -111,7 +114,7 @@ class StepPage(VerticalScroll, can_focus=False):
         problem = snapshot.problem if ours else None
         crash = snapshot.crash if ours else None
         self._put_tasks(first=state.state in ("running", "done", "failed") or bool(state.done))
-        self._stay_with(snapshot.call if snapshot.running else "")
+        self._stay_with(snapshot.call if snapshot.running and not snapshot.awaits else "")
         self._picture_of(snapshot)
         says = self._standing(state, snapshot)
         if self._shown == (says, problem, crash):
@@ -128,6 +131,29 @@ class StepPage(VerticalScroll, can_focus=False):
             self._problem.update(
                 Content.styled(f"[!] A bug of the wizard's own stopped it: {type(crash).__name__}.", STYLES["failed"])
             )
+
+    @property
+    def row_in_use(self) -> FieldRow | None:
+        """The field that has the keyboard."""
+        return next((row for row in self.rows.values() if row.has_focus_within), None)
+
+    def on_resize(self) -> None:
+        if row := self.row_in_use:
+            self.call_after_refresh(row.come_into_sight)
+
+    def _hold(self) -> None:
+        """Have the field in use stay where it stands, whatever comes or goes above it."""
+        self._tasks.styles.min_height = self._tasks.outer_size.height if self.row_in_use else 0
+        if (row := self.row_in_use) and not self._held and row.region:
+            self._held = row, row.region.y
+            self.call_after_refresh(self._put_back)
+
+    def _put_back(self) -> None:
+        if self._held:
+            row, line = self._held
+            self._held = None
+            if row is self.row_in_use and (moved := row.region.y - line):
+                self.scroll_relative(y=moved, animate=False, force=True)
 
     def close_with(self, text: str) -> None:
         """Begin with these words: the journey is at its end."""
@@ -152,13 +178,15 @@ class StepPage(VerticalScroll, can_focus=False):
 
     def _put_tasks(self, *, first: bool) -> None:
         """Where work has begun it is what people come to see; before that, the form is."""
-        if self.is_mounted and self.step.calls and self._tasks_first != first:
+        if self.is_mounted and self.step.calls and self._tasks_first != first and not self.row_in_use:
             self._tasks_first = first
             self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
             self.move_child(self.picture, after=self._tasks)
 
     def _stay_with(self, call: str) -> None:
-        """Have the row of what runs in sight, once it is another one; who is in the form is left in peace."""
+        """Have the row of what runs in sight, once it is another one; who is in the form, or is to go there, is left in
+        peace.
+        """
         line = self._tasks.line_at(call)
         if line is not self._followed:
             self._followed = line

@@ -136,7 +136,7 @@ async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_ke
     async with app.run_test(size=(180, 40)) as pilot:
         await into(pilot, app, "prepare")
         await pilot.press("space")
-        await says(pilot, "kept in memory until a destination is chosen")
+        await says(pilot, "kept in memory until the folder is in use")
         await pilot.press("tab")
         await paste(pilot, str(desk.folder / "file" / "below"))
         await pilot.press("tab", "tab")

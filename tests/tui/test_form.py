@@ -174,7 +174,7 @@ async def test_answers_given_before_a_destination_are_kept_when_it_is_chosen(des
         await into(pilot, app, "city")
         await type_in(pilot, "erika")
         await pilot.press("tab")
-        await says(pilot, "kept in memory until a destination is chosen")
+        await says(pilot, "kept in memory until the folder is in use")
         await pilot.press("escape")
         await pilot.press("f10")
         await until(pilot, lambda: isinstance(app.screen, QuestionDialog))

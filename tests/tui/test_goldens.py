@@ -25,7 +25,7 @@ from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui.kit import Desk, desk_at, into, says, screen, until
 
 GOLDENS = Path(__file__).with_name("goldens")
-SIZES = [(80, 24), (60, 20)]
+SIZES = [(80, 24), (60, 20), (120, 40)]
 STATES = {
     "start",
     "wipe",

@@ -66,7 +66,7 @@ def practice(steps: tuple[Step, ...], *, plain: bool, keep: bool, use_keyring: b
         print(f"Making a miniature MSeg in {folder} …", flush=True)
         world = make_world(folder / "world", images=IMAGES, padding=PADDING, told=_tell)
         put_files_at_hand(user_folder := folder / "desk", world)
-        steps = practice_steps(steps, world.mirror, at_hand(user_folder))
+        steps = practice_steps(steps, world, at_hand(user_folder))
         answers: Answers = {
             **world.answers,
             "prepare": {**world.answers["prepare"], "destination": str(destination)},

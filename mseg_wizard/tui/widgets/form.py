@@ -22,7 +22,7 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.path_check import why_unusable
-from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.session import DRAFTED, NOTED, Session, Survey
 from mseg_wizard.tui.text import shown
 from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
@@ -119,6 +119,8 @@ class FieldRow(Vertical):
 
     def follow(self, session: Session) -> None:
         """Show the answer that the journal has by now; what was typed stays."""
+        if self._words.get("kept") == DRAFTED and session.ctx:
+            self._say(kept=NOTED)
         if not isinstance(self.editor, SecretLine | SourceList) and not self._home and self.new() is None:
             self.editor.set(session.answer(self.step, self.item))
 
