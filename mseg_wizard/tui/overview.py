@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets.option_list import Option
 
@@ -218,6 +219,9 @@ class DatasetList(CursorList):
     class Asked(Message):
         """The user notes that they asked for a dataset today, or takes that back."""
 
+    _redrawn: Region | None = None
+    """The row that says something else, while that is noted."""
+
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
             *(Option(Content(""), id=name, disabled=name == COLUMNS) for name in names), id="datasets", compact=True
@@ -227,9 +231,25 @@ class DatasetList(CursorList):
 
     def put(self, name: str, content: Content) -> None:
         """Show a row; one that says the same already is left alone."""
-        if self._put.get(name) != content:
-            self._put[name] = content
-            self.replace_option_prompt_at_index(self._names.index(name), content)
+        before = self._put.get(name)
+        if before and (before, before.spans) == (content, content.spans):
+            return
+        self._put[name] = content
+        at = self._names.index(name)
+        if at > self._names.index(COLUMNS):
+            self._redrawn = Region(0, self._line_of(at), self.size.width, 1)
+        self.replace_option_prompt_at_index(at, content)
+        self._redrawn = None
+
+    def _line_of(self, at: int) -> int:
+        """The line of a row: each below the sentence, which may take several, takes one."""
+        return self.virtual_size.height - len(self._names) + at - self.scroll_offset.y
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Textual draws all rows anew where one says something else: on a slow line that is every row every second."""
+        if self._redrawn and not (regions or layout or recompose):
+            regions = (self._redrawn,)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def choose(self, name: str) -> None:
         """Put the cursor on a dataset or on the sentence."""

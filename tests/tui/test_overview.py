@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from mseg_wizard.datasets.stages import STAGES, Stage, stage_of, stages_in
 from mseg_wizard.progress import Problem, Progress, Waiting
@@ -252,6 +254,37 @@ async def test_where_there_is_room_a_row_ends_with_rate_and_time(desk: Desk) -> 
 
 
 @pytest.mark.slow
+async def test_only_what_says_something_else_is_drawn_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow line every row that is sent again is time taken from keys."""
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, pilot, fetching())
+        await until(pilot, lambda: "67%" in line_of(app, "COCO "))
+        app.main.draw()
+        await pilot.pause()
+        drawn_anew: list[tuple[Widget, tuple[Region, ...]]] = []
+        refresh = Widget.refresh
+
+        def noted(self: Widget, *regions: Region, **how: bool) -> Widget:
+            drawn_anew.append((self, regions))
+            return refresh(self, *regions, **how)
+
+        monkeypatch.setattr(Widget, "refresh", noted)
+        app.main.draw()
+        parts = {app.main.overview, *app.main.overview.walk_children()}
+        assert [each for each in drawn_anew if each[0] in parts] == []
+        further = Progress("downloading train2017.zip", 17_000_000_000, 19_300_000_000, "B", 43e6, call=FETCH)
+        assert app.session.runner
+        app.session.runner.snapshot = Snapshot(running=True, calls=(FETCH,), progress={FETCH: further})
+        app.main.draw()
+        rows = [regions for widget, regions in drawn_anew if widget is app.main.overview.list]
+        line = next(at for at, text in enumerate(screen(app).splitlines()) if "COCO " in text)
+        assert [[(each.y, each.height) for each in regions] for regions in rows] == [
+            [(line - app.main.overview.list.region.y, 1)]
+        ]
+        await until(pilot, lambda: "81%" in line_of(app, "COCO "))
+
+
 async def test_a_tall_window_shows_the_end_of_the_log(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(120, 40)) as pilot:

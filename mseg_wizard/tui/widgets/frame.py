@@ -104,12 +104,15 @@ class StepList(CursorList):
 
 
 class SteadyText(Static):
-    """Text that is laid out anew only where its height changes: a
+    """Text that is drawn anew only where it says something else, and laid out anew only where its height changes: a
     layout sends the whole pane through the line again.
     """
 
     def put(self, content: Content) -> None:
         width, before = self.content_size.width, self.content
+        # Contents that differ in their colours alone are equal to Textual.
+        if isinstance(before, Content) and (before, before.spans) == (content, content.spans):
+            return
         same = width and isinstance(before, Content) and before.get_height({}, width) == content.get_height({}, width)
         self.update(content, layout=not same)
 
