@@ -17,6 +17,7 @@ from mseg_wizard.progress import Problem
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.session import revealed
 from mseg_wizard.tui.step_page import pane_text
+from mseg_wizard.tui.survey import survey_of
 from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.form import FieldRow
@@ -148,7 +149,7 @@ class Forms:
         try:
             while True:
                 self._look_again = False
-                self._screen.found = await asyncio.to_thread(self.session.survey)
+                self._screen.found = await asyncio.to_thread(survey_of, self.session)
                 if not self._look_again:
                     break
         finally:

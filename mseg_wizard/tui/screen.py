@@ -27,10 +27,11 @@ from mseg_wizard.tui.follower import Follower
 from mseg_wizard.tui.forms import Forms
 from mseg_wizard.tui.overview import Overview
 from mseg_wizard.tui.rates import Rates
-from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.space_watch import SpaceWatch
 from mseg_wizard.tui.status_lines import ROOMY, Moment, hint, journey_words, now_lines, overall_words, step_of
 from mseg_wizard.tui.step_page import LinkList, StepPage, pane_text
+from mseg_wizard.tui.survey import Survey
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow

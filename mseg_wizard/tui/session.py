@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mseg_wizard.answers.fields import HOME, answered_by, check_answer, kind_of, secret_fields
+from mseg_wizard.answers.fields import HOME, check_answer, kind_of, secret_fields
 from mseg_wizard.answers.file import write_answers
 from mseg_wizard.answers.pasted import is_link
-from mseg_wizard.calls import waiting
 from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
-from mseg_wizard.datasets import locations
 from mseg_wizard.engine import Runner
 from mseg_wizard.progress import Problem
 from mseg_wizard.snapshot import (
     ASKED,
     Snapshot,
     StepState,
-    asks,
-    calls_left,
-    filled,
-    lacking,
     overview,
     published,
     with_filled,
@@ -43,42 +35,17 @@ from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, worki
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
 from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder
-from mseg_wizard.tui.text import ends, expired, shown
+from mseg_wizard.tui.survey import DRAFTED, NOTED, Survey
 from mseg_wizard.vault import Secret
-from mseg_wizard.verification.verdict import read_verdict
 
 ENOUGH = 20.0
 """Seconds that the runner gets to stop at the end; what it does may be cut short at any moment without harm."""
 ANSWERS = "answers.toml"
 """Name of the file, among the wizard's own things, that the answers are saved in."""
-NOTED = "kept in the journal"
-DRAFTED = "kept in memory until the folder is in use"
 TREE = ("prepare", "mseg_api")
 """The field that names a tree of one's own: a slip is told while its field is still in sight."""
 PYTHON = ("prepare", "python")
 """The field that names an interpreter: the same."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What takes time to find out, because the keyring and the disk are asked."""
-
-    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Step id → names of the fields that it still needs."""
-    kept: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """(step, secret field) → what may be said of the secret: masked, and where it is kept."""
-    sources: Mapping[str, tuple[str | Secret, ...]] = field(default_factory=dict)
-    """Step id → the rows of its sources field."""
-    refused: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
-    """(step, field) → why a draft could not be kept when the destination was opened."""
-    links: Mapping[str, datetime | None] = field(default_factory=dict)
-    """Step id → when the link that is kept for it ends; None where it does not say."""
-    named: Mapping[str, str] = field(default_factory=dict)
-    """Step id → the kind of place that the user named and that has all its archives, of `datasets.locations`."""
-    faults: Mapping[str, int] = field(default_factory=dict)
-    """Folder of a dataset → files of it in which the last verification found something wrong."""
-    filled: frozenset[str] = frozenset()
-    """Ids of the steps whose form is complete."""
 
 
 class Session:
@@ -273,26 +240,6 @@ class Session:
         value = self.journal.answer(step.id, item.name)
         return item.default if value is None else value
 
-    def survey(self) -> Survey:
-        """Ask everything that takes time."""
-        lacks, kept, sources = {}, {}, {}
-        for step in self.steps:
-            lacks[step.id] = self.lacks(step)
-            for item in step.fields:
-                if kind_of(item).rows:
-                    sources[step.id] = self._sources(step, item.name)
-                    if words := self._kept_rows(step, item, sources[step.id]):
-                        kept[step.id, item.name] = words
-                elif item.secret and (words := self._kept(step, item)):
-                    kept[step.id, item.name] = words
-        if self.viewer:
-            complete = filled(self.steps, self.journal)
-        else:
-            complete = frozenset(
-                step.id for step in self.steps if asks(step) and not lacks[step.id] and not self._outdated(step)
-            )
-        return Survey(lacks, kept, sources, dict(self.refused), self._links(), self._named(), self._faults(), complete)
-
     def asked(self, step: Step, day: str) -> None:
         """Note when the user asked for a step's licence. Raises Problem where no destination is open."""
         if self.ctx is None:
@@ -320,45 +267,6 @@ class Session:
         if self.ctx and kind_of(item).rows:
             return self.ctx.sources(step.id)
         return self.journal.answer(step.id, item.name)
-
-    def _links(self) -> dict[str, datetime | None]:
-        found = {}
-        for step in self.steps:
-            for name in {archive.link_field for archive in step.archives if archive.link_field}:
-                draft = self.drafts.get(step.id, {}).get(name)
-                secret = self.ctx.secret(step.id, name) if self.ctx else draft
-                if isinstance(secret, Secret):
-                    found[step.id] = ends(secret.reveal())
-        return found
-
-    def _named(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        if self.ctx is None:
-            return found
-        for step in self.steps:
-            everywhere = [list(locations.sources(self.ctx, archive)) for archive in step.archives]
-            kinds = [next((place.kind for place in places if place.named), "") for places in everywhere]
-            if kinds and all(kinds):
-                found[step.id] = kinds[0]
-        return found
-
-    def _faults(self) -> dict[str, int]:
-        """Of the last verification, also where the wizard was started anew since."""
-        verdict = read_verdict(self.destination / OWN) if self.destination else None
-        return dict(Counter(fault.file.partition("/")[0] for fault in verdict.faults)) if verdict else {}
-
-    def lacks(self, step: Step) -> tuple[str, ...]:
-        """The fields that a step still needs before it can start."""
-        if not calls_left(step, self.journal):
-            return ()
-        if self.ctx:
-            try:
-                return (*waiting(step, self.ctx), *self._expired(step))
-            except (Problem, OSError):  # the runner will meet it too, and say it at its place
-                return ()
-        if self.viewer:  # another wizard's secrets are not ours to ask for
-            return tuple(lacking(step, self.journal))
-        return tuple(item.name for item in step.fields if item.required and not self._drafted(step, item))
 
     def states(self, survey: Survey) -> list[StepState]:
         """Every step's state; quick, so it may be asked on the screen's own thread."""
@@ -425,50 +333,6 @@ class Session:
             paths = any(not isinstance(row, Secret) for row in value)
             return "; ".join([*([NOTED] if paths or not where else []), *([f"links: {where}"] if where else [])])
         return where or NOTED
-
-    def _drafted(self, step: Step, item: Field) -> bool:
-        if (step.id, item.name) == HOME:
-            return bool(self.typed)
-        value = self.drafts.get(step.id, {}).get(item.name, item.default)
-        if isinstance(value, Secret) and expired(value.reveal()):
-            return False
-        return answered_by(item, value.reveal() if isinstance(value, Secret) else value)
-
-    def _sources(self, step: Step, name: str) -> tuple[str | Secret, ...]:
-        if self.ctx:
-            return self.ctx.sources(step.id)
-        return tuple(self.drafts.get(step.id, {}).get(name) or self.journal.answer(step.id, name) or ())
-
-    def _kept_rows(self, step: Step, item: Field, rows: Sequence[str | Secret]) -> str:
-        if not rows or self.ctx is None:
-            return DRAFTED if rows and not self.viewer else ""
-        links = (
-            f"links: {self.ctx.vault.where(step.id, item.name)}" if any(isinstance(row, Secret) for row in rows) else ""
-        )
-        return "; ".join(part for part in (NOTED if any(isinstance(row, str) for row in rows) else "", links) if part)
-
-    def _expired(self, step: Step) -> list[str]:
-        """Fields whose link is of no use any more, though the archive has to come by it."""
-        found = []
-        for archive in step.archives:
-            secret = self.ctx.secret(step.id, archive.link_field) if self.ctx and archive.link_field else None
-            if self.ctx and secret and expired(secret.reveal()) and not locations.needs_no_link(self.ctx, archive):
-                found.append(archive.link_field)
-        return found
-
-    def _outdated(self, step: Step) -> bool:
-        """Has a link of its form expired since it was given? What else may bring the archive is not looked at."""
-        drafts = self.drafts.get(step.id, {})
-        names = [item.name for item in step.fields if item.secret and item.required]
-        secrets = [self.ctx.secret(step.id, name) if self.ctx else drafts.get(name) for name in names]
-        return any(secret and expired(secret.reveal()) for secret in secrets)
-
-    def _kept(self, step: Step, item: Field) -> str:
-        if self.ctx is None:
-            draft = self.drafts.get(step.id, {}).get(item.name)
-            return f"{shown(item, draft.reveal())}, {DRAFTED}" if isinstance(draft, Secret) else ""
-        secret = self.ctx.secret(step.id, item.name)
-        return f"{shown(item, secret.reveal())}, {self.ctx.vault.where(step.id, item.name)}" if secret else ""
 
 
 def revealed(value: Any) -> Any:

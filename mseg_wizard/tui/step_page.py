@@ -20,7 +20,8 @@ from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Waiting, printable
 from mseg_wizard.snapshot import MARKS, Snapshot, StepState, calls_left
 from mseg_wizard.step import Link, Step
-from mseg_wizard.tui.session import Session, Survey
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.survey import Survey
 from mseg_wizard.tui.text import STATES, STYLES
 from mseg_wizard.tui.widgets.cursor_list import CursorList
 from mseg_wizard.tui.widgets.form import FieldRow, reflowed

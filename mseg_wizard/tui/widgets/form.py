@@ -22,7 +22,8 @@ from mseg_wizard.step import Field, Step
 from mseg_wizard.store import OWN
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.path_check import why_unusable
-from mseg_wizard.tui.session import DRAFTED, NOTED, Session, Survey
+from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.survey import DRAFTED, NOTED, Survey
 from mseg_wizard.tui.text import shown
 from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
