@@ -38,7 +38,7 @@ def _practised(step: Step, world: World, given: AtHand | None) -> Step:
     calls = tuple(
         replace(
             call,
-            title=_counted(call, world.segments),
+            title=_counted(call, dict(world.segments)),
             args=archives[call.archive.file] if call.archive else call.args,
         )
         for call in step.calls

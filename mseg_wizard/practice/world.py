@@ -70,8 +70,8 @@ class World:
     archives: tuple[str, ...]
     scannet_script: Path
     """What ScanNet's e-mail brings: a script that holds the base URL."""
-    segments: Mapping[str, int]
-    """List of records → segments that it names."""
+    segments: tuple[tuple[str, int], ...]
+    """Each list of records, and how many segments it names."""
 
     @property
     def answers(self) -> PracticeAnswers:
@@ -131,7 +131,7 @@ def make_world(
     script = folder / "download-scannet.py"
     script.write_text(_SCRIPT, encoding="utf-8")
     segments = Counter(f"{segment.table}_update_records" for part in parts for segment in part.segments)
-    return World(folder, mirror, mirror / "mseg-api", tuple(sorted(archives)), script, segments)
+    return World(folder, mirror, mirror / "mseg-api", tuple(sorted(archives)), script, tuple(segments.items()))
 
 
 def toml(answers: PracticeAnswers) -> str:

@@ -81,8 +81,6 @@ class StepPage(VerticalScroll, can_focus=False):
         self._tasks_first = False
         self._followed: Widget | None = None
         """The row of what ran at the last look."""
-        self._held: tuple[FieldRow, int] | None = None
-        """The field that someone is in, and the line of the screen where it stood before what is above it changed."""
 
     def compose(self) -> ComposeResult:
         step = self.step
@@ -105,8 +103,8 @@ class StepPage(VerticalScroll, can_focus=False):
         yield self.picture
 
     def show(self, state: StepState, snapshot: Snapshot) -> None:
-        """Bring title, problem and tasks up to date; a field that someone is in stays where it stands."""
-        self._hold()
+        """Bring title, problem and tasks up to date; above a field that someone is in, tasks take no fewer lines."""
+        self._tasks.styles.min_height = self._tasks.outer_size.height if self.row_in_use else 0
         self._tasks.show(snapshot)
         ours = (
             snapshot.call in {call.key for call in self.step.calls}
@@ -141,20 +139,6 @@ class StepPage(VerticalScroll, can_focus=False):
     def on_resize(self) -> None:
         if row := self.row_in_use:
             self.call_after_refresh(row.come_into_sight)
-
-    def _hold(self) -> None:
-        """Have the field in use stay where it stands, whatever comes or goes above it."""
-        self._tasks.styles.min_height = self._tasks.outer_size.height if self.row_in_use else 0
-        if (row := self.row_in_use) and not self._held and row.region:
-            self._held = row, row.region.y
-            self.call_after_refresh(self._put_back)
-
-    def _put_back(self) -> None:
-        if self._held:
-            row, line = self._held
-            self._held = None
-            if row is self.row_in_use and (moved := row.region.y - line):
-                self.scroll_relative(y=moved, animate=False, force=True)
 
     def close_with(self, text: str) -> None:
         """Begin with these words: the journey is at its end."""

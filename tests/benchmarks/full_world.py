@@ -36,7 +36,7 @@ def make_full_world(folder: Path, full: Path, *, share: int = 1) -> World:
         archives = [name for done in made for name in done.result()]
     script = folder / "download-scannet.py"
     script.write_text("")
-    return World(folder, mirror, tree, tuple(sorted(archives)), script, {})
+    return World(folder, mirror, tree, tuple(sorted(archives)), script, ())
 
 
 class Packer:

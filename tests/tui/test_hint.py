@@ -62,6 +62,12 @@ def unopened(app: Wizard) -> None:
     app.session.ctx = None
 
 
+def in_a_form(app: Wizard) -> None:
+    unopened(app)
+    page = next(page for page in app.main.panes.values() if page.display)
+    next(iter(page.rows.values())).target().focus()
+
+
 def viewed(app: Wizard, *, released: bool = False, locked: str = "") -> None:
     session = app.session
     session.viewer, session.released, session.locked = True, released, locked
@@ -120,6 +126,7 @@ CASES = [
     Case("at first", Snapshot(), ("Enter goes into a step's form",), first=unopened),
     Case("stopped", Snapshot(calls=(CALL,)), ("F5 goes on",)),
     Case("to go on", Snapshot(), ("F5 goes on. Step 3 will want something from you first.",), done=2),
+    Case("in a form", Snapshot(), ("Tab goes to the next field",), first=in_a_form),
 ]
 SAME_WAY = {"much to say"}
 """Cases of a branch that another case is of, too."""
