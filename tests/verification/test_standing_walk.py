@@ -22,6 +22,7 @@ from mseg_wizard.snapshot import MARKS, published, standing
 from mseg_wizard.store import OWN
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.session import Session
+from mseg_wizard.tui.survey import survey_of
 from mseg_wizard.tui.text import terminal_title
 from mseg_wizard.verification.verdict import read_verdict
 from tests.verification.finished import Finished
@@ -139,7 +140,7 @@ def agreed(walk: Walk, elsewhere: Path | None = None, done: Done | None = None) 
     assert news(now)[1] in ("", stands.words)
     screen = Session(STEPS, _never, place, viewer=True)
     screen.watch()
-    survey = screen.survey()
+    survey = survey_of(screen)
     sentence = standing(screen.snapshot, STEPS, screen.states(survey), sum(survey.faults.values())).text
     assert table["run"]["text"] == sentence
     assert text.splitlines()[1] == sentence
