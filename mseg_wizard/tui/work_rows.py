@@ -12,7 +12,7 @@ from mseg_wizard.datasets.stages import STAGES
 from mseg_wizard.progress import Progress, amount, duration, printable, size
 from mseg_wizard.snapshot import MARKS, Snapshot
 from mseg_wizard.step import Archive, Call, Step
-from mseg_wizard.store import Journal
+from mseg_wizard.store import ArchiveRecord, Journal
 from mseg_wizard.tui.text import GLYPHS, INDENT, SOON, STYLES, call_state, fit
 
 CELLS = ("fetch", "unpack")
@@ -107,12 +107,23 @@ def row_content(
     left = columns.width - len(content.plain) - 2
     if progress and state == "running" and (tail := rate_words(progress, left, share=not row.archive)):
         content += Content(f"  {tail}")
+    elif row.archive and (record := journal.archives.get(row.archive.file)) and len(came := came_from(record)) <= left:
+        content += Content.styled(f"  {came}", "dim")
     told = state in ("waiting", "failed") or (alone and state == "running")
     doing = printable(progress.doing, 1000) if progress and told else ""
     if doing and now and doing != now.title:
         # What is wrapped is easier copied flush.
         content += f"\n{INDENT}{doing}" if len(INDENT) + len(doing) <= columns.width else f"\n{doing}"
     return content
+
+
+def came_from(record: ArchiveRecord) -> str:
+    """Where an archive that is here came from, in a word or two."""
+    if record.equivalent:
+        return "equivalent"
+    if record.origin != "fetched":
+        return "your copy"
+    return "published" if record.as_published else "not as published"
 
 
 def _cell(states: Sequence[str], progress: Progress | None) -> Content:

@@ -6,7 +6,7 @@ import pytest
 
 from mseg_wizard.progress import Progress, Waiting
 from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.store import Journal
+from mseg_wizard.store import ArchiveRecord, Journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.work_rows import columns_of, notes_of_rows, row_content, work_rows_of
 
@@ -42,6 +42,22 @@ def test_a_row_says_size_stages_rate_and_time_as_far_as_there_is_room() -> None:
     assert words(line(90, Snapshot(), Journal(finished={FETCH: "now"}))) == "[ ] COCO train images 19.3 GB ✓ ·"
     done = Journal(finished={FETCH: "now", UNPACK: "now"})
     assert words(line(90, Snapshot(), done)) == "[x] COCO train images 19.3 GB ✓ ✓"
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (ArchiveRecord("/x", 1, 1, "", "fetched", "https://x.org/x.zip"), "published"),
+        (ArchiveRecord("/x", 1, 1, "", "fetched", "https://x.org/x.zip", as_published=False), "not as published"),
+        (ArchiveRecord("/x", 1, 1, "", "brought", "/x"), "your copy"),
+        (ArchiveRecord("/x", 1, 1, "", "uploaded", "/x"), "your copy"),
+        (ArchiveRecord("/x", 1, 1, "", "brought", "/x", equivalent="Another release"), "equivalent"),
+    ],
+)
+def test_a_row_says_where_its_archive_came_from_once_nothing_runs(record: ArchiveRecord, says: str) -> None:
+    journal = Journal(finished={FETCH: "now"}, archives={"train2017.zip": record})
+    assert words(line(90, Snapshot(), journal)) == f"[ ] COCO train images 19.3 GB ✓ · {says}"
+    assert all(len(line(width, Snapshot(), journal)) <= width for width in (40, 50, 60))
 
 
 @pytest.mark.parametrize("width", [30, 36, 48, 58, 90, 120, 160])
