@@ -237,6 +237,8 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self.draw)
         if self.step_in_sight and self.query_one("#panes", ContentSwitcher).current is None:
             beside(self, partial(self.show_step, self.chosen))  # the window became wide enough for one
+        if row := next((pane.row_in_use for pane in self.panes.values() if pane.row_in_use), None):
+            self.call_after_refresh(row.come_into_sight)
 
     def on_picture_drawn(self) -> None:
         self.draw()

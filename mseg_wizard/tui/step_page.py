@@ -136,10 +136,6 @@ class StepPage(VerticalScroll, can_focus=False):
         """The field that has the keyboard."""
         return next((row for row in self.rows.values() if row.has_focus_within), None)
 
-    def on_resize(self) -> None:
-        if row := self.row_in_use:
-            self.call_after_refresh(row.come_into_sight)
-
     def close_with(self, text: str) -> None:
         """Begin with these words: the journey is at its end."""
         self._ending.display = bool(text)
