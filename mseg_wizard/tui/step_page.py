@@ -103,8 +103,7 @@ class StepPage(VerticalScroll, can_focus=False):
         yield self.picture
 
     def show(self, state: StepState, snapshot: Snapshot) -> None:
-        """Bring title, problem and tasks up to date; above a field that someone is in, tasks take no fewer lines."""
-        self._tasks.styles.min_height = self._tasks.outer_size.height if self.row_in_use else 0
+        """Bring title, problem and tasks up to date."""
         self._tasks.show(snapshot)
         ours = (
             snapshot.call in {call.key for call in self.step.calls}
