@@ -18,7 +18,7 @@ ROUNDS = 3
 """A key climbs from the focused widget to the app, where it may
 become an action, whose messages climb again, and set the focus.
 """
-PATIENCE = 1.0
+PATIENCE = 5.0
 """Seconds after which the next key is looked at all the same: a widget may have gone."""
 
 
