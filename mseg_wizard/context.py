@@ -19,8 +19,8 @@ from mseg_wizard.core.log import log_to, redact
 from mseg_wizard.core.preferences import prefer, remember_id
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem, Waiting
+from mseg_wizard.state.store import WORKERS_LOG, Store
 from mseg_wizard.step import Archive, Field, Step, roots
-from mseg_wizard.store import WORKERS_LOG, Store
 from mseg_wizard.vault import KEPT, Secret, Vault
 
 if TYPE_CHECKING:

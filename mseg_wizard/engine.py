@@ -21,7 +21,8 @@ from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import looked_at
 from mseg_wizard.datasets.withdrawn import waits_for_archive
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
-from mseg_wizard.snapshot import FILE, Snapshot, aside_archives, publish, published
+from mseg_wizard.standing.snapshot import FILE, Snapshot, publish, published
+from mseg_wizard.standing.step_states import aside_archives
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tasks.registry import TASKS
 

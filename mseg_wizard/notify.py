@@ -16,7 +16,7 @@ from mseg_wizard.core import host
 from mseg_wizard.core.log import redact
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.snapshot import Snapshot, standing
+from mseg_wizard.standing.snapshot import Snapshot, standing
 
 log = logging.getLogger("mseg_wizard.notify")
 

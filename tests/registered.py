@@ -12,8 +12,9 @@ from urllib.parse import quote, quote_plus
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Progress
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.step import Archive
-from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.tasks.download import download
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.remap import remap_missing
 from mseg_wizard.tasks.task import Task

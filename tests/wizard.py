@@ -86,7 +86,7 @@ class Wizard:
 def hold(destination: Path) -> subprocess.Popen[str]:
     """Another process that has the destination's lock until its input ends."""
     code = (
-        "import sys; from pathlib import Path; from mseg_wizard.store import Store\n"
+        "import sys; from pathlib import Path; from mseg_wizard.state.store import Store\n"
         f"store = Store(Path({str(destination)!r})); print('ready', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -12,7 +12,8 @@ from mseg_wizard.archives.atomic_tree import AtomicTree
 from mseg_wizard.archives.member import Damaged
 from mseg_wizard.archives.pread import OpenFile, checksum, close_file, open_file
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import OWN, WORKERS_LOG
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import WORKERS_LOG
 from mseg_wizard.workers.pool import Pool, each
 
 FILES, BYTES = 256, 8 << 20

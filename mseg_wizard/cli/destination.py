@@ -22,8 +22,10 @@ from mseg_wizard.core.preferences import check_preferences, preferences
 from mseg_wizard.http.addresses import Routes
 from mseg_wizard.notify import command_of
 from mseg_wizard.progress import Problem, Usage
+from mseg_wizard.state.journal import Journal
+from mseg_wizard.state.journal_file import read_journal, unopened
+from mseg_wizard.state.store import Unwritten
 from mseg_wizard.step import Step
-from mseg_wizard.store import Journal, Unwritten, read_journal, unopened
 
 log = logging.getLogger("mseg_wizard")
 

@@ -18,9 +18,10 @@ from mseg_wizard.core.output import LAST, held_up, write_line
 from mseg_wizard.engine import Runner
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting, amount, duration, printable
-from mseg_wizard.snapshot import Snapshot, notes_summary, standing
+from mseg_wizard.standing.remarks import notes_summary
+from mseg_wizard.standing.snapshot import Snapshot, standing
+from mseg_wizard.state.lock import Locked
 from mseg_wizard.step import Step
-from mseg_wizard.store import Locked
 from mseg_wizard.vault import variable
 
 SHOWN_ITEMS = 20

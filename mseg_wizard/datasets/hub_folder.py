@@ -20,8 +20,8 @@ from mseg_wizard.http.download import fetch
 from mseg_wizard.http.hub import HUB, HubAccess, list_files
 from mseg_wizard.http.remote_file import PublishedFacts
 from mseg_wizard.progress import Progress, Waiting
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive, Equivalent
-from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
 
 TOKEN = "hf_token"  # noqa: S105 - a field's name

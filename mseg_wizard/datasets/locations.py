@@ -17,8 +17,8 @@ from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import files_gone, missing_files, was_unpacked
 from mseg_wizard.http.addresses import web_address
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive, Step
-from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.vault import Secret
 
 if TYPE_CHECKING:

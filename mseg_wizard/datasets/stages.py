@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Waiting
-from mseg_wizard.snapshot import Snapshot, calls_left
+from mseg_wizard.standing.snapshot import Snapshot
+from mseg_wizard.standing.step_states import calls_left
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Archive, Call, Step
-from mseg_wizard.store import Journal
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "fetch": ("expect", "download"),
@@ -53,7 +54,7 @@ class DatasetStages:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where one stage of one dataset stands: a state of `snapshot.STATES`, or empty where there is no such stage."""
+    """Where one stage of one dataset stands: one of `standing.snapshot.STATES`, or empty where there is no such stage."""
 
     state: str = ""
     share: float = 0.0

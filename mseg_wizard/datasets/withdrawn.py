@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.datasets.locations import key_of, sources
+from mseg_wizard.state.journal import AsideRecord
 from mseg_wizard.step import Archive, Call
-from mseg_wizard.store import AsideRecord
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets import mseg_api, mseg_config
 from mseg_wizard.datasets.universal import read_record
 from mseg_wizard.progress import duration, size
-from mseg_wizard.snapshot import calls_left
+from mseg_wizard.standing.step_states import calls_left
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive, Step
-from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.verification.verdict import Verdict, read_verdict, subject
 
 ORIGINS = {

@@ -24,8 +24,8 @@ from mseg_wizard.labels.relabel import relabel_recipe
 from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS
 from mseg_wizard.progress import Meter, Problem, Progress
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive
-from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.arguments import AgreementArguments
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each

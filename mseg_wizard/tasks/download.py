@@ -32,8 +32,8 @@ from mseg_wizard.http.download import fetch
 from mseg_wizard.http.refusals import LinkRefused, Unavailable
 from mseg_wizard.http.remote_file import Fetched, Location, PublishedFacts
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting, printable, size
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive, Equivalent
-from mseg_wizard.store import ArchiveRecord
 from mseg_wizard.tasks.expect import upload_request
 from mseg_wizard.vault import Secret
 

@@ -18,8 +18,8 @@ from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
 from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive
-from mseg_wizard.store import ArchiveRecord
 
 ANEW = "Start again: it is fetched anew, or name another file or link."
 UNPACKED = "Remove it, then start again: it is brought back."

@@ -12,7 +12,8 @@ from mseg_wizard.labels.relabeling import LABEL_ITSELF, Relabeling
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.universal import NAME
 from mseg_wizard.progress import Usage
-from mseg_wizard.step import Archive, Call, Step, load
+from mseg_wizard.step import Archive, Call, Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.arguments import AgreementArguments, FoldersArguments, UniversalArguments
 from mseg_wizard.tasks.task import Task, task_in
 

@@ -18,7 +18,8 @@ from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
 from mseg_wizard.labels.remap import UnexpectedPixels, remap_label, remap_recipe
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Problem, Progress, printable
-from mseg_wizard.store import OWN, WORKERS_LOG
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import WORKERS_LOG
 from mseg_wizard.workers.batches import with_wait
 from mseg_wizard.workers.pool import each
 

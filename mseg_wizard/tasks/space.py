@@ -10,7 +10,7 @@ from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.datasets import disk_space
 from mseg_wizard.datasets.disk_space import DiskChange, SpaceNeed
 from mseg_wizard.progress import Problem, Progress, size
-from mseg_wizard.store import can_lock
+from mseg_wizard.state.lock import can_lock
 
 TIGHT = 1.1
 """Estimates are about this good: less room than this over the need is worth a word."""

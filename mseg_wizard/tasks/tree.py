@@ -26,7 +26,7 @@ from mseg_wizard.http.addresses import Routes, without_query
 from mseg_wizard.http.download import fetch
 from mseg_wizard.http.remote_file import Location
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 
 URL = f"https://github.com/mseg-dataset/mseg-api/archive/{mseg_api.COMMIT}.zip"
 NAME = "mseg-api"

@@ -23,7 +23,7 @@ from mseg_wizard.datasets.mseg_api import identify_tree
 from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting
-from mseg_wizard.snapshot import calls_left
+from mseg_wizard.standing.step_states import calls_left
 from mseg_wizard.step import Step
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.extracted_files import compare_extracted, notes_on

@@ -19,8 +19,8 @@ from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import Job, background
 from mseg_wizard.core.limits import home
 from mseg_wizard.progress import Problem, Progress, Waiting
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.step import Step
-from mseg_wizard.store import OWN
 from mseg_wizard.vault import Vault
 
 HISTORIES = (".bash_history", ".zsh_history", ".local/share/fish/fish_history", ".python_history")

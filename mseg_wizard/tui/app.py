@@ -27,7 +27,7 @@ from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.output import LAST, write_line
 from mseg_wizard.core.preferences import prefer
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import standing
+from mseg_wizard.standing.snapshot import standing
 from mseg_wizard.step import Step
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.background import beside

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.snapshot import Snapshot, calls_left
+from mseg_wizard.standing.snapshot import Snapshot
+from mseg_wizard.standing.step_states import calls_left
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Call, Step
-from mseg_wizard.store import Journal
 from mseg_wizard.tasks.registry import TASKS
 
 DOWNLOAD, DISK = 15e6, 120e6

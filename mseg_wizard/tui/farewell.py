@@ -11,8 +11,8 @@ from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
 from mseg_wizard.progress import Problem, duration, printable
 from mseg_wizard.reporting.facts import what_comes_next
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Step
-from mseg_wizard.store import Journal
 
 FLEETING = (
     "This was practice: all of it is removed when the wizard ends. `mseg-wizard practice --keep` keeps it, to "

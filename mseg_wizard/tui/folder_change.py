@@ -9,7 +9,7 @@ from typing import Any
 
 from mseg_wizard.answers.fields import HOME, kind_of, secret_fields
 from mseg_wizard.context import Context
-from mseg_wizard.snapshot import ASKED
+from mseg_wizard.standing.snapshot import ASKED
 
 
 def absent_folders(destination: Path) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.context import Consent
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Waiting
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.farewell import farewell
 from mseg_wizard.tui.key_queue import KeyQueue

@@ -20,7 +20,7 @@ from textual.widgets.option_list import Option
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.stages import STAGES, DatasetStages, Stage, stage_of, stages_in, total_of
 from mseg_wizard.progress import duration, printable, size
-from mseg_wizard.snapshot import ASKED, Snapshot, Standing, StepState, standing
+from mseg_wizard.standing.snapshot import ASKED, Snapshot, Standing, StepState, standing
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.survey import Survey
 from mseg_wizard.tui.text import GLYPHS, STYLES, bar, fit

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from mseg_wizard.progress import size
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS, EACH = 12, 15.0

@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Button, ContentSwitcher, Footer, OptionList, Static
 
 from mseg_wizard.progress import Problem, printable
-from mseg_wizard.snapshot import ASKED
+from mseg_wizard.standing.snapshot import ASKED
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.follower import Follower

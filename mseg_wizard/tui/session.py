@@ -22,16 +22,12 @@ from mseg_wizard.core.log import LOG, user_log
 from mseg_wizard.core.preferences import preferences
 from mseg_wizard.engine import Runner
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import (
-    ASKED,
-    Snapshot,
-    StepState,
-    overview,
-    published,
-    with_filled,
-)
+from mseg_wizard.standing.snapshot import ASKED, Snapshot, StepState, published
+from mseg_wizard.standing.step_states import overview, with_filled
+from mseg_wizard.state.journal import JOURNAL, OWN, Journal
+from mseg_wizard.state.journal_file import read_journal
+from mseg_wizard.state.lock import Locked, working
 from mseg_wizard.step import Field, Step
-from mseg_wizard.store import JOURNAL, OWN, Journal, Locked, read_journal, working
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
 from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mseg_wizard.progress import Progress, Waiting, amount, duration, size
-from mseg_wizard.snapshot import MARKS, Snapshot, StepState, standing
+from mseg_wizard.standing.snapshot import MARKS, Snapshot, StepState, standing
 from mseg_wizard.tui import eta
 from mseg_wizard.tui.rates import Rates
 from mseg_wizard.tui.session import Session

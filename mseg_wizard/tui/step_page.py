@@ -18,7 +18,8 @@ from textual.widgets.option_list import Option
 
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Waiting, printable
-from mseg_wizard.snapshot import MARKS, Snapshot, StepState, calls_left
+from mseg_wizard.standing.snapshot import MARKS, Snapshot, StepState
+from mseg_wizard.standing.step_states import calls_left
 from mseg_wizard.step import Link, Step
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.survey import Survey

@@ -15,9 +15,9 @@ from mseg_wizard.answers.fields import HOME, answered_by, kind_of
 from mseg_wizard.calls import waiting
 from mseg_wizard.datasets import locations
 from mseg_wizard.progress import Problem
-from mseg_wizard.snapshot import asks, calls_left, filled, lacking
+from mseg_wizard.standing.step_states import asks, calls_left, filled, lacking
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.step import Field, Step
-from mseg_wizard.store import OWN
 from mseg_wizard.tui.text import ends, expired, shown
 from mseg_wizard.vault import Secret
 from mseg_wizard.verification.verdict import read_verdict

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from mseg_wizard.answers.fields import kind_of
 from mseg_wizard.http.addresses import expiry, origin, web_address
 from mseg_wizard.progress import Progress, Waiting, amount, duration, printable, size
-from mseg_wizard.snapshot import MARKS, Snapshot, standing
+from mseg_wizard.standing.snapshot import MARKS, Snapshot, standing
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Call, Field
-from mseg_wizard.store import Journal
 
 STATES = {
     "done": "done",

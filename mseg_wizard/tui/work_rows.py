@@ -10,9 +10,9 @@ from textual.content import Content
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.stages import STAGES
 from mseg_wizard.progress import Progress, amount, duration, printable, size
-from mseg_wizard.snapshot import MARKS, Snapshot
+from mseg_wizard.standing.snapshot import MARKS, Snapshot
+from mseg_wizard.state.journal import ArchiveRecord, Journal
 from mseg_wizard.step import Archive, Call, Step
-from mseg_wizard.store import ArchiveRecord, Journal
 from mseg_wizard.tui.text import GLYPHS, INDENT, SOON, STYLES, call_state, fit
 
 CELLS = ("fetch", "unpack")

@@ -18,7 +18,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.store import OWN, WORKERS_LOG
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import WORKERS_LOG
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -23,7 +23,7 @@ import keyring
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import make_world, toml
-from mseg_wizard.store import OWN, VERSION
+from mseg_wizard.state.journal import OWN, VERSION
 from mseg_wizard.tasks.registry import load_steps
 from tests.waiting import wait_until
 

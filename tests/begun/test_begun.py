@@ -16,7 +16,7 @@ import pytest
 
 from mseg_wizard.core import host
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import variable
 from tests.begun.make import LATER, PLACE

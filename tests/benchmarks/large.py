@@ -27,8 +27,8 @@ from pathlib import Path
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import run
 from mseg_wizard.practice.world import World
+from mseg_wizard.state.store import Store
 from mseg_wizard.step import Step
-from mseg_wizard.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from mseg_wizard.workers.pool import prepare_start

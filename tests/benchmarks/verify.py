@@ -19,7 +19,8 @@ from pathlib import Path
 
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.dataset import datasets_in
-from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.core.invocation import Invocation
-from mseg_wizard.store import OWN, Store
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import Store
 from tests.waiting import wait_until
 from tests.wizard import ANSWERS, Wizard, hold
 

@@ -13,7 +13,8 @@ import pytest
 from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.preferences import remember_id
 from mseg_wizard.progress import Progress, amount
-from mseg_wizard.store import OWN, Store
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import Store
 from tests.wizard import ANSWERS, Wizard
 
 

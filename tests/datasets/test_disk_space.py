@@ -23,7 +23,7 @@ from mseg_wizard.datasets.disk_space import (
     still_to_come,
 )
 from mseg_wizard.labels.taxonomy import MsegApiTree
-from mseg_wizard.store import ArchiveRecord, TreeRecord
+from mseg_wizard.state.journal import ArchiveRecord, TreeRecord
 from tests.labels.trees import ROOTS
 from tests.tasks.preparing import opened
 

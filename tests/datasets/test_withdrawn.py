@@ -20,7 +20,9 @@ from mseg_wizard.http import download
 from mseg_wizard.http.remote_file import RetryPolicy
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.snapshot import notes_of, overview, published, standing
+from mseg_wizard.standing.remarks import notes_of
+from mseg_wizard.standing.snapshot import published, standing
+from mseg_wizard.standing.step_states import overview
 from mseg_wizard.tasks.registry import load_steps
 from tests.conftest import ROOT
 from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, serving

@@ -16,7 +16,7 @@ from random import Random
 
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World, make_world, toml
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps
 from tests.waiting import wait_until
 from tests.wizard import Wizard, tree_of

@@ -10,7 +10,7 @@ import pytest
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import Store
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.faults.journeys import Journey

@@ -17,7 +17,9 @@ from mseg_wizard import engine
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.store import Store, TreeRecord, read_journal
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.journal_file import read_journal
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Secret, Vault

@@ -12,7 +12,8 @@ import pytest
 from mseg_wizard.context import Options
 from mseg_wizard.http.partial_file import PartialFile
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import OWN, Store
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import Store
 from tests.faults.counts import count
 from tests.faults.journeys import SPEED, Journey, Running, fetched_again, killed_journey, moments, served
 from tests.waiting import wait_until

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from tests.disks import disk
 from tests.faults.counts import count
 from tests.faults.journeys import Journey

@@ -16,8 +16,8 @@ from mseg_wizard.context import Context
 from mseg_wizard.core import host
 from mseg_wizard.engine import start
 from mseg_wizard.practice.world import World
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.step import ExpectedFiles
-from mseg_wizard.store import OWN
 from tests.conftest import ROOT
 from tests.faults.counts import count
 from tests.faults.journeys import Journey, served

@@ -15,7 +15,7 @@ import pytest
 
 from mseg_wizard.context import Context, Options
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import Store
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.faults.counts import count

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps, universal_step
 from tests.faults.counts import count
 from tests.faults.stages import relabelled

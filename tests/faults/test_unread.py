@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.core.output import Output
-from mseg_wizard.snapshot import published
-from mseg_wizard.store import working
+from mseg_wizard.standing.snapshot import published
+from mseg_wizard.state.lock import working
 from tests.waiting import PATIENCE, wait_until
 from tests.wizard import ANSWERS, Wizard
 

@@ -33,7 +33,8 @@ from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import read_records
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import OWN, read_journal
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from tests.archives.damage import damage
 from tests.archives.hostile import FILE, Part, end_of, zipped

@@ -16,9 +16,12 @@ from mseg_wizard import step as step_module
 from mseg_wizard.answers.fields import check_answer
 from mseg_wizard.answers.file import read_answers
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import FILE, Snapshot, overview, publish, published
-from mseg_wizard.step import load
-from mseg_wizard.store import OWN, ArchiveRecord, Journal, Store, TreeRecord, read_journal
+from mseg_wizard.standing.snapshot import FILE, Snapshot, publish, published
+from mseg_wizard.standing.step_states import overview
+from mseg_wizard.state.journal import OWN, ArchiveRecord, Journal, TreeRecord
+from mseg_wizard.state.journal_file import read_journal
+from mseg_wizard.state.store import Store
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import load_steps
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, tried
 

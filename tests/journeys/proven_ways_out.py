@@ -71,12 +71,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "labels/remap.py": (LABEL, DISK),
     "labels/taxonomy.py": (TREE,),
     "labels/readers/colors.py": (TREE,),
-    "store.py: _change": (DISK,),
-    "store.py: _lock": (
+    "state/store.py: _change": (DISK,),
+    "state/lock.py: take_lock": (
         "faults/test_two.py::"
         "test_a_lock_of_another_host_in_the_middle_of_the_work_is_explained_and_taken_only_when_told",
     ),
-    "store.py: read_journal": (
+    "state/journal_file.py: read_journal": (
         "faults/test_two.py::test_a_journal_that_cannot_be_read_in_the_middle_stops_the_start_and_its_way_out_works",
     ),
     "tasks/agreement.py: _judge": ("tasks/test_agreement.py::test_nine_tenths_are_the_users_to_decide_and_named",),
@@ -169,7 +169,7 @@ NAMED: dict[str, str] = {
         "spine/test_steps.py::test_a_task_that_could_not_do_its_work_is_named_before_anything_begins"
     ),
     "labels/universal.py": "labels/test_universal.py::test_what_is_wrong_with_the_table_is_named",
-    "store.py: own_folder": "spine/test_store.py::test_a_destination_that_cannot_be_written_is_a_problem",
+    "state/store.py: own_folder": "spine/test_store.py::test_a_destination_that_cannot_be_written_is_a_problem",
     "tasks/agreement.py: _how": (
         "spine/test_steps.py::test_a_task_that_could_not_do_its_work_is_named_before_anything_begins"
     ),

@@ -304,8 +304,8 @@ def test_what_a_message_advises_leads_on_to_the_end(bench: Bench, name: str) -> 
     assert bench.finished()
 
 
-JOURNEY = ("archives", "core", "datasets", "http", "labels", "tasks", "verification", "workers", "answers")
-SPINE = ("calls.py", "context.py", "engine.py", "store.py", "ahead.py")
+JOURNEY = ("archives", "core", "datasets", "http", "labels", "tasks", "verification", "workers", "answers", "state")
+SPINE = ("calls.py", "context.py", "engine.py", "ahead.py")
 
 
 def _kinds() -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from tests.reporting.browser import Browser
 from tests.verification.finished import make
 

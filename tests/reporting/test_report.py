@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.labels.taxonomy import IGNORED, MsegApiTree
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.report import report, report_missing
 from mseg_wizard.verification.verdict import forget_verdict
 from mseg_wizard.workers import pool

@@ -17,7 +17,7 @@ from mseg_wizard.core.log import LOG
 from mseg_wizard.practice.logins import LINKS, sign_link
 from mseg_wizard.practice.server import PracticeServer, origins
 from mseg_wizard.practice.world import World
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps
 from tests.http.faulty_server import Answer, Asked, FaultyServer, page, redirect, s3_error, self_signed, serving
 from tests.secrets.canaries import Search, token, toml

@@ -23,8 +23,9 @@ from mseg_wizard.datasets.stages import stage_of, stages_in
 from mseg_wizard.engine import Runner, fetch_all, run
 from mseg_wizard.notify import Notifier, news
 from mseg_wizard.progress import Progress, Waiting
-from mseg_wizard.snapshot import overview, published, standing
-from mseg_wizard.store import Store
+from mseg_wizard.standing.snapshot import published, standing
+from mseg_wizard.standing.step_states import overview
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.http.faulty_server import Answer, FaultyServer, Line, serving

@@ -19,8 +19,9 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.snapshot import Snapshot, lacking, overview
-from mseg_wizard.store import Store, Unwritten
+from mseg_wizard.standing.snapshot import Snapshot
+from mseg_wizard.standing.step_states import lacking, overview
+from mseg_wizard.state.store import Store, Unwritten
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.disks import disk

@@ -15,9 +15,10 @@ from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.commands import steps as steps_command
 from mseg_wizard.context import Context, Options
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.snapshot import filled, lacking
-from mseg_wizard.step import Field, Step, load
-from mseg_wizard.store import Store
+from mseg_wizard.standing.step_states import filled, lacking
+from mseg_wizard.state.store import Store
+from mseg_wizard.step import Field, Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tui.widgets.form import EDITORS
 from mseg_wizard.vault import Vault
 from tests.conftest import ROOT

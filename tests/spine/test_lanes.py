@@ -20,8 +20,9 @@ from mseg_wizard.archives.atomic_tree import _Group
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import Runner, due, run
 from mseg_wizard.progress import Problem
-from mseg_wizard.step import Archive, Call, Step, load
-from mseg_wizard.store import Store
+from mseg_wizard.state.store import Store
+from mseg_wizard.step import Archive, Call, Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.vault import Vault
 from tests.http.faulty_server import Answer, FaultyServer

@@ -12,7 +12,7 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.core.log import log_to
 from mseg_wizard.engine import ITEMS, LOGGED, Runner
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.store import Store
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault

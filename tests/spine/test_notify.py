@@ -20,7 +20,7 @@ from mseg_wizard.core.log import hide, log_to
 from mseg_wizard.core.preferences import prefer
 from mseg_wizard.notify import Notifier, command_of
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 from tests.tui.kit import Desk, desk_at, says, until
 from tests.waiting import wait_until
 

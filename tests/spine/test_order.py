@@ -24,8 +24,10 @@ from mseg_wizard.datasets.locations import key_of, own_path, sources
 from mseg_wizard.datasets.withdrawn import PlaceAnswer, aside_if_withdrawn, stays_aside
 from mseg_wizard.engine import Runner, run
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.step import Archive, Step, load
-from mseg_wizard.store import ArchiveRecord, Store
+from mseg_wizard.state.journal import ArchiveRecord
+from mseg_wizard.state.store import Store
+from mseg_wizard.step import Archive, Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.vault import Vault

@@ -22,7 +22,7 @@ from mseg_wizard.answers.pasted import clean_path, is_link, meant_by, rows_of
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.context import Context, Options
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import Store
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.widgets.source_list import pasted_rows
 from mseg_wizard.vault import Vault

@@ -18,7 +18,7 @@ from mseg_wizard.core.log import hide, log_to, quotes, redact, without_known_sec
 from mseg_wizard.core.tables import write_csv
 from mseg_wizard.http.client import HttpClient
 from mseg_wizard.progress import Problem, Progress
-from mseg_wizard.snapshot import FILE, Snapshot, publish
+from mseg_wizard.standing.snapshot import FILE, Snapshot, publish
 from tests.secrets.canaries import needles, token
 
 PASSWORD = f"p&{token('pass')} + %\"'\\é=/?#"

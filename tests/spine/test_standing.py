@@ -23,8 +23,11 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.engine import Runner, scope_of
 from mseg_wizard.notify import news
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import FILE, MARKS, Snapshot, overview, publish, published, standing
-from mseg_wizard.store import OWN, Store, read_journal
+from mseg_wizard.standing.snapshot import FILE, MARKS, Snapshot, publish, published, standing
+from mseg_wizard.standing.step_states import overview
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.journal_file import read_journal
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.text import call_state, terminal_title
 from mseg_wizard.vault import Vault

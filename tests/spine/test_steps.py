@@ -12,7 +12,8 @@ import pytest
 
 from mseg_wizard.answers.fields import check_field
 from mseg_wizard.progress import Problem, Usage
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from tests.conftest import ROOT
 

@@ -13,7 +13,10 @@ import pytest
 from mseg_wizard.core import host
 from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import OWN, Locked, Store, read_journal, working
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.journal_file import read_journal
+from mseg_wizard.state.lock import Locked, working
+from mseg_wizard.state.store import Store
 from tests.wizard import hold
 
 

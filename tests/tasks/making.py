@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mseg_wizard.context import Context, Options
-from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.golden_tree import GoldenTree

@@ -17,8 +17,9 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.datasets import mseg_api
 from mseg_wizard.labels.taxonomy import PINNED, RECORDS_FILE, blob_id, identity
 from mseg_wizard.progress import Progress
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.step import Step
-from mseg_wizard.store import Store, TreeRecord
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.tree import tree, tree_missing
 from mseg_wizard.vault import Vault

@@ -18,7 +18,8 @@ from mseg_wizard.labels.records import updates
 from mseg_wizard.labels.relabel import relabel_recipe
 from mseg_wizard.labels.taxonomy import MsegApiTree
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.arguments import AgreementArguments
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault

@@ -11,7 +11,7 @@ import pytest
 
 from mseg_wizard.datasets import mseg_config
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.configure import configure, configure_missing
 from tests.tasks.preparing import CONFIG, make_tree, opened, run
 

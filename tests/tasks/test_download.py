@@ -9,8 +9,8 @@ from pathlib import Path
 from mseg_wizard.context import Options
 from mseg_wizard.practice.world import World
 from mseg_wizard.reporting.facts import gather
-from mseg_wizard.snapshot import notes_of, notes_summary
-from mseg_wizard.store import Store
+from mseg_wizard.standing.remarks import notes_of, notes_summary
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.download import download
 from tests.http.faulty_server import Answer, serving
 from tests.registered import archive, opened, run

@@ -15,7 +15,8 @@ from mseg_wizard.context import Context, Options
 from mseg_wizard.datasets.hub_folder import folder_of
 from mseg_wizard.http.hub import HUB
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.store import Store, TreeRecord
+from mseg_wizard.state.journal import TreeRecord
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import TASKS, load_steps
 from mseg_wizard.vault import Vault
 from tests.golden_tree import GoldenTree

@@ -15,7 +15,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.core.subprocesses import without_secrets
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.install import install, install_missing
 from mseg_wizard.vault import Secret
 from tests.tasks.preparing import FILES, give, journal, make_tree, opened, run

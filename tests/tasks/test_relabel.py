@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.relabel import relabel, relabel_missing
 from mseg_wizard.tasks.remap import remap
 from tests.golden_tree import GoldenTree, pixels_of, unpack

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mseg_wizard.context import Consent
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.remap import remap, remap_missing
 from tests.golden_tree import GoldenTree, pixels_of, unpack
 from tests.tasks.making import CALLS, opened, stamps, temporaries

@@ -10,7 +10,7 @@ import pytest
 
 from mseg_wizard.context import Context
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import TreeRecord
+from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.space import space, space_missing
 from tests.disks import disk
 from tests.tasks.preparing import opened, run

@@ -20,7 +20,8 @@ from mseg_wizard.core.exits import Exit
 from mseg_wizard.practice.logins import sign_link
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem, Waiting
-from mseg_wizard.store import OWN, Store
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.wipe import wipe, wipe_missing
 from tests.registered import leaks, opened, run

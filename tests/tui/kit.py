@@ -19,7 +19,8 @@ from textual.pilot import Pilot
 
 from mseg_wizard.context import Context, Options, open_context
 from mseg_wizard.progress import Progress
-from mseg_wizard.step import Step, load
+from mseg_wizard.step import Step
+from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.tasks.task import Task
 from mseg_wizard.tui.app import Wizard

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.snapshot import STATES, Snapshot, filled, overview, with_filled
-from mseg_wizard.store import read_journal
+from mseg_wizard.standing.snapshot import STATES, Snapshot
+from mseg_wizard.standing.step_states import filled, overview, with_filled
+from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.widgets.editors import SecretLine
 from tests.tui.kit import Desk, desk_at, into, paste, said, says, type_in, until

@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import read_journal
+from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session

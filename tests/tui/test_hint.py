@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import Snapshot, StepState
+from mseg_wizard.standing.snapshot import Snapshot, StepState
 from mseg_wizard.tui import status_lines
 from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.widgets.frame import MessageLine

@@ -15,8 +15,8 @@ from textual.widget import Widget
 
 from mseg_wizard.datasets.stages import STAGES, Stage, stage_of, stages_in
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.snapshot import ASKED, Snapshot
-from mseg_wizard.store import Journal
+from mseg_wizard.standing.snapshot import ASKED, Snapshot
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.app import Wizard

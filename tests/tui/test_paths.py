@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.store import read_journal
+from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tui.widgets import path_suggester
 from mseg_wizard.tui.widgets.editors import Line
 from mseg_wizard.tui.widgets.path_suggester import DiskLook, FittingPaths, fitting_paths

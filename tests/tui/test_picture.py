@@ -12,7 +12,7 @@ import pytest
 from textual.geometry import Size
 
 from mseg_wizard.progress import Progress
-from mseg_wizard.snapshot import Snapshot, publish
+from mseg_wizard.standing.snapshot import Snapshot, publish
 from mseg_wizard.tui.terminal import ClosedTerminal
 from mseg_wizard.tui.widgets import picture
 from mseg_wizard.tui.widgets.picture import area_in

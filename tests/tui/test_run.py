@@ -12,7 +12,7 @@ import pytest
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.invocation import Invocation
 from mseg_wizard.progress import Problem, Progress, Waiting
-from mseg_wizard.store import read_journal
+from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tui.farewell import farewell
 from mseg_wizard.tui.follower import REST
 from mseg_wizard.tui.screen import MainScreen

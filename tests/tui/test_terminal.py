@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from mseg_wizard.store import working
+from mseg_wizard.state.lock import working
 from mseg_wizard.tui.paste_parser import SILENCE
 from tests.conftest import ROOT
 from tests.waiting import PATIENCE, wait_until

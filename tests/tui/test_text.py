@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.progress import Progress, Waiting
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
+from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Archive, Call, Step
-from mseg_wizard.store import Journal
 from mseg_wizard.tui.ascii import in_ascii, unicode_locale
 from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words

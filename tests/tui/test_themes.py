@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
 
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.tui import themes
 from mseg_wizard.tui.step_page import LinkList
 from mseg_wizard.tui.widgets.frame import StepList

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mseg_wizard.progress import Progress, Waiting
-from mseg_wizard.snapshot import Snapshot
-from mseg_wizard.store import ArchiveRecord, Journal
+from mseg_wizard.standing.snapshot import Snapshot
+from mseg_wizard.state.journal import ArchiveRecord, Journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.work_rows import columns_of, notes_of_rows, row_content, work_rows_of
 

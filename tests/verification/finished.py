@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mseg_wizard.context import Context, Options
-from mseg_wizard.store import OWN, Store
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.store import Store
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.vault import Vault
 from tests.once import once

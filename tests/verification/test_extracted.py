@@ -12,7 +12,7 @@ import pytest
 
 from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.datasets.extracted import read_extracted
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from tests.verification.finished import Finished
 
 PHOTO = "ADE20K/ADEChallengeData2016/images/training"

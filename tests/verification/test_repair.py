@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.practice.server import PracticeServer, origins
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tasks.verify import verify_missing
 from mseg_wizard.verification.verdict import Verdict, read_verdict, subject, write_verdict

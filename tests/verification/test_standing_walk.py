@@ -18,8 +18,8 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.notify import news
-from mseg_wizard.snapshot import MARKS, published, standing
-from mseg_wizard.store import OWN
+from mseg_wizard.standing.snapshot import MARKS, published, standing
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.survey import survey_of

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mseg_wizard.progress import Problem
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.tasks.verify import verify as run_verify
 from mseg_wizard.verification.results import UNCHANGED
 from tests.verification.finished import Finished

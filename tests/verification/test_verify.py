@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mseg_wizard.store import OWN
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.verification.verdict import MISSING, Fault, fault_lines
 from tests.verification.finished import Finished, copy
 from tests.wizard import compare, tree_of

@@ -26,7 +26,8 @@ from mseg_wizard.core.limits import home, limit_of, meeting_place
 from mseg_wizard.datasets.disk_space import FULL_AT_ONCE, FULL_BYTES, FULL_FETCHED, FULL_FILES, free_space
 from mseg_wizard.http.proxies import Proxies, try_proxy
 from mseg_wizard.progress import Problem, amount, printable, size
-from mseg_wizard.store import OWN, working
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.lock import working
 from mseg_wizard.tasks.tree import URL
 from mseg_wizard.vault import Vault
 from mseg_wizard.workers.pool import Pool, prepare_start

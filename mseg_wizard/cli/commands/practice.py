@@ -30,7 +30,8 @@ from mseg_wizard.practice.user import (
 )
 from mseg_wizard.practice.world import make_world
 from mseg_wizard.progress import Usage, printable
-from mseg_wizard.snapshot import equivalents_used, standing
+from mseg_wizard.standing.remarks import equivalents_used
+from mseg_wizard.standing.snapshot import standing
 from mseg_wizard.step import Step
 from mseg_wizard.vault import PRACTICE_SERVICE, Vault
 from mseg_wizard.workers import pool

@@ -11,22 +11,12 @@ from mseg_wizard.cli.destination import begun_destination
 from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import (
-    MARKS,
-    WORKS,
-    clock,
-    equivalents_used,
-    filled,
-    lacking,
-    notes_of,
-    overview,
-    published,
-    standing,
-    verified,
-    with_filled,
-)
+from mseg_wizard.standing.remarks import equivalents_used, notes_of, verified
+from mseg_wizard.standing.snapshot import MARKS, WORKS, clock, published, standing
+from mseg_wizard.standing.step_states import filled, lacking, overview, with_filled
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.lock import can_lock
 from mseg_wizard.step import Step
-from mseg_wizard.store import OWN, can_lock
 from mseg_wizard.tasks.registry import universal_step
 from mseg_wizard.verification.verdict import read_verdict
 

@@ -16,8 +16,9 @@ from mseg_wizard.cli.text import agrees, interactive
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.preferences import known_ids
 from mseg_wizard.progress import Problem
+from mseg_wizard.state.journal_file import read_journal, unopened
+from mseg_wizard.state.lock import working
 from mseg_wizard.step import Step
-from mseg_wizard.store import read_journal, unopened, working
 from mseg_wizard.tasks.wipe import delete, wipe_secrets
 from mseg_wizard.vault import PRACTICE_ID, PRACTICE_SERVICE, Vault
 

@@ -18,8 +18,8 @@ from mseg_wizard.answers.fields import HOME, kind_of, may_hold_secrets
 from mseg_wizard.answers.pasted import meant_by
 from mseg_wizard.core.log import redact
 from mseg_wizard.progress import Problem, printable
+from mseg_wizard.state.journal import OWN
 from mseg_wizard.step import Field, Step
-from mseg_wizard.store import OWN
 from mseg_wizard.tui.background import beside
 from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.session import Session

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
-from mseg_wizard.snapshot import MARKS, StepState
+from mseg_wizard.standing.snapshot import MARKS, StepState
 from mseg_wizard.step import Step
 from mseg_wizard.tui.text import STYLES, fit
 from mseg_wizard.tui.widgets.cursor_list import CursorList

@@ -26,7 +26,7 @@ from textual.widget import Widget
 from mseg_wizard.context import Context
 from mseg_wizard.core.preferences import prefer, preferences
 from mseg_wizard.progress import printable
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.ascii import unicode_locale
 from mseg_wizard.tui.background import beside

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from mseg_wizard.progress import amount
-from mseg_wizard.snapshot import Snapshot
+from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.step import Step
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.widgets.frame import LOW, SteadyText

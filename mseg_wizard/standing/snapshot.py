@@ -1,12 +1,9 @@
-"""Where everything stands: the run, each step, what is worth knowing; one
-truth for all channels, and the file through which others learn it.
-"""
+"""Where the run stands, in one object that is published beside the data; and that in words, for every channel."""
 
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,26 +11,26 @@ from typing import Any
 
 import msgspec
 
-from mseg_wizard.answers.fields import answered_by
 from mseg_wizard.core import host
 from mseg_wizard.core.files import write_json
 from mseg_wizard.core.log import redacted
 from mseg_wizard.progress import Problem, Progress, Waiting, amount
-from mseg_wizard.step import Archive, Call, Equivalent, Field, Step
-from mseg_wizard.store import OWN, Journal, holder
+from mseg_wizard.state.journal import OWN
+from mseg_wizard.state.lock import holder
+from mseg_wizard.step import Step
 
 FILE = "now.json"
-
 STATES = ("done", "running", "stopped", "waiting", "failed", "pending", "aside")
 MARKS = {
     "done": "[x]", "running": "[>]", "stopped": "[=]", "waiting": "[?]", "failed": "[!]", "pending": "[ ]",
     "aside": "[-]", "filled": "[+]",
 }  # fmt: skip
 """Read without colour; `filled` is what people are told of a pending step, see `with_filled`."""
-
-
 ASKED = "asked"
 """Kept beside a step's answers though no form has it: the day (ISO 8601) on which the user asked for its licence."""
+WORKS = "works"
+SILENT = 60.0
+"""Seconds without a sign of life before that is told: there should be one every second."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +202,6 @@ def wanted_in(step: Step, what: str) -> str:
     return f"Next from you, {f'step {step.number}' if step.title in what else named(step)}: {what}"
 
 
-WORKS = "works"
-SILENT = 60.0
-"""Seconds without a sign of life before that is told: there should be one every second."""
-
-
 def _age(at: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
 
@@ -297,176 +289,6 @@ class StepState:
         return self.state in ("done", "aside")
 
 
-def aside_archives(step: Step, journal: Journal) -> list[str]:
-    """Names of the step's archives that were set aside."""
-    return [archive.file for archive in step.archives if archive.file in journal.aside]
-
-
-def calls_left(step: Step, journal: Journal) -> list[Call]:
-    """What is still to be done in a step: neither done, nor without what it needs because that was set aside."""
-    gone = step.without(aside_archives(step, journal))
-    return [call for call in step.calls if not journal.done(call.key) and call.key not in gone]
-
-
-def overview(
-    steps: Sequence[Step], journal: Journal, now: Snapshot, lacks: Callable[[Step], Sequence[str]]
-) -> list[StepState]:
-    """The state of each step; `now` is where the run stands, or stood last, and `lacks` tells the missing answers."""
-    states = []
-    first_open = True
-    waiting = isinstance(now.problem, Waiting)
-    for step in steps:
-        finished = sum(journal.done(call.key) for call in step.calls)
-        left = calls_left(step, journal)
-        here = now.call in {call.key for call in step.calls}
-        missing = tuple(lacks(step)) if left else ()
-        # For what only showed while it worked: a link that was refused, a file to upload.
-        if here and isinstance(now.problem, Waiting):
-            missing = missing or (now.problem.lacks if now.problem.step else ())
-        if here and now.awaits:
-            missing = missing or now.progress[now.awaits].lacks
-        if finished == len(step.calls):
-            state = "done"
-        elif now.running and here:
-            state = "waiting" if now.awaits else "running"
-        elif first_open and (now.problem or now.crash) and here and not waiting:
-            state = "failed"
-        elif not left:
-            state = "waiting" if here and waiting else "aside"
-        elif first_open and (missing or (here and waiting and not now.running)):
-            state = "waiting"
-        elif first_open and here and not now.running and not now.problem and not now.complete:
-            state = "stopped"
-        else:
-            state = "pending"
-        progress = now.progress.get(now.call)
-        if state == "running" and progress and progress.unit:
-            states.append(StepState(step.id, state, missing, progress.done, progress.total, progress.unit))
-        else:
-            states.append(StepState(step.id, state, missing, finished, len(step.calls)))
-        first_open = first_open and states[-1].past
-    return states
-
-
-def with_filled(states: Sequence[StepState], filled: Container[str]) -> list[StepState]:
-    """The states as people are told them: `filled` where a pending
-    step, not the next one, has its form complete by now.
-    """
-    first = next((state.id for state in states if not state.past), "")
-    untouched = {state.id for state in states if state.state == "pending" and not state.done} - {first}
-    return [
-        replace(state, state="filled") if state.id in untouched and state.id in filled else state for state in states
-    ]
-
-
-def filled(steps: Sequence[Step], journal: Journal) -> frozenset[str]:
-    """Ids of the steps whose form the journal knows to be complete: of secrets it knows those that the keyring took."""
-    return frozenset(
-        step.id
-        for step in steps
-        if asks(step) and all(_answered(step, item, journal) for item in step.fields if item.required)
-    )
-
-
-def lacking(step: Step, journal: Journal) -> list[str]:
-    """Names of the required answers that the journal does not have.
-
-    A secret is none of them: whether the environment has it, or this user's keyring, is not asked here.
-    """
-    return [item.name for item in step.fields if item.required and _answered(step, item, journal) is False]
-
-
-def _answered(step: Step, item: Field, journal: Journal) -> bool | None:
-    """What the journal knows of an answer; None where only keyring and environment could tell."""
-    kept = f"{step.id}.{item.name}" in journal.kept
-    if item.secret:
-        return True if kept else None
-    return kept or answered_by(item, _answer(journal, step, item))
-
-
-def _answer(journal: Journal, step: Step, item: Field) -> Any:
-    """The answer or its default."""
-    given = journal.answer(step.id, item.name)
-    return item.default if given is None else given
-
-
-def verified(steps: Sequence[Step], journal: Journal) -> str:
-    """When verification looked, and that nobody has since; empty where it has not found all right."""
-    times = [journal.done_at(call.key) for step in steps for call in step.calls if call.task == "verify"]
-    return f"verified at {clock(times[0])}; not looked at since" if times and times[0] else ""
-
-
-def asks(step: Step) -> bool:
-    """Does the step need an answer?"""
-    return any(item.required for item in step.fields)
-
-
 def named(step: Step) -> str:
     """A step by number and title."""
     return f"step {step.number}, {step.title}"
-
-
-def modified(journal: Journal) -> bool:
-    """Is the accepted mseg-api tree another one than MSeg's?"""
-    return journal.tree is not None and not journal.tree.pinned
-
-
-def unpublished(journal: Journal) -> list[str]:
-    """Archives that are not the published ones."""
-    return [file for file, record in journal.archives.items() if not record.as_published]
-
-
-def equivalents_used(steps: Sequence[Step], journal: Journal) -> list[tuple[Archive, Equivalent]]:
-    """The archives that something stood in for, and what."""
-    return [
-        (archive, known)
-        for step in steps
-        for archive in step.archives
-        for known in archive.equivalents
-        if (record := journal.archives.get(archive.file)) and record.equivalent == known.title
-    ]
-
-
-def doubtful(journal: Journal) -> list[str]:
-    """Archives whose servers did not say how long they are, with what is known instead."""
-    return [f"{file}: {record.doubt}" for file, record in journal.archives.items() if record.doubt]
-
-
-def oddities(steps: Sequence[Step], journal: Journal) -> list[str]:
-    """What verification remarked on the data, before it ran what remapping did; how masks agree with records."""
-    found = {
-        task: [note for step in steps for call in step.calls if call.task == task for note in journal.remarks(call.key)]
-        for task in ("verify", "remap", "agreement")
-    }
-    return found["agreement"] + (found["verify"] or found["remap"])
-
-
-def notes_of(steps: Sequence[Step], journal: Journal) -> list[str]:
-    """A line for each."""
-    tree = (
-        ["the mseg-api tree is a modified one: MSeg's class tables or lists were changed"] if modified(journal) else []
-    )
-    archives = [f"{file} is not the published archive" for file in unpublished(journal)]
-    archives += [known.in_words(archive.file) for archive, known in equivalents_used(steps, journal)]
-    archives += [record.in_words(file) for file, record in journal.aside.items()]
-    copy = [f"this began as a copy of {there}: it has an identity of its own, and asks for its own secrets"
-            for there in [journal.copied_from] if there]  # fmt: skip
-    return [*copy, *tree, *archives, *doubtful(journal), *oddities(steps, journal)]
-
-
-def notes_summary(steps: Sequence[Step], journal: Journal, destination: Path) -> str:
-    """All of it in one sentence with where to read on; empty where there is nothing to tell."""
-    parts = ["a modified mseg-api tree"] if modified(journal) else []
-    if files := unpublished(journal):
-        parts.append(f"{amount(len(files), 'archives')} not as published")
-    if journal.aside:
-        parts.append(f"{amount(len(journal.aside), 'archives')} set aside")
-    if used := equivalents_used(steps, journal):
-        parts.append(f"{amount(len(used), 'archives')} that another stands in for")
-    if doubts := doubtful(journal):
-        parts.append(f"{amount(len(doubts), 'archives')} that no length proves whole")
-    if notes := oddities(steps, journal):
-        parts.append(f"{amount(len(notes), 'notes')} on the data")
-    if not parts:
-        return ""
-    return f"Worth knowing: {', '.join(parts)}. To read them: mseg-wizard status --dest {shlex.quote(str(destination))}"
