@@ -54,7 +54,7 @@ class DatasetStages:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where one stage of one dataset stands: one of `standing.snapshot.STATES`, or empty where there is no such stage."""
+    """How far one stage of one dataset is: one of `standing.snapshot.STATES`; empty where it has no such stage."""
 
     state: str = ""
     share: float = 0.0
