@@ -247,11 +247,14 @@ def test_nothing_else_is_called_faulty(planted: Finished) -> None:
 
 
 @pytest.mark.slow
-def test_all_that_was_planted_is_mended_from_the_mirror(planted: Finished, original: Path, golden: Path) -> None:
-    done = planted.wizard.run("verify", "--repair", "--dest", planted.destination, "--mirror", golden / "mirror")
+def test_all_that_was_planted_is_mended_from_the_mirror(
+    planted: Finished, original: Path, golden: Path, tmp_path: Path
+) -> None:
+    mended = copy(planted.destination, tmp_path)
+    done = mended.wizard.run("verify", "--repair", "--dest", mended.destination, "--mirror", golden / "mirror")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert tree_of(planted.dataset) == tree_of(original / "mseg_dataset")
-    verdict = compare(golden, planted.dataset)
+    assert tree_of(mended.dataset) == tree_of(original / "mseg_dataset")
+    verdict = compare(golden, mended.dataset)
     assert verdict.returncode == 0, verdict.stdout
-    assert planted.verdict["clean"] is True
-    assert not (planted.destination / OWN / "faulty").exists()
+    assert mended.verdict["clean"] is True
+    assert not (mended.destination / OWN / "faulty").exists()
