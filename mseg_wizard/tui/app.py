@@ -6,6 +6,7 @@ What it shows lives in the screen.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,6 +107,7 @@ class Wizard(KeyQueue):
         for number, code in STOPS.items():
             loop.add_signal_handler(number, self.leave, code)
         self.push_screen(self.main)
+        self.call_after_refresh(gc.enable)
         self.theme_changed_signal.subscribe(self, self._keep_colours)
         self.set_interval(0.5, self._call_the_window)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -251,3 +252,12 @@ async def test_what_a_dialog_can_be_answered_is_never_out_of_sight(
         app.pop_screen()
         await app.push_screen(TextDialog("It can't.", text, again=True))
         await says(pilot, "It can't.", "line 0", "F5 tries again · F7 log")
+
+
+async def test_once_the_first_screen_stands_garbage_is_collected_again(desk: Desk) -> None:
+    gc.disable()
+    try:
+        async with desk.wizard().run_test() as pilot:
+            await until(pilot, gc.isenabled)
+    finally:
+        gc.enable()

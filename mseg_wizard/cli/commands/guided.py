@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
             "Use `mseg-wizard run` (unattended) or `mseg-wizard --plain` (questions).",
         )
     log_to(None)
+    gc.disable()  # until the first screen stands: nothing that is loaded for it goes again
     from mseg_wizard.tui.app import guide
 
     def opener(folder: Path) -> Context:
