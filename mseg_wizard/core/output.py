@@ -41,8 +41,14 @@ class Output:
             self._rest.extend(data[at : at + PIECE] for at in range(0, len(data), PIECE))
             self._changed.notify_all()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._write, name="output", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._write, name="output", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # this user may have no more: then whoever writes waits for the reader
+                while self._rest:
+                    self._write_piece()
+            else:
+                self._thread = thread
 
     def wait(self, seconds: float) -> bool:
         """Wait until all of it was taken; True where it was, or never will be because the reader is gone."""
@@ -53,16 +59,19 @@ class Output:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._rest))
-                piece = self._rest[0]
-            written = self._taken(piece)
-            with self._changed:
-                if self._lost:
-                    self._rest.clear()
-                elif written == len(piece):
-                    self._rest.popleft()
-                else:
-                    self._rest[0] = piece[written:]
-                self._changed.notify_all()
+            self._write_piece()
+
+    def _write_piece(self) -> None:
+        piece = self._rest[0]
+        written = self._taken(piece)
+        with self._changed:
+            if self._lost:
+                self._rest.clear()
+            elif written == len(piece):
+                self._rest.popleft()
+            else:
+                self._rest[0] = piece[written:]
+            self._changed.notify_all()
 
     def _taken(self, piece: bytes) -> int:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.remap import UnexpectedPixels, remap_label
@@ -21,7 +22,7 @@ def remap_or_die(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
     return remap_label(recipe, item)
 
 
-def read_annotations_and_die(path: str) -> dict[str, bytes]:
+def read_annotations_and_die(path: Path | str) -> dict[str, bytes]:
     """As `read_annotations` where the memory does not suffice: the process is gone."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("it lives on")

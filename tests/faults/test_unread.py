@@ -11,6 +11,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -109,3 +110,21 @@ def test_a_reader_that_comes_late_gets_all_of_it_in_order() -> None:
     output.put(b"to nobody")
     assert output.wait(PATIENCE), "a reader that is gone is not waited for"
     os.close(writing)
+
+
+def test_where_no_thread_can_be_had_lines_are_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    reading, writing = os.pipe()
+    output = Output(writing)
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refused)
+        for line in (b"one\n", b"two\n"):
+            output.put(line)
+            assert output.wait(0)
+    output.put(b"three\n")
+    assert output.wait(PATIENCE)
+    assert os.read(reading, 100) == b"one\ntwo\nthree\n"
+    for descriptor in (reading, writing):
+        os.close(descriptor)

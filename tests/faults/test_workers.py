@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ import pytest
 from mseg_wizard.context import Context
 from mseg_wizard.datasets import label_maps
 from mseg_wizard.engine import start
+from mseg_wizard.labels.readers import reader_named
 from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.tasks import remap as remapping
@@ -132,7 +134,8 @@ def test_a_worker_that_dies_over_the_annotations_is_no_fault_of_the_archive(
     for made in ctx.dataset_folder.glob("COCOPanoptic/semantic_annotations*/val2017/*.png"):
         made.unlink()
     with monkeypatch.context() as deadly, pytest.raises(Problem) as caught:
-        deadly.setattr(remapping, "read_annotations", read_annotations_and_die)
+        panoptic = replace(reader_named("panoptic"), annotations=read_annotations_and_die)
+        deadly.setattr(remapping, "reader_named", lambda name: panoptic)
         list(start(ctx, call))
     assert "panoptic_val2017.json could not be read: the worker process died" in caught.value.what
     assert "Unpack" not in caught.value.do, "nothing is known against the archive"

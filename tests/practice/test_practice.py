@@ -35,7 +35,7 @@ def test_plain_practice_walks_the_whole_journey_mistakes_included_and_leaves_not
         "was set aside; a colleague's copy came.",
     ):
         assert words in done.stdout
-    assert done.stdout.count("ADE20K 2016: unpack: complete\n") == 1, "what is complete is told once"
+    assert done.stdout.count("ADE20K 2016: unpack: complete") == 1, "what is complete is told once"
     folder = re.search(r"in (\S*mseg-practice-\S+)", done.stdout)
     assert folder
     assert not Path(folder[1]).exists()
