@@ -110,7 +110,8 @@ def row_content(
     elif row.archive and (record := journal.archives.get(row.archive.file)) and len(came := came_from(record)) <= left:
         content += Content.styled(f"  {came}", "dim")
     told = state in ("waiting", "failed") or (alone and state == "running")
-    doing = printable(progress.doing, 1000) if progress and told else ""
+    # What the form lacks stands beside its fields: here it would only move them.
+    doing = printable(progress.doing, 1000) if progress and told and not progress.lacks else ""
     if doing and now and doing != now.title:
         # What is wrapped is easier copied flush.
         content += f"\n{INDENT}{doing}" if len(INDENT) + len(doing) <= columns.width else f"\n{doing}"
