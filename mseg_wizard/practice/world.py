@@ -108,7 +108,8 @@ def make_world(
 ) -> World:
     """Write a miniature MSeg below `folder`: `images` train images a dataset, half as many (at least two) for val.
 
-    `padding` bytes of noise, or a share of it, go into the larger archives, so that a person sees their bars move.
+    `padding` bytes of noise go into the archive whose real one is largest, and into other large ones the share that the
+    real ones have of that, so that a person sees their bars move.
     The same arguments give the same bytes. `told` hears how much of it is done, 0 to 1.
     """
     names = taxonomies()
@@ -120,8 +121,9 @@ def make_world(
     mirror = folder / "mirror"
     mirror.mkdir(parents=True, exist_ok=True)
     archives = {name: members for part in parts for name, members in part.archives.items()}
+    sizes = {archive.file: archive.size for step in load_steps() for archive in step.archives}
     for at, (name, members) in enumerate(archives.items(), 1):
-        filler = _filler(seed, name, padding)
+        filler = _filler(seed, name, padding * sizes.get(name, 0) // max(sizes.values()))
         (mirror / name).write_bytes(make_archive(name, {**members, **filler}, stored=filler))
         told(DRAWN + (1 - DRAWN) * at / len(archives))
     for path, text in tree_files(parts, names).items():
@@ -143,10 +145,9 @@ def toml(answers: PracticeAnswers) -> str:
     return "\n".join(tables)
 
 
-def _filler(seed: int, name: str, padding: int) -> dict[str, bytes]:
-    """What makes an archive longer: of `padding` the share that the real one has of the largest."""
-    if name not in _PADDED or padding <= 0:
+def _filler(seed: int, name: str, count: int) -> dict[str, bytes]:
+    """What makes an archive longer: so many bytes of noise."""
+    if name not in _PADDED or count <= 0:
         return {}
-    sizes = {archive.file: archive.size for step in load_steps() for archive in step.archives}
-    noise = Random(f"{seed}/{name}").randbytes(padding * sizes[name] // max(sizes.values()))  # noqa: S311  (noise, not a key)
+    noise = Random(f"{seed}/{name}").randbytes(count)  # noqa: S311  (noise, not a key)
     return {_PADDED[name]: b"Noise, so that the practice archive takes a while to download.\n\n" + noise}

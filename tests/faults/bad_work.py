@@ -23,6 +23,6 @@ def remap_or_die(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
 
 
 def read_annotations_and_die(path: Path | str) -> dict[str, bytes]:
-    """As `read_annotations` where the memory does not suffice: the process is gone."""
+    """As COCO's reader of annotations where the memory does not suffice: the process is gone."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("it lives on")
