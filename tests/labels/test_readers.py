@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mseg_wizard.labels.readers import mat
+from mseg_wizard.labels.readers import READERS, mat, reader_named
 from mseg_wizard.labels.readers.mat import read_mat
 from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.progress import Problem
@@ -219,3 +219,8 @@ def test_what_is_no_polygon_annotation_is_named_and_refused(tmp_path: Path, cont
     with pytest.raises(Problem, match=r"x\.json") as caught:
         rasterize(tmp_path / "x.json", NAMES, 35)
     assert caught.value.do
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_each_form_that_step_files_may_name_has_a_reader_of_that_name(name: str) -> None:
+    assert reader_named(name).name == name
