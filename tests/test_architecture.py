@@ -16,7 +16,7 @@ from typing import TypeGuard, TypeVar
 
 import pytest
 
-from mseg_wizard.cli.parser import COMMANDS
+from mseg_wizard.cli.help_words import COMMANDS
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.invocation import PRACTICE
 from mseg_wizard.core.log import LOG
@@ -133,7 +133,7 @@ def texts() -> tuple[tuple[str, str], ...]:
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in sentences
         ]
-    return tuple((where, text) for where, text in found if not where.startswith("cli/parser.py"))
+    return tuple((where, text) for where, text in found if not where.startswith("cli/help_words.py"))
 
 
 @pytest.mark.parametrize("name", FILES)

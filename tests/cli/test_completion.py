@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.cli.completion import SHELLS, CompletionWord, grammar, script
+from mseg_wizard.cli.help_words import COMMANDS
 from mseg_wizard.cli.main import command_named
-from mseg_wizard.cli.parser import COMMANDS, parser
+from mseg_wizard.cli.parser import parser
 from mseg_wizard.tasks.registry import load_steps
 from tests.installed import needs
 

@@ -16,8 +16,9 @@ import pytest
 
 from mseg_wizard.cli import commands
 from mseg_wizard.cli.commands import doctor
+from mseg_wizard.cli.help_words import COMMANDS, WIZARD
 from mseg_wizard.cli.main import command_named
-from mseg_wizard.cli.parser import COMMANDS, WIZARD, parser
+from mseg_wizard.cli.parser import parser
 from mseg_wizard.cli.text import command, hanging, wrapped
 from mseg_wizard.core import host
 from mseg_wizard.tasks.registry import load_steps
