@@ -11,6 +11,7 @@ from pathlib import Path
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
+from mseg_wizard.datasets.annotations import AnnotationReader, annotations_of
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import unlisted_labels
 from mseg_wizard.labels.readers import reader_named
@@ -20,8 +21,6 @@ from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Problem, Progress, printable
 from mseg_wizard.state.journal import OWN
 from mseg_wizard.state.store import WORKERS_LOG
-from mseg_wizard.workers.batches import with_wait
-from mseg_wizard.workers.pool import each
 
 REMOVED_AT_ONCE = 64
 """Files between two looks whether it should stop."""
@@ -145,26 +144,23 @@ def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
 
 
 def _segments(
-    ctx: Context, how: Remapping, read: Callable[[Path | str], Mapping[str, Annotation]], rows: Mapping[str, object]
+    ctx: Context, how: Remapping, read: AnnotationReader, rows: Mapping[str, object]
 ) -> Generator[Progress, None, dict[str, Annotation]]:
     """As for COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
     is described in `….json` beside that folder.
-
-    Read in the workers: a second of decoding would stop the screen.
     """
     folders = {
         f"{ctx.dataset_folder}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})
     }
     segments: dict[str, Annotation] = {}
-    for outcomes in each(ctx.pool(), read, folders):
-        for outcome in outcomes:
-            if outcome.lost:
-                do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."
-                raise Problem(f"{outcome.item} could not be read: {outcome.fault}.", do)
-            if outcome.fault:
-                raise Problem(outcome.fault, f"Unpack {_brings(ctx, how)} again.")
-            segments |= {f"{folders[outcome.item]}/{name}": found for name, found in (outcome.result or {}).items()}
-        yield with_wait(ctx.pool(), Progress("reading the panoptic annotations", unit="images"))
+    reading = Progress("reading the panoptic annotations", unit="images")
+    for file, read_of in (yield from annotations_of(ctx, read, folders, reading)).items():
+        if read_of.lost:
+            do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."
+            raise Problem(f"{file} could not be read: {read_of.fault}.", do)
+        if read_of.fault:
+            raise Problem(read_of.fault, f"Unpack {_brings(ctx, how)} again.")
+        segments |= {f"{folders[file]}/{name}": found for name, found in read_of.annotations.items()}
     return segments
 
 

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -18,9 +18,9 @@ from mseg_wizard.archives.member import TEMPORARY
 from mseg_wizard.context import Context
 from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
+from mseg_wizard.datasets.annotations import AnnotationReader, annotations_of
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.mseg_api import identify_tree
-from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting
 from mseg_wizard.standing.step_states import calls_left
@@ -146,20 +146,17 @@ def _dataset(
     return plan
 
 
-def _describe(
-    ctx: Context, plan: Plan, read: Callable[[Path | str], Mapping[str, Annotation]], listing: Progress
-) -> Generator[Progress, None, None]:
-    """Have workers read what describes the raw labels: seconds of decoding, in a process that may take the memory."""
+def _describe(ctx: Context, plan: Plan, read: AnnotationReader, listing: Progress) -> Generator[Progress, None, None]:
+    """Read what describes the raw labels."""
     files = plan.annotation_files()
     doing = replace(listing, doing=f"{listing.doing.removesuffix('listing')}reading its annotations")
-    for outcomes in each(ctx.pool(), read, [f"{ctx.dataset_folder}/{file}" for file in files]):
-        for outcome in outcomes:
-            file = str(outcome.item).removeprefix(f"{ctx.dataset_folder}/")
-            if outcome.fault:
-                plan.undescribed(ctx, file, files[file], outcome.fault)
-            else:
-                plan.describe(files[file], outcome.result or {})
-        yield with_wait(ctx.pool(), doing)
+    paths = {f"{ctx.dataset_folder}/{file}": file for file in files}
+    for path, found in (yield from annotations_of(ctx, read, paths, doing)).items():
+        file = paths[path]
+        if found.fault:
+            plan.undescribed(ctx, file, files[file], found.fault)
+        else:
+            plan.describe(files[file], found.annotations)
 
 
 def _same_tree(ctx: Context) -> Generator[Progress, None, None]:

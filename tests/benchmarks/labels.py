@@ -33,10 +33,11 @@ from mseg_wizard.labels.readers.colors import COLORS
 from mseg_wizard.labels.readers.ids import IDS
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
 from mseg_wizard.labels.readers.mat import MAT
-from mseg_wizard.labels.readers.panoptic import PANOPTIC, read_annotations
+from mseg_wizard.labels.readers.panoptic import PANOPTIC
 from mseg_wizard.labels.readers.polygons import POLYGONS
 from mseg_wizard.labels.remap import apply_table, remap_label
 from mseg_wizard.workers.process import keep_memory
+from tests.labels.annotated import all_annotations
 
 Pixels = NDArray[Any]
 
@@ -239,7 +240,7 @@ def make_panoptic(folder: Path, number: int, size: tuple[int, int]) -> tuple[Rem
     )
     rows = [{"id": int(ids[part]), "category_id": int(random.integers(1, 201))} for part in np.unique(segments)]
     (folder / "annotations.json").write_text(json.dumps({"annotations": [{"file_name": "x", "segments_info": rows}]}))
-    segments_of = read_annotations(folder / "annotations.json")["x"]
+    segments_of = all_annotations(folder / "annotations.json")["x"]
     return RemapRecipe(PANOPTIC, names(201), b"", (None, table(201))), LabelToRemap(
         str(folder / f"{number}.png"), outputs(2), segments_of
     )

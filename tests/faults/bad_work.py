@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
-from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
+from mseg_wizard.labels.readers.label_reader import AnnotationFile, AnnotationPart, LabelToRemap, RemapRecipe
 from mseg_wizard.labels.remap import UnexpectedPixels, remap_label
 
 DEADLY = "deadly"
@@ -22,7 +21,7 @@ def remap_or_die(recipe: RemapRecipe, item: LabelToRemap) -> UnexpectedPixels:
     return remap_label(recipe, item)
 
 
-def read_annotations_and_die(path: Path | str) -> dict[str, bytes]:
+def read_annotations_and_die(file: AnnotationFile) -> AnnotationPart:
     """As COCO's reader of annotations where the memory does not suffice: the process is gone."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("it lives on")

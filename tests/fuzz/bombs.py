@@ -28,7 +28,6 @@ from mseg_wizard.archives.unpack import unpack
 from mseg_wizard.http import html_pages, login
 from mseg_wizard.labels.codec import image_shape, read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat
-from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import read_records
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
@@ -38,6 +37,7 @@ from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from tests.archives.damage import damage
 from tests.archives.hostile import FILE, Part, end_of, zipped
+from tests.labels.annotated import all_annotations
 from tests.labels.png_files import chunk
 from tests.labels.relabelings import RELABELINGS
 
@@ -97,7 +97,7 @@ def cases() -> dict[str, Case]:
         ),
         "annotations in annotations": (
             lambda at: put(at, b'{"annotations":[{"x":' + b'{"a":' * 5_000_000),
-            lambda at: read_annotations(at / "x"),
+            lambda at: all_annotations(at / "x"),
         ),
         "a list without end": (
             lambda at: listed(at).symlink_to("/dev/zero"),

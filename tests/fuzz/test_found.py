@@ -19,13 +19,13 @@ from mseg_wizard.http.refusals import network_failure
 from mseg_wizard.http.remote_file import Location, endpoint_of
 from mseg_wizard.labels.codec import read_colors, read_ids
 from mseg_wizard.labels.readers.mat import read_mat
-from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.readers.polygons import rasterize
 from mseg_wizard.labels.records import image_keys, updates
 from mseg_wizard.labels.taxonomy import RECORDS_FILE, MsegApiTree
 from mseg_wizard.progress import Problem
 from tests.archives.hostile import gzipped, tarred
 from tests.http.faulty_server import redirect, serving
+from tests.labels.annotated import all_annotations
 from tests.labels.png_files import chunk
 from tests.labels.relabelings import RELABELINGS
 
@@ -68,7 +68,7 @@ def test_texts_that_are_no_text_are_refused_in_json(tmp_path: Path) -> None:
     ):
         (tmp_path / "x").write_bytes(bad)
         with pytest.raises(Problem, match="no panoptic annotation"):
-            read_annotations(tmp_path / "x")
+            all_annotations(tmp_path / "x")
 
 
 def tree(at: Path, records: str, lines: str, row: str = "a/i.jpg a/l.png") -> MsegApiTree:

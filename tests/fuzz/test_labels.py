@@ -32,9 +32,10 @@ from mseg_wizard.labels.codec import (
 from mseg_wizard.labels.masks import segment_pixels
 from mseg_wizard.labels.readers.colors import read_colored
 from mseg_wizard.labels.readers.mat import read_mat
-from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
+from mseg_wizard.labels.readers.panoptic import read_panoptic
 from mseg_wizard.labels.readers.polygons import rasterize, read_polygons
 from tests.fuzz.mutations import MEMORY, free, hostile, mutated, summed, tried
+from tests.labels.annotated import all_annotations
 from tests.labels.png_files import GREY, PALETTE, RGB, RGBA, chunk, png
 
 PIXELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -208,5 +209,5 @@ def test_cocos_annotations_are_read_or_refused(data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=MEMORY, suffix=".json") as file, hostile():
         file.write(data)
         file.flush()
-        for segments in read_annotations(file.name).values():
+        for segments in all_annotations(file.name).values():
             assert len(segments) % 8 == 0

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.readers.colors import read_colored
-from mseg_wizard.labels.readers.panoptic import read_annotations, read_panoptic
+from mseg_wizard.labels.readers.panoptic import read_panoptic
 from mseg_wizard.progress import Problem
+from tests.labels.annotated import all_annotations
 from tests.labels.png_files import PALETTE, RGB, write_png
 
 CLASSES = np.array([[64, 128, 64], [192, 0, 128], [0, 128, 192], [0, 0, 0]], np.uint8)
@@ -134,12 +135,12 @@ def test_panoptic_ids_become_categories(tmp_path_factory: pytest.TempPathFactory
     again = [(id_, draw.draw(st.integers(0, 254))) for id_, _ in named[:2]]
     folder = tmp_path_factory.mktemp("panoptic")
     panoptic_png(folder / "x.png", ids)
-    segments = read_annotations(annotate(folder / "a.json", {"other.png": [(5, 5)], "x.png": [*named, *again]}))
+    segments = all_annotations(annotate(folder / "a.json", {"other.png": [(5, 5)], "x.png": [*named, *again]}))
     assert np.array_equal(read_panoptic(folder / "x.png", segments["x.png"]), naive_panoptic(ids, [*named, *again]))
 
 
 def test_one_image_leaves_nothing_behind_for_the_next(tmp_path: Path) -> None:
-    segments = read_annotations(annotate(tmp_path / "a.json", {"a.png": [(70000, 3)], "b.png": [(8, 4)]}))
+    segments = all_annotations(annotate(tmp_path / "a.json", {"a.png": [(70000, 3)], "b.png": [(8, 4)]}))
     panoptic_png(tmp_path / "a.png", np.array([[70000, 8]]))
     panoptic_png(tmp_path / "b.png", np.array([[70000, 8]]))
     assert read_panoptic(tmp_path / "a.png", segments["a.png"]).tolist() == [[3, 255]]
@@ -150,14 +151,14 @@ def test_images_with_more_segments_than_a_byte_counts_are_read(tmp_path: Path) -
     ids = np.arange(1, 901).reshape(30, 30) * 1000
     pairs = [(int(id_), number % 200) for number, id_ in enumerate(ids.ravel())]
     panoptic_png(tmp_path / "x.png", ids)
-    segments = read_annotations(annotate(tmp_path / "a.json", {"x.png": pairs}))["x.png"]
+    segments = all_annotations(annotate(tmp_path / "a.json", {"x.png": pairs}))["x.png"]
     assert np.array_equal(read_panoptic(tmp_path / "x.png", segments), naive_panoptic(ids, pairs))
 
 
 @pytest.mark.parametrize("missing", [2, 2**24, 2**31])
 def test_a_segment_without_pixels_is_a_fault_with_its_id(tmp_path: Path, missing: int) -> None:
     panoptic_png(tmp_path / "x.png", np.array([[1, 3]]))
-    segments = read_annotations(annotate(tmp_path / "a.json", {"x.png": [(1, 7), (missing, 7), (3, 7)]}))["x.png"]
+    segments = all_annotations(annotate(tmp_path / "a.json", {"x.png": [(1, 7), (missing, 7), (3, 7)]}))["x.png"]
     with pytest.raises(Problem, match=rf"x\.png: segment {missing} .* has no pixels"):
         read_panoptic(tmp_path / "x.png", segments)
 
@@ -172,5 +173,5 @@ def test_a_segment_without_pixels_is_a_fault_with_its_id(tmp_path: Path, missing
 def test_what_is_no_annotation_file_is_named_and_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(Problem, match=r"a\.json") as caught:
-        read_annotations(tmp_path / "a.json")
+        all_annotations(tmp_path / "a.json")
     assert caught.value.do

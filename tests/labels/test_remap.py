@@ -17,7 +17,6 @@ from PIL import Image
 
 from mseg_wizard.labels.png import Ids
 from mseg_wizard.labels.readers.label_reader import LabelToRemap, RemapRecipe
-from mseg_wizard.labels.readers.panoptic import read_annotations
 from mseg_wizard.labels.remap import (
     UnexpectedPixels,
     apply_table,
@@ -28,6 +27,7 @@ from mseg_wizard.labels.remap import (
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Problem
 from tests.golden_tree import GoldenTree, pixels_of
+from tests.labels.annotated import all_annotations
 from tests.labels.png_files import GREY, PALETTE, write_png
 from tests.labels.test_readers import shape, write_scene
 from tests.labels.trees import make_tree
@@ -53,7 +53,7 @@ def items_of(golden: GoldenTree, reader: str, source: str, targets: Sequence[str
     items = {}
     for split in ("train", "val"):
         annotations = (
-            read_annotations(root / "annotations" / f"panoptic_{split}2017.json") if reader == "panoptic" else {}
+            all_annotations(root / "annotations" / f"panoptic_{split}2017.json") if reader == "panoptic" else {}
         )
         for position, row in enumerate(golden.tree.rows(source, split)):
             assert row.label is not None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,6 +14,27 @@ if TYPE_CHECKING:
 
 Annotation: TypeAlias = bytes
 """What is known of one image beside its pixels; only its reader knows what it means."""
+
+
+class AnnotationFile(NamedTuple):
+    """A file of annotations, and how far it was read: it may be too large for one go."""
+
+    path: str
+    at: int = 0
+    """Bytes."""
+    key: str | None = None
+    """Of the list in which the reading was left."""
+    listed: bool = False
+    """Was an annotation found so far?"""
+
+
+class AnnotationPart(NamedTuple):
+    """What the next part of such a file says."""
+
+    annotations: Mapping[str, Annotation]
+    """By the file name of the label."""
+    left: AnnotationFile | None
+    """What is to be read next; None at the file's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +51,8 @@ class LabelReader:
     """It needs the classes' colours."""
     partial: bool = field(default=False, repr=False)
     """A pixel may belong to nothing that it describes: what it holds may be 255."""
-    annotations: Callable[[Path | str], Mapping[str, Annotation]] | None = field(default=None, repr=False)
-    """Reads the file beside a folder, of its name and `.json`, that describes each label in it by its file name."""
+    annotations: Callable[[AnnotationFile], AnnotationPart] | None = field(default=None, repr=False)
+    """Reads a part of the file beside a folder, of its name and `.json`, that describes each label in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 from mseg_wizard.labels import rgb_lookup
 from mseg_wizard.labels.codec import read_rgb
 from mseg_wizard.labels.png import Ids
-from mseg_wizard.labels.readers.json_stream import values_in
-from mseg_wizard.labels.readers.label_reader import Annotation, LabelReader, LabelToRemap, RemapRecipe
+from mseg_wizard.labels.readers.json_stream import Position, values_in
+from mseg_wizard.labels.readers.label_reader import (
+    Annotation,
+    AnnotationFile,
+    AnnotationPart,
+    LabelReader,
+    LabelToRemap,
+    RemapRecipe,
+)
 from mseg_wizard.labels.taxonomy import IGNORED
 from mseg_wizard.progress import Problem, printable
 
@@ -25,6 +32,8 @@ small to keep for 118,287 images and to hand to workers.
 """
 
 _AGAIN = "Extract the annotations' archive again."
+PART = 16 << 20
+"""Bytes that are read in one go: some 0.2 s, so that it can be told how far it is."""
 _GROUP = 254
 """Segments told apart in one pass; no image of COCO has more."""
 
@@ -39,35 +48,40 @@ class _Annotation(msgspec.Struct):
     segments_info: list[_Segment]
 
 
-def read_annotations(path: Path | str) -> dict[str, SegmentTable]:
-    """Name of the panoptic PNG → its segments.
+_ANNOTATIONS = msgspec.json.Decoder(list[_Annotation])
 
-    Everything else in the file (360 MB for COCO's training images) is skipped, and never more than a few of its images
-    are in memory at a time.
+
+def read_annotations(file: AnnotationFile) -> AnnotationPart:
+    """The next PART bytes: name of the panoptic PNG → its segments.
+
+    Everything else in the file (360 MB for COCO's training images) is skipped. Raises Problem where it is no such file.
     """
-    segments = {}
-    listed = False
+    segments: dict[str, SegmentTable] = {}
+    listed = file.listed
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            for key, value in values_in(file):
-                if key != "annotations":
-                    continue
-                listed = True
-                image = msgspec.convert(value, _Annotation)
-                pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
-                # NumPy 1 would take them, cut to fit.
-                if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):
-                    raise OverflowError
-                segments[image.file_name] = np.array(pairs, "<u4").tobytes()
+        with Path(file.path).open("rb") as stream:
+            for key, values, (at, inside) in values_in(stream, Position(file.at, file.key)):
+                if key == "annotations":
+                    listed = True
+                    segments.update(_tables(values))
+                if at - file.at >= PART:
+                    return AnnotationPart(segments, AnnotationFile(file.path, at, inside, listed))
     except OSError as error:
-        raise Problem(f"{path} can't be read: {error.strerror}.", _AGAIN) from None
-    except OverflowError:
-        raise Problem(f"{path}: {printable(image.file_name, 200)} has ids that no pixel can hold.", _AGAIN) from None
-    except (msgspec.ValidationError, ValueError, RecursionError) as error:
-        raise Problem(f"{path} is no panoptic annotation file: {error}.", _AGAIN) from None
+        raise Problem(f"{file.path} can't be read: {error.strerror}.", _AGAIN) from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"{file.path} is no panoptic annotation file: {error}.", _AGAIN) from None
     if not listed:
-        raise Problem(f"{path} is no panoptic annotation file: it lists no annotations.", _AGAIN)
-    return segments
+        raise Problem(f"{file.path} is no panoptic annotation file: it lists no annotations.", _AGAIN)
+    return AnnotationPart(segments, None)
+
+
+def _tables(values: bytes) -> Iterator[tuple[str, SegmentTable]]:
+    for image in _ANNOTATIONS.decode(b"[" + values + b"]"):
+        pairs = [(segment.id, segment.category_id) for segment in image.segments_info]
+        # NumPy 1 would take them, cut to fit.
+        if any(not 0 <= number < 1 << 32 for pair in pairs for number in pair):
+            raise ValueError(f"{printable(image.file_name, 200)} has ids that no pixel can hold")
+        yield image.file_name, np.array(pairs, "<u4").tobytes()
 
 
 def read_panoptic(path: Path | str, segments: SegmentTable) -> NDArray[np.uint8]:
