@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from mseg_wizard.progress import Progress
@@ -24,6 +25,9 @@ and ends at its next look at `stopped`.
 """
 
 
+_here = threading.local()
+
+
 class Stopped(Exception):
     """Raised inside the thread when the task was closed; never seen outside it."""
 
@@ -35,12 +39,25 @@ class Job:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._aborts: list[Callable[[], object]] = []
-        self.latest: Progress | None = None
+        self._latest: Progress | None = None
+        self._paths = 0
+        """Looked at since then."""
+
+    @property
+    def latest(self) -> Progress | None:
+        """What was said last, with how many paths were looked at since."""
+        said, paths = self._latest, self._paths
+        return replace(said, doing=f"{said.doing} ({paths:,} paths)") if said and paths else said
 
     def say(self, progress: Progress) -> None:
         """Replace the newest progress (nothing queues up); raises Stopped once the task was closed."""
         self.check()
-        self.latest = progress
+        self._latest, self._paths = progress, 0
+
+    def look(self, paths: int) -> None:
+        """Count paths that were looked at; raises Stopped once the task was closed."""
+        self.check()
+        self._paths += paths
 
     def check(self) -> None:
         """Raise Stopped once the task was closed."""
@@ -82,16 +99,31 @@ def background(
     Closing the generator calls the thread's aborts and joins it, for `join` seconds at most.
     """
     job = Job()
-    job.latest = first
-    result = in_thread(lambda: work(job), f"background: {first.doing}"[:60])
+    job.say(first)
+
+    def body() -> T:
+        _here.job = job
+        return work(job)
+
+    result = in_thread(body, f"background: {first.doing}"[:60])
     try:
         while not result.done():
             wait([result], every)
-            yield job.latest
+            if said := job.latest:
+                yield said
     finally:
         job.stop()
         wait([result], join)
     return result.result()
+
+
+def looked(paths: int) -> None:
+    """Count paths that this thread has looked at, so that whoever waits for it sees that it goes on.
+
+    Raises Stopped once the task that waits was closed. In a thread that nobody waits for it is nothing.
+    """
+    if job := getattr(_here, "job", None):
+        job.look(paths)
 
 
 def in_own_thread(

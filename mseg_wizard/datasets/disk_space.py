@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.inventory import FolderListings, expected_rows, missing_files
+from mseg_wizard.datasets.inventory import FolderListings, expected_files
 from mseg_wizard.datasets.locations import local_source, own_path
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
@@ -178,7 +178,7 @@ def _changes(
     archive = call.archive
     if archive and call.task in ("download", "extract"):
         if archive.file not in known:
-            known[archive.file] = _shares(ctx, step, archive)
+            known[archive.file] = _shares(ctx, step, archive, folders)
         share, scale = known[archive.file]
         place = ctx.dataset_folder / archive.dataset
         if share and call.task == "download":
@@ -201,12 +201,14 @@ def _changes(
             )
 
 
-def _shares(ctx: Context, step: Step, archive: Archive) -> tuple[float, float]:
+def _shares(ctx: Context, step: Step, archive: Archive, folders: FolderListings) -> tuple[float, float]:
     """How much of what the archive brings is still missing, and
     how much there is of it, compared with the published one.
     """
-    held = expected_rows(ctx, archive)
-    missing = len(missing_files(ctx, archive))
+    held = missing = 0
+    for _, there in expected_files(ctx, archive, folders):
+        held += 1
+        missing += not there
     # Places that the user named may hold an archive as small as a
     # modified tree's lists; public ones have the published archive only.
     smaller = ctx.modified_tree and bool(ctx.options.mirror or ctx.options.routes or ctx.sources(step.id))

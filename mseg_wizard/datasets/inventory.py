@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import looked
 from mseg_wizard.datasets.dataset import relabeling_of
 from mseg_wizard.labels.records import recorded_stems
 from mseg_wizard.step import Archive, ExpectedFiles
+
+AT_ONCE = 4096
+"""Paths between two looks whether to go on: some ms."""
 
 
 def missing_files(ctx: Context, archive: Archive) -> list[str]:
@@ -17,8 +21,17 @@ def missing_files(ctx: Context, archive: Archive) -> list[str]:
     as paths below mseg_dataset/: listed ones in the lists' order.
     """
     folders = FolderListings(ctx.dataset_folder)
-    listed = [row for expected in archive.holds for row in _missing(ctx, archive, expected, folders)]
-    return listed + [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
+    also = (f"{archive.dataset}/{name}" for name in archive.also)
+    return [
+        *(path for path, there in expected_files(ctx, archive, folders) if not there),
+        *(path for path in also if not folders.has(path)),
+    ]
+
+
+def expected_files(ctx: Context, archive: Archive, folders: FolderListings) -> Iterator[tuple[str, bool]]:
+    """What the accepted lists have the archive bring: each path below mseg_dataset/, and is it there?"""
+    for expected in archive.holds:
+        yield from (_recorded if expected.column == "records" else _listed)(ctx, archive, expected, folders)
 
 
 def unmounted(ctx: Context, archive: Archive) -> str:
@@ -46,9 +59,13 @@ class FolderListings:
     def __init__(self, top: Path) -> None:
         self._top = top
         self._names: dict[str, frozenset[str]] = {}
+        self._asked = 0
 
     def has(self, path: str) -> bool:
         """Is there an entry at `path` (POSIX, below the top)?"""
+        self._asked += 1
+        if self._asked % AT_ONCE == 0:
+            looked(AT_ONCE)
         folder, _, name = path.rpartition("/")
         return name in self.names(folder)
 
@@ -61,51 +78,41 @@ class FolderListings:
                 self._names[folder] = frozenset()
         return self._names[folder]
 
-
-def _missing(ctx: Context, archive: Archive, expected: ExpectedFiles, folders: FolderListings) -> Iterator[str]:
-    if expected.column == "records":
-        yield from _missing_records(ctx, archive, expected)
-        return
-    root = ctx.tree.root(expected.taxonomy)
-    for listed in _listed(ctx, expected):
-        path = listed
-        for old, new in expected.replace.items():
-            path = path.replace(old, new)
-        if not folders.has(f"{root}/{path}") and not (expected.or_made and folders.has(f"{root}/{listed}")):
-            yield f"{root}/{path}"
+    def below(self, folder: str) -> set[str]:
+        """Names of all files below a folder, at any depth."""
+        found = set()
+        for _, _, names in os.walk(self._top / folder):
+            looked(len(names))
+            found.update(names)
+        return found
 
 
-def _listed(ctx: Context, expected: ExpectedFiles) -> Iterator[str]:
+def _listed(
+    ctx: Context, archive: Archive, expected: ExpectedFiles, folders: FolderListings
+) -> Iterator[tuple[str, bool]]:
     """The expected files' column of the lists, each path once."""
-    seen = set()
+    root, seen = ctx.tree.root(expected.taxonomy), set()
     for split in expected.splits:
         if split not in ctx.tree.splits(expected.taxonomy):
             continue
         for row in ctx.tree.rows(expected.taxonomy, split):
-            path = row.image if expected.column == "image" else row.label
-            if path is not None and path not in seen and expected.match in path:
-                seen.add(path)
-                yield path
+            listed = row.image if expected.column == "image" else row.label
+            if listed is None or listed in seen or expected.match not in listed:
+                continue
+            seen.add(listed)
+            path = listed
+            for old, new in expected.replace.items():
+                path = path.replace(old, new)
+            there = folders.has(f"{root}/{path}") or (expected.or_made and folders.has(f"{root}/{listed}"))
+            yield f"{root}/{path}", there
 
 
-def _missing_records(ctx: Context, archive: Archive, expected: ExpectedFiles) -> Iterator[str]:
+def _recorded(
+    ctx: Context, archive: Archive, expected: ExpectedFiles, folders: FolderListings
+) -> Iterator[tuple[str, bool]]:
     """For every image that a relabelling record names: `<stem><suffix>` at any depth below the folder."""
-    top = ctx.dataset_folder / archive.dataset / expected.folder
-    found = {name for _, _, names in os.walk(top) for name in names}
-    for stem in sorted(_stems(ctx, expected)):
-        name = stem + expected.suffix
-        if name not in found:
-            yield str(PurePosixPath(archive.dataset, expected.folder, "…", name))
-
-
-def _stems(ctx: Context, expected: ExpectedFiles) -> frozenset[str]:
     how = relabeling_of(ctx.steps, expected.taxonomy)
-    return recorded_stems(ctx.tree, how) if how else frozenset()
-
-
-def expected_rows(ctx: Context, archive: Archive) -> int:
-    """Rows of the accepted lists that the archive stands for: estimates are scaled by this over `Archive.rows`."""
-    return sum(
-        len(_stems(ctx, expected)) if expected.column == "records" else sum(1 for _ in _listed(ctx, expected))
-        for expected in archive.holds
-    )
+    names = folders.below(f"{archive.dataset}/{expected.folder}")
+    for stem in sorted(recorded_stems(ctx.tree, how)) if how else ():
+        name = stem + expected.suffix
+        yield str(PurePosixPath(archive.dataset, expected.folder, "…", name)), name in names

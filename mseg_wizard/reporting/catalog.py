@@ -5,7 +5,7 @@ Nothing is drawn here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -95,12 +95,9 @@ class DatasetSummary:
     taxonomies: tuple[TaxonomySummary, ...]
 
 
-def survey(ctx: Context, told: Callable[[int], object]) -> tuple[DatasetSummary, ...]:
-    """Go through all lists and folders: seconds on the full data.
-
-    `told` hears how many more rows were gone through, and raises where the work is to end.
-    """
-    return tuple(_Survey(ctx, dataset, told).summary() for dataset in datasets_in(ctx.steps))
+def survey(ctx: Context) -> tuple[DatasetSummary, ...]:
+    """Go through all lists and folders: seconds on the full data."""
+    return tuple(_Survey(ctx, dataset).summary() for dataset in datasets_in(ctx.steps))
 
 
 def shared_classes(tree: MsegApiTree) -> tuple[UniversalClass, ...]:
@@ -133,8 +130,8 @@ def chain_of(dataset: Dataset, name: str) -> list[str]:
 class _Survey:
     """One dataset while its lists are gone through."""
 
-    def __init__(self, ctx: Context, dataset: Dataset, told: Callable[[int], object]) -> None:
-        self.ctx, self.dataset, self.told = ctx, dataset, told
+    def __init__(self, ctx: Context, dataset: Dataset) -> None:
+        self.ctx, self.dataset = ctx, dataset
         self.root = ctx.tree.root(dataset.raw)
         self.folders = FolderListings(ctx.dataset_folder)
         self.photos: dict[str, str] = {}
@@ -193,7 +190,6 @@ class _Survey:
 
     def _split(self, tree: MsegApiTree, taxonomy: str, split: str, brush: LabelStyle | None) -> SplitSummary:
         rows = tree.unique_rows(taxonomy, split)
-        self.told(len(rows))
         images = {row.image: self._has(row.image) for row in rows}
         labels = {row.label: self._has(row.label) for row in rows if row.label is not None}
         shots: tuple[PictureJob, ...] = ()

@@ -10,7 +10,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from mseg_wizard.progress import Meter, Problem, Progress, printable
 from mseg_wizard.reporting import page
 from mseg_wizard.reporting.catalog import PICTURES, DatasetSummary, shared_classes, survey
 from mseg_wizard.reporting.classes import Tally
-from mseg_wizard.reporting.facts import Facts, gather
+from mseg_wizard.reporting.facts import gather
 from mseg_wizard.reporting.pictures import PictureResult, Sample, count_pixels, draw_pictures
 from mseg_wizard.verification.verdict import FILE, subject
 from mseg_wizard.workers.batches import with_wait
@@ -47,7 +46,7 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
         for folder in (beside, beside / PICTURES):
             folder.mkdir(mode=0o700)
         doing = Progress("looking at what there is", unit="images")
-        facts, datasets = yield from background(lambda job: _look(ctx, job, doing), doing, join=LOOK_JOIN)
+        facts, datasets = yield from background(lambda _: (gather(ctx), survey(ctx)), doing, join=LOOK_JOIN)
         drawn, tallies = yield from _pictures(ctx, beside, datasets)
 
         def finish(job: Job) -> None:
@@ -67,17 +66,6 @@ def report(ctx: Context) -> Generator[Progress, None, None]:
         ctx.note(f"{unseen} of the pictures could not be drawn; the report says why")
     ctx.note(f"The report is {ctx.report_page}. Open it in a browser; it also says what comes next")
     yield Progress(f"the report is {ctx.report_page}", len(drawn), len(drawn), "images")
-
-
-def _look(ctx: Context, job: Job, doing: Progress) -> tuple[Facts, tuple[DatasetSummary, ...]]:
-    rows = 0
-
-    def told(more: int) -> None:
-        nonlocal rows
-        rows += more
-        job.say(replace(doing, doing=f"{doing.doing} ({rows:,} paths so far)"))
-
-    return gather(ctx), survey(ctx, told)
 
 
 def report_missing(ctx: Context) -> list[str]:

@@ -122,7 +122,7 @@ def _dataset(
     """Look at one dataset; what was to be looked at."""
     doing = f"checking {dataset.title}"
     listing = Progress(f"{doing}: listing", found.images, total, "images")
-    plan = yield from background(functools.partial(_plan, ctx, dataset, listing), listing)
+    plan = yield from background(lambda _: make_plan(ctx, dataset), listing)
     if dataset.form.annotations:
         yield from _describe(ctx, plan, dataset.form.annotations, listing)
     found.begin(plan)
@@ -212,17 +212,6 @@ def _count(ctx: Context, datasets: Sequence[Dataset], stop: Callable[[], None]) 
         stop()
         total += count_images(ctx, dataset)
     return total
-
-
-def _plan(ctx: Context, dataset: Dataset, listing: Progress, job: Job) -> Plan:
-    rows = 0
-
-    def told(more: int) -> None:
-        nonlocal rows
-        rows += more
-        job.say(replace(listing, doing=f"{listing.doing} ({rows:,} paths so far)"))
-
-    return make_plan(ctx, dataset, told)
 
 
 def _tree(ctx: Context) -> str:

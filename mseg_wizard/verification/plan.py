@@ -5,10 +5,11 @@ file, what belongs to which image, and what is missing.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.background import looked
 from mseg_wizard.datasets.dataset import Dataset
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.datasets.label_paths import mask_files
@@ -23,11 +24,7 @@ from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, Pixe
 from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.verdict import MISSING, Fault
 
-Told = Callable[[int], object]
-"""Hears how many more rows were gone through; raises where the work is to end."""
-
-
-AT_ONCE = 2048
+LISTED_AT_ONCE = 2048
 """Rows between two words."""
 
 
@@ -151,22 +148,22 @@ class Plan:
         return f"{ctx.dataset_folder}/{path}" if path and path not in self.gone else None
 
 
-def make_plan(ctx: Context, dataset: Dataset, told: Told) -> Plan:
+def make_plan(ctx: Context, dataset: Dataset) -> Plan:
     """Read the lists and records, list the folders. Takes seconds for the largest dataset."""
     made = Plan(dataset, ctx.tree.root(dataset.raw))
     for column, (taxonomy, before) in enumerate(
         [(dataset.raw, ""), *((name, before) for name, before, _ in dataset.made)]
     ):
-        told(0)
+        looked(0)
         # A tree of its own for each: the lists are let go once they were gone through.
         tree = MsegApiTree(ctx.tree_folder)
-        _read_lists(made, tree, taxonomy, column, told)
+        _read_lists(made, tree, taxonomy, column)
         if before and made.dataset.relabeling:
-            _read_records(made, tree, made.dataset.relabeling, before, column - 1, told)
-    told(0)
+            _read_records(made, tree, made.dataset.relabeling, before, column - 1)
+    looked(0)
     if made.updates:
         _find_masks(ctx, made)
-    _find_missing(ctx, made, told)
+    _find_missing(ctx, made)
     return made
 
 
@@ -183,13 +180,13 @@ def _splits(tree: MsegApiTree, taxonomy: str) -> list[str]:
     return [split for split in LISTS if split in tree.splits(taxonomy)]
 
 
-def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int, told: Told) -> None:
+def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> None:
     columns = 1 + len(made.dataset.made)
     for split in _splits(tree, taxonomy):
         labelled = split in made.dataset.splits
         for number, row in enumerate(tree.rows(taxonomy, split)):
-            if number % AT_ONCE == 0:
-                told(AT_ONCE)
+            if number % LISTED_AT_ONCE == 0:
+                looked(LISTED_AT_ONCE)
             if not labelled and row.label is not None:
                 made.absent += column == 0
                 continue
@@ -200,9 +197,9 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int, told:
                 listed.labels[column] = row.label
 
 
-def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int, told: Told) -> None:
+def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
-    found, relabeled = updates(tree, how, before, lambda done, total: told(0)), f"{before}-relabeled"
+    found, relabeled = updates(tree, how, before, lambda done, total: looked(0)), f"{before}-relabeled"
     known_pixels = how.pixels if before == how.taxonomies[0] else ()
     targeted = [pixel for pixel in known_pixels if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
@@ -229,14 +226,12 @@ def _find_masks(ctx: Context, made: Plan) -> None:
         made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else made.dataset.masks_named(image)
 
 
-def _find_missing(ctx: Context, made: Plan, told: Told) -> None:
+def _find_missing(ctx: Context, made: Plan) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
     folders = FolderListings(ctx.dataset_folder)
     done = ctx.store.journal.done
     positions = (IMAGE, RAW, MASK, *range(len(made.dataset.made)))
-    for number, image in enumerate(made.images):
-        if number % AT_ONCE == 0:
-            told(AT_ONCE)
+    for image in made.images:
         for position in positions:
             path = made.file(image, position)
             if path is None or path in made.gone or folders.has(path):

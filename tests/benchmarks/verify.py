@@ -47,7 +47,7 @@ def main(folder: Path | None) -> None:
         began, images, files = time.perf_counter(), 0, 0
         for family in datasets_in(ctx.steps):
             start = time.perf_counter()
-            found = make_plan(ctx, family, bool)
+            found = make_plan(ctx, family)
             if family.form.annotations:
                 for file, described in found.annotation_files().items():
                     found.describe(described, all_annotations(ctx.dataset_folder / file))
@@ -110,7 +110,7 @@ def fill(place: Path, full: Path) -> None:
     ctx = opened(place)
     ctx.store.reopen(*ctx.store.journal.done_calls())  # nothing is missed yet
     for family in datasets_in(ctx.steps):
-        found = make_plan(ctx, family, bool)
+        found = make_plan(ctx, family)
         for path in paths(found):
             file = ctx.dataset_folder / path
             try:

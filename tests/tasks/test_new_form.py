@@ -52,7 +52,7 @@ def test_a_new_form_is_one_object_and_verification_knows_it(
         dataset = type(dataset)(
             dataset.title, dataset.raw, Call("new", "remap", "", how), dataset.relabels, dataset.brings
         )
-        plan, rules = make_plan(ctx, dataset, bool), rules_of(ctx, dataset)
+        plan, rules = make_plan(ctx, dataset), rules_of(ctx, dataset)
         found = {
             plan.file(item.key, where): what for item in plan.items(ctx) for where, what in check(rules, item).faults
         }
