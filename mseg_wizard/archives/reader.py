@@ -15,6 +15,7 @@ from mseg_wizard.archives import folder, tar_file, zip_file
 from mseg_wizard.archives.member import MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.parquet_folder import ParquetFolder, parquet_files
 from mseg_wizard.archives.pread import OpenFile, close_file, open_file, size_of, up_to
+from mseg_wizard.core.background import looking_through
 from mseg_wizard.progress import Problem, printable
 
 
@@ -107,7 +108,9 @@ def open_archive(path: Path, take: Mapping[str, str] | None = None) -> Iterator[
         elif start.startswith(b"\x1f\x8b"):
             gzip = tar_file.Gzipped(file, name)
         elif tar_file.is_header(start):
-            listed = [member for member, _ in _counted(tar_file.walk(tar_file.Plain(file, name), name), name)]
+            listed = [
+                member for member, _ in looking_through(_counted(tar_file.walk(tar_file.Plain(file, name), name), name))
+            ]
         else:
             raise _unknown(name, start)
         yield OpenArchive(name, size, listed, file, gzip)

@@ -20,7 +20,7 @@ from mseg_wizard.archives.pread import checksum
 from mseg_wizard.archives.reader import OpenArchive, open_archive
 from mseg_wizard.archives.unpack_parallel import LARGE, MemberToWrite, unpack_in_workers
 from mseg_wizard.archives.zip_file import Entry
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import Job, background, looking_through
 from mseg_wizard.progress import Meter, Problem, Progress, printable, size
 from mseg_wizard.workers.pool import Pool
 
@@ -86,7 +86,9 @@ def unpack(
             if most is None:
                 most = round(BELIEVABLE * max(1.0, expands) * reader.size) + SMALL
             if reader.listed is not None:
-                plan = [(member, target) for member in reader.listed if (target := places.place(member))]
+                plan = [
+                    (member, target) for member in looking_through(reader.listed) if (target := places.place(member))
+                ]
                 _believable(reader, plan, most)
             try:
                 with AtomicTree(into, hold=plan is None) as tree:
@@ -162,7 +164,7 @@ class _Writing:
         """Have the workers put all but large files and those that stay; returns what is left."""
         rows: list[MemberToWrite] = []
         rest: list[Entry] = []
-        for entry in self._reader.entries or ():
+        for entry in looking_through(self._reader.entries or ()):
             target = targets.get(entry.name)
             there = self._tree.size(target) if target and not entry.folder else None
             if (
@@ -225,7 +227,7 @@ def _believable(reader: OpenArchive, plan: PlacedMembers, at_most: int) -> None:
 def _needed(plan: PlacedMembers, places: MemberPaths, tree: AtomicTree, shared: tuple[str, ...]) -> tuple[int, int]:
     """Bytes and inodes that are still to come."""
     need = files = 0
-    for member, target in plan:
+    for member, target in looking_through(plan):
         if member.folder:
             continue
         there = tree.size(target)
@@ -260,12 +262,11 @@ def _stays(name: str, length: int, there: int | None, shared: tuple[str, ...]) -
 def _already(path: Path, into: Path, targets: Iterable[str]) -> int:
     """Bytes of all files that lie where the archive's members go, without the archive."""
     root, archive = into.resolve(), path.resolve()
+    files = (Path(folder, name) for target in targets for folder, _, names in os.walk(root / target) for name in names)
     found = {}
-    for target in targets:
-        for folder, _, names in os.walk(root / target):
-            for file in (Path(folder, name) for name in names):
-                with suppress(OSError):
-                    found[file] = file.lstat().st_size if file != archive else 0
+    for file in looking_through(files):
+        with suppress(OSError):
+            found[file] = file.lstat().st_size if file != archive else 0
     return sum(found.values())
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mseg_wizard.archives.member import CHUNK, MOST_MEMBERS, Member, damaged_archive, too_many
 from mseg_wizard.archives.pread import OpenFile, Parts, exactly, size_of, start_of, up_to
+from mseg_wizard.core.background import AT_ONCE, looked, looking_through
 from mseg_wizard.progress import Problem, printable
 
 WHOLE = 16 << 20
@@ -97,6 +98,8 @@ def entries(file: OpenFile, archive: str) -> list[Entry]:
         offset += begin
         if len(found) >= MOST_MEMBERS:
             raise too_many(archive)
+        if len(found) % AT_ONCE == AT_ONCE - 1:
+            looked(AT_ONCE)
         found.append((offset, name, size, _refusal(name, size, flags, method, attributes), crc, raw, method, packed))
         at = following
     if len(found) != count and (wide or len(found) & 0xFFFF != count):
@@ -187,7 +190,8 @@ def _bounded(found: list[tuple[int, str, int, str, int, bytes, int, int]], direc
     found.sort()
     limits = [offset for offset, *_ in found[1:]] + [directory]
     bounded = []
-    for (offset, name, size, why, crc, raw, method, packed), limit in zip(found, limits, strict=False):
+    listed = looking_through(zip(found, limits, strict=False))
+    for (offset, name, size, why, crc, raw, method, packed), limit in listed:
         if offset + _LOCAL.size + len(raw) + packed > limit:
             raise damaged_archive(archive, "it overlaps what follows", name)
         bounded.append(Entry(name, size, why, crc, raw, method, packed, offset, limit))

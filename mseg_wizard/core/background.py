@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -13,6 +13,8 @@ from mseg_wizard.progress import Progress
 
 T = TypeVar("T")
 
+AT_ONCE = 4096
+"""Paths between two looks whether to go on: some ms."""
 LOOK_JOIN = 0.5
 """Seconds that a thread which only looks gets to end after a stop: nothing is lost where it goes on a little."""
 POLL = 0.2
@@ -124,6 +126,14 @@ def looked(paths: int) -> None:
     """
     if job := getattr(_here, "job", None):
         job.look(paths)
+
+
+def looking_through(items: Iterable[T]) -> Iterator[T]:
+    """The items, counted as paths that were looked at."""
+    for number, item in enumerate(items, 1):
+        if number % AT_ONCE == 0:
+            looked(AT_ONCE)
+        yield item
 
 
 def in_own_thread(

@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import looked
+from mseg_wizard.core.background import AT_ONCE, looked
 from mseg_wizard.datasets.dataset import relabeling_of
 from mseg_wizard.labels.records import recorded_stems
 from mseg_wizard.step import Archive, ExpectedFiles
-
-AT_ONCE = 4096
-"""Paths between two looks whether to go on: some ms."""
 
 
 def missing_files(ctx: Context, archive: Archive) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import looked
+from mseg_wizard.core.background import looked, looking_through
 from mseg_wizard.datasets.dataset import Dataset
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.datasets.label_paths import mask_files
@@ -23,9 +23,6 @@ from mseg_wizard.step import Call
 from mseg_wizard.verification.checks import IMAGE, MASK, RAW, ImageToCheck, PixelToCheck, Rules, short
 from mseg_wizard.verification.map_faults import MadeMap
 from mseg_wizard.verification.verdict import MISSING, Fault
-
-LISTED_AT_ONCE = 2048
-"""Rows between two words."""
 
 
 @dataclass(slots=True)
@@ -184,9 +181,7 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> No
     columns = 1 + len(made.dataset.made)
     for split in _splits(tree, taxonomy):
         labelled = split in made.dataset.splits
-        for number, row in enumerate(tree.rows(taxonomy, split)):
-            if number % LISTED_AT_ONCE == 0:
-                looked(LISTED_AT_ONCE)
+        for row in looking_through(tree.rows(taxonomy, split)):
             if not labelled and row.label is not None:
                 made.absent += column == 0
                 continue
