@@ -115,6 +115,9 @@ def _ask_for(
             say(f"\n? as an answer lists this step's {len(step.links)} links.")
     also = [item.name for item in step.fields if not item.required and not ctx.given(step.id, item.name)]
     links = step.links if explain and len(step.links) <= FEW else ()
+    if step.logins and any(step.field(name).secret for name in lacks):
+        # Of a login that was refused the user name may be what is wrong.
+        lacks = [item.name for item in step.fields if item.required]
     for name in dict.fromkeys((*lacks, *also)):
         item = step.field(name)
         if (step.id, name) == HOME:  # a run has one, and works on it already

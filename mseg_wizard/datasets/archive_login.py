@@ -40,12 +40,12 @@ class ArchiveLogin:
         try:
             log_in(client, self.site, username, password)
         except WrongCredentials as wrong:
-            # Even where the user name was wrong: one that is corrected
-            # first must not set off another try with the old password.
+            # The password is what is wanted anew, even where the user name was wrong:
+            # one that is corrected first must not set off another try with the old password.
             ctx.refuse(step.id, wrong.what, {"password": password})
             do = f"{wrong.do} Then enter them in {step.form}; until then the stored ones are kept and not used."
             if where := ctx.vault.variables(step.id, ("username", "password")):
                 do += f" These came from the environment: {', '.join(where)}."
-            raise Waiting(wrong.what, do, step.id, ("username", "password")) from None
+            raise Waiting(wrong.what, do, step.id, ("password",)) from None
         if self.site.sums and not self.asked:
             self.asked, self.md5 = True, published_md5(client, self.site, self._archive.login_path, self._archive.file)

@@ -163,7 +163,7 @@ def test_a_wrong_password_asks_for_another_in_its_own_form_and_is_not_tried_twic
         ctx = opened(practice_world, tmp_path, server.url, {"wilddash": WILDDASH | {"password": "wr0ng & w+ord"}})
         problem = refused(ctx)
         assert isinstance(problem, Waiting)
-        assert (problem.step, problem.lacks) == ("wilddash", ("username", "password"))
+        assert (problem.step, problem.lacks) == ("wilddash", ("password",))
         assert "WildDash does not accept" in problem.what
         assert "form of step 11, WildDash" in problem.do
         assert leaks(["wr0ng & w+ord", WILDDASH["username"]], str(problem), repr(problem), tmp_path) == []
