@@ -9,9 +9,8 @@ import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
@@ -35,6 +34,23 @@ LabelItem = TypeVar("LabelItem", bound=ItemWithOutputs)
 Result = TypeVar("Result")
 
 SYNCED_AT_ONCE = 256
+
+
+class FilesToSync(NamedTuple):
+    """Files or folders, below `top`."""
+
+    top: str
+    paths: Sequence[str]
+
+
+class SyncedFiles(NamedTuple):
+    """What became of them."""
+
+    errno: int = 0
+    """What the system said of the first one that the disk may not have; 0: it has all."""
+    path: str = ""
+
+
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
@@ -115,22 +131,29 @@ def make_label_maps(
 
 
 def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> Generator[Progress, None, None]:
-    """Have the disk hold all outputs and their folders, so that "complete" survives a power cut."""
+    """Have the disk hold all outputs and their folders, so that "complete" survives a power cut. Raises OSError."""
     top = top or ctx.dataset_folder
-    yield from _sync_all([f"{top}/{output}" for output in outputs], "files")
+    yield from _sync_all(ctx, top, outputs, "files")
     # A worker that was killed in this very run leaves its temporary as well.
     yield from background(lambda _: _sweep(top, outputs), Progress("looking for what killed workers left"))
-    yield from _sync_all(sorted({f"{top}/{output.rpartition('/')[0]}" for output in outputs}), "folders")
+    yield from _sync_all(ctx, top, sorted({output.rpartition("/")[0] for output in outputs}), "folders")
     # The last word of the work is what it made, not which folders were synced.
     yield Progress("making sure that the disk has them", len(outputs), len(outputs), "label maps")
 
 
-def _sync_all(paths: Sequence[str], unit: str) -> Generator[Progress, None, None]:
-    with ThreadPoolExecutor(THREADS, "syncing") as threads:
-        for done in range(0, len(paths), SYNCED_AT_ONCE):
-            yield Progress("making sure that the disk has them", done, len(paths), unit)
-            batch = paths[done : done + SYNCED_AT_ONCE]
-            list(threads.map(_sync, (batch[start::THREADS] for start in range(THREADS))))
+def _sync_all(ctx: Context, top: Path, paths: Sequence[str], unit: str) -> Generator[Progress, None, None]:
+    """By the workers: a sync costs a processor more than all else that this process does for a label map."""
+    done = 0
+    starts = range(0, len(paths), SYNCED_AT_ONCE)
+    batches = (FilesToSync(str(top), paths[start : start + SYNCED_AT_ONCE]) for start in starts)
+    for outcomes in each(ctx.pool(), sync_files, batches):
+        for outcome in outcomes:
+            if outcome.result is None:
+                raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({outcome.fault})", outcome.item.top)
+            if outcome.result.errno:
+                raise OSError(outcome.result.errno, os.strerror(outcome.result.errno), outcome.result.path)
+            done += len(outcome.item.paths)
+        yield with_wait(ctx.pool(), Progress("making sure that the disk has them", done, len(paths), unit))
 
 
 def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
@@ -139,10 +162,22 @@ def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
     return made.removeprefix(f"{ctx.dataset_folder}/") if made.isprintable() else ""
 
 
-def _sync(paths: Sequence[str]) -> None:
-    for path in paths:
-        with suppress(FileNotFoundError):  # what vanished meanwhile is found missing by the check that follows
-            sync(path)
+def sync_files(item: FilesToSync) -> SyncedFiles:
+    """In a worker: have the disk hold these files."""
+
+    def some(paths: Sequence[str]) -> SyncedFiles:
+        for path in paths:
+            try:
+                sync(f"{item.top}/{path}")
+            except FileNotFoundError:  # what vanished meanwhile is found missing by the check that follows
+                continue
+            except OSError as error:
+                return SyncedFiles(error.errno or errno.EIO, f"{item.top}/{path}")
+        return SyncedFiles()
+
+    with ThreadPoolExecutor(THREADS, "syncing") as threads:
+        synced = threads.map(some, (item.paths[start::THREADS] for start in range(THREADS)))
+        return max(synced, key=lambda found: found.errno)
 
 
 def _sweep(top: Path, outputs: Sequence[str]) -> None:
