@@ -260,6 +260,8 @@ class Call:
     """What the row says besides, as its kind of task types it: an archive, or a frozen dataclass; None: nothing."""
     each_bytes: int = 0
     """Average size of one file that the task writes on the full data; 0 where it writes none worth counting."""
+    seconds: int = 0
+    """That it takes on the full data with four cores; 0: hardly any, or as long as its archive is large."""
 
     @property
     def archive(self) -> Archive | None:

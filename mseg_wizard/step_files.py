@@ -178,12 +178,14 @@ def _call(
     Its first argument, or the first item of that, tells it from its siblings: it ends the call's key.
     """
     args = dict(row)
-    task, title, each = args.pop("task", None), args.pop("title", None), args.pop("each_bytes", 0)
+    task, title = args.pop("task", None), args.pop("title", None)
+    counts = {name: args.pop(name, 0) for name in ("each_bytes", "seconds")}
     if not isinstance(task, str) or not isinstance(title, str):
         raise Problem(f"{name}: a task lacks its name or title.", 'Write task = "…" and title = "…" in each [[tasks]].')
     where = f"{name}: task {task}"
-    if type(each) is not int:
-        raise Problem(f"{where}: each_bytes is {each!r}.", "Write a whole number.")
+    for key, value in counts.items():
+        if type(value) is not int:
+            raise Problem(f"{where}: {key} is {value!r}.", "Write a whole number.")
     first = next(iter(args.values()), "")
     subject = str(first[0] if isinstance(first, list) and first else first)
     if kinds is not None and task not in kinds:
@@ -203,4 +205,4 @@ def _call(
         )
     else:
         arguments = typed(kind, args, where)
-    return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, arguments, each)
+    return Call(f"{step}/{task}" + (f"/{subject}" if subject else ""), task, title, arguments, **counts)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import LOOK_JOIN, Job, background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background, looking_through
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.annotations import AnnotationReader, annotations_of
 from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
@@ -136,7 +136,7 @@ def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
             raise Problem(
                 f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again."
             )
-        for first, *others in zip(*lists, strict=True):
+        for first, *others in looking_through(zip(*lists, strict=True)):
             if first.label is not None:
                 outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
                 plan[f"{root}/{how.raw_of(first.label)}"] = outputs

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from mseg_wizard.engine import run
 from mseg_wizard.progress import duration
-from mseg_wizard.step import Archive, Step
+from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import BATCH
@@ -116,6 +116,12 @@ def full_loads(steps: Sequence[Step], disk: float) -> list[Load]:
         for step in steps
         for archive in step.archives
     ]
+
+
+def host_of(call: Call) -> str:
+    """Where a download comes from."""
+    assert call.archive
+    return _host(call.archive)
 
 
 def _host(archive: Archive) -> str:

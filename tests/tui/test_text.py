@@ -8,18 +8,11 @@ import pytest
 
 from mseg_wizard.progress import Progress, Waiting
 from mseg_wizard.standing.snapshot import Snapshot
-from mseg_wizard.state.journal import Journal
-from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.tui.ascii import in_ascii, unicode_locale
-from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
 from mseg_wizard.tui.path_check import found_words
 from mseg_wizard.tui.rates import Rates
 from mseg_wizard.tui.terminal import has_bar
 from mseg_wizard.tui.text import bar, fit, masked, progress_words, terminal_title
-
-DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", Archive(file="a.zip", dataset="A", bytes=3_000_000_000))
-OTHER = Call("s/download/b.zip", "download", "Fetch b", Archive(file="b.zip", dataset="A", bytes=6_000_000_000))
-STEP = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER))
 
 
 @pytest.mark.parametrize("width", [30, 44, 56, 76])
@@ -70,45 +63,6 @@ def test_a_secret_shows_its_length_and_of_a_link_only_host_and_file(text: str, s
 def test_text_that_is_cut_shows_that_it_is() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("abcd", 4) == "abcd"
-
-
-def test_what_is_left_is_not_guessed_before_anything_was_measured() -> None:
-    assert seconds_left([STEP], Journal(), Snapshot()) is None
-
-
-def test_what_is_left_follows_what_this_machine_took() -> None:
-    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 2 * usual_seconds(DOWNLOAD)})
-    assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(2 * usual_seconds(OTHER))
-    running = Snapshot(
-        running=True,
-        calls=(OTHER.key,),
-        progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B", 1_000_000)},
-    )
-    assert seconds_left([STEP], journal, running) == pytest.approx(3000)
-
-
-def test_what_is_left_is_not_said_where_most_of_it_is_of_a_kind_that_this_machine_never_did() -> None:
-    """A practice of two minutes was told to take an hour: the real archives take that, its own do not."""
-    unpack = Call("s/extract/b.zip", "extract", "Unpack b", Archive(file="b.zip", dataset="A", bytes=900_000_000_000))
-    step = Step("s", 1, "S", "s", "w", "t", "", (), (), (), (), (DOWNLOAD, OTHER, unpack))
-    journal = Journal(finished={DOWNLOAD.key: "now"}, seconds={DOWNLOAD.key: 30.0})
-    assert seconds_left([step], journal, Snapshot()) is None
-    assert seconds_left([STEP], journal, Snapshot()) == pytest.approx(60.0)
-
-
-def test_the_share_of_the_journey_counts_work_and_not_steps() -> None:
-    journal = Journal(finished={DOWNLOAD.key: "now"})
-    assert share_done([STEP], Journal(), Snapshot()) == 0
-    assert share_done([STEP], journal, Snapshot()) == pytest.approx(1 / 3)
-    half = Snapshot(
-        running=True, calls=(OTHER.key,), progress={OTHER.key: Progress("x", 3_000_000_000, 6_000_000_000, "B")}
-    )
-    assert share_done([STEP], journal, half) == pytest.approx(2 / 3)
-
-
-def test_nothing_is_left_when_all_is_done() -> None:
-    journal = Journal(finished={DOWNLOAD.key: "now", OTHER.key: "now"}, seconds={DOWNLOAD.key: 400.0, OTHER.key: 800.0})
-    assert seconds_left([STEP], journal, Snapshot()) is None
 
 
 def test_a_path_says_what_is_there(tmp_path: Path) -> None:
