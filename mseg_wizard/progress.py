@@ -37,10 +37,14 @@ class Progress:
     """Of an archive that is fetched before its turn: `fetching`; `here`; or `refused`, and it waits for its turn."""
     made: str = ""
     """The label map that was finished last, as its path below mseg_dataset/."""
+    left: float | None = None
+    """Seconds, where the task knows better than by its present rate how long it will take."""
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at the present rate; None while total or rate is unknown."""
+        """Seconds left, at the present rate where nothing better is known; None while total or rate is unknown."""
+        if self.left is not None:
+            return self.left
         if self.total is None or not self.rate or self.rate <= 0:
             return None
         return max(0, self.total - self.done) / self.rate

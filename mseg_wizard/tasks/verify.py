@@ -28,6 +28,7 @@ from mseg_wizard.step import Step
 from mseg_wizard.verification.checks import check
 from mseg_wizard.verification.extracted_files import compare_extracted, notes_on
 from mseg_wizard.verification.foreign_files import foreign_files, note_on, unknown_folders
+from mseg_wizard.verification.pace import VerificationPace
 from mseg_wizard.verification.plan import Plan, count_images, make_plan, rules_of
 from mseg_wizard.verification.repair import FAULTY
 from mseg_wizard.verification.results import Results
@@ -72,11 +73,11 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
     datasets = datasets_in(ctx.steps)
     total = yield from background(lambda job: _count(ctx, datasets, job.check), Progress(DOING, unit="images"))
     found = Results(sum(len(dataset.relabeling.pixels) for dataset in datasets if dataset.relabeling))
-    record = Verified(ctx)
+    record, pace = Verified(ctx), VerificationPace(datasets)
     foreign = unknown_folders(ctx, {archive.dataset for step in ctx.steps for archive in step.archives})
     try:
         for dataset in datasets:
-            plan = yield from _dataset(ctx, dataset, found, record, total, compared.differing)
+            plan = yield from _dataset(ctx, dataset, found, record, pace, total, compared.differing)
             looking = Progress(f"looking for foreign files in {dataset.title}", found.images, total, "images")
             foreign += yield from background(functools.partial(foreign_files, ctx, plan), looking, join=LOOK_JOIN)
     finally:
@@ -117,7 +118,13 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
 
 
 def _dataset(
-    ctx: Context, dataset: Dataset, found: Results, record: Verified, total: int, differing: dict[str, Fault]
+    ctx: Context,
+    dataset: Dataset,
+    found: Results,
+    record: Verified,
+    pace: VerificationPace,
+    total: int,
+    differing: dict[str, Fault],
 ) -> Generator[Progress, None, Plan]:
     """Look at one dataset; what was to be looked at."""
     doing = f"checking {dataset.title}"
@@ -135,13 +142,16 @@ def _dataset(
         found.add_unchanged(known[key].seen)
     known.clear()
     # Afresh for each: while folders were listed no image was looked at, and the next ones are of another size.
-    meter = Meter()
+    meter, before = Meter(), found.images
+    pace.begin(dataset, len(plan.images), len(same))
     for outcomes in each(ctx.pool(), functools.partial(check, rules), plan.items(ctx, same)):
         for outcome in outcomes:
             found.add(plan, outcome)
             if outcome.result is not None and not outcome.result.faults:
                 record.add(outcome.item, outcome.result)
-        yield with_wait(ctx.pool(), Progress(doing, found.images, total, "images", meter.rate(found.images)))
+        checking = Progress(doing, found.images, total, "images", meter.rate(found.images))
+        yield with_wait(ctx.pool(), replace(checking, left=pace.left(found.images - before)))
+    pace.end()
     found.end(plan)
     return plan
 

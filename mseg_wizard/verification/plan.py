@@ -194,12 +194,13 @@ def _read_lists(made: Plan, tree: MsegApiTree, taxonomy: str, column: int) -> No
 
 def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, position: int) -> None:
     """The updates and targeted pixels of one relabelled taxonomy, by image."""
-    found, relabeled = updates(tree, how, before, lambda done, total: looked(0)), f"{before}-relabeled"
+    found, relabeled = updates(tree, how, before, lambda done, total: looked(1)), f"{before}-relabeled"
     known_pixels = how.pixels if before == how.taxonomies[0] else ()
     targeted = [pixel for pixel in known_pixels if pixel.name in tree.names(relabeled)]
     known = {pixel.place for pixel in targeted}
     for split in SPLITS:
-        for row, place in zip(tree.rows(relabeled, split), image_keys(tree, relabeled, split), strict=True):
+        rows = zip(tree.rows(relabeled, split), image_keys(tree, relabeled, split), strict=True)
+        for row, place in looking_through(rows):
             if place in found:
                 made.updates.setdefault(row.image, {})[position] = tuple(found[place])
             if place in known:
@@ -215,7 +216,7 @@ def _find_masks(ctx: Context, made: Plan) -> None:
     if how is None or how.masks == LABEL_ITSELF:
         return
     mask_of = mask_files(ctx, how)
-    for image in made.updates:
+    for image in looking_through(made.updates):
         found = mask_of(image)
         # Some are looked up at any depth; a name for one that was not found.
         made.masks[image] = posixpath.normpath(f"{made.root}/{found}") if found else made.dataset.masks_named(image)
