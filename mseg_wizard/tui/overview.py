@@ -256,6 +256,11 @@ class DatasetList(CursorList):
         """Put the cursor on a dataset or on the sentence."""
         self.highlighted = self._names.index(name)
 
+    def turn(self, pages: int) -> None:
+        """Move the cursor by a window's height."""
+        rows = pages * max(1, self.size.height - 1)
+        self.highlighted = max(0, min(len(self._names) - 1, (self.highlighted or 0) + rows))
+
     def action_first(self) -> None:
         self.highlighted = 0
 

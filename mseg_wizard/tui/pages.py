@@ -203,7 +203,18 @@ class Pages(Screen[None]):
         else:
             await self.action_enter_form()
 
+    @property
+    def _page(self) -> VerticalScroll | None:
+        """The step's page or the help, where it can be seen: what scrolling keys are for, wherever the keyboard is."""
+        pages = (*self.query(StepPage), *self.query(HelpPane))
+        return next((page for page in pages if page.is_on_screen), None)
+
     def action_scroll_pane(self, pages: int) -> None:
-        for pane in (*self.query(StepPage), *self.query(HelpPane)):
-            if pane.display and isinstance(pane, VerticalScroll):
-                pane.scroll_relative(y=pages * max(1, pane.size.height - 2), animate=False)
+        if page := self._page:
+            page.scroll_relative(y=pages * max(1, page.size.height - 2), animate=False)
+        elif self.overview.list.has_focus:
+            self.overview.list.turn(pages)
+
+    def action_scroll_pane_to(self, end: bool) -> None:
+        if page := self._page:
+            page.scroll_to(y=page.max_scroll_y if end else 0, animate=False)

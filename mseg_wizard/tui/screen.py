@@ -71,6 +71,8 @@ class MainScreen(Pages):
         Binding("escape", "focus_steps", show=False),
         Binding("pageup", "scroll_pane(-1)", show=False),
         Binding("pagedown", "scroll_pane(1)", show=False),
+        Binding("ctrl+home", "scroll_pane_to(False)", show=False),
+        Binding("ctrl+end", "scroll_pane_to(True)", show=False),
     ]
 
     def __init__(self, session: Session) -> None:

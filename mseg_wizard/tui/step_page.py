@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
@@ -42,6 +42,11 @@ class LinkList(CursorList):
             self.link = link
             self.copy = copy
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("home", "screen.scroll_pane_to(False)", show=False),
+        Binding("end", "screen.scroll_pane_to(True)", show=False),
+    ]
+
     def __init__(self, links: tuple[Link, ...]) -> None:
         super().__init__(*(Option(_link(link)) for link in links), compact=True)
         self._links = links
@@ -61,12 +66,26 @@ class LinkList(CursorList):
         """Have the whole address shown: the row may be too short for it."""
         if self.has_focus and self.highlighted is not None:
             self.post_message(self.Chosen(self._links[self.highlighted], copy=False))
+            self.call_after_refresh(self._have_cursor_in_sight)
+
+    def _have_cursor_in_sight(self) -> None:
+        """Textual scrolls the list alone, whose rows may lie beyond the end of the page."""
+        if self.highlighted is not None:
+            at = self.virtual_region.y + self.highlighted - self.scroll_offset.y
+            self.query_ancestor(StepPage).scroll_to_region(Region(0, at, 1, 1), animate=False)
 
 
 class StepPage(VerticalScroll, can_focus=False):
     """One step. Made when it is first looked at and kept, so nothing that was typed is ever lost."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.focus_steps", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "screen.focus_steps", show=False),
+        # Textual's own glide there: on a slow line that is many pictures of the way.
+        Binding("pageup", "screen.scroll_pane(-1)", show=False),
+        Binding("pagedown", "screen.scroll_pane(1)", show=False),
+        Binding("home", "screen.scroll_pane_to(False)", show=False),
+        Binding("end", "screen.scroll_pane_to(True)", show=False),
+    ]
 
     def __init__(self, step: Step, session: Session) -> None:
         super().__init__(id=f"pane-{step.id}")

@@ -59,6 +59,39 @@ async def test_a_small_screen_scrolls_by_keyboard(desk: Desk) -> None:
         await says(pilot, "Say where")
 
 
+@pytest.mark.parametrize("on_the_way", [(), ("tab",), ("tab", "tab")], ids=["steps", "links", "box"])
+async def test_a_page_is_scrolled_to_its_ends_and_by_pages_wherever_the_keyboard_is(
+    desk: Desk, on_the_way: tuple[str, ...]
+) -> None:
+    app = desk.wizard()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await says(pilot, "Say where")
+        await pilot.press(*on_the_way)
+        page, focused = app.main.panes["prepare"], app.focused
+        for down, up in (("ctrl+end", "ctrl+home"), ("end", "home"), ("pagedown", "pageup")):
+            if isinstance(focused, StepList) and down == "end":
+                continue  # they choose the last step and the first
+            times = 5 if down == "pagedown" else 1
+            await pilot.press(*[down] * times)
+            await until(pilot, lambda: page.scroll_y == page.max_scroll_y > 0, f"the end by {down}")
+            await pilot.press(*[up] * times)
+            await until(pilot, lambda: page.scroll_y == 0, f"the beginning by {up}")
+        assert app.focused is focused
+
+
+async def test_the_link_with_the_cursor_is_in_sight(desk: Desk) -> None:
+    app = desk.wizard()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await says(pilot, "Say where")
+        await pilot.press("tab", "home", "down")
+        page = app.main.panes["prepare"]
+        page.styles.height = 3  # as where the lines below have much to say
+        for key, label in (("up", "The paper"), ("down", "The code")):
+            page.scroll_to(y=page.max_scroll_y, animate=False)
+            await pilot.press(key)
+            await until(pilot, lambda: label in screen(app), f"{label} after {key}")  # noqa: B023 - awaited at once
+
+
 @pytest.mark.slow
 async def test_growing_and_shrinking_the_terminal_keeps_everything_in_sight(desk: Desk) -> None:
     app = desk.wizard(desk.ready())

@@ -55,6 +55,7 @@ a            on a dataset: note that you asked for its licence today, or take th
 Tab          the next field; Shift+Tab the one before
 Right, End   behind a path: take the rest that is suggested
 PgUp, PgDn   scroll the step
+Home, End    to where the step's page begins and ends; from a list or a line of text, with Ctrl
 Delete       in a list of files and links: remove the row that Up and Down chose
 
 [x] ✓ done   [>] ▸ running   [?] ? waits for you   [!] ! a problem   [ ] · not begun   [+] + not begun, form complete
@@ -84,8 +85,6 @@ class StepList(CursorList):
     """The steps: mark first, colour second."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "screen.scroll_pane(-1)", show=False),
-        Binding("pagedown", "screen.scroll_pane(1)", show=False),
         Binding("right", "screen.enter_form", show=False),
     ]
 
