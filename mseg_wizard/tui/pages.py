@@ -19,7 +19,7 @@ from mseg_wizard.tui.overview import Overview
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.step_page import StepPage
 from mseg_wizard.tui.survey import Survey
-from mseg_wizard.tui.widgets.frame import LOW, NARROW, HelpPane, StepList
+from mseg_wizard.tui.widgets.frame import LOW, NARROW, HelpPane, MessageLine, StepList
 
 WIDE = 120
 """From this many columns on the chosen step stands beside the overview."""
@@ -124,6 +124,8 @@ class Pages(Screen[None]):
         self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.height < LOW, "-low")
         self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-tiny")
+        for line in self.query(MessageLine):
+            line.keep_room(wanted=False)
         self.call_after_refresh(self.draw)
         if self.step_in_sight and self.query_one("#panes", ContentSwitcher).current is None:
             beside(self, partial(self.show_step, self.chosen))  # the window became wide enough for one

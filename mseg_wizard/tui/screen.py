@@ -116,9 +116,9 @@ class MainScreen(Pages):
         width, low = self.size.width, self.size.height < LOW
         lines, untold = now_lines(self.session, snapshot, max(30, width - 2), self.rates, low=low)
         now = self.query_one("#now", MessageLine)
-        now.display = bool(lines)
-        now.say("\n".join(lines))
         in_form = any(pane.row_in_use for pane in self.panes.values() if pane.display)
+        now.display = bool(lines) or (in_form and now.display)
+        now.say("\n".join(lines))
         at = Moment(self.session, snapshot, states, self.remark, self.stopping, in_form, untold)
         if self.at_overview:
             self.overview.show(states, snapshot, self.found, journey_words(at))
@@ -127,6 +127,8 @@ class MainScreen(Pages):
         self.query_one("#overall", MessageLine).say(words)
         line = self.query_one("#hint", MessageLine)
         line.say(*hint(at))
+        for below in (now, line):
+            below.keep_room(wanted=in_form)
         # The overview says it on top.
         line.display = not self.at_overview or bool(self.remark or self.stopping or self.session.viewer)
 

@@ -152,6 +152,8 @@ def _hint_while_it_runs(at: Moment) -> tuple[str, str]:
         return words, "bold $warning"
     if at.untold:
         return fit(at.untold, FOREIGN), "bold"
+    if at.in_form:  # a longer one would lie over the fields
+        return "Working. You can fill in the later forms meanwhile.", ""
     again = f"start again to go on: {session.invocation.resume_command(session.destination)}"
     lost = "`tmux attach` brings this screen back" if os.environ.get("TMUX") else again
     return f"Working. You can fill in the later forms meanwhile. If your connection drops: {lost}", ""

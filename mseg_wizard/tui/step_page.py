@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -28,6 +27,7 @@ from mseg_wizard.tui.widgets.cursor_list import CursorList
 from mseg_wizard.tui.widgets.form import FieldRow, reflowed
 from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.picture import Picture
+from mseg_wizard.tui.widgets.still_page import StillPage
 from mseg_wizard.tui.widgets.task_list import TaskList
 
 
@@ -75,7 +75,7 @@ class LinkList(CursorList):
             self.query_ancestor(StepPage).scroll_to_region(Region(0, at, 1, 1), animate=False)
 
 
-class StepPage(VerticalScroll, can_focus=False):
+class StepPage(StillPage, can_focus=False):
     """One step. Made when it is first looked at and kept, so nothing that was typed is ever lost."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -121,6 +121,7 @@ class StepPage(VerticalScroll, can_focus=False):
         if step.calls:
             yield self._tasks
         yield self.picture
+        yield self.blank
 
     def show(self, state: StepState, snapshot: Snapshot) -> None:
         """Bring title, problem and tasks up to date."""
@@ -180,7 +181,10 @@ class StepPage(VerticalScroll, can_focus=False):
         """Where work has begun it is what people come to see; before that, the form is."""
         if self.is_mounted and self.step.calls and self._tasks_first != first and not self.row_in_use:
             self._tasks_first = first
-            self.move_child(self._tasks, after=self._problem if first else len(self.children) - 1)
+            if first:
+                self.move_child(self._tasks, after=self._problem)
+            else:
+                self.move_child(self._tasks, before=self.blank)
             self.move_child(self.picture, after=self._tasks)
 
     def _stay_with(self, call: str) -> None:

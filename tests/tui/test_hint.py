@@ -126,6 +126,7 @@ CASES = [
     Case("at first", Snapshot(), ("Enter goes into a step's form",), first=unopened),
     Case("stopped", Snapshot(calls=(CALL,)), ("F5 goes on",)),
     Case("to go on", Snapshot(), ("F5 goes on. Step 3 will want something from you first.",), done=2),
+    Case("at work, in a form", at_work("x"), ("Working. You can fill in the later forms",), first=in_a_form),
     Case("in a form", Snapshot(), ("Tab goes to the next field",), first=in_a_form),
 ]
 SAME_WAY = {"much to say"}

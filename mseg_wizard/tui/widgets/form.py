@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
@@ -28,6 +28,7 @@ from mseg_wizard.tui.text import shown
 from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.tui.widgets.source_list import SourceList
+from mseg_wizard.tui.widgets.still_page import StillPage
 from mseg_wizard.vault import Secret
 
 Editor = Line | SecretLine | CheckBox | Choice | SourceList
@@ -226,12 +227,14 @@ class FieldRow(Vertical):
                 Content("\n").join(_remark(kind, self._words[kind]) for kind in REMARKS if kind in self._words)
             )
             if self.has_focus_within:
-                self.call_after_refresh(self.come_into_sight)
+                self.call_after_refresh(self.come_into_sight, self._remark)
 
-    def come_into_sight(self) -> None:
-        """Label, remark and help with the editor; where the help is too long for that, its end is left out."""
-        pane = self.query_ancestor(VerticalScroll)
-        self.scroll_visible(animate=False, top=self.size.height > pane.size.height)
+    def come_into_sight(self, *parts: Widget) -> None:
+        """The editor with the keyboard and, where there is room, these parts: else label, remark and help; the end of
+        a help that is too long is left out.
+        """
+        if self.has_focus_within and (focused := self.screen.focused):
+            self.query_ancestor(StillPage).have_in_sight(*(parts or (self,)), focused, arriving=not parts)
 
 
 REMARKS = {

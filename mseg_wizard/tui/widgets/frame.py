@@ -128,6 +128,13 @@ class MessageLine(SteadyText):
             self._said = (text, style)
             self.put(Content.styled(text, style))
 
+    def keep_room(self, *, wanted: bool) -> None:
+        """Take no fewer lines than now, until that is not wanted any more: what is above it would move."""
+        if not wanted:
+            self.styles.clear_rule("min_height")
+        elif self.display:
+            self.styles.min_height = self.size.height
+
 
 class HelpPane(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "screen.help", show=False)]
