@@ -24,6 +24,7 @@ from mseg_wizard.standing.snapshot import ASKED, Snapshot, Standing, StepState, 
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.survey import Survey
 from mseg_wizard.tui.text import GLYPHS, STYLES, bar, fit
+from mseg_wizard.tui.widgets.changed_cells import changed_cells
 from mseg_wizard.tui.widgets.cursor_list import CursorList
 from mseg_wizard.tui.widgets.frame import SteadyText
 from mseg_wizard.tui.widgets.log_view import LogTail
@@ -220,8 +221,8 @@ class DatasetList(CursorList):
     class Asked(Message):
         """The user notes that they asked for a dataset today, or takes that back."""
 
-    _redrawn: Region | None = None
-    """The row that says something else, while that is noted."""
+    _redrawn: Sequence[Region] = ()
+    """The cells that say something else, while that is noted."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
@@ -238,9 +239,10 @@ class DatasetList(CursorList):
         self._put[name] = content
         at = self._names.index(name)
         if at > self._names.index(COLUMNS):
-            self._redrawn = Region(0, self._line_of(at), self.size.width, 1)
+            cells = changed_cells(self, before or Content(""), content, self.size.width, 1)
+            self._redrawn = [region.translate((0, self._line_of(at))) for region in cells]
         self.replace_option_prompt_at_index(at, content)
-        self._redrawn = None
+        self._redrawn = ()
 
     def _line_of(self, at: int) -> int:
         """The line of a row: each below the sentence, which may take several, takes one."""
@@ -248,8 +250,8 @@ class DatasetList(CursorList):
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Textual draws all rows anew where one says something else: on a slow line that is every row every second."""
-        if self._redrawn and not (regions or layout or recompose):
-            regions = (self._redrawn,)
+        if not (regions or layout or recompose):
+            regions = tuple(self._redrawn)
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def choose(self, name: str) -> None:

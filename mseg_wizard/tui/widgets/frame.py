@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
 from mseg_wizard.standing.snapshot import MARKS, StepState
 from mseg_wizard.step import Step
 from mseg_wizard.tui.text import STYLES, fit
+from mseg_wizard.tui.widgets.changed_cells import changed_cells
 from mseg_wizard.tui.widgets.cursor_list import CursorList
 
 LOW = 24
@@ -103,9 +105,12 @@ class StepList(CursorList):
 
 
 class SteadyText(Static):
-    """Text that is drawn anew only where it says something else, and laid out anew only where its height changes: a
-    layout sends the whole pane through the line again.
+    """Text of which only the cells that say something else are drawn anew, and that is laid out anew only where its
+    height changes: a layout sends the whole pane through the line again.
     """
+
+    _changed: Sequence[Region] = ()
+    """What a change of the text is about to draw anew."""
 
     def put(self, content: Content) -> None:
         width, before = self.content_size.width, self.content
@@ -113,7 +118,15 @@ class SteadyText(Static):
         if isinstance(before, Content) and (before, before.spans) == (content, content.spans):
             return
         same = width and isinstance(before, Content) and before.get_height({}, width) == content.get_height({}, width)
+        if same and isinstance(before, Content):
+            self._changed = changed_cells(self, before, content, width, self.content_size.height)
         self.update(content, layout=not same)
+        self._changed = ()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        if not (regions or layout or recompose):
+            regions = tuple(self._changed)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
 class MessageLine(SteadyText):
