@@ -63,6 +63,10 @@ class FolderListings:
         self._asked += 1
         if self._asked % AT_ONCE == 0:
             looked(AT_ONCE)
+        return self.had(path)
+
+    def had(self, path: str) -> bool:
+        """The same, of what was asked for before: it is no more work."""
         folder, _, name = path.rpartition("/")
         return name in self.names(folder)
 
@@ -74,6 +78,11 @@ class FolderListings:
             except (FileNotFoundError, NotADirectoryError):
                 self._names[folder] = frozenset()
         return self._names[folder]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Those that were listed so far."""
+        return tuple(self._names)
 
     def below(self, folder: str) -> set[str]:
         """Names of all files below a folder, at any depth."""

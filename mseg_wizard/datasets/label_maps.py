@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from math import ceil
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.background import Job, background
+from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import sync
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.progress import Meter, Problem, Progress
@@ -55,58 +59,68 @@ FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
 
+Outputs: TypeAlias = Callable[[], Iterable[str]]
+"""Paths of what a call makes, below mseg_dataset/ or the folder that is named: gone through anew at each call of it,
+for half a million paths would take 60 MB.
+"""
+
+
 def missing_outputs(ctx: Context, outputs: Iterable[str], top: Path | None = None) -> list[str]:
     """Those of `outputs`, paths below `top` (mseg_dataset/, where none is named, here and below), that aren't there."""
     folders = FolderListings(top or ctx.dataset_folder)
     return [output for output in outputs if not folders.has(output)]
 
 
-def outputs_to_make(ctx: Context, outputs: Sequence[str], job: Job, top: Path | None = None) -> frozenset[str]:
-    """Those that the running call has to make; sweeps what a killed run left half written. `job`: whose thread this is.
+def outputs_to_make(ctx: Context, outputs: Outputs, job: Job, top: Path | None = None) -> Callable[[str], bool]:
+    """Tells which of them the running call has to make, as they are now; sweeps what a killed run left half written.
+    `job`: whose thread this is.
 
     After a power cut all of them: a renamed file may be empty. Where something else made some, all of them too, once
     the user agreed (raises Consent until then): label maps of other programs are never taken on trust.
     """
     top = top or ctx.dataset_folder
-    missing = missing_outputs(ctx, outputs, top)
+    there = FolderListings(top)
+    found, example = 0, ""
+    for output in outputs():
+        if there.has(output):
+            found, example = found + 1, example or output
     job.check()
-    foreign = ctx.foreign and len(missing) < len(outputs)
     key = f"remake:{ctx.call}"
-    if foreign and key not in ctx.consents:
+    if ctx.foreign and found and key not in ctx.consents:
         raise Consent(
-            f"{len(outputs) - len(missing):,} label maps, such as {next(iter(set(outputs) - set(missing)))}, were not "
-            "made by this wizard.",
+            f"{found:,} label maps, such as {example}, were not made by this wizard.",
             f"They can't be trusted. Allow that they are made again (--allow {key}), or move them away.",
             key,
         )
+    foreign = ctx.foreign and found > 0
     if ctx.foreign and not foreign:
         ctx.adopt()
-    for folder in {output.rpartition("/")[0] for output in outputs}:
+    for folder in there.folders:
         (top / folder).mkdir(parents=True, exist_ok=True)
     job.check()
-    _sweep(top, outputs)
-    return frozenset(outputs if foreign or ctx.distrust else missing)
+    _sweep(top, there.folders)
+    return (lambda output: True) if foreign or ctx.distrust else (lambda output: not there.had(output))
 
 
 def make_label_maps(
     ctx: Context,
     doing: str,
     work: Callable[[LabelItem], Result],
-    items: Sequence[LabelItem],
+    items: Iterable[LabelItem],
+    total: int,
     name: Callable[[LabelItem], str],
     found: Callable[[LabelItem, Result], None] = lambda item, result: None,
 ) -> Generator[Progress, None, None]:
-    """Run `work` on every item; `found` is given each result as it comes.
+    """Run `work` on every item, of which there are `total`; `found` is given each result as it comes.
 
     Raises Problem at the end that names each item that failed, by `name`.
     """
     faults: list[str] = []
     made = 0
-    total = len(items)
     newest: LabelItem | None = None
     meter = Meter()
     yield Progress(doing, 0, total, "images")
-    for outcomes in each(ctx.pool(), work, items):
+    for outcomes in each(ctx.pool(), work, items, total):
         for outcome in outcomes:
             if any(words in outcome.fault for words in FULL):
                 raise Problem(
@@ -130,30 +144,34 @@ def make_label_maps(
         )
 
 
-def sync_outputs(ctx: Context, outputs: Sequence[str], top: Path | None = None) -> Generator[Progress, None, None]:
+def sync_outputs(ctx: Context, outputs: Outputs, top: Path | None = None) -> Generator[Progress, None, None]:
     """Have the disk hold all outputs and their folders, so that "complete" survives a power cut. Raises OSError."""
     top = top or ctx.dataset_folder
-    yield from _sync_all(ctx, top, outputs, "files")
+    counting = Progress("making sure that the disk has them", unit="files")
+    folders: Counter[str] = yield from background(
+        lambda _: Counter(output.rpartition("/")[0] for output in outputs()), counting, join=LOOK_JOIN
+    )
+    count = folders.total()
+    yield from _sync_all(ctx, top, outputs(), count, "files")
     # A worker that was killed in this very run leaves its temporary as well.
-    yield from background(lambda _: _sweep(top, outputs), Progress("looking for what killed workers left"))
-    yield from _sync_all(ctx, top, sorted({output.rpartition("/")[0] for output in outputs}), "folders")
+    yield from background(lambda _: _sweep(top, folders), Progress("looking for what killed workers left"))
+    yield from _sync_all(ctx, top, sorted(folders), len(folders), "folders")
     # The last word of the work is what it made, not which folders were synced.
-    yield Progress("making sure that the disk has them", len(outputs), len(outputs), "label maps")
+    yield Progress("making sure that the disk has them", count, count, "label maps")
 
 
-def _sync_all(ctx: Context, top: Path, paths: Sequence[str], unit: str) -> Generator[Progress, None, None]:
+def _sync_all(ctx: Context, top: Path, paths: Iterable[str], total: int, unit: str) -> Generator[Progress, None, None]:
     """By the workers: a sync costs a processor more than all else that this process does for a label map."""
-    done = 0
-    starts = range(0, len(paths), SYNCED_AT_ONCE)
-    batches = (FilesToSync(str(top), paths[start : start + SYNCED_AT_ONCE]) for start in starts)
-    for outcomes in each(ctx.pool(), sync_files, batches):
+    done, left = 0, iter(paths)
+    batches = iter(lambda: FilesToSync(str(top), tuple(islice(left, SYNCED_AT_ONCE))), FilesToSync(str(top), ()))
+    for outcomes in each(ctx.pool(), sync_files, batches, ceil(total / SYNCED_AT_ONCE)):
         for outcome in outcomes:
             if outcome.result is None:
                 raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({outcome.fault})", outcome.item.top)
             if outcome.result.errno:
                 raise OSError(outcome.result.errno, os.strerror(outcome.result.errno), outcome.result.path)
             done += len(outcome.item.paths)
-        yield with_wait(ctx.pool(), Progress("making sure that the disk has them", done, len(paths), unit))
+        yield with_wait(ctx.pool(), Progress("making sure that the disk has them", done, total, unit))
 
 
 def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
@@ -180,9 +198,10 @@ def sync_files(item: FilesToSync) -> SyncedFiles:
         return max(synced, key=lambda found: found.errno)
 
 
-def _sweep(top: Path, outputs: Sequence[str]) -> None:
+def _sweep(top: Path, folders: Iterable[str]) -> None:
     """Remove what killed workers left half written; none may be at work."""
-    for folder in {output.rpartition("/")[0] for output in outputs}:
-        for name in FolderListings(top).names(folder):
-            if name.startswith(".") and name.endswith(".tmp"):
-                (top / folder / name).unlink(missing_ok=True)
+    for folder in folders:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top / folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") and entry.name.endswith(".tmp"):
+                    Path(entry.path).unlink(missing_ok=True)

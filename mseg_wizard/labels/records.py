@@ -6,21 +6,12 @@ Label maps are not touched here.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from mseg_wizard.core.limits import parser_limit
-from mseg_wizard.labels.taxonomy import (
-    AGAIN,
-    IGNORED,
-    RECORDS_FILE,
-    SPLITS,
-    UNLABELED,
-    MsegApiTree,
-    invalid_line,
-    read_bytes,
-    read_lines,
-)
+from mseg_wizard.labels.taxonomy import IGNORED, RECORDS_FILE, SPLITS, UNLABELED, MsegApiTree
+from mseg_wizard.labels.tree_files import AGAIN, ListRow, invalid_line, read_bytes, read_lines
 from mseg_wizard.progress import Problem, printable
 
 if TYPE_CHECKING:  # it knows the forms of masks, which know what an update is
@@ -90,7 +81,7 @@ def read_records(tree: MsegApiTree, variable: str) -> tuple[Record, ...]:
 
 def updates(
     tree: MsegApiTree, how: Relabeling, taxonomy: str, told: Callable[[int, int], object] = lambda done, total: None
-) -> dict[ImageKey, list[Update]]:
+) -> dict[ImageKey, tuple[Update, ...]]:
     """The updates of every image, in the order in which they apply: of two that overlap the later one wins.
 
     `taxonomy` is one of those before relabelling. Raises Problem with all faults: an unknown class, a malformed line, a
@@ -98,7 +89,6 @@ def updates(
     """
     relabeled = f"{taxonomy}-relabeled"
     ids = {name: id_ for id_, name in enumerate(tree.names(relabeled))} | {UNLABELED: IGNORED}
-    listed = {place for split in SPLITS for place in image_keys(tree, relabeled, split)}
     found: dict[ImageKey, dict[int, Update]] = {}
     faults = []
     records = read_records(tree, how.records)
@@ -109,15 +99,23 @@ def updates(
             continue
         old, new = ids[record.old], ids[record.new]
         for line, place, segment in _segments(tree, record, how):
-            if place not in listed:
-                faults.append(f"{_line(record, line)}{_image(place)} is not in the {place.split} list of {relabeled}")
-            elif segment in (rows := found.setdefault(place, {})):
+            rows = found.setdefault(place, {})
+            if segment in rows:
                 faults.append(f"{_line(record, line)}segment {segment} of {_image(place)} has a record already")
             else:
                 rows[segment] = Update(segment, old, new)
+    unlisted = set(found)
+    for split in SPLITS:
+        unlisted.difference_update(image_keys(tree, relabeled, split))
+    faults += [
+        f"{_line(record, line)}{_image(place)} is not in the {place.split} list of {relabeled}"
+        for record in (records if unlisted else ())
+        for line, place, _ in _segments(tree, record, how)
+        if place in unlisted
+    ]
     if faults:
         raise Problem(f"{len(faults)} relabelling records of {taxonomy} can't be used: {faults[0]}.", AGAIN, faults)
-    return {place: list(by_segment.values()) for place, by_segment in found.items()}
+    return {place: tuple(found.pop(place).values()) for place in list(found)}
 
 
 def _line(record: Record, number: int) -> str:
@@ -128,13 +126,14 @@ def _image(place: ImageKey) -> str:
     return printable(f"{place.folder}/{place.stem}", 200)
 
 
-def image_keys(tree: MsegApiTree, taxonomy: str, split: str) -> list[ImageKey]:
+def image_key(split: str, row: ListRow) -> ImageKey:
+    """The place of a list's row, which has a label."""
+    return ImageKey(split, (row.label or "").rpartition("/")[0].rpartition("/")[2], _stem(row.image))
+
+
+def image_keys(tree: MsegApiTree, taxonomy: str, split: str) -> Iterator[ImageKey]:
     """The place of each row of a list, in order."""
-    return [
-        ImageKey(split, f"/{row.label}".split("/")[-2], _stem(row.image))
-        for row in tree.rows(taxonomy, split)
-        if row.label is not None
-    ]
+    return (image_key(split, row) for row in tree.rows(taxonomy, split) if row.label is not None)
 
 
 def recorded_stems(tree: MsegApiTree, how: Relabeling) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 HOLE = "{}"
@@ -10,8 +11,12 @@ HOLE = "{}"
 
 def renamed(path: str, pattern: str, to: str) -> str:
     """What `to` makes of a path that the pattern fits; a path that it does not fit, or an empty pattern, stays."""
-    found = re.fullmatch("(.+)".join(re.escape(part) for part in pattern.split(HOLE)), path)
-    if not found or not pattern:
+    if not pattern or not (found := _fitting(pattern).fullmatch(path)):
         return path
     head, *rest = to.split(HOLE)
     return head + "".join(text + part for text, part in zip(found.groups(), rest, strict=True))
+
+
+@functools.cache
+def _fitting(pattern: str) -> re.Pattern[str]:
+    return re.compile("(.+)".join(re.escape(part) for part in pattern.split(HOLE)))

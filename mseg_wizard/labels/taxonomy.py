@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from mseg_wizard.labels.tree_files import AGAIN, REMEDY, ListRow, invalid_line, read_lines, read_rows
 from mseg_wizard.progress import Problem, printable
 
 if TYPE_CHECKING:  # arrays take longer to load than all else here, and most starts need none
@@ -42,23 +43,12 @@ RECORDS_FILE = "mseg/label_preparation/dataset_update_records.py"
 PINNED_RECORDS = "63077cb6d7c7f4ae64f4badcabcc599b41c0d809"
 """Git blob id of the relabelling records at that commit."""
 
-LARGEST = 64 << 20
-"""Bytes of a file of the tree that are read: MSeg's longest list, of COCO's training images, has 13 million."""
-
-KEPT = 130_000
-"""Rows of lists that are kept: as many as COCO's training list has, the longest, which two calls ask for in turn."""
-
-AGAIN = "Take the tree from MSeg's own repository again."
-REMEDY = "Correct it there, or take the tree from MSeg's own repository again."
+KEPT = 500_000
+"""Rows of lists that are kept, 80 bytes each: as many as COCO's lists have, the longest, which its calls ask for again
+and again.
+"""
 
 T = TypeVar("T")
-
-
-class ListRow(NamedTuple):
-    """One line of a list; both paths are relative to the taxonomy's data root. Test lists often name images only."""
-
-    image: str
-    label: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +74,7 @@ class MsegApiTree:
         self.path = path
         self._roots = roots or {}
         self._read: dict[tuple[str, ...], object] = {}
-        self._lists: dict[tuple[str, str], tuple[ListRow, ...]] = {}
+        self._lists: dict[tuple[str, str], Sequence[ListRow]] = {}
         """The last one that was asked for stands at the end."""
         self._lock = threading.Lock()
 
@@ -103,13 +93,13 @@ class MsegApiTree:
             ("splits", taxonomy), lambda: tuple(sorted(file.stem for file in _listing(folder) if file.suffix == ".txt"))
         )
 
-    def rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
-        """The lines of a list in order, repeated ones included. Not all lists are kept: together they take 220 MB."""
+    def rows(self, taxonomy: str, split: str) -> Sequence[ListRow]:
+        """The lines of a list in order, repeated ones included; to go through, not to look into here and there."""
         key = taxonomy, split
         with self._lock:
             rows = self._lists.pop(key, None)
         if rows is None:
-            rows = _rows(self._list_folder(taxonomy) / "list" / f"{split}.txt")
+            rows = read_rows(self._list_folder(taxonomy) / "list" / f"{split}.txt")
         with self._lock:
             self._lists[key] = rows
             while len(self._lists) > 1 and sum(map(len, self._lists.values())) > KEPT:
@@ -215,39 +205,6 @@ def blob_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def read_lines(file: Path) -> list[tuple[int, str]]:
-    """The lines that are not empty, with their numbers; whatever
-    ends the lines, and whether or not the last one is ended.
-    """
-    return [(number, line) for number, each in enumerate(_text(file).split("\n"), 1) if (line := each.strip())]
-
-
-def _text(file: Path) -> str:
-    try:
-        return read_bytes(file).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem(f"{file} is not UTF-8 text (byte {error.start}).", REMEDY) from None
-
-
-def read_bytes(file: Path) -> bytes:
-    """A whole file of the tree; raises Problem."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise Problem(f"{file} is missing.", AGAIN) from None
-    except OSError as error:
-        raise Problem(f"{file} can't be read: {error.strerror}.", "Make it readable for you.") from None
-    if len(data) > LARGEST:
-        raise Problem(f"{file} has more than {LARGEST:,} bytes: MSeg's longest list is far shorter.", REMEDY)
-    return data
-
-
-def invalid_line(file: Path, number: int, what: str) -> Problem:
-    """The complaint about one line of a file of the tree."""
-    return Problem(f"{file}, line {number}: {printable(what, 300)}.", REMEDY)
-
-
 def _names(file: Path) -> tuple[str, ...]:
     numbers: dict[str, int] = {}
     names: list[str] = []
@@ -261,42 +218,6 @@ def _names(file: Path) -> tuple[str, ...]:
     if not names:
         raise Problem(f"{file} is empty.", AGAIN)
     return tuple(names)
-
-
-_ENDINGS = (".png", ".jpg")
-_RARE = ("\\", "\0", "\t", "~", "..", " /", "\n/")
-"""What is in no list of MSeg's, and must not be in a path that is taken unseen."""
-
-
-def _rows(file: Path) -> tuple[ListRow, ...]:
-    """Each line: nearly all are an image, a blank and a label, and 800,000 of them are read at every start."""
-    text = _text(file)
-    usual = not text.startswith("/") and not any(rare in text for rare in _RARE)
-    rows: list[ListRow] = []
-    new = tuple.__new__  # half of the time of ListRow(…), which is a function around it
-    for number, line in enumerate(text.split("\n"), 1):
-        if line := line.strip():
-            image, _, label = line.partition(" ")
-            if usual and image.endswith(_ENDINGS) and label[:1] != " ":
-                rows.append(new(ListRow, (image, label or None)))
-            else:
-                rows.append(_row(file, number, line))
-    return tuple(rows)
-
-
-_PATHS = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))(?:[ \t]+(\S.*))?", re.IGNORECASE)
-"""An image and perhaps a label, both of which may hold blanks: the image ends where the first extension does."""
-
-
-def _row(file: Path, number: int, line: str) -> ListRow:
-    found = _PATHS.fullmatch(line)
-    if not found:
-        raise invalid_line(file, number, f"{line!r} does not start with the path of an image")
-    row = ListRow(found[1], found[2])
-    for path in row:
-        if path and (path.startswith(("/", "~")) or "\\" in path or "\0" in path or ".." in path.split("/")):
-            raise invalid_line(file, number, f"{path!r} leads out of the dataset's folder")
-    return row
 
 
 def _columns(file: Path, source: str, target: str) -> dict[str, tuple[int, str]]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mseg_wizard.labels.taxonomy import AGAIN, IGNORED, REMEDY, UNLABELED, MsegApiTree, invalid_line, read_bytes
+from mseg_wizard.labels.taxonomy import IGNORED, UNLABELED, MsegApiTree
+from mseg_wizard.labels.tree_files import AGAIN, REMEDY, invalid_line, read_bytes
 from mseg_wizard.progress import Problem, printable
 
 MASTER = "mseg/class_remapping_files/MSeg_master.tsv"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import Job, background
-from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
+from mseg_wizard.core.background import Job, background, looking_through
+from mseg_wizard.datasets.label_maps import Outputs, make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import mask_files
-from mseg_wizard.labels.records import ImageKey, Update, image_keys, updates
+from mseg_wizard.labels.records import ImageKey, Update, image_key, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
 from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
@@ -26,6 +27,21 @@ class RelabelRow(NamedTuple):
     outputs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is to be made."""
+
+    wanted: Callable[[str], bool]
+    """Whether an output is."""
+    changes: Sequence[Mapping[ImageKey, Sequence[Update]]]
+    """For each taxonomy."""
+    total: int
+    """Images of which something is."""
+    mask_of: Callable[[str], str]
+    written: str
+    """What the outputs hold, whichever sitting or repair made them, in words."""
+
+
 def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
     """Make the relabelled maps of the taxonomies, which share images
     and records; images that no record names are written too.
@@ -33,72 +49,75 @@ def relabel(ctx: Context, how: Relabeling) -> Generator[Progress, None, None]:
     taxonomies = how.taxonomies
     looking = Progress("looking for what is missing", unit="images")
     yield looking
-    root = ctx.tree.root(taxonomies[0])
-
-    def look(job: Job) -> tuple[list[ImageToRelabel], list[str], str]:
-        rows = list(_rows(ctx.tree, taxonomies))
-        job.check()
-        outputs = [f"{root}/{output}" for row in rows for output in row.outputs]
-        wanted = outputs_to_make(ctx, outputs, job)
-
-        def told(done: int, total: int) -> None:
-            job.say(Progress("reading the relabelling records", done, total, "records"))
-
-        changes = [updates(ctx.tree, how, taxonomy, told) for taxonomy in taxonomies]
-        # Of all images, whichever sitting or repair made them: each has every segment of its records, or was refused.
-        segments = sum(len(change.get(row.place, ())) for change in changes for row in rows)
-        written = f"{' and '.join(taxonomies)}: {segments:,} segments written in {len(rows):,} images"
-        todo = [row for row in rows if any(f"{root}/{output}" in wanted for output in row.outputs)]
-        return list(_items(ctx, how, todo, changes, wanted)), outputs, written
-
-    items, outputs, written = yield from background(look, looking)
+    outputs = functools.partial(_outputs, ctx.tree, taxonomies)
+    due = yield from background(lambda job: _due(ctx, how, outputs, job), looking)
     work = functools.partial(relabel_image, relabel_recipe(ctx.tree, how, taxonomies))
-    yield from make_label_maps(ctx, f"relabelling {' and '.join(taxonomies)}", work, items, lambda item: item.labels[0])
-    ctx.note(written)
+    doing = f"relabelling {' and '.join(taxonomies)}"
+    yield from make_label_maps(ctx, doing, work, _items(ctx, how, due), due.total, lambda item: item.labels[0])
+    ctx.note(due.written)
     yield from sync_outputs(ctx, outputs)
 
 
 def relabel_missing(ctx: Context, how: Relabeling) -> list[str]:
     root = ctx.tree.root(how.taxonomies[0])
-    lists = [ctx.tree.rows(taxonomy, split) for taxonomy in how.makes for split in SPLITS]
-    return missing_outputs(ctx, dict.fromkeys(f"{root}/{row.label or ''}" for rows in lists for row in rows))
+    lists = (ctx.tree.rows(taxonomy, split) for taxonomy in how.makes for split in SPLITS)
+    lacks = missing_outputs(ctx, (f"{root}/{row.label or ''}" for rows in lists for row in rows))
+    return list(dict.fromkeys(lacks))
 
 
 def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
     """Each image once: line i of a taxonomy's list pairs with line
     i of its relabelled one and of the other taxonomies.
     """
-    seen = set()
+    seen: set[int] = set()
     for split in SPLITS:
         before = [tree.rows(taxonomy, split) for taxonomy in taxonomies]
         after = [tree.rows(f"{taxonomy}-relabeled", split) for taxonomy in taxonomies]
         if len({len(rows) for rows in (*before, *after)}) > 1:
             what = f"The {split} lists of {', '.join(taxonomies)} and of what they become have different lengths."
             raise Problem(what, "Take the mseg-api tree from its source again.")
-        labels, outputs = ([[row.label or "" for row in rows] for rows in lists] for lists in (before, after))
-        images = (row.image for row in after[0])
-        places = image_keys(tree, f"{taxonomies[0]}-relabeled", split)
-        for found in map(RelabelRow, places, images, zip(*labels, strict=True), zip(*outputs, strict=True)):
-            if found.outputs not in seen:
-                seen.add(found.outputs)
-                yield found
+        for labelled, made in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
+            outputs = tuple([row.label or "" for row in made])
+            # Of a hundred thousand paths only their hashes: a tenth of the memory.
+            if (mark := hash(outputs)) not in seen:
+                seen.add(mark)
+                labels = tuple([row.label or "" for row in labelled])
+                yield RelabelRow(image_key(split, made[0]), made[0].image, labels, outputs)
 
 
-def _items(
-    ctx: Context,
-    how: Relabeling,
-    rows: Sequence[RelabelRow],
-    changes: Sequence[Mapping[ImageKey, Sequence[Update]]],
-    wanted: frozenset[str],
-) -> Iterator[ImageToRelabel]:
+def _outputs(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[str]:
+    root = tree.root(taxonomies[0])
+    return (f"{root}/{output}" for row in _rows(tree, taxonomies) for output in row.outputs)
+
+
+def _due(ctx: Context, how: Relabeling, outputs: Outputs, job: Job) -> _Due:
+    wanted, root = outputs_to_make(ctx, outputs, job), ctx.tree.root(how.taxonomies[0])
+
+    def told(done: int, total: int) -> None:
+        job.say(Progress("reading the relabelling records", done, total, "records"))
+
+    changes = [updates(ctx.tree, how, taxonomy, told) for taxonomy in how.taxonomies]
+    images = total = segments = 0
+    for row in looking_through(_rows(ctx.tree, how.taxonomies)):
+        images += 1
+        total += any(wanted(f"{root}/{output}") for output in row.outputs)
+        # Each image has every segment of its records, or was refused.
+        segments += sum(len(change.get(row.place, ())) for change in changes)
+    written = f"{' and '.join(how.taxonomies)}: {segments:,} segments written in {images:,} images"
+    return _Due(wanted, changes, total, mask_files(ctx, how) if total else how.mask_of, written)
+
+
+def _items(ctx: Context, how: Relabeling, due: _Due) -> Iterator[ImageToRelabel]:
+    """What the workers are given, one after the other: all of COCO's would take 70 MB."""
     root = ctx.tree.root(how.taxonomies[0])
     folder = f"{ctx.dataset_folder}/{root}"
-    mask_of = mask_files(ctx, how) if rows else how.mask_of
-    for row in rows:
-        mask = mask_of(row.image)
-        yield ImageToRelabel(
-            tuple(f"{folder}/{label}" for label in row.labels),
-            tuple(f"{folder}/{output}" if f"{root}/{output}" in wanted else None for output in row.outputs),
-            f"{folder}/{mask}" if mask else "",
-            tuple(tuple(change.get(row.place, ())) for change in changes),
-        )
+    for row in _rows(ctx.tree, how.taxonomies):
+        todo = tuple(f"{folder}/{output}" if due.wanted(f"{root}/{output}") else None for output in row.outputs)
+        if any(todo):
+            mask = due.mask_of(row.image)
+            yield ImageToRelabel(
+                tuple(f"{folder}/{label}" for label in row.labels),
+                todo,
+                f"{folder}/{mask}" if mask else "",
+                tuple(tuple(change.get(row.place, ())) for change in due.changes),
+            )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Container, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import LOOK_JOIN, Job, background, looking_through
+from mseg_wizard.core.background import Job, background, looking_through
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.annotations import AnnotationReader, annotations_of
-from mseg_wizard.datasets.label_maps import make_label_maps, missing_outputs, outputs_to_make, sync_outputs
+from mseg_wizard.datasets.label_maps import Outputs, make_label_maps, missing_outputs, outputs_to_make, sync_outputs
 from mseg_wizard.datasets.label_paths import unlisted_labels
 from mseg_wizard.labels.readers import reader_named
 from mseg_wizard.labels.readers.label_reader import Annotation, LabelToRemap
@@ -25,8 +27,22 @@ from mseg_wizard.state.store import WORKERS_LOG
 REMOVED_AT_ONCE = 64
 """Files between two looks whether it should stop."""
 
-OutputsByLabel = dict[str, tuple[str | None, ...]]
-"""Raw label → outputs, one for each target; all below mseg_dataset/."""
+RawWithOutputs: TypeAlias = tuple[str, tuple[str | None, ...]]
+"""A raw label and its outputs, one for each target; all below mseg_dataset/."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is to be made."""
+
+    wanted: Callable[[str], bool]
+    """Whether an output is."""
+    total: int
+    """Raw labels of which something is."""
+    folders: tuple[str, ...]
+    """That these lie in."""
+    dumps: Mapping[str, str]
+    """Raw labels that were consumed → what they were dumped to: whatever else is to be made is made from that."""
 
 
 def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
@@ -37,32 +53,24 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
     looking = Progress("looking for what is missing", unit="images")
     yield looking
 
-    def look(job: Job) -> tuple[list[str], OutputsByLabel, dict[str, str]]:
-        plan = _plan(ctx, how)
-        job.check()
-        outputs = [output for row in plan.values() for output in row if output]
-        wanted = outputs_to_make(ctx, outputs, job)
-        job.check()
-        rows = {raw: tuple(output if output in wanted else None for output in row) for raw, row in plan.items()}
-        rows = {raw: row for raw, row in rows.items() if any(row)}
-        return outputs, rows, _dumps(ctx, plan, rows) if how.consumes else {}
-
-    outputs, rows, dumps = yield from background(look, looking)
+    outputs = functools.partial(_outputs, ctx, how)
+    due = yield from background(lambda job: _due(ctx, how, outputs, job), looking)
     read = reader_named(how.reader).annotations
-    items = yield from _items(ctx, rows, dumps, (yield from _segments(ctx, how, read, rows)) if read else {})
-    rows = rows if dumps else {}  # COCO's take 40 MB
+    segments = (yield from _segments(ctx, how, read, due.folders)) if read else {}
     work = functools.partial(remap_label, remap_recipe(ctx.tree, how.reader, how.source, how.targets))
+    top, known = f"{ctx.dataset_folder}/", ctx.store.journal.odd_labels(ctx.call)
     found: dict[str, tuple[int, int]] = {}
 
     def note(item: LabelToRemap, odd: UnexpectedPixels) -> None:
-        label = item.source.removeprefix(f"{ctx.dataset_folder}/")
-        if odd != UnexpectedPixels() or label in ctx.store.journal.odd_labels(ctx.call):
+        label = item.source.removeprefix(top)
+        if odd != UnexpectedPixels() or label in known:
             found[label] = odd.unnamed, odd.uncolored
 
     try:
-        yield from make_label_maps(ctx, f"remapping {how.source}", work, items, _name, note)
-        if dumps:
-            yield from _from_dumps(ctx, how.targets, rows, dumps, note)
+        items = _items(ctx, how, due, segments)
+        yield from make_label_maps(ctx, f"remapping {how.source}", work, items, due.total - len(due.dumps), _name, note)
+        if due.dumps:
+            yield from _from_dumps(ctx, how, due, note)
     finally:
         with suppress(Problem):  # counts are not worth hiding why it ended
             ctx.store.odd_pixels(ctx.call, found)
@@ -74,61 +82,70 @@ def remap(ctx: Context, how: Remapping) -> Generator[Progress, None, None]:
         if count:
             ctx.note(f"{how.source}: {count:,} pixels have {what}; they are mapped as MSeg maps them")
     yield from sync_outputs(ctx, outputs)
-    if how.consumes and not missing_outputs(ctx, outputs):
+    if how.consumes and not missing_outputs(ctx, outputs()):
         doomed = ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes
         yield from background(lambda job: _consume(doomed, job), Progress("removing the raw labels", unit="files"))
 
 
+def _due(ctx: Context, how: Remapping, outputs: Outputs, job: Job) -> _Due:
+    wanted = outputs_to_make(ctx, outputs, job)
+    total, folders, dumps = 0, set(), {}
+    for raw, row in looking_through(_rows(ctx, how)):
+        if any(output and wanted(output) for output in row):
+            total += 1
+            folders.add(raw.rpartition("/")[0])
+            dump = row[0] if how.consumes else None
+            if dump and not (ctx.dataset_folder / raw).exists() and (ctx.dataset_folder / dump).exists():
+                dumps[raw] = dump
+    return _Due(wanted, total, tuple(sorted(folders)), dumps)
+
+
 def _items(
-    ctx: Context, rows: OutputsByLabel, dumps: Container[str], segments: Mapping[str, Annotation]
-) -> Generator[Progress, None, list[LabelToRemap]]:
+    ctx: Context, how: Remapping, due: _Due, segments: Mapping[str, Mapping[str, Annotation]]
+) -> Iterator[LabelToRemap]:
+    """What the workers are given: one after the other, for all of COCO's would take 70 MB."""
     top = f"{ctx.dataset_folder}/"
-
-    def make() -> list[LabelToRemap]:
-        return [
-            LabelToRemap(f"{top}{raw}", tuple(output and f"{top}{output}" for output in row), segments.get(raw))
-            for raw, row in rows.items()
-            if raw not in dumps
-        ]
-
-    return (yield from background(lambda _: make(), Progress("listing what is to be made"), join=LOOK_JOIN))
+    for raw, row in _rows(ctx, how):
+        todo = tuple(f"{top}{output}" if output and due.wanted(output) else None for output in row)
+        if any(todo) and raw not in due.dumps:
+            folder, _, name = raw.rpartition("/")
+            yield LabelToRemap(f"{top}{raw}", todo, segments[folder].get(name) if folder in segments else None)
 
 
 def _from_dumps(
-    ctx: Context,
-    targets: Sequence[str],
-    rows: OutputsByLabel,
-    dumps: Mapping[str, str],
-    found: Callable[[LabelToRemap, UnexpectedPixels], None],
+    ctx: Context, how: Remapping, due: _Due, found: Callable[[LabelToRemap, UnexpectedPixels], None]
 ) -> Generator[Progress, None, None]:
     """What is to be made of labels that were consumed."""
+    top, first, rest = f"{ctx.dataset_folder}/", how.targets[0], how.targets[1:]
     items = [
-        LabelToRemap(
-            str(ctx.dataset_folder / dump),
-            tuple(output and str(ctx.dataset_folder / output) for output in rows[raw][1:]),
-        )
-        for raw, dump in dumps.items()
-        if any(rows[raw][1:])
+        LabelToRemap(f"{top}{due.dumps[raw]}", todo)
+        for raw, row in _rows(ctx, how)
+        if raw in due.dumps
+        and any(todo := tuple(f"{top}{output}" if output and due.wanted(output) else None for output in row[1:]))
     ]
-    work = functools.partial(remap_label, remap_recipe(ctx.tree, "ids", targets[0], targets[1:]))
-    yield from make_label_maps(ctx, f"remapping {targets[0]}", work, items, _name, found)
+    work = functools.partial(remap_label, remap_recipe(ctx.tree, "ids", first, rest))
+    yield from make_label_maps(ctx, f"remapping {first}", work, items, len(items), _name, found)
 
 
 def remap_missing(ctx: Context, how: Remapping) -> list[str]:
-    plan = _plan(ctx, how)
-    lacks = missing_outputs(ctx, (output for row in plan.values() for output in row if output))
+    lacks = missing_outputs(ctx, _outputs(ctx, how))
     if how.consumes and not lacks:
         doomed = _doomed(ctx.dataset_folder / ctx.tree.root(how.source) / how.consumes)
         return [f"the end of {doomed}"] if doomed.exists() else []
     return lacks
 
 
-def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
+def _outputs(ctx: Context, how: Remapping) -> Iterator[str]:
+    for _, row in _rows(ctx, how):
+        yield from filter(None, row)
+
+
+def _rows(ctx: Context, how: Remapping) -> Iterator[RawWithOutputs]:
     """Which raw label gives which outputs: line i of the source's list
     pairs with line i of each target's; repeated lines count once.
     """
     root, taxonomies = ctx.tree.root(how.source), (how.source, *how.targets)
-    plan: OutputsByLabel = {}
+    seen: set[int] = set()
     for split in how.splits:
         lists = [ctx.tree.rows(taxonomy, split) for taxonomy in taxonomies]
         if len({len(rows) for rows in lists}) > 1:
@@ -136,31 +153,33 @@ def _plan(ctx: Context, how: Remapping) -> OutputsByLabel:
             raise Problem(
                 f"The {split} lists have different lengths: {lengths}.", "Take the mseg-api tree from its source again."
             )
-        for first, *others in looking_through(zip(*lists, strict=True)):
-            if first.label is not None:
-                outputs = tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
-                plan[f"{root}/{how.raw_of(first.label)}"] = outputs
-    return plan | {raw: outputs for raw, outputs in unlisted_labels(ctx, how, root) if raw not in plan}
+        for first, *others in zip(*lists, strict=True):
+            if first.label is None:
+                continue
+            raw = f"{root}/{how.raw_of(first.label)}"
+            # Of a hundred thousand paths only their hashes: a tenth of the memory.
+            if (mark := hash(raw)) not in seen:
+                seen.add(mark)
+                yield raw, tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
+    yield from ((raw, outputs) for raw, outputs in unlisted_labels(ctx, how, root) if hash(raw) not in seen)
 
 
 def _segments(
-    ctx: Context, how: Remapping, read: AnnotationReader, rows: Mapping[str, object]
-) -> Generator[Progress, None, dict[str, Annotation]]:
-    """As for COCO: the annotation of each panoptic PNG; `annotations/panoptic_train2017/x.png`
+    ctx: Context, how: Remapping, read: AnnotationReader, folders: Sequence[str]
+) -> Generator[Progress, None, dict[str, Mapping[str, Annotation]]]:
+    """As for COCO: the annotation of each panoptic PNG, by folder and name; `annotations/panoptic_train2017/x.png`
     is described in `….json` beside that folder.
     """
-    folders = {
-        f"{ctx.dataset_folder}/{folder}.json": folder for folder in sorted({raw.rpartition("/")[0] for raw in rows})
-    }
-    segments: dict[str, Annotation] = {}
+    files = {f"{ctx.dataset_folder}/{folder}.json": folder for folder in folders}
+    segments: dict[str, Mapping[str, Annotation]] = {}
     reading = Progress("reading the panoptic annotations", unit="images")
-    for file, read_of in (yield from annotations_of(ctx, read, folders, reading)).items():
+    for file, read_of in (yield from annotations_of(ctx, read, files, reading)).items():
         if read_of.lost:
             do = f"Start again: what is done stays. If it happens again, look into {OWN}/{WORKERS_LOG}."
             raise Problem(f"{file} could not be read: {read_of.fault}.", do)
         if read_of.fault:
             raise Problem(read_of.fault, f"Unpack {_brings(ctx, how)} again.")
-        segments |= {f"{folders[file]}/{name}": found for name, found in read_of.annotations.items()}
+        segments[files[file]] = read_of.annotations
     return segments
 
 
@@ -173,16 +192,6 @@ def _brings(ctx: Context, how: Remapping) -> str:
         if any((held.taxonomy, held.column) == (how.source, "label") for held in archive.holds)
     ]
     return " and ".join(found) or f"what brings the labels of {how.source}"
-
-
-def _dumps(ctx: Context, plan: OutputsByLabel, rows: Mapping[str, object]) -> dict[str, str]:
-    """Raw labels that were consumed → what they were dumped to: whatever else is to be made is made from that."""
-    found = {}
-    for raw in rows:
-        dump = plan[raw][0]
-        if dump and not (ctx.dataset_folder / raw).exists() and (ctx.dataset_folder / dump).exists():
-            found[raw] = dump
-    return found
 
 
 def _name(item: LabelToRemap) -> str:

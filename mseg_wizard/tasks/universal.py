@@ -72,26 +72,20 @@ def universal(ctx: Context, args: UniversalArguments) -> Generator[Progress, Non
     table, top = universal_table(ctx.tree, taxonomy), ctx.universal_folder
     of = made_of(ctx, taxonomy)
 
-    def begin(job: Job) -> frozenset[str]:
+    def begin(job: Job) -> list[LabelToRemap]:
         if read_record(ctx).get(taxonomy) != of:
             _forget(ctx, outputs, job)
             keep_record(ctx, taxonomy, of)
-        wanted = outputs_to_make(ctx, outputs, job, top)
-        if wanted:
+        wanted, below = outputs_to_make(ctx, lambda: outputs, job, top), f"{ctx.dataset_folder}/"
+        items = [LabelToRemap(f"{below}{row.source}", (f"{top}/{row.label}",)) for row in rows if wanted(row.label)]
+        if items:
             keep_record(ctx, COMPARED, "")
-        return wanted
+        return items
 
-    wanted = yield from background(begin, Progress("looking for what is missing", unit="images"))
-    recipe = RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", (table,))
-    items = [
-        LabelToRemap(f"{ctx.dataset_folder}/{row.source}", (f"{top}/{row.label}",))
-        for row in rows
-        if row.label in wanted
-    ]
-    yield from make_label_maps(
-        ctx, f"writing {taxonomy} in universal classes", functools.partial(remap_label, recipe), items, _source
-    )
-    yield from sync_outputs(ctx, outputs, top)
+    items = yield from background(begin, Progress("looking for what is missing", unit="images"))
+    work = functools.partial(remap_label, RemapRecipe(IDS, ctx.tree.names(taxonomy), b"", (table,)))
+    yield from make_label_maps(ctx, f"writing {taxonomy} in universal classes", work, items, len(items), _source)
+    yield from sync_outputs(ctx, lambda: outputs, top)
 
 
 def universal_missing(ctx: Context, args: UniversalArguments) -> list[str]:

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -21,6 +21,7 @@ from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.annotations import AnnotationReader, annotations_of
 from mseg_wizard.datasets.dataset import Dataset, datasets_in
 from mseg_wizard.datasets.mseg_api import identify_tree
+from mseg_wizard.labels.readers.label_reader import Annotation
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.progress import Meter, Problem, Progress, Waiting
 from mseg_wizard.standing.step_states import calls_left
@@ -161,12 +162,14 @@ def _describe(ctx: Context, plan: Plan, read: AnnotationReader, listing: Progres
     files = plan.annotation_files()
     doing = replace(listing, doing=f"{listing.doing.removesuffix('listing')}reading its annotations")
     paths = {f"{ctx.dataset_folder}/{file}": file for file in files}
+    read_of: dict[str, Mapping[str, Annotation]] = {}
     for path, found in (yield from annotations_of(ctx, read, paths, doing)).items():
         file = paths[path]
         if found.fault:
             plan.undescribed(ctx, file, files[file], found.fault)
         else:
-            plan.describe(files[file], found.annotations)
+            read_of[file] = found.annotations
+    plan.describe(files, read_of)
 
 
 def _same_tree(ctx: Context) -> Generator[Progress, None, None]:

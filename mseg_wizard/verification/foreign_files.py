@@ -74,8 +74,8 @@ def _known(ctx: Context, plan: Plan, archives: Sequence[Archive], job: Job) -> s
     for count, image in enumerate(plan.images):
         if count % LOOKED_AT_ONCE == 0:
             job.check()
-        paths = (plan.file(image, position) for position in range(len(plan.dataset.made)))
-        known.update(hash(path) for path in paths if path)
+        _, _, _, *maps = plan.files_of(image)
+        known.update(hash(path) for path in maps if path)
     return known
 
 

@@ -6,13 +6,13 @@ Knows futures, not what runs them.
 from __future__ import annotations
 
 import math
-import operator
 import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import replace
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -100,7 +100,8 @@ def with_wait(workers: Workers, progress: Progress) -> Progress:
 class BatchWindow(Generic[Item, Result]):
     """The batches that are under way."""
 
-    def __init__(self, workers: Workers, work: Callable[[Item], Result], hangs_after: float) -> None:
+    def __init__(self, workers: Workers, work: Callable[[Item], Result], hangs_after: float, total: int) -> None:
+        """`total`: of the items, as far as it is known."""
         self.running: dict[Future[BatchRows], list[Item]] = {}
         self.suspects: deque[Item] = deque()
         """Items of batches whose worker died: they run singly, so that the one that kills is known."""
@@ -111,6 +112,7 @@ class BatchWindow(Generic[Item, Result]):
         self._ended: SimpleQueue[Future[BatchRows]] = SimpleQueue()
         self._again: deque[Item] = deque()
         self._size = 1
+        self._left = total
         self._since: dict[Future[BatchRows], float] = {}
         self._last_look = 0.0
         self._tries: dict[int, int] = {}
@@ -151,14 +153,12 @@ class BatchWindow(Generic[Item, Result]):
         """A batch of the size that the measured times ask for, and no
         larger than what is left shares out among the workers.
         """
-        left = operator.length_hint(waiting)
-        size = min(self._size, max(1, math.ceil(left / (2 * self._workers.workers)))) if left else self._size
+        left = self._left
+        size = min(self._size, max(1, math.ceil(left / (2 * self._workers.workers)))) if left > 0 else self._size
         batch = [self._again.popleft() for _ in range(min(size, len(self._again)))]
-        for item in waiting if len(batch) < size else ():
-            batch.append(item)
-            if len(batch) >= size:
-                break
-        return batch
+        new = list(islice(waiting, size - len(batch)))
+        self._left -= len(new)
+        return batch + new
 
     def _submit(self, batch: list[Item], *, alone: bool = False) -> None:
         try:

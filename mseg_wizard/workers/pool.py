@@ -6,6 +6,7 @@ Knows executors and items, not what the items mean.
 from __future__ import annotations
 
 import multiprocessing
+import operator
 import os
 import signal
 import sys
@@ -178,16 +179,22 @@ class Pool:
 
 
 def each(
-    pool: Workers, work: Callable[[Item], Result], items: Iterable[Item], *, hangs_after: float = HANGS_AFTER
+    pool: Workers,
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    total: int | None = None,
+    *,
+    hangs_after: float = HANGS_AFTER,
 ) -> Generator[list[Outcome[Item, Result]], None, None]:
     """Run `work` on every item in the workers; yields the outcomes
-    of finished items, an empty list at least every 0.3 s.
+    of finished items, an empty list at least every 0.3 s. `total`: of the items, where they can't tell.
 
     `work` and the items are pickled; keep them small. An exception becomes that item's fault. The items of a batch
     whose worker dies or hangs run again, singly; one that fails so twice is named in its outcome. Closing the iterator
     ends the workers' work.
     """
-    window: BatchWindow[Item, Result] = BatchWindow(pool, work, hangs_after)
+    total = operator.length_hint(items) if total is None else total
+    window: BatchWindow[Item, Result] = BatchWindow(pool, work, hangs_after, total)
     waiting = iter(items)
     try:
         while True:

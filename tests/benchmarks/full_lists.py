@@ -23,7 +23,8 @@ from PIL import Image
 
 from mseg_wizard.labels.records import ImageKey, Update, image_keys, read_records, updates
 from mseg_wizard.labels.relabeling import LABEL_ITSELF, KnownPixel, Relabeling
-from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, ListRow, MsegApiTree, read_lines
+from mseg_wizard.labels.taxonomy import IGNORED, SPLITS, MsegApiTree
+from mseg_wizard.labels.tree_files import ListRow, read_lines
 from mseg_wizard.tasks.registry import load_steps
 
 COCO = ("coco-panoptic-inst-201", "coco-panoptic-201", "coco-panoptic-133", "coco-panoptic-133-relabeled")
@@ -188,7 +189,9 @@ class Dataset:
     def _told_by(how: Relabeling | None, update: Update) -> int:
         return update.segment if how and how.masks == LABEL_ITSELF else update.old
 
-    def _records(self, how: Relabeling | None, last: str) -> tuple[Mapping[ImageKey, list[Update]], dict[int, int]]:
+    def _records(
+        self, how: Relabeling | None, last: str
+    ) -> tuple[Mapping[ImageKey, tuple[Update, ...]], dict[int, int]]:
         """The updates of each image, and which raw class becomes an old one, or the segment's."""
         if how is None:
             return {}, {}

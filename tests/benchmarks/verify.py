@@ -49,8 +49,8 @@ def main(folder: Path | None) -> None:
             start = time.perf_counter()
             found = make_plan(ctx, family)
             if family.form.annotations:
-                for file, described in found.annotation_files().items():
-                    found.describe(described, all_annotations(ctx.dataset_folder / file))
+                described = found.annotation_files()
+                found.describe(described, {file: all_annotations(ctx.dataset_folder / file) for file in described})
             took = time.perf_counter() - start
             count = sum(1 for _ in paths(found))
             assert not found.faults, found.faults[:3]

@@ -21,11 +21,11 @@ def test_a_label_map_that_the_disk_does_not_take_is_told_by_its_path(tmp_path: P
         for output in there:
             (ctx.dataset_folder / output).parent.mkdir(parents=True, exist_ok=True)
             (ctx.dataset_folder / output).touch()
-        said = list(sync_outputs(ctx, [*there, "f0/vanished.png"]))
+        said = list(sync_outputs(ctx, lambda: [*there, "f0/vanished.png"]))
         assert (said[-1].done, said[-1].total) == (901, 901)
         assert {progress.unit for progress in said} >= {"files", "folders"}
         with pytest.raises(NotADirectoryError) as caught:
-            list(sync_outputs(ctx, [*there, f"{there[0]}/inside.png"]))
+            list(sync_outputs(ctx, lambda: [*there, f"{there[0]}/inside.png"]))
         assert caught.value.errno == errno.ENOTDIR
         assert caught.value.filename == f"{ctx.dataset_folder}/{there[0]}/inside.png"
     finally:

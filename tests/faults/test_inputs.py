@@ -18,7 +18,7 @@ from mseg_wizard.practice.world import World
 from mseg_wizard.progress import Problem
 from mseg_wizard.step import Call
 from mseg_wizard.tasks.registry import TASKS, load_steps
-from mseg_wizard.tasks.remap import _plan
+from mseg_wizard.tasks.remap import _rows
 from tests.faults.counts import count
 from tests.faults.spoils import ANNOTATION, MASK, MATRIX, PICTURE, Spoil
 from tests.verification.finished import Finished, copy, make
@@ -103,7 +103,7 @@ def check(
 )
 def test_a_bad_label_is_named_and_the_others_are_remapped(ctx: Context, key: str, first: int) -> None:
     call = CALLS[key]
-    plan = _plan(ctx, call.args)
+    plan = dict(_rows(ctx, call.args))
     outputs = {
         ctx.dataset_folder / raw: [ctx.dataset_folder / output for output in row if output] for raw, row in plan.items()
     }

@@ -70,6 +70,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "labels/relabel.py": (MENDED,),
     "labels/remap.py": (LABEL, DISK),
     "labels/taxonomy.py": (TREE,),
+    "labels/tree_files.py": (TREE,),
     "labels/readers/colors.py": (TREE,),
     "state/store.py: _change": (DISK,),
     "state/lock.py: take_lock": (

@@ -58,7 +58,7 @@ def test_the_records_file_is_read_and_never_run(tmp_path: Path) -> None:
     bomb = tmp_path / "ran"
     source = f'open({str(bomb)!r}, "w")\nbdd_update_records = [R("bdd", "val", "a", "b", "x/f.txt")]\n'
     tree = tree_with(tmp_path, "bdd", {"val": ["i/v/s.jpg l/val/s_train_id.png"]}, {"f.txt": ["s_12.jpg"]}, source)
-    assert updates(tree, RELABELINGS["bdd"], "bdd") == {ImageKey("val", "val", "s"): [Update(12, 0, 1)]}
+    assert updates(tree, RELABELINGS["bdd"], "bdd") == {ImageKey("val", "val", "s"): (Update(12, 0, 1),)}
     assert not bomb.exists()
 
 
@@ -104,7 +104,7 @@ def test_a_line_finds_its_image_by_folder_and_stem(
     tree = tree_with(tmp_path, taxonomy, {split: [row]}, {f"{split}_1.txt": [line]})
     image, label = row.split()
     assert updates(tree, RELABELINGS[taxonomy], taxonomy) == {
-        ImageKey(split, Path(label).parent.name, Path(image).stem): [Update(segment, 0, 1)]
+        ImageKey(split, Path(label).parent.name, Path(image).stem): (Update(segment, 0, 1),)
     }
 
 

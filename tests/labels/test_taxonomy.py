@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, ListRow, MsegApiTree, blob_id, identity
+from mseg_wizard.labels.taxonomy import PINNED, PINNED_RECORDS, RECORDS_FILE, MsegApiTree, blob_id, identity
+from mseg_wizard.labels.tree_files import ListRow
 from mseg_wizard.progress import Problem
 from tests.labels.trees import lists_folder, make_tree, write_lines
 
@@ -113,7 +114,28 @@ def test_paths_may_hold_blanks_and_number_signs(tmp_path: Path) -> None:
 def test_a_list_of_one_row_is_a_list(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, {"bdd": ["road"]}, lists={("bdd", "val"): ["a.jpg a.png"]})
     assert tree.splits("bdd") == ("val",)
-    assert tree.rows("bdd", "val") == (ListRow("a.jpg", "a.png"),)
+    assert [*tree.rows("bdd", "val")] == [ListRow("a.jpg", "a.png")]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_list_that_is_longer_than_what_is_read_at_once_is_whole_and_in_order(tmp_path: Path, end: str) -> None:
+    lines = [f"images/{number:06}.jpg labels/{number:06}.png" for number in range(10_000)]
+    lines[5_000] = "images/no label.png".replace(" ", "_")
+    file = lists_folder(tmp_path, "bdd") / "list" / "train.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("\n".join(lines) + end)
+    rows = MsegApiTree(tmp_path).rows("bdd", "train")
+    assert len(rows) == len(lines)
+    for _ in range(2):
+        assert [f"{row.image} {row.label}" if row.label else row.image for row in rows] == lines
+    assert rows[-1] == ListRow("images/009999.jpg", "labels/009999.png")
+    assert rows[5_000] == ListRow("images/no_label.png", None)
+
+
+@pytest.mark.parametrize("odd", ["b.jpg  b.png", "b.jpg b.png ", "b.jpg b.png\r", "b.jpg\tb.png", "\xa0b.jpg b.png"])
+def test_a_list_with_an_odd_line_has_the_same_rows(tmp_path: Path, odd: str) -> None:
+    tree = make_tree(tmp_path, {"bdd": ["road"]}, lists={("bdd", "train"): ["a.jpg a.png", odd, "", "c.jpg c.png"]})
+    assert [*tree.rows("bdd", "train")] == [ListRow(f"{name}.jpg", f"{name}.png") for name in "abc"]
 
 
 def test_repeated_rows_are_kept_in_order_and_can_be_had_once(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_lists_of_labels_beside_the_raw_ones_name_their_folders(tree: MsegApiTre
 
 
 def test_the_lists_repeat_rows_where_msegs_do(tree: MsegApiTree) -> None:
-    assert tree.rows("wilddash-34", "train") == tree.rows("wilddash-34", "val") * 16
+    assert [*tree.rows("wilddash-34", "train")] == [*tree.rows("wilddash-34", "val")] * 16
     assert tree.rows("pascal-context-460", "train")[-1] == tree.rows("pascal-context-460", "train")[0]
     assert all(
         row.label is None for taxonomy in ("idd-39", "kitti-19", "wilddash-19") for row in tree.rows(taxonomy, "test")
