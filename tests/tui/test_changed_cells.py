@@ -17,7 +17,7 @@ CASES = {
     "two lines": (Content("fetch 40%\nthe ENd"), [Region(7, 0, 1, 1), Region(4, 1, 2, 1)]),
     "shorter": (Content("fetch 4\nthe end"), [Region(7, 0, 2, 1)]),
     "longer": (Content("fetch 41%\nthe end of it"), [Region(7, 1, 6, 1)]),
-    "one line less": (Content("fetch 41%"), [Region(0, 1, 7, 1)]),
+    "one line less": (Content("fetch 41%"), [Region(0, 1, 20, 1)]),
     "wide": (Content("fetch 漢%\nthe end"), [Region(6, 0, 2, 1)]),
 }
 
