@@ -13,7 +13,11 @@ import pytest
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-OPTIONAL = {"cluster": ("mseg_wizard/cluster",), "parquet": ("mseg_wizard/archives/parquet_folder.py",)}
+OPTIONAL = {
+    "cluster": ("mseg_wizard/cluster",),
+    "parquet": ("mseg_wizard/archives/parquet_folder.py",),
+    "pictures": ("mseg_wizard/tui/graphics.py",),
+}
 """Extra → beginnings of the paths of the modules that may need it."""
 
 

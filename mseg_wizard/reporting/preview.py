@@ -1,4 +1,4 @@
-"""A label map that was just made, beside its image, as small as a terminal's cells.
+"""A label map that was just made, beside its image, for some of a terminal's cells.
 
 How it gets onto a screen is not known here.
 """
@@ -32,6 +32,8 @@ COUNTED = 1 << 20
 """Pixels that the shares are counted over, about: they are shown as whole percents."""
 NAMED = 12
 """Classes that are named."""
+HALVES = (1, 2)
+"""Pixels of a cell that is drawn as two halves: it is about twice as high as wide."""
 
 
 class ClassShare(NamedTuple):
@@ -53,13 +55,16 @@ class Preview:
     taxonomy: str
     photo: NDArray[np.uint8]
     labels: NDArray[np.uint8]
-    """Both (2 × rows, columns, 3), RGB: a cell is about twice as high as wide, and two pixels fill it."""
+    """Both (rows × cell height, columns × cell width, 3), RGB."""
     shares: tuple[ClassShare, ...]
     """Of the classes that cover most, the largest first."""
 
 
-def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Preview | None:
-    """The picture of `made`, a path below mseg_dataset/, in at most `columns` × `rows` cells for each half.
+def preview(
+    ctx: Context, call: Call, made: str, columns: int, rows: int, cell: tuple[int, int] = HALVES
+) -> Preview | None:
+    """The picture of `made`, a path below mseg_dataset/, in at most `columns` × `rows` cells for each half; `cell`:
+    width and height of one in pixels.
 
     None where no list names it or a file can't be shown. Reads whole files: a tenth of a second for the largest, more
     on a slow disk.
@@ -75,7 +80,7 @@ def preview(ctx: Context, call: Call, made: str, columns: int, rows: int) -> Pre
         if header.width * header.height > MOST:
             return None
         ids = read_labels(label)
-        width, height = _size(ids.shape[1], ids.shape[0], columns, rows)
+        width, height = _size(ids.shape[1], ids.shape[0], columns, rows, cell)
         photo = np.asarray(read_photo(f"{ctx.dataset_folder}/{ctx.tree.root(taxonomy)}/{image}", (width, height), MOST))
         colors = _colors(ctx.tree, tuple(chain_of(dataset, taxonomy)))
         names = ctx.tree.names(taxonomy)
@@ -98,10 +103,11 @@ def _find(ctx: Context, call: Call, made: str) -> tuple[str, str] | None:
     return None
 
 
-def _size(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
-    """The largest size in pixels that fits the cells and keeps the shape; the height is even."""
-    scale = min(columns / width, 2 * rows / height)
-    return max(1, round(width * scale)), 2 * max(1, round(height * scale / 2))
+def _size(width: int, height: int, columns: int, rows: int, cell: tuple[int, int]) -> tuple[int, int]:
+    """The largest size in pixels that fits the cells and keeps the shape, in whole cells."""
+    scale = min(columns * cell[0] / width, rows * cell[1] / height)
+    across, down = (max(1, round(side * scale / of)) for side, of in zip((width, height), cell, strict=True))
+    return across * cell[0], down * cell[1]
 
 
 @lru_cache(maxsize=2)

@@ -4,8 +4,12 @@ the wizard cleanly instead of blocking or crashing it.
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
+import struct
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from typing import IO, Any, cast
@@ -13,17 +17,25 @@ from typing import IO, Any, cast
 from textual.app import App
 from textual.events import CursorPosition
 from textual.message import Message
+from textual.messages import InBandWindowResize
 
 from mseg_wizard.core.output import LAST, Output
 from mseg_wizard.progress import printable
 from mseg_wizard.tui.ascii import in_ascii, unicode_locale
+from mseg_wizard.tui.graphics import Graphics, graphics_of
 from mseg_wizard.tui.paste_parser import PasteParser
 from mseg_wizard.tui.textual_private import SafeDriver
+
+log = logging.getLogger("mseg_wizard.tui")
 
 ASK = "\x1b7\x1b[2;1H\x1b[6n\x1b8"
 """Where is the cursor? In the second row: for the first, some answers are those of a function key."""
 LOST = 30.0
 """Seconds after which an answer is not expected any more: the terminal may be another one by now."""
+SLOW = 1.0
+"""Seconds for an answer that make a line a slow one: it is sent no more pictures in pixels."""
+AGAIN = 300.0
+"""Seconds until it is tried again: this machine may have been the slow one."""
 
 IN_BAR = {"running": 1, "stopped": 4, "waiting": 4, "failed": 2}
 """States as OSC 9;4 has them: at work, with an error, paused; 0 takes the mark away."""
@@ -47,6 +59,12 @@ class Terminal(SafeDriver):
         """Does this terminal answer at all?"""
         self._answered_for = 0
         self._bar = has_bar(os.environ)
+        self._reports_size = False
+        """Does it have mode 2048?"""
+        self._slow_at: float | None = None
+        self._no_pixels = False
+        self._images: dict[str, None] = {}
+        """What has it forget the pictures that it was sent."""
 
     @property
     def behind(self) -> bool:
@@ -62,12 +80,49 @@ class Terminal(SafeDriver):
             self._asked = time.monotonic()
             self.write(ASK)
 
+    @property
+    def graphics(self) -> Graphics | None:
+        """How it shows pictures in pixels, if it is known to; it is never asked."""
+        if self._no_pixels:
+            return None
+        try:
+            size = struct.unpack("HHHH", fcntl.ioctl(self._out.fileno(), termios.TIOCGWINSZ, bytes(8)))
+        except OSError:
+            return None
+        return graphics_of(os.environ, reports_size=self._reports_size, size=size)
+
+    @property
+    def quick(self) -> bool:
+        """Does it take a picture in pixels without a delay that is noticed?"""
+        return self.answers and (self._slow_at is None or time.monotonic() - self._slow_at > AGAIN)
+
+    def without_pixels(self, why: str) -> None:
+        """From now on it has no pictures in pixels."""
+        if not self._no_pixels:
+            self._no_pixels = True
+            log.info("pictures in half cells: %s", why)
+
+    def keep_image(self, sent: str, freed: str) -> None:
+        """Send it a picture, which it is to forget at the end."""
+        if sent:
+            self._images[freed] = None
+            self.write(sent)
+
+    def free_image(self, freed: str) -> None:
+        if freed in self._images:
+            del self._images[freed]
+            self.write(freed)
+
     def parser(self) -> PasteParser:
         return PasteParser()
 
     def process_message(self, message: Message) -> None:
         """Runs in a thread, as Textual's own does."""
+        if isinstance(message, InBandWindowResize) and message.supported:
+            self._reports_size = True
         if isinstance(message, CursorPosition):
+            if self._asked is not None and time.monotonic() - self._asked > SLOW:
+                self._slow_at = time.monotonic()
             self.answers, self._asked, self._answered_for = True, None, self._out.written
         else:
             super().process_message(message)
@@ -84,6 +139,8 @@ class Terminal(SafeDriver):
         self._title("\x1b[22;0t")  # the terminal keeps its title for the end
 
     def stop_application_mode(self) -> None:
+        for freed in tuple(self._images):
+            self.free_image(freed)
         self._title("\x1b[23;0t")
         self.mark_it("", 0)
         super().stop_application_mode()

@@ -6,11 +6,13 @@ Arguments: folder, what is special.
 from __future__ import annotations
 
 import fcntl
+import os
 import sys
 import termios
+import threading
 import time
 from collections.abc import Generator
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,16 @@ from mseg_wizard.context import Context
 from mseg_wizard.progress import Progress
 from mseg_wizard.tui.app import guide
 from mseg_wizard.tui.screen import MainScreen
+from mseg_wizard.tui.widgets import picture
+from tests.toys import STEMS, toys_at
 from tests.tui.kit import desk_at
 
 
 def main(folder: Path, special: str) -> int:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     monkeypatch = pytest.MonkeyPatch()
+    if special.startswith("pictures"):
+        return remap(folder, special, monkeypatch)
     with desk_at(folder, monkeypatch) as desk:
 
         def work(ctx: Context) -> Generator[Progress, None, None]:
@@ -50,6 +56,31 @@ def main(folder: Path, special: str) -> int:
 
             monkeypatch.setattr(MainScreen, "draw", crash)
         return guide(desk.steps, desk.open, destination)
+
+
+def remap(folder: Path, special: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Work that makes one label map after the other."""
+    terminal = {name: os.environ.get(name) for name in ("TERM", "COLORTERM")}
+    if "uninstalled" in special:
+        monkeypatch.setitem(sys.modules, "textual_image", None)
+    if "broken" in special:
+
+        def fail(*args: object) -> None:
+            raise RuntimeError(f"a bug of {len(args)} arguments")
+
+        monkeypatch.setattr(picture, "in_pixels", fail)
+    with toys_at(folder, monkeypatch) as toys:
+        for name, value in terminal.items():
+            monkeypatch.setenv(name, value or "")
+        toys.make()
+
+        def go_on() -> None:
+            for stem in cycle(STEMS):
+                toys.name(stem)
+                time.sleep(picture.EVERY / 4)
+
+        threading.Thread(target=go_on, daemon=True).start()
+        return guide(toys.desk.steps, toys.desk.open, toys.destination)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
-import subprocess
 import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,84 +21,8 @@ import pytest
 
 from mseg_wizard.state.lock import working
 from mseg_wizard.tui.paste_parser import SILENCE
-from tests.conftest import ROOT
+from tests.tui.pseudo_terminal import F5, F10, HERE, WHERE, Terminal, plain
 from tests.waiting import PATIENCE, wait_until
-
-FOREIGN = ("NO_COLOR", "TMUX", "COLORTERM", "COLUMNS", "LINES")
-"""Variables of the terminal that the tests were started in: this one is another."""
-F5, F10 = b"\x1b[15~", b"\x1b[21~"
-WHERE, HERE = "\x1b[6n", b"\x1b[2;1R"
-"""Where is the cursor? It is here."""
-
-
-class Terminal:
-    """A pseudo-terminal with the wizard on it."""
-
-    def __init__(self, folder: Path, special: str = "", size: tuple[int, int] = (80, 24), **environment: str) -> None:
-        self.folder = folder
-        self.master, self.slave = pty.openpty()
-        self.resize(*size, tell=False)
-        self.before = termios.tcgetattr(self.slave)
-        self.seen = ""
-        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.tui.on_a_terminal", str(folder), special],
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            cwd=ROOT,
-            start_new_session=True,
-            env={**kept, "TERM": "xterm-256color", **environment},
-        )
-
-    def resize(self, width: int, height: int, *, tell: bool = True) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        if tell:
-            self.process.send_signal(signal.SIGWINCH)
-
-    def keys(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def read(self) -> str:
-        """What came since the last look, without colours."""
-        raw = b""
-        while select.select([self.master], [], [], 0.05)[0]:
-            try:
-                raw += os.read(self.master, 65536)
-            except OSError:
-                break
-        fresh = raw.decode("utf-8", "replace")
-        self.seen += fresh
-        return fresh
-
-    def until(self, text: str) -> None:
-        """Wait until this was drawn since the last wait; colours and moves of the cursor don't count."""
-        self.wait(lambda: re.sub(r"\s", "", text) in re.sub(r"\s", "", plain(self.seen)), text)
-        self.seen = ""
-
-    def wait(self, met: Callable[[], bool], what: str) -> None:
-        # read() itself waits for a moment in which nothing comes
-        if not wait_until(lambda: self.read() is not None and met(), patience=PATIENCE):
-            raise AssertionError(f"never: {what}\n{plain(self.seen)}")
-
-    def ended(self) -> int:
-        self.wait(lambda: self.process.poll() is not None, "the end")
-        self.read()
-        assert self.process.returncode is not None
-        return self.process.returncode
-
-    def restored(self) -> bool:
-        """Main screen, cursor, mouse, paste, and the line discipline as before."""
-        off = [
-            self.seen.rfind(f"\x1b[?{mode}l") > self.seen.rfind(f"\x1b[?{mode}h")
-            for mode in ("1049", "1000", "1003", "1006", "2004")
-        ]
-        shown = self.seen.rfind("\x1b[?25h") > self.seen.rfind("\x1b[?25l")
-        return all(off) and shown and termios.tcgetattr(self.slave) == self.before
-
-
-def plain(text: str) -> str:
-    return re.sub(r"\x1b(\[[0-9;?<>=]*[ -/]*[@-~]|\].*?(\x07|\x1b\\))", "", text)
 
 
 @pytest.fixture
@@ -109,14 +30,7 @@ def terminals(tmp_path: Path) -> Iterator[list[Terminal]]:
     made: list[Terminal] = []
     yield made
     for terminal in made:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-        terminal.process.wait()
-        for descriptor in (terminal.master, terminal.slave):
-            try:
-                os.close(descriptor)
-            except OSError:
-                continue
+        terminal.close()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The label map that was made last, beside its image, in half cells below a step's tasks.
+"""The label map that was made last, beside its image, below a step's tasks: in pixels where the terminal is known to
+have them, else in half cells.
 
 What it shows is found out elsewhere.
 """
@@ -8,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -30,6 +31,7 @@ from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.step import Call, Step
 from mseg_wizard.tui.ascii import unicode_locale
 from mseg_wizard.tui.background import beside
+from mseg_wizard.tui.graphics import Graphics, Uncut, in_pixels
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.terminal import Terminal
 from mseg_wizard.tui.text import fit
@@ -82,6 +84,21 @@ class PictureArea:
         return self.height <= left.height and self.width <= left.width
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A picture line by line, and the room that it was drawn for."""
+
+    room: PictureArea
+    strips: Sequence[Strip]
+    """Empty where there are pixels."""
+    graphics: Graphics | None = None
+    """What the pixels were made for."""
+    pixels: Mapping[int, Sequence[Segment]] = field(default_factory=dict)
+    """By line."""
+    sent: str = ""
+    freed: str = ""
+
+
 class Picture(Widget, can_focus=False):
     """Comes with the step's first label map and stays while the
     step is at work; moves nothing while someone is in the form.
@@ -100,10 +117,10 @@ class Picture(Widget, can_focus=False):
         self._session = session
         self._room: PictureArea | None = None
         """What it takes now; None while it isn't shown."""
-        self._strips: Sequence[Strip] = ()
+        self._shown: Drawing | None = None
         self._asked: tuple[str, PictureArea] | None = None
         """The label map that was drawn last, or is being drawn, and for how much room."""
-        self._ready: tuple[PictureArea, Sequence[Strip]] | None = None
+        self._ready: Drawing | None = None
         self._asked_at = 0.0
         self._drawing = self._broken = False
 
@@ -117,8 +134,8 @@ class Picture(Widget, can_focus=False):
         room = self._room if still else area_in(left) if begun else None
         if room is None:
             self._hide()
-        elif self._ready and (self._ready[0] == self._room or (self._ready[0].fits(left) and not still)):
-            self._show(*self._ready)
+        elif self._ready and (self._ready.room == self._room or (self._ready.room.fits(left) and not still)):
+            self._show(self._ready)
             self._ready = None
         made = snapshot.progress[call.key].made if call and call.key in snapshot.progress else ""
         if call and room and made and self._may_draw(made, room):
@@ -126,8 +143,31 @@ class Picture(Widget, can_focus=False):
             beside(self, partial(self._draw, call, made, room))
 
     def render_line(self, y: int) -> Strip:
-        strip = self._strips[y] if y < len(self._strips) else Strip.blank(0)
+        strips = self._shown.strips if self._shown else ()
+        strip = strips[y] if y < len(strips) else Strip.blank(0)
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual does, which keeps lines: but pixels would be shown over a dialog, or in cells of another size."""
+        lines, shown, terminal = super().render_lines(crop), self._shown, self._terminal
+        whole = crop.x == 0 and crop.width == self.size.width
+        if not (shown and shown.graphics and terminal and whole and self.app.screen is self.screen):
+            return lines
+        if terminal.graphics != shown.graphics:
+            return lines
+        return [
+            self._pixel_line(shown.pixels[y]) if y in shown.pixels else line for y, line in enumerate(lines, crop.y)
+        ]
+
+    def _pixel_line(self, segments: Sequence[Segment]) -> Strip:
+        width = self.size.width
+        rest = Segment(" " * (width - sum(segment.cell_length for segment in segments)))
+        return Uncut(Segment.apply_style([*segments, rest], self.rich_style), width)
+
+    @property
+    def _terminal(self) -> Terminal | None:
+        driver = driver_of(self.app)
+        return driver if isinstance(driver, Terminal) else None
 
     def _at_work(self, snapshot: Snapshot) -> list[Call]:
         """The step's calls under way, where pictures are shown at all."""
@@ -143,8 +183,7 @@ class Picture(Widget, can_focus=False):
         return [call for call in self._step.calls if call.key in snapshot.calls]
 
     def _may_draw(self, made: str, room: PictureArea) -> bool:
-        driver = driver_of(self.app)
-        if self._drawing or self._asked == (made, room) or (isinstance(driver, Terminal) and driver.behind):
+        if self._drawing or self._asked == (made, room) or (self._terminal and self._terminal.behind):
             return False
         # Other room waits for the next picture as well: the lines of
         # the tasks come and go, and a layout costs a whole pane.
@@ -155,25 +194,45 @@ class Picture(Widget, can_focus=False):
         try:
             if self.wanted is None:
                 self.wanted = await asyncio.to_thread(wanted)
-            if ctx and self.wanted and (strips := await asyncio.to_thread(_strips, ctx, call, made, room)):
-                self._ready = room, strips
-                self.post_message(self.Drawn())
-            elif not self.wanted:
+            if not self.wanted:
                 self._asked = None  # asked again should they be wanted later
+            elif ctx and (drawing := await self._drawn(partial(_drawing, ctx, call, made, room))):
+                self._ready = drawing
+                self.post_message(self.Drawn())
         except Exception:  # a bug of ours: no picture is worth the screen
             log.exception("the picture of %s", printable(made))
             self._broken = True
         finally:
             self._drawing = False
 
-    def _show(self, room: PictureArea, strips: Sequence[Strip]) -> None:
-        self._strips = strips
-        if self._room != room:
-            self._room, self.styles.height, self.display = room, room.height, True
+    async def _drawn(self, draw: Callable[[Graphics | None], Drawing | None]) -> Drawing | None:
+        """In pixels where the terminal has them and takes them in time."""
+        terminal = self._terminal
+        graphics = terminal.graphics if terminal and terminal.quick else None
+        try:
+            return await asyncio.to_thread(draw, graphics)
+        except Exception as error:  # whatever a library finds for which terminals differ
+            if terminal is None or graphics is None:
+                raise
+            terminal.without_pixels(f"{type(error).__name__}: {error}")
+        return await asyncio.to_thread(draw, None)
+
+    def _show(self, drawing: Drawing) -> None:
+        terminal, before = self._terminal, self._shown
+        if terminal:
+            terminal.keep_image(drawing.sent, drawing.freed)
+        self._shown = drawing
+        if self._room != drawing.room:
+            self._room, self.styles.height, self.display = drawing.room, drawing.room.height, True
         self.refresh()
+        if terminal and before:  # its cells are there until the new ones are
+            self.call_after_refresh(terminal.free_image, before.freed)
 
     def _hide(self) -> None:
         self._asked = self._ready = None
+        if self._shown and self._terminal:
+            self._terminal.free_image(self._shown.freed)
+        self._shown = None
         if self._room:
             self._room, self.display = None, False
 
@@ -203,21 +262,27 @@ def area_in(left: Size) -> PictureArea | None:
     return PictureArea(columns, min(fitting, rows - above), legend, above) if min(fitting, rows) >= LOWEST else None
 
 
-def drawn(found: Preview, room: PictureArea) -> list[Strip]:
-    """The picture line by line: what it is, image and labels, the legend."""
+def drawn(found: Preview, room: PictureArea, graphics: Graphics | None) -> Drawing:
+    """What it is, image and labels, the legend. Raises what `in_pixels` does."""
     said = fit(f"{printable(found.image, 200)} · {printable(found.taxonomy, 100)}", room.width)
     lines = [*([Segment("")] for _ in range(room.above)), [Segment(said, Style(dim=True))]]
+    legend, gap = _legend(found.shares, room), Segment(" " * GAP)
+    if graphics:
+        pixels = in_pixels(found.photo, found.labels, graphics, gap)
+        rows = dict(enumerate(pixels.rows, len(lines)))
+        strips = [Strip(line) for line in [*lines, *([Segment("")] for _ in rows), *legend]]
+        return Drawing(room, strips, graphics, rows, pixels.sent, pixels.freed)
     for upper in range(0, len(found.photo), 2):
         image, labels = (_cells(half[upper], half[upper + 1]) for half in (found.photo, found.labels))
-        lines.append([*image, Segment(" " * GAP), *labels])
-    return [Strip(line) for line in [*lines, *_legend(found.shares, room)]]
+        lines.append([*image, gap, *labels])
+    return Drawing(room, [Strip(line) for line in [*lines, *legend]])
 
 
-def _strips(ctx: Context, call: Call, made: str, room: PictureArea) -> list[Strip]:
-    from mseg_wizard.reporting.preview import preview
+def _drawing(ctx: Context, call: Call, made: str, room: PictureArea, graphics: Graphics | None) -> Drawing | None:
+    from mseg_wizard.reporting.preview import HALVES, preview
 
-    found = preview(ctx, call, made, room.columns, room.rows)
-    return drawn(found, room) if found else []
+    found = preview(ctx, call, made, room.columns, room.rows, graphics.cell if graphics else HALVES)
+    return drawn(found, room, graphics) if found else None
 
 
 def _cells(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> Iterator[Segment]:
