@@ -30,7 +30,7 @@ class Dataset:
     brings: tuple[tuple[ExpectedFiles, Call], ...]
     """What archives bring, and the call that unpacks it."""
 
-    @property
+    @cached_property
     def how(self) -> Remapping | None:
         """Its raw labels are remapped, as the step file has it."""
         return self.remap.args if self.remap else None
@@ -57,7 +57,7 @@ class Dataset:
         """Lists whose labels are there."""
         return self.how.splits if self.how else SPLITS
 
-    @property
+    @cached_property
     def consumed(self) -> bool:
         """The raw labels are removed once something was made of them."""
         return bool(self.how and self.how.consumes)

@@ -13,10 +13,15 @@ def renamed(path: str, pattern: str, to: str) -> str:
     """What `to` makes of a path that the pattern fits; a path that it does not fit, or an empty pattern, stays."""
     if not pattern or not (found := _fitting(pattern).fullmatch(path)):
         return path
-    head, *rest = to.split(HOLE)
-    return head + "".join(text + part for text, part in zip(found.groups(), rest, strict=True))
+    head, *rest = _parts(to)
+    return head + "".join([text + part for text, part in zip(found.groups(), rest, strict=True)])
 
 
 @functools.cache
 def _fitting(pattern: str) -> re.Pattern[str]:
-    return re.compile("(.+)".join(re.escape(part) for part in pattern.split(HOLE)))
+    return re.compile("(.+)".join(re.escape(part) for part in _parts(pattern)))
+
+
+@functools.cache
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(pattern.split(HOLE))

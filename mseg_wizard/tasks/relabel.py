@@ -33,7 +33,7 @@ class _Due:
 
     wanted: Callable[[str], bool]
     """Whether an output is."""
-    changes: Sequence[Mapping[ImageKey, Sequence[Update]]]
+    changes: Sequence[Mapping[ImageKey, tuple[Update, ...]]]
     """For each taxonomy."""
     total: int
     """Images of which something is."""
@@ -112,12 +112,9 @@ def _items(ctx: Context, how: Relabeling, due: _Due) -> Iterator[ImageToRelabel]
     root = ctx.tree.root(how.taxonomies[0])
     folder = f"{ctx.dataset_folder}/{root}"
     for row in _rows(ctx.tree, how.taxonomies):
-        todo = tuple(f"{folder}/{output}" if due.wanted(f"{root}/{output}") else None for output in row.outputs)
+        todo = tuple([f"{folder}/{output}" if due.wanted(f"{root}/{output}") else None for output in row.outputs])
         if any(todo):
-            mask = due.mask_of(row.image)
-            yield ImageToRelabel(
-                tuple(f"{folder}/{label}" for label in row.labels),
-                todo,
-                f"{folder}/{mask}" if mask else "",
-                tuple(tuple(change.get(row.place, ())) for change in due.changes),
-            )
+            changes = tuple([change.get(row.place, ()) for change in due.changes])
+            mask = due.mask_of(row.image) if any(changes) else ""
+            labels = tuple([f"{folder}/{label}" for label in row.labels])
+            yield ImageToRelabel(labels, todo, f"{folder}/{mask}" if mask else "", changes)

@@ -106,7 +106,7 @@ def _items(
     """What the workers are given: one after the other, for all of COCO's would take 70 MB."""
     top = f"{ctx.dataset_folder}/"
     for raw, row in _rows(ctx, how):
-        todo = tuple(f"{top}{output}" if output and due.wanted(output) else None for output in row)
+        todo = tuple([f"{top}{output}" if output and due.wanted(output) else None for output in row])
         if any(todo) and raw not in due.dumps:
             folder, _, name = raw.rpartition("/")
             yield LabelToRemap(f"{top}{raw}", todo, segments[folder].get(name) if folder in segments else None)
@@ -160,7 +160,7 @@ def _rows(ctx: Context, how: Remapping) -> Iterator[RawWithOutputs]:
             # Of a hundred thousand paths only their hashes: a tenth of the memory.
             if (mark := hash(raw)) not in seen:
                 seen.add(mark)
-                yield raw, tuple(f"{root}/{row.label}" if row.label is not None else None for row in others)
+                yield raw, tuple([f"{root}/{row.label}" if row.label is not None else None for row in others])
     yield from ((raw, outputs) for raw, outputs in unlisted_labels(ctx, how, root) if hash(raw) not in seen)
 
 

@@ -145,7 +145,8 @@ def _dataset(
     # Afresh for each: while folders were listed no image was looked at, and the next ones are of another size.
     meter, before = Meter(), found.images
     pace.begin(dataset, len(plan.images), len(same))
-    for outcomes in each(ctx.pool(), functools.partial(check, rules), plan.items(ctx, same)):
+    due = len(plan.images) - len(same)
+    for outcomes in each(ctx.pool(), functools.partial(check, rules), plan.items(ctx, same), due):
         for outcome in outcomes:
             found.add(plan, outcome)
             if outcome.result is not None and not outcome.result.faults:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 
 from mseg_wizard.context import Context
-from mseg_wizard.core.background import Job
+from mseg_wizard.core.background import Job, looking_through
 from mseg_wizard.datasets.extracted import read_extracted
 from mseg_wizard.labels.renamed import renamed
 from mseg_wizard.progress import Progress, amount, printable
@@ -71,11 +71,8 @@ def _known(ctx: Context, plan: Plan, archives: Sequence[Archive], job: Job) -> s
                 for row in rows
                 if row.path.startswith(f"{root}/")
             )
-    for count, image in enumerate(plan.images):
-        if count % LOOKED_AT_ONCE == 0:
-            job.check()
-        _, _, _, *maps = plan.files_of(image)
-        known.update(hash(path) for path in maps if path)
+    for number in looking_through(plan.images.values()):
+        known.update([hash(path) for path in plan.maps_of(number) if path])
     return known
 
 

@@ -98,14 +98,17 @@ class Plan:
         """Paths below mseg_dataset/ of photograph, raw label, masks (those of an image with updates) and made maps;
         None where there is none.
         """
-        number, root = self.images[image], self.root
-        raw, *maps = [labels[number] for labels in self.labels]
-        return (
-            f"{root}/{image}",
-            None if raw is None or self.dataset.consumed else f"{root}/{self.dataset.raw_of(raw)}",
-            self._mask(image),
-            *[label and f"{root}/{label}" for label in maps],
-        )
+        number = self.images[image]
+        return f"{self.root}/{image}", self._raw(number), self._mask(image), *self.maps_of(number)
+
+    def maps_of(self, number: int) -> list[str | None]:
+        """The made maps among these, of an image by its number."""
+        root = self.root
+        return [label and f"{root}/{label}" for labels in self.labels[1:] for label in (labels[number],)]
+
+    def _raw(self, number: int) -> str | None:
+        label = self.labels[0][number]
+        return None if label is None or self.dataset.consumed else f"{self.root}/{self.dataset.raw_of(label)}"
 
     def file(self, image: str, position: int) -> str | None:
         """One of them."""
@@ -142,8 +145,8 @@ class Plan:
     def annotation_files(self) -> dict[str, list[str]]:
         """What describes the raw labels of a folder, below mseg_dataset/ → the images whose labels it describes."""
         files: dict[str, list[str]] = {}
-        for image in self.images:
-            if raw := self.file(image, RAW):
+        for image, number in self.images.items():
+            if raw := self._raw(number):
                 files.setdefault(f"{raw.rpartition('/')[0]}.json", []).append(image)
         return files
 
@@ -152,8 +155,9 @@ class Plan:
         segments: list[Annotation | None] = [None] * len(self.images)
         for file, described in found.items():
             for image in files[file] if described else ():
-                name = (self.file(image, RAW) or "").rpartition("/")[2]
-                segments[self.images[image]] = annotation = described.get(name)
+                number = self.images[image]
+                name = (self._raw(number) or "").rpartition("/")[2]
+                segments[number] = annotation = described.get(name)
                 if annotation is None:
                     self.faults.append(self.fault(image, RAW, "is not described by its annotation file"))
         self.segments = Packed(segments, b"")

@@ -66,6 +66,10 @@ class Results:
         self.counts["label maps made here"] += seen.maps
         self.counts["relabelled segments"] += seen.segments
         self.counts["targeted pixels"] += seen.pixels
+        if seen.unnamed or seen.uncolored or seen.odd_size:
+            self._note_odd(seen)
+
+    def _note_odd(self, seen: CheckedImage) -> None:
         for what, count in (
             ("an id that no class has", seen.unnamed),
             ("a colour that no class has", seen.uncolored),
