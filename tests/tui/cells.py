@@ -30,6 +30,11 @@ class Cells:
     graphics: list[str] = field(default_factory=list)
     """Kitty's commands."""
 
+    def lines(self) -> list[str]:
+        width = 1 + max((column for _, column in self.texts), default=0)
+        height = 1 + max((row for row, _ in self.texts), default=0)
+        return ["".join(self.texts.get((row, column), " ") for column in range(width)) for row in range(height)]
+
     def read(self, sent: str) -> None:
         at = kept = (0, 0)
         color = ""

@@ -21,6 +21,7 @@ import pytest
 
 from mseg_wizard.state.lock import working
 from mseg_wizard.tui.paste_parser import SILENCE
+from tests.tui.cells import Cells
 from tests.tui.pseudo_terminal import F5, F10, HERE, WHERE, Terminal, plain
 from tests.waiting import PATIENCE, wait_until
 
@@ -194,9 +195,11 @@ def unread(terminal: Terminal) -> int:
 
 
 def seen_megabytes(terminal: Terminal) -> int:
-    """The newest progress that it was sent."""
+    """The newest progress that it shows: only cells that change are sent."""
     terminal.read()
-    found = re.findall(r"\b(\d+)\.\d MB", plain(terminal.seen))
+    cells = Cells()
+    cells.read(terminal.seen)
+    found = re.findall(r"\b(\d+)\.\d MB", "\n".join(cells.lines()))
     return max(map(int, found), default=0)
 
 

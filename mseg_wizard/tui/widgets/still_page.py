@@ -52,7 +52,7 @@ class StillPage(VerticalScroll, can_focus=False):
             return
         if row != held.row:
             self._scroll_by(row - held.row)
-            self._held = held._replace(scrolled=self.scroll_y)
+            self._held = Held(held.widget, held.row, self.scroll_y, held.seen)
         if held.seen and not window.y <= held.row < window.bottom:
             self.have_in_sight(widget)
 
