@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mseg_wizard.context import Context
+from mseg_wizard.core.host import give_back_memory
 from mseg_wizard.core.limits import limit_of
 from mseg_wizard.datasets.locations import needs_no_link
 from mseg_wizard.progress import Problem, Progress, printable
@@ -70,4 +71,5 @@ def worked(ctx: Context, call: Call) -> Generator[Progress, None, Progress]:
             ctx.store.spent(call.key, spent + (0.0 if progress.waiting else time.monotonic() - last))
         except Problem as problem:  # remarks and times are not worth hiding why it ended
             log.warning("%s", problem)
+        give_back_memory()  # the largest calls leave 20 to 100 MB
     return progress

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,3 +61,12 @@ def cores() -> int:
     except (OSError, ValueError):
         limit = allowed
     return max(1, min(allowed, limit))
+
+
+def give_back_memory() -> None:
+    """Have glibc give back to the system what was freed: it keeps most of it, a heap for each thread, until it ends."""
+    if sys.platform.startswith("linux"):
+        import ctypes  # few starts need it
+
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

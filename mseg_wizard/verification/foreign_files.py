@@ -55,25 +55,30 @@ def note_on(found: Sequence[str]) -> list[str]:
 def _known(ctx: Context, plan: Plan, archives: Sequence[Archive], job: Job) -> set[int] | None:
     """Of each path that should be there its hash: half a million paths take a third of the memory so."""
     known: set[int] = set()
-    how, root = plan.dataset.how, plan.root
     done = {call.archive.file for step in ctx.steps for call in step.calls
             if call.task == "extract" and call.archive and ctx.store.journal.done(call.key)}  # fmt: skip
     for archive in archives:
-        rows = read_extracted(ctx, archive) if archive.file in done else None
-        if rows is None:
+        brought = _brought(ctx, plan, archive) if archive.file in done else None
+        if brought is None:
             return None
         job.check()
-        known.update(hash(row.path) for row in rows)
-        if how and how.raw:  # MSeg dumps those too that no list names
-            below = len(root) + 1
-            known.update(
-                hash(f"{root}/{renamed(row.path[below:], how.raw, how.dump)}")
-                for row in rows
-                if row.path.startswith(f"{root}/")
-            )
-    for number in looking_through(plan.images.values()):
-        known.update([hash(path) for path in plan.maps_of(number) if path])
+        known.update(brought)
+    for position in range(len(plan.dataset.made)):
+        paths = (plan.file(image, position) for image in plan.images)
+        known.update(hash(path) for path in looking_through(paths) if path)
     return known
+
+
+def _brought(ctx: Context, plan: Plan, archive: Archive) -> list[int] | None:
+    """Hashes of the paths that one archive brought, and of what was dumped of them; None where that isn't known."""
+    rows, how, root = read_extracted(ctx, archive), plan.dataset.how, plan.root
+    if rows is None:
+        return None
+    hashes = [hash(row.path) for row in rows]
+    if how and how.raw:  # MSeg dumps those too that no list names
+        inside = [row.path.removeprefix(f"{root}/") for row in rows if row.path.startswith(f"{root}/")]
+        hashes += [hash(f"{root}/{renamed(path, how.raw, how.dump)}") for path in inside]
+    return hashes
 
 
 def _files_below(ctx: Context, title: str) -> Iterator[str]:

@@ -95,24 +95,29 @@ class Plan:
                 yield ImageToCheck(image, photo, raw, tuple(maps), segments or b"", mask, updates, pixels)
 
     def files_of(self, image: str) -> tuple[str | None, ...]:
-        """Paths below mseg_dataset/ of photograph, raw label, masks (those of an image with updates) and made maps;
-        None where there is none.
-        """
-        number = self.images[image]
-        return f"{self.root}/{image}", self._raw(number), self._mask(image), *self.maps_of(number)
+        """Paths below mseg_dataset/ of photograph, raw label, masks and made maps; None where there is none."""
+        return tuple([self.file(image, position) for position in self.positions])
 
-    def maps_of(self, number: int) -> list[str | None]:
-        """The made maps among these, of an image by its number."""
-        root = self.root
-        return [label and f"{root}/{label}" for labels in self.labels[1:] for label in (labels[number],)]
+    @property
+    def positions(self) -> range:
+        """Of an image's files, in that order."""
+        return range(IMAGE, len(self.labels) - 1)
+
+    def file(self, image: str, position: int) -> str | None:
+        """One of them; masks only of an image with updates."""
+        number = self.images[image]
+        if position == IMAGE:
+            return f"{self.root}/{image}"
+        if position == RAW:
+            return self._raw(number)
+        if position == MASK:
+            return self._mask(image)
+        label = self.labels[1 + position][number]
+        return label and f"{self.root}/{label}"
 
     def _raw(self, number: int) -> str | None:
         label = self.labels[0][number]
         return None if label is None or self.dataset.consumed else f"{self.root}/{self.dataset.raw_of(label)}"
-
-    def file(self, image: str, position: int) -> str | None:
-        """One of them."""
-        return self.files_of(image)[position - IMAGE]
 
     def _mask(self, image: str) -> str | None:
         if self.mask_of is None or not any(image in found for found in self.updates.values()):
@@ -247,10 +252,11 @@ def _read_records(made: Plan, tree: MsegApiTree, how: Relabeling, before: str, p
 
 def _find_missing(ctx: Context, made: Plan) -> None:
     """Which files are there. What its call has still to bring or make is not missed."""
-    folders = FolderListings(ctx.dataset_folder)
     done = ctx.store.journal.done
-    for image in made.images:
-        for position, path in enumerate(made.files_of(image), IMAGE):
+    for position in made.positions:
+        folders = FolderListings(ctx.dataset_folder)  # of COCO's five folders all names at once would take 60 MB
+        for image in made.images:
+            path = made.file(image, position)
             if path is None or path in made.gone or folders.has(path):
                 continue
             made.gone.add(path)
