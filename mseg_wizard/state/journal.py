@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,18 @@ class Journal:
     def untouched(self) -> bool:
         """Was nothing done here but answering?"""
         return not (self.started or self.finished or self.made or self.archives or self.tree)
+
+    @property
+    def unanswered(self) -> bool:
+        """Was no question answered but where the data go?"""
+        return not self.kept and all(name == "destination" for table in self.answers.values() for name in table)
+
+    def with_answer(self, step: str, name: str, value: Any) -> Journal:
+        """The same with an answer; None forgets it."""
+        answers = {key: given for key, given in self.answers.get(step, {}).items() if key != name}
+        if value is not None:
+            answers[name] = value
+        return replace(self, answers={**self.answers, step: answers})
 
     def ours(self, key: str) -> bool:
         """Is what stands where the call writes known to be the wizard's?"""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,10 +77,7 @@ class Store:
     def answer(self, step: str, name: str, value: Any) -> None:
         """Remember an answer (None forgets it)."""
         with self._turn:
-            answers = {key: given for key, given in self._journal.answers.get(step, {}).items() if key != name}
-            if value is not None:
-                answers[name] = value
-            self._change(answers={**self._journal.answers, step: answers})
+            self._change(answers=self._journal.with_answer(step, name, value).answers)
 
     def start(self, key: str) -> bool:
         """Note that a call begins to work; True where files of an
@@ -172,6 +171,21 @@ class Store:
 
 def _without(table: Mapping[str, T], *keys: str) -> dict[str, T]:
     return {key: value for key, value in table.items() if key not in keys}
+
+
+def absent_folders(destination: Path) -> tuple[Path, ...]:
+    """The folders that opening a destination will make, the innermost first."""
+    return tuple(folder for folder in (destination, *destination.parents) if not folder.exists())
+
+
+def remove_made(own: Path, made: Sequence[Path]) -> None:
+    """Remove the wizard's own folder of a destination that is closed by now, and of the folders `made` those that are
+    empty then.
+    """
+    shutil.rmtree(own, ignore_errors=True)
+    for folder in made:
+        with suppress(OSError):  # something else is in it
+            folder.rmdir()
 
 
 def own_folder(destination: Path) -> Path:

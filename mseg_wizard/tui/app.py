@@ -167,6 +167,8 @@ class Wizard(KeyQueue):
             self.main.stopping = True
             runner.stop()
         await self.main.forms.flush()
+        if self.code in STOPS.values() and self.session.chosen and self.session.drafted:
+            await self.main.forms.open()  # nobody can be asked, and what was typed would be lost
         while runner and not runner.join(0):
             await asyncio.sleep(0.05)
         self.exit()
@@ -192,7 +194,7 @@ class Wizard(KeyQueue):
         if self.session.ctx or not self.session.drafted:
             self.leave(Exit.ASIDE if self.session.snapshot.aside else Exit.DONE)
         elif home := self.main.forms.home():
-            text = f"Your answers are kept only once a folder is chosen. Keep them in {printable(home)}?"
+            text = f"Your answers are in memory until work begins. Keep them in {printable(home)}?"
             await self.push_screen(
                 QuestionDialog("Keep your answers?", text, "Keep and quit", "Quit without", quits=True),
                 self._drafts_answered,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mseg_wizard.answers.fields import HOME, kind_of, secret_fields
 from mseg_wizard.context import Context
 from mseg_wizard.standing.snapshot import ASKED
-
-
-def absent_folders(destination: Path) -> tuple[Path, ...]:
-    """The folders that opening a destination will make, the innermost first."""
-    return tuple(folder for folder in (destination, *destination.parents) if not folder.exists())
+from mseg_wizard.state.journal import Journal
+from mseg_wizard.state.store import remove_made
+from mseg_wizard.step import Step
 
 
 def answers_given(ctx: Context) -> dict[str, dict[str, Any]]:
@@ -36,16 +33,13 @@ def answers_given(ctx: Context) -> dict[str, dict[str, Any]]:
     return found
 
 
-def asked_days(ctx: Context) -> dict[str, str]:
+def asked_days(journal: Journal, steps: Sequence[Step]) -> dict[str, str]:
     """Step → the day on which its licence was asked for."""
-    days = {step.id: ctx.store.journal.answer(step.id, ASKED) for step in ctx.steps}
+    days = {step.id: journal.answer(step.id, ASKED) for step in steps}
     return {step: str(day) for step, day in days.items() if day}
 
 
 def remove_folder(ctx: Context, made: tuple[Path, ...]) -> None:
     """Take back what answering had made at a destination that is closed by now: folders `made`, and the secrets."""
     ctx.vault.wipe(secret_fields(ctx.steps))
-    shutil.rmtree(ctx.own, ignore_errors=True)
-    for folder in made:
-        with suppress(OSError):  # something else is in it
-            folder.rmdir()
+    remove_made(ctx.own, made)

@@ -6,6 +6,7 @@ All that may take time runs in threads.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +16,12 @@ from textual.widgets import Button
 from mseg_wizard.answers.fields import HOME, taken_as
 from mseg_wizard.progress import Problem
 from mseg_wizard.tui.background import beside
-from mseg_wizard.tui.session import revealed
+from mseg_wizard.tui.drafts import revealed, sifted
 from mseg_wizard.tui.step_page import pane_text
 from mseg_wizard.tui.survey import survey_of
 from mseg_wizard.tui.widgets.dialogs import TextDialog
 from mseg_wizard.tui.widgets.editors import Line
-from mseg_wizard.tui.widgets.form import FieldRow
+from mseg_wizard.tui.widgets.form import IN_USE, TO_BE_MADE, FieldRow
 from mseg_wizard.tui.widgets.source_list import SourceList
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ class Forms:
         """Step id → answers kept so far in this sitting."""
 
     def answer_given(self, event: FieldRow.AnswerGiven) -> None:
-        """Keep what a field has that is new; the destination is opened where Enter was pressed in its field."""
+        """Keep what a field has that is new; the destination is used where Enter was pressed in its field."""
         if event.row is not self.home_row:
             beside(self._screen, partial(self.keep, event.row))
         elif event.entered:
-            beside(self._screen, self.open)
+            beside(self._screen, self.choose)
         else:
             self.session.typed = self.home()
             self.survey_soon()
@@ -59,7 +60,7 @@ class Forms:
             row.storing()
             try:
                 if isinstance(row.editor, SourceList):
-                    value, wrong = await asyncio.to_thread(self.session.sifted, row.step, row.item.name, value)
+                    value, wrong = await asyncio.to_thread(sifted, row.step, row.item.name, value)
                     row.refused_rows(wrong)
                     if row.editor.unchanged(value):
                         return
@@ -92,34 +93,44 @@ class Forms:
         row = self.home_row
         return row.editor.value.strip() if row and isinstance(row.editor, Line) else str(self.session.destination or "")
 
+    async def choose(self) -> None:
+        """Use the destination that is typed. One where no wizard was yet is made when work begins, and not now."""
+        await self._use(self.session.choose)
+
     async def open(self) -> bool:
-        """Use the destination that is typed; True when it is open for work."""
+        """Have the destination that is typed open for work, made where it is not there; True when it is."""
+        await self._use(self.session.open)
+        return self.session.ctx is not None and self.session.ctx.destination == self._typed
+
+    @property
+    def _typed(self) -> Path | None:
+        typed = self.home()
+        return Path(typed).expanduser().absolute() if typed else None
+
+    async def _use(self, how: Callable[[Path], None]) -> None:
         async with self._opening:
-            typed = self.home()
-            ctx = self.session.ctx
-            path = Path(typed).expanduser().absolute() if typed else None
+            ctx, path = self.session.ctx, self._typed
             if ctx and path == ctx.destination:
-                return True
+                return
             try:
                 if path is None:
                     raise Problem("No folder is named yet.", "Type one: it is made if it is not there.")
                 if self.session.working:
                     raise Problem("The work goes on in another folder.", "Stop it first (F6).")
                 self._screen.say("Opening …")
-                await asyncio.to_thread(self.session.open, path)
+                await asyncio.to_thread(how, path)
             except Problem as problem:
                 self._screen.say("")
                 await self._refuse_home(problem)
-                return False
+                return
             self._screen.say("")
-            self._opened(str(self.session.destination))
-        return self.session.ctx is not None
+            self._in_use(str(self.session.destination))
 
-    def _opened(self, destination: str) -> None:
+    def _in_use(self, destination: str) -> None:
         row = self.home_row
         if row and isinstance(row.editor, Line):
             row.editor.value = destination
-            row.stored(destination, "")
+            row.stored(destination, TO_BE_MADE if self.session.chosen else IN_USE)
             row.use.display = False
         for pane in self._screen.panes.values():
             for row in pane.rows.values():

@@ -120,7 +120,7 @@ class Overview(Vertical):
         if self._standing.state in ("pending", "stopped"):
             goes = f" F5 {begun}."
         elif self._standing.state == "waiting" and not leads and self._standing.step:
-            goes = " F5 asks again."
+            goes = " Enter opens its step, F5 asks again."
         elif leads and self._now.running and not self._now.awaits:
             goes += " Everything else goes on."
         elif leads and self._standing.state == "waiting" and self._ready:

@@ -106,6 +106,8 @@ class MainScreen(Pages):
         return step_of(self.session, call)
 
     def draw(self) -> None:
+        if not self.query(StepList):
+            return  # the screen goes, while something that was found out for it is on its way
         snapshot = self.session.snapshot
         self.rates.note(snapshot)
         states = self.session.states(self.found)
@@ -200,6 +202,8 @@ class MainScreen(Pages):
     async def action_answers(self) -> None:
         """Save what was answered, without secrets, and tell what does the same unattended."""
         await self.forms.flush()
+        if not await self.forms.open():
+            return
         try:
             path, command = await asyncio.to_thread(self.session.save_answers)
         except Problem as problem:
@@ -241,7 +245,7 @@ class MainScreen(Pages):
         if event.button.id == "wipe":
             self.action_wipe()
         elif event.button.id == "use":
-            beside(self, self.forms.open)
+            beside(self, self.forms.choose)
 
     def action_wipe(self) -> None:
         text = (

@@ -15,7 +15,6 @@ from typing import Any
 
 from mseg_wizard.answers.fields import HOME, check_answer, kind_of, secret_fields
 from mseg_wizard.answers.file import write_answers
-from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.core.invocation import BARE, Invocation
 from mseg_wizard.core.log import LOG, user_log
@@ -27,10 +26,13 @@ from mseg_wizard.standing.step_states import overview, with_filled
 from mseg_wizard.state.journal import JOURNAL, OWN, Journal
 from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.state.lock import Locked, working
+from mseg_wizard.state.store import absent_folders
 from mseg_wizard.step import Field, Step
 from mseg_wizard.tasks.install import interpreter
 from mseg_wizard.tasks.wipe import WipeResult, wipe_secrets
-from mseg_wizard.tui.folder_change import absent_folders, answers_given, asked_days, remove_folder
+from mseg_wizard.tui.drafts import concealed, revealed
+from mseg_wizard.tui.folder_change import answers_given, asked_days, remove_folder
+from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.survey import DRAFTED, NOTED, Survey
 from mseg_wizard.vault import Secret
 
@@ -70,6 +72,8 @@ class Session:
         """Who works there, while this session only views."""
         self.released = False
         """Of a viewer that would rather work: has the other wizard ended?"""
+        self.chosen = False
+        """Is the destination one where no wizard was yet, that the user chose? It is made when work begins."""
         self.ctx: Context | None = None
         self._made: tuple[Path, ...] | None = None
         """The folders that opening it made; None where a wizard has been there before."""
@@ -81,7 +85,9 @@ class Session:
         self.drafted = False
         """Did the user type answers that have no journal yet?"""
         self._seen, self._seen_journal = Snapshot(), Journal()
-        """Of a viewer: what the working wizard published and noted last."""
+        """Of a viewer: what the working wizard published and noted last. Before a destination is open its journal has
+        nothing but the days on which licences were asked for.
+        """
         for step in self.steps:
             for name, value in (preset or {}).get(step.id, {}).items():
                 if (step.id, name) != HOME:
@@ -125,8 +131,27 @@ class Session:
         return bool(self.destination) and (Path(str(self.destination)) / OWN / JOURNAL).is_file()
 
     def open(self, destination: Path) -> None:
+        """Have a destination for work; it is made where it isn't there. Raises Problem where it can't be used."""
         with self._turn:
             self._open(destination)
+
+    def choose(self, destination: Path) -> None:
+        """Have a destination, which is made only when work begins: the answers given so far are drafts until then.
+
+        One where a wizard was before is opened. Raises Problem where it can't be used.
+        """
+        with self._turn:
+            destination = destination.expanduser().absolute()
+            if self.viewer or (destination / OWN).exists() or why_unusable(str(destination)):
+                self._open(destination)
+                return
+            if self.ctx:
+                days = asked_days(self.journal, self.steps)
+                self._take_along(self.ctx)
+                self._leave()
+                for step, day in days.items():
+                    self._note_day(step, day)
+            self.destination, self.typed, self.chosen = destination, str(destination), True
 
     def remember(self, step: Step, name: str, value: Any) -> str:
         """Keep one answer; returns where a secret is kept, in words. Raises Problem where the value can't be right."""
@@ -159,12 +184,20 @@ class Session:
                 self.viewer, self.locked, self.destination = True, str(problem), destination
                 self.watch()
                 return
+            days = asked_days(self.ctx.store.journal if self.ctx else self._seen_journal, self.steps)
             if fresh and self.ctx:
-                self._take_along(self.ctx, ctx)
+                self._take_along(self.ctx)
+            if fresh or not self.ctx:
+                for step, day in days.items():
+                    ctx.store.answer(step, ASKED, day)
             self._leave()
+            self.chosen = False
             self._made = made if fresh else None
             self.ctx, self.destination = ctx, ctx.destination
             self.runner = Runner(ctx, self.steps, fetch_on=True)
+        self._keep_drafts()
+
+    def _keep_drafts(self) -> None:
         drafts, self.drafts, self.drafted = self.drafts, {}, False
         for name, table in drafts.items():
             for key, value in table.items():
@@ -173,12 +206,10 @@ class Session:
                 except Problem as problem:
                     self.refused[name, key] = problem
 
-    def _take_along(self, before: Context, after: Context) -> None:
+    def _take_along(self, before: Context) -> None:
         """Have the answers given so far as drafts for a destination that has none of its own."""
         for step, table in answers_given(before).items():
             self.drafts[step] = {**table, **self.drafts.get(step, {})}
-        for step, day in asked_days(before).items():
-            after.store.answer(step, ASKED, day)
 
     def _leave(self) -> None:
         """Close the destination that is open; where this sitting made it and only answers stand there, it goes."""
@@ -212,21 +243,6 @@ class Session:
         self.drafted = True
         return DRAFTED
 
-    def sifted(
-        self, step: Step, name: str, rows: Sequence[str | Secret]
-    ) -> tuple[list[str | Secret], list[tuple[str | Secret, Problem]]]:
-        """The rows of a sources field that can be kept, and the others, each with what is wrong with it."""
-        right: list[str | Secret] = []
-        wrong = []
-        for row in rows:
-            try:
-                # A row by itself may have any name: so it has company, unless it is the only one.
-                check_answer(step, step.field(name), [revealed(row)] + ["/"] * (len(rows) > 1))
-                right.append(row)
-            except Problem as problem:
-                wrong.append((row, problem))
-        return right, wrong
-
     def answer(self, step: Step, item: Field) -> Any:
         """What a form shows: the draft, the journal's answer, else the default. Never a secret."""
         if (step.id, item.name) == HOME:
@@ -237,10 +253,15 @@ class Session:
         return item.default if value is None else value
 
     def asked(self, step: Step, day: str) -> None:
-        """Note when the user asked for a step's licence. Raises Problem where no destination is open."""
-        if self.ctx is None:
-            raise Problem("This is noted beside the data.", "Choose the folder for everything first, in step 1.")
-        self.ctx.store.answer(step.id, ASKED, day or None)
+        """Note when the user asked for a step's licence. Raises Problem where the disk takes nothing."""
+        if self.ctx:
+            self.ctx.store.answer(step.id, ASKED, day or None)
+        else:
+            self._note_day(step.id, day)
+            self.drafted = True
+
+    def _note_day(self, step: str, day: str) -> None:
+        self._seen_journal = self._seen_journal.with_answer(step, ASKED, day or None)
 
     def save_answers(self) -> tuple[Path, str]:
         """Write what was answered by hand into an answers file, without secrets; returns it and the command that does
@@ -314,13 +335,7 @@ class Session:
         self._seen_journal = Journal()
 
     def _draft(self, step: Step, name: str, value: Any) -> None:
-        item = step.field(name)
-        if kind_of(item).rows:
-            rows = value.splitlines() if isinstance(value, str) else value
-            value = [Secret(row) if isinstance(row, str) and is_link(row) else row for row in rows]
-        elif item.secret and isinstance(value, str):
-            value = Secret(value)
-        self.drafts.setdefault(step.id, {})[name] = value
+        self.drafts.setdefault(step.id, {})[name] = concealed(step.field(name), value)
 
     def _keep(self, step: Step, name: str, value: Any) -> str:
         assert self.ctx is not None  # noqa: S101 - callers have looked
@@ -329,10 +344,3 @@ class Session:
             paths = any(not isinstance(row, Secret) for row in value)
             return "; ".join([*([NOTED] if paths or not where else []), *([f"links: {where}"] if where else [])])
         return where or NOTED
-
-
-def revealed(value: Any) -> Any:
-    """An answer with its secrets in clear, to be checked."""
-    if isinstance(value, Secret):
-        return value.reveal()
-    return [revealed(row) for row in value] if isinstance(value, list | tuple) else value

@@ -183,6 +183,21 @@ def test_plain_guided_asks_for_what_is_lacking_and_stops_at_the_end_of_what_a_pi
     assert "to go on" in out
 
 
+@pytest.mark.parametrize(("said", "stays"), [("", False), ("perhaps\n", False), ("y\n", True)])
+def test_plain_tells_a_folder_before_it_is_made_and_one_where_nothing_was_answered_goes_again(
+    wizard: Wizard, tmp_path: Path, said: str, stays: bool
+) -> None:
+    slip = tmp_path / "dtaa" / "mseg"
+    out, _ = wizard.start("--plain", "--dest", slip, talk=True).communicate(said)
+    assert out.index(f"{slip} is not there yet, and is made now.") < out.index("Step 1")
+    assert (f"Nothing was answered or done: {slip} was removed again." in out) is not stays
+    assert slip.parent.exists() is stays
+    if stays:
+        again, _ = wizard.start("--plain", "--dest", slip, talk=True).communicate("")
+        assert "is made now" not in again
+        assert slip.exists()
+
+
 @pytest.mark.parametrize("command", ["status", "report", "verify"])
 def test_a_destination_that_is_a_file_is_named_as_one(wizard: Wizard, tmp_path: Path, command: str) -> None:
     (tmp_path / "d").write_text("mine")

@@ -13,7 +13,7 @@ from mseg_wizard.standing.step_states import filled, overview, with_filled
 from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.widgets.editors import SecretLine
-from tests.tui.kit import Desk, desk_at, into, paste, said, says, type_in, until
+from tests.tui.kit import Desk, desk_at, into, paste, said, says, screen, type_in, until
 
 LINK = "https://bucket.s3.example.com/sets/idd.tar.gz?X-Amz-Date=20990101T000000Z&X-Amz-Expires=3600&X-Amz-Signature=GEHEIM99"
 
@@ -147,9 +147,9 @@ async def test_a_field_that_is_left_says_what_is_wrong_or_where_its_answer_is_ke
         await pilot.press("tab")
         await until(pilot, lambda: not said(app, "is a file. Name"))
         await pilot.press("enter")
-        await says(pilot, "F5 starts", "in use; answers are kept in its .mseg-wizard/")
+        await says(pilot, "made when work begins (F5)")
         await pilot.press("tab", "ctrl+u", "3", "tab")
-        await says(pilot, "kept in the journal")
+        await until(pilot, lambda: screen(app).count("kept in memory until the folder is in use") == 2)
         await pilot.press("down", "down", "tab", "tab")
         await says(pilot, "[!] “something else” says nothing yet")
         await pilot.press("shift+tab", "shift+tab", "up")

@@ -11,6 +11,7 @@ import pytest
 from textual.widgets import Button
 
 from mseg_wizard.progress import Problem
+from mseg_wizard.standing.snapshot import ASKED
 from mseg_wizard.state.journal_file import read_journal
 from mseg_wizard.tasks.registry import load_steps
 from mseg_wizard.tui.app import Wizard
@@ -66,16 +67,67 @@ async def test_step_one_is_filled_in_and_opened_by_keys_alone(desk: Desk) -> Non
     }
 
 
-async def test_the_button_beside_the_destination_opens_it_without_starting(desk: Desk) -> None:
+@pytest.mark.parametrize("stood", [False, True])
+async def test_a_chosen_folder_is_told_whole_and_made_only_when_work_begins(
+    desk: Desk, stood: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the button beside it; what is answered before is kept then."""
+    monkeypatch.chdir(desk.folder)
+    if stood:
+        desk.destination.mkdir()
+    app = desk.wizard(preset={"idd": {"url": LINK}})
+    async with app.run_test(size=(180, 40)) as pilot:
+        await into(pilot, app, "prepare")
+        await pilot.press("space", "tab")
+        await paste(pilot, "data")
+        await pilot.press("tab")
+        assert isinstance(app.focused, Button)
+        await pilot.press("enter")
+        await says(pilot, str(desk.destination), "made when work begins (F5); answers are kept in memory until then")
+        await asyncio.to_thread(app.session.asked, app.session.steps[3], "2020-02-02")
+        await pilot.pause(0.5)
+        assert app.session.ctx is None
+        assert list(desk.destination.glob("*")) == []
+        assert desk.destination.is_dir() == stood
+        await pilot.press("f5")
+        await until(pilot, lambda: "open" in desk.ran)
+        await says(pilot, "in use; answers are kept in its .mseg-wizard/")
+    assert answers(desk, "prepare")["read"] is True
+    assert answers(desk, "idd")[ASKED] == "2020-02-02"
+    assert list(desk.ring.held.values()) == [LINK]
+
+
+async def test_from_a_folder_in_use_answers_move_along_to_one_that_is_only_chosen(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.session.ctx)
+        await asyncio.to_thread(app.session.asked, app.session.steps[3], "2020-02-02")
+        meant = desk.folder / "meant"
+        await asyncio.to_thread(app.session.choose, meant)
+        assert not meant.exists()
+        assert app.session.ctx is None
+        await asyncio.to_thread(app.session.open, meant)
+        found = answers_at(meant)
+    assert found["prepare"] == {"read": True, "destination": str(meant)}
+    assert found["idd"] == {ASKED: "2020-02-02"}
+    assert answers_at(desk.destination)["prepare"]["read"] is True
+
+
+@pytest.mark.parametrize(("code", "kept"), [(129, True), (143, True), (0, False)])
+async def test_a_hang_up_before_work_keeps_what_was_typed_in_the_folder_that_was_chosen(
+    desk: Desk, code: int, kept: bool
+) -> None:
     app = desk.wizard(desk.destination)
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
-        await pilot.press("tab", "tab")
-        assert isinstance(app.focused, Button)
-        await pilot.press("enter")
-        await says(pilot, "F5 starts")
-    assert desk.destination.is_dir()
-    assert desk.ran == []
+        await pilot.press("space", "tab", "enter")
+        await says(pilot, "made when work begins")
+        await pilot.press("tab")
+        app.leave(code)
+        await until(pilot, lambda: not app.is_running)
+    assert desk.destination.exists() == kept
+    assert answers(desk, "prepare").get("read", False) is kept
+    app.session.close()
 
 
 @pytest.mark.slow
@@ -84,10 +136,9 @@ async def test_answers_move_along_to_the_folder_that_was_meant_and_the_slip_leav
     app = desk.wizard(slip, preset={"idd": {"url": LINK}, "city": {"archives": [str(desk.folder)]}})
     async with app.run_test() as pilot:
         await into(pilot, app, "prepare")
-        await pilot.press("space")
-        await pilot.press("tab", "tab")
-        await pilot.press("enter")
-        await until(pilot, lambda: app.session.ctx)
+        await pilot.press("space", "tab", "tab", "enter")
+        await says(pilot, "made when work begins")
+        app.session.open(slip)
         await until(pilot, lambda: app.session.ctx and app.session.ctx.secret("idd", "url"))
         before = answers_at(slip)
         assert before["prepare"]["read"] is True
@@ -141,7 +192,7 @@ async def test_a_destination_that_cannot_be_used_says_so_beside_its_field(desk: 
         await pilot.press("ctrl+u")
         await paste(pilot, str(desk.destination))
         await pilot.press("enter")
-        await until(pilot, lambda: app.session.ctx)
+        await says(pilot, "made when work begins")
         assert not said(app, "can't be used")
 
 

@@ -7,6 +7,7 @@ import gc
 from dataclasses import replace
 from pathlib import Path
 
+from mseg_wizard.answers.file import Answers
 from mseg_wizard.cli.ask import by_questions
 from mseg_wizard.cli.destination import (
     answers_of,
@@ -17,11 +18,12 @@ from mseg_wizard.cli.destination import (
     options_of,
     step_named,
 )
-from mseg_wizard.cli.plain import unattended
+from mseg_wizard.cli.plain import printable_redacted, say, unattended
 from mseg_wizard.cli.text import answered, interactive, too_simple
-from mseg_wizard.context import Context
+from mseg_wizard.context import Context, Options
 from mseg_wizard.core.log import log_to
 from mseg_wizard.progress import Usage
+from mseg_wizard.state.store import absent_folders, remove_made
 from mseg_wizard.step import Step
 
 
@@ -38,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
         with opened(steps, needed(destination), options_of(args), answers, take_over=args.take_over) as ctx:
             return unattended(ctx, steps)
     if args.plain:
-        with opened(steps, needed(destination), options, answers, take_over=args.take_over) as ctx:
-            return by_questions(ctx, steps, form=form)
+        return _by_questions(args, needed(destination), options, answers, form)
     if not interactive():
         raise Usage(
             "There is no terminal here for the screen.",
@@ -53,3 +54,17 @@ def run(args: argparse.Namespace) -> int:
         return open_destination(steps, folder, options, take_over=args.take_over)
 
     return guide(steps, opener, destination, preset=answers, invocation=args.invocation)
+
+
+def _by_questions(args: argparse.Namespace, destination: Path, options: Options, answers: Answers, form: str) -> int:
+    """A folder that isn't there is told before it is made, and goes again where nothing was answered or done in it."""
+    destination = destination.expanduser().absolute()
+    if made := absent_folders(destination):
+        say(f"{printable_redacted(str(destination))} is not there yet, and is made now.")
+    with opened(args.steps, destination, options, answers, take_over=args.take_over) as ctx:
+        code = by_questions(ctx, args.steps, form=form)
+        journal, own = ctx.store.journal, ctx.own
+    if made and journal.untouched and journal.unanswered:
+        remove_made(own, made)
+        say(f"Nothing was answered or done: {printable_redacted(str(destination))} was removed again.")
+    return code

@@ -33,6 +33,7 @@ from mseg_wizard.vault import Secret
 
 Editor = Line | SecretLine | CheckBox | Choice | SourceList
 IN_USE = f"in use; answers are kept in its {OWN}/"
+TO_BE_MADE = "made when work begins (F5); answers are kept in memory until then"
 PAUSE = 0.3
 """Seconds without a key before a path is looked at."""
 EDITORS: dict[str, Callable[[Field, Any], Editor]] = {
@@ -108,7 +109,7 @@ class FieldRow(Vertical):
             if isinstance(self.editor, SecretLine):
                 self.editor.show_kept(kept)
         else:
-            self._say(busy="", wrong="", fits="", **({"seen": "", "kept": IN_USE} if self._home else {"kept": where}))
+            self._say(busy="", wrong="", fits="", kept=where, **({"seen": ""} if where == IN_USE else {}))
 
     def refused(self, problem: Problem) -> None:
         self._say(busy="", wrong=printable(redact(str(problem)), 1000))
