@@ -99,11 +99,13 @@ class Overview(Vertical):
         head = f"  {'':<{NAME}}{'access':<{ACCESS}}{'size':>{SIZE}}" + "".join(
             f"{name:>{CELLS[name]}}" for name in STAGES
         )
-        self.list.put(COLUMNS, Content(head if width >= NARROW else ""))
+        others = self._steps([state for state in states if state.id not in self._of_datasets], states, width)
+        # Where there are no columns, their line is the steps': on the smallest screen each line counts.
+        self.list.put(COLUMNS, Content(head) if width >= NARROW else others)
         for row in self._rows:
             self.list.put(row.folder, self._line(row, now, survey, width))
-        others = [state for state in states if state.id not in self._of_datasets]
-        self._others.put(self._steps(others, states, width))
+        self._others.display = width >= NARROW
+        self._others.put(others)
 
     def on_resize(self) -> None:
         """What was drawn before its place was known fits it at once."""
@@ -138,9 +140,11 @@ class Overview(Vertical):
     def _line(self, row: DatasetStages, now: Snapshot, survey: Survey, width: int) -> Content:
         journal, faulty = self._session.journal, bool(survey.faults.get(row.folder))
         access = self._access(row, now, survey)
+        stages = {name: stage_of(row, name, journal, now, faulty=faulty) for name in STAGES}
+        if stages["fetch"].state == "pending" and survey.lacks.get(row.step.id):
+            stages["fetch"] = Stage("waiting", stages["fetch"].share)
         if width < NARROW:
-            stages = [stage_of(row, name, journal, now, faulty=faulty) for name in STAGES]
-            found = {stage.state for stage in stages}
+            found = {stage.state for stage in stages.values()}
             state = next((s for s in ("failed", "waiting", "running", "aside") if s in found), "")
             share = total_of(row, journal, now)
             state = state or ("done" if share == 1.0 else "pending")
@@ -149,10 +153,7 @@ class Overview(Vertical):
             return Content.styled(f"{text}{bar(share, bar_width)} {share:4.0%}", STYLES[state])
         large = size(row.size) if row.size else ""
         content = Content(f"  {fit(row.name, NAME - 1):<{NAME}}{access:<{ACCESS}}{large:>{SIZE}}")
-        for name in STAGES:
-            stage = stage_of(row, name, journal, now, faulty=faulty)
-            if name == "fetch" and stage.state == "pending" and survey.lacks.get(row.step.id):
-                stage = Stage("waiting", stage.share)
+        for name, stage in stages.items():
             content += Content.styled(f"{cell(stage):>{CELLS[name]}}", STYLES[stage.state] if stage.state else "")
         room = width - len(content.plain) - 3
         keys = [call.key for calls in row.calls.values() for call in calls if call.key in now.calls and now.running]
