@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from mseg_wizard.archives.member import CHUNK, TEMPORARY
-from mseg_wizard.core.files import sync_open
+from mseg_wizard.core.files import SYNC_THREADS, sync_open
 from mseg_wizard.progress import Problem, printable
 
 SMALL = 1 << 20
@@ -24,8 +24,6 @@ GROUP_FILES, GROUP_BYTES = 32, 8 << 20
 """What one thread gets at a time."""
 WAITING = 4
 """Groups under way, which bounds memory (48 MiB) and open files (160: macOS allows 256)."""
-THREADS = 8
-"""A file system that is asked to sync many files at once commits them at once: 2 to 3 times as fast as one by one."""
 FOLDERS = 32
 """Folders kept open."""
 
@@ -60,7 +58,7 @@ class AtomicTree:
         self._group = _Group()
         self._saving: deque[tuple[Future[None], _Group]] = deque()
         self._held: list[tuple[str, str]] = []
-        self._pool = ThreadPoolExecutor(THREADS, "saving")
+        self._pool = ThreadPoolExecutor(SYNC_THREADS, "saving")
 
     def listing(self, folder: str) -> Mapping[str, int] | None:
         """Size of each file that the folder held when it was first looked
@@ -151,7 +149,7 @@ class AtomicTree:
         for done, folder in enumerate(folders):
             # A duplicate, for the tree may close its own descriptor before a thread comes to it.
             under_way.append(self._pool.submit(_sync_and_close, os.dup(self._made(folder))))
-            if len(under_way) > 2 * THREADS:
+            if len(under_way) > 2 * SYNC_THREADS:
                 under_way.popleft().result()
                 told("folders", done, len(folders))
         for syncing in under_way:

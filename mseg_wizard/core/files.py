@@ -9,13 +9,34 @@ import os
 import shutil
 import stat
 import tomllib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mseg_wizard.progress import Problem
 
 LACKING = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENOLCK, errno.ENOTTY)
 """What a file system answers that has no such call, as FUSE, CIFS, exFAT and Lustre have not all: not a disk error."""
+
+
+SYNC_THREADS = 8
+"""A file system that is asked to sync many files at once commits them at once: 2 to 3 times as fast as one by one."""
+
+
+class FilesToSync(NamedTuple):
+    """Files or folders, below `top`."""
+
+    top: str
+    paths: Sequence[str]
+
+
+class SyncedFiles(NamedTuple):
+    """What became of them."""
+
+    errno: int = 0
+    """What the system said of the first one that the disk may not have; 0: it has all."""
+    path: str = ""
 
 
 def write_atomically(path: Path | str, data: bytes, *, durable: bool = True, mode: int = 0o600) -> None:
@@ -95,6 +116,24 @@ def sync(*paths: Path | str) -> None:
             sync_open(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_files(item: FilesToSync) -> SyncedFiles:
+    """In a worker: have the disk hold these files."""
+
+    def some(paths: Sequence[str]) -> SyncedFiles:
+        for path in paths:
+            try:
+                sync(f"{item.top}/{path}")
+            except FileNotFoundError:  # what vanished meanwhile is found missing by the check that follows
+                continue
+            except OSError as error:
+                return SyncedFiles(error.errno or errno.EIO, f"{item.top}/{path}")
+        return SyncedFiles()
+
+    with ThreadPoolExecutor(SYNC_THREADS, "syncing") as threads:
+        synced = threads.map(some, (item.paths[start::SYNC_THREADS] for start in range(SYNC_THREADS)))
+        return max(synced, key=lambda found: found.errno)
 
 
 def sync_open(descriptor: int) -> None:

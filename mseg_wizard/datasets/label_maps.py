@@ -9,17 +9,15 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-from mseg_wizard.archives.atomic_tree import THREADS
 from mseg_wizard.context import Consent, Context
 from mseg_wizard.core.background import LOOK_JOIN, Job, background
-from mseg_wizard.core.files import sync
+from mseg_wizard.core.files import FilesToSync, sync_files
 from mseg_wizard.datasets.inventory import FolderListings
 from mseg_wizard.progress import Meter, Problem, Progress
 from mseg_wizard.workers.batches import with_wait
@@ -38,23 +36,6 @@ LabelItem = TypeVar("LabelItem", bound=ItemWithOutputs)
 Result = TypeVar("Result")
 
 SYNCED_AT_ONCE = 256
-
-
-class FilesToSync(NamedTuple):
-    """Files or folders, below `top`."""
-
-    top: str
-    paths: Sequence[str]
-
-
-class SyncedFiles(NamedTuple):
-    """What became of them."""
-
-    errno: int = 0
-    """What the system said of the first one that the disk may not have; 0: it has all."""
-    path: str = ""
-
-
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What the system says where every further image would fail too."""
 
@@ -178,24 +159,6 @@ def _made(ctx: Context, item: ItemWithOutputs | None) -> str:
     """The item's last output, below mseg_dataset/; none where its name is no proper text: it can't be told then."""
     made = next((output for output in reversed(item.outputs) if output), "") if item else ""
     return made.removeprefix(f"{ctx.dataset_folder}/") if made.isprintable() else ""
-
-
-def sync_files(item: FilesToSync) -> SyncedFiles:
-    """In a worker: have the disk hold these files."""
-
-    def some(paths: Sequence[str]) -> SyncedFiles:
-        for path in paths:
-            try:
-                sync(f"{item.top}/{path}")
-            except FileNotFoundError:  # what vanished meanwhile is found missing by the check that follows
-                continue
-            except OSError as error:
-                return SyncedFiles(error.errno or errno.EIO, f"{item.top}/{path}")
-        return SyncedFiles()
-
-    with ThreadPoolExecutor(THREADS, "syncing") as threads:
-        synced = threads.map(some, (item.paths[start::THREADS] for start in range(THREADS)))
-        return max(synced, key=lambda found: found.errno)
 
 
 def _sweep(top: Path, folders: Iterable[str]) -> None:
