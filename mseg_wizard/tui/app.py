@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -62,6 +63,7 @@ def guide(
     that is.
     """
     pool.prepare_start()
+    themes.tell_of_colors(os.environ)
     session = Session(steps, open_context, destination, viewer=viewer, preset=preset, invocation=invocation)
     app = Wizard(session, driver_class=Terminal)
     try:

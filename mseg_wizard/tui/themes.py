@@ -6,7 +6,7 @@ Where a terminal has few colours, its own are used instead.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 
 from rich.console import Console
@@ -58,12 +58,22 @@ CURSOR_ROW = 0.2
 """Share of a theme's primary colour behind the row with the cursor: seen at once, and every mark can be read on it."""
 
 
+ALL_COLORS = ("xterm-kitty", "xterm-ghostty", "foot", "contour", "wezterm", "alacritty")
+"""How TERM begins for terminals that all have 24 bits for a colour."""
+
+
 def cursor_row(theme: Theme) -> str:
     """What is behind the row with the cursor; with the terminal's own colours that row is reversed instead."""
     if theme.ansi:
         return "ansi_default"
     colors = theme.to_color_system().generate()
     return Color.parse(colors["background"]).blend(Color.parse(colors["primary"]), CURSOR_ROW).hex
+
+
+def tell_of_colors(environment: MutableMapping[str, str]) -> None:
+    """Have a terminal that is known for all colours tell so: ssh passes TERM on, but not COLORTERM."""
+    if not environment.get("COLORTERM") and environment.get("TERM", "").startswith(ALL_COLORS):
+        environment["COLORTERM"] = "truecolor"
 
 
 def few_colors() -> bool:

@@ -104,7 +104,7 @@ def test_kitty_has_both_halves_in_their_cells_and_forgets_each_at_its_end(start:
 
 def test_sixels_stand_row_by_row_and_go_for_a_dialog_and_for_good(start: Start) -> None:
     pytest.importorskip("textual_image", reason=f"{NOT_INSTALLED}textual-image")
-    terminal = start(TERM="foot", cell=(8, 16))
+    terminal = start(TERM="foot", COLORTERM="", cell=(8, 16))  # as over ssh
     terminal.work()
     terminal.wait(lambda: len(terminal.cells.sixels) >= 2 * ROWS, "a picture")
     sixels = terminal.cells.sixels

@@ -125,3 +125,22 @@ async def test_without_colours_the_terminals_own_are_left_alone(desk: Desk, monk
         await pilot.press("f9")
         await says(pilot, "your terminal's own colours")
         assert app.theme == themes.OWN
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"TERM": "xterm-kitty"}, "truecolor"),
+        ({"TERM": "foot", "COLORTERM": ""}, "truecolor"),
+        ({"TERM": "foot", "COLORTERM": "24bit"}, "24bit"),
+        ({"TERM": "xterm-256color"}, None),
+        ({"TERM": "tmux-256color"}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_terminal_that_is_known_for_all_colours_has_them_also_over_ssh(
+    environment: dict[str, str], told: str | None
+) -> None:
+    themes.tell_of_colors(environment)
+    assert environment.get("COLORTERM") == told
