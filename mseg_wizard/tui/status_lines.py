@@ -127,7 +127,9 @@ def hint(at: Moment) -> tuple[str, str]:
         words = f"[x] Every step is complete. F12 copies the report's path, F10 ends. The data: {where}"
         return words, "bold $success"
     if all(state.past for state in at.states):
-        return f"[-] {standing(at.snapshot, at.session.steps, at.states).text} F5 goes on once you gave it.", "$warning"
+        aside = next(step for step, state in zip(at.session.steps, at.states, strict=True) if state.state == "aside")
+        text = standing(at.snapshot, at.session.steps, at.states).text
+        return f"[-] {text} F5 goes on once you gave it in the form of step {aside.number}.", "$warning"
     return _hint_before_it_runs(at), ""
 
 

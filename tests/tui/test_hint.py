@@ -122,7 +122,7 @@ CASES = [
     Case("a bug", Snapshot(calls=(CALL,), crash=ValueError()), ("F5 tries again", "the log (F7)")),
     Case("complete", Snapshot(complete=True), ("Every step is complete", "F12", "F10 ends", "mseg_dataset"), done=5),
     Case("complete, unopened", Snapshot(complete=True), ("Every step is complete. F10 ends.",), done=5, first=unopened),
-    Case("set aside", Snapshot(), ("F5 goes on once you gave it",), done=4, rest="aside"),
+    Case("set aside", Snapshot(), ("F5 goes on once you gave it in the form of step 5.",), done=4, rest="aside"),
     Case("at first", Snapshot(), ("Enter goes into a step's form",), first=unopened),
     Case("stopped", Snapshot(calls=(CALL,)), ("F5 goes on",)),
     Case("to go on", Snapshot(), ("F5 goes on. Step 3 will want something from you first.",), done=2),
