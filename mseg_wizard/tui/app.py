@@ -104,6 +104,12 @@ class Wizard(KeyQueue):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"cursor-row": themes.cursor_row(self.current_theme)}
 
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        if not self.current_theme.ansi:
+            variables = self.theme_variables = themes.readable(variables)
+        return variables
+
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number, code in STOPS.items():

@@ -60,6 +60,11 @@ CURSOR_ROW = 0.2
 
 ALL_COLORS = ("xterm-kitty", "xterm-ghostty", "foot", "contour", "wezterm", "alacritty")
 """How TERM begins for terminals that all have 24 bits for a colour."""
+WRITTEN = ("secondary", "accent", "success", "warning", "error", "footer-key-foreground")
+"""Variables of a theme that words are written in, and below it those that they are written on."""
+GROUNDS = ("background", "surface", "panel", "cursor-row")
+LEAST, MIDDLE = 4.5, 0.18
+"""Contrast that WCAG 2.2 asks for; and the luminance that differs as much from black as from white."""
 
 
 def cursor_row(theme: Theme) -> str:
@@ -74,6 +79,33 @@ def tell_of_colors(environment: MutableMapping[str, str]) -> None:
     """Have a terminal that is known for all colours tell so: ssh passes TERM on, but not COLORTERM."""
     if not environment.get("COLORTERM") and environment.get("TERM", "").startswith(ALL_COLORS):
         environment["COLORTERM"] = "truecolor"
+
+
+def readable(variables: Mapping[str, str]) -> dict[str, str]:
+    """A theme's variables with the colours that words are written in as far towards black or white as it takes to read
+    them: Textual's own themes choose some of them for areas.
+    """
+    grounds = [Color.parse(variables[name]) for name in GROUNDS]
+    light = sum(_luminance(ground) for ground in grounds) / len(grounds) > MIDDLE
+    end, found = Color.parse("black" if light else "white"), dict(variables)
+    for name in WRITTEN:
+        colors = (Color.parse(variables[name]).blend(end, share / 20) for share in range(21))
+        enough = (color for color in colors if all(_ratio(color, ground) >= LEAST for ground in grounds))
+        color = next(enough, end)
+        if color != Color.parse(variables[name]):
+            found[name] = color.hex
+    return found
+
+
+def _ratio(one: Color, other: Color) -> float:
+    """How well one can be read on the other, 1 to 21, as WCAG 2.2 counts it."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def few_colors() -> bool:

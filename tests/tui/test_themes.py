@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.color import Color
 from textual.strip import Strip
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.tui import themes
@@ -45,6 +45,22 @@ def test_every_colour_of_text_can_be_read_on_every_background(theme: Theme) -> N
         for ground in grounds:
             assert text and ground
             assert contrast(Color.parse(text), Color.parse(ground)) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("name", [name for name, theme in BUILTIN_THEMES.items() if not theme.ansi])
+async def test_words_can_be_read_in_each_of_textuals_themes_too(desk: Desk, name: str) -> None:
+    app = desk.wizard()
+    app.theme = name
+    found = app.get_css_variables()
+    for text in themes.WRITTEN:
+        for ground in themes.GROUNDS:
+            assert contrast(Color.parse(found[text]), Color.parse(found[ground])) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
+def test_the_wizards_own_colours_are_left_as_they_are(theme: Theme) -> None:
+    variables = {**theme.to_color_system().generate(), **theme.variables, "cursor-row": themes.cursor_row(theme)}
+    assert themes.readable(variables) == variables
 
 
 @pytest.mark.parametrize("colours", ["truecolor", "16", "none"])
