@@ -106,6 +106,11 @@ class MsegApiTree:
                 del self._lists[next(iter(self._lists))]
         return rows
 
+    def forget_lists(self) -> None:
+        """Let go of those that are kept: whoever asks for one has it read again."""
+        with self._lock:
+            self._lists.clear()
+
     def unique_rows(self, taxonomy: str, split: str) -> tuple[ListRow, ...]:
         """The lines of a list, each once (WildDash's train list is its val list sixteen times)."""
         return tuple(dict.fromkeys(self.rows(taxonomy, split)))

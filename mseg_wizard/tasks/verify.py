@@ -67,6 +67,7 @@ def verify(ctx: Context) -> Generator[Progress, None, None]:
             "Start with `mseg-wizard`.",
         )
     yield from _same_tree(ctx)
+    ctx.tree.forget_lists()  # each plan reads its own, one at a time
     yield from background(lambda job: _sweep(ctx, job), Progress("looking for what killed runs left", unit="files"))
     calls = [call for step in ctx.steps for call in step.calls if call.task == "extract"]
     compared = yield from compare_extracted(ctx, calls)
@@ -155,6 +156,7 @@ def _dataset(
         yield with_wait(ctx.pool(), replace(checking, left=pace.left(found.images - before)))
     pace.end()
     found.end(plan)
+    plan.forget_checks()
     return plan
 
 
