@@ -106,8 +106,8 @@ class MainScreen(Pages):
         return step_of(self.session, call)
 
     def draw(self) -> None:
-        if not self.query(StepList):
-            return  # the screen goes, while something that was found out for it is on its way
+        if not self.app.is_running:
+            return  # its parts go one by one, while something that was found out for it is on its way
         snapshot = self.session.snapshot
         self.rates.note(snapshot)
         states = self.session.states(self.found)

@@ -121,6 +121,14 @@ async def test_a_window_too_small_says_how_large_it_must_be_and_all_comes_back(d
         await says(pilot, "[ ]  2 open", "F10 quit")
 
 
+async def test_what_was_found_out_too_late_is_drawn_no_more_and_is_no_bug(desk: Desk) -> None:
+    app = desk.wizard()
+    async with app.run_test() as pilot:
+        await says(pilot, "Say where")
+    with app._context():
+        app.main.draw()
+
+
 async def test_enter_on_a_link_copies_it_and_says_so(desk: Desk) -> None:
     app = desk.wizard()
     async with app.run_test() as pilot:
