@@ -70,13 +70,9 @@ async def pictures(folder: Path) -> None:
 
 
 def downloading(session: Session, file: str) -> bool:
-    progress = session.snapshot.progress.get(session.snapshot.call)
-    return (
-        progress is not None
-        and file in progress.doing
-        and bool(progress.rate)
-        and progress.done * 3 > (progress.total or 0)
-    )
+    """Is a third of it there, whether its turn has come or it is fetched ahead of it?"""
+    at_work = (progress for progress in session.snapshot.progress.values() if file in progress.doing and progress.rate)
+    return any(progress.done * 3 > (progress.total or 0) for progress in at_work)
 
 
 async def until(what: Callable[[], bool]) -> None:
