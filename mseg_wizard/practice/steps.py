@@ -18,6 +18,9 @@ PASTE = (
 COUNTED = re.compile(r": [\d,]+ segments$")
 """How titles end that tell of MSeg's own numbers."""
 
+FEW = 1
+"""Seconds that label work takes on a few images, where the step file tells those of the full data."""
+
 
 @dataclass(frozen=True)
 class AtHand:
@@ -40,6 +43,7 @@ def _practised(step: Step, world: World, given: AtHand | None) -> Step:
             call,
             title=_counted(call, dict(world.segments)),
             args=archives[call.archive.file] if call.archive else call.args,
+            seconds=min(call.seconds, FEW),
         )
         for call in step.calls
     )

@@ -404,6 +404,7 @@ def test_the_steps_of_practice_have_its_own_sizes_and_show_what_to_paste(practic
         for archive in step.archives:
             assert archive.size == (practice_world.mirror / archive.file).stat().st_size
         assert all(call.archive is None or call.archive in step.archives for call in step.calls)
+        assert all(call.seconds <= 1 for call in step.calls), "the full data's hours would count"
     tree = MsegApiTree(practice_world.tree, ROOTS)
     relabels = [(call.title, call.args) for step in steps for call in step.calls if call.task == "relabel"]
     assert len(relabels) == 7
