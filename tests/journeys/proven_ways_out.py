@@ -183,7 +183,7 @@ NAMED: dict[str, str] = {
     "tasks/manifest.py": "tasks/test_universal.py::test_too_little_room_is_said_before_it_begins",
     "tasks/registry.py": "spine/test_steps.py::test_a_broken_step_file_is_named_with_key_and_remedy",
     "tasks/relabel.py": "tasks/test_relabel.py::test_records_that_fit_no_image_stop_it_before_anything_is_written",
-    "tasks/remap.py: _plan": "tasks/test_remap.py::test_lists_of_different_lengths_are_refused",
+    "tasks/remap.py: _rows": "tasks/test_remap.py::test_lists_of_different_lengths_are_refused",
     "tasks/remap.py: _segments": (
         "tasks/test_remap.py::test_annotations_that_cannot_be_read_are_named_and_nothing_is_made"
     ),

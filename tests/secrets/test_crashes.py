@@ -114,6 +114,9 @@ def test_the_environments_secrets_are_gone_from_the_process_as_the_system_shows_
         assert wizard.mark.encode() in content
         search.text(str(place), content)
     process.communicate()
+    assert wizard.run("run", "--dest", tmp_path / "d").returncode == 3, (
+        "questions that were not answered left no folder"
+    )
     wiped = wizard.run("wipe", "--dest", tmp_path / "d")
     assert "CITYSCAPES_PASSWORD in this shell's environment" in wiped.stdout, "they are known all the same"
     search.text("wipe", wiped.stdout + wiped.stderr)
