@@ -91,6 +91,8 @@ async def test_a_chosen_folder_is_told_whole_and_made_only_when_work_begins(
         assert desk.destination.is_dir() == stood
         await pilot.press("f5")
         await until(pilot, lambda: "open" in desk.ran)
+        await says(pilot, "Step 3, Cityscapes, waits for you")  # the page follows the work there
+        await into(pilot, app, "prepare")
         await says(pilot, "in use; answers are kept in its .mseg-wizard/")
     assert answers(desk, "prepare")["read"] is True
     assert answers(desk, "idd")[ASKED] == "2020-02-02"
