@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mseg_wizard.context import Context
-from mseg_wizard.datasets.inventory import FolderListings, expected_files
+from mseg_wizard.datasets.inventory import FolderListings, expected_files, missing_unlisted
 from mseg_wizard.datasets.locations import local_source, own_path
 from mseg_wizard.labels.remapping import Remapping
 from mseg_wizard.labels.taxonomy import SPLITS
@@ -205,7 +205,7 @@ def _shares(ctx: Context, step: Step, archive: Archive, folders: FolderListings)
     """How much of what the archive brings is still missing, and
     how much there is of it, compared with the published one.
     """
-    held = missing = 0
+    held, missing = 0, len(missing_unlisted(archive, folders))
     for _, there in expected_files(ctx, archive, folders):
         held += 1
         missing += not there

@@ -18,11 +18,13 @@ def missing_files(ctx: Context, archive: Archive) -> list[str]:
     as paths below mseg_dataset/: listed ones in the lists' order.
     """
     folders = FolderListings(ctx.dataset_folder)
-    also = (f"{archive.dataset}/{name}" for name in archive.also)
-    return [
-        *(path for path, there in expected_files(ctx, archive, folders) if not there),
-        *(path for path in also if not folders.has(path)),
-    ]
+    listed = [path for path, there in expected_files(ctx, archive, folders) if not there]
+    return listed + missing_unlisted(archive, folders)
+
+
+def missing_unlisted(archive: Archive, folders: FolderListings) -> list[str]:
+    """Those of them that no list names."""
+    return [path for path in (f"{archive.dataset}/{name}" for name in archive.also) if not folders.has(path)]
 
 
 def expected_files(ctx: Context, archive: Archive, folders: FolderListings) -> Iterator[tuple[str, bool]]:

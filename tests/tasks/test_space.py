@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from mseg_wizard.context import Context
+from mseg_wizard.datasets.disk_space import still_to_come
+from mseg_wizard.datasets.inventory import missing_files
 from mseg_wizard.progress import Problem
 from mseg_wizard.state.journal import TreeRecord
 from mseg_wizard.tasks.space import space, space_missing
@@ -85,6 +87,18 @@ def test_a_resumed_run_is_not_asked_for_the_room_of_what_is_done(golden: Path, t
         ctx.store.start(last)
         assert space_missing(ctx) == []
         run(space(ctx))
+
+
+def test_room_is_kept_for_an_archive_of_which_only_what_no_list_names_is_missing(golden: Path, tmp_path: Path) -> None:
+    with kit(golden, tmp_path / "d") as ctx:
+        archive = next(archive for step in ctx.steps for archive in step.archives if archive.also and archive.holds)
+        unlisted = {f"{archive.dataset}/{name}" for name in archive.also}
+        for path in missing_files(ctx, archive):
+            if path not in unlisted:
+                (ctx.dataset_folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (ctx.dataset_folder / path).touch()
+        assert set(missing_files(ctx, archive)) == unlisted
+        assert archive in [change.call.archive for change in still_to_come(ctx) if change.files]
 
 
 def test_stopped_while_it_counts_it_ends_at_once(golden: Path, tmp_path: Path) -> None:
