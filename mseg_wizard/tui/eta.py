@@ -49,7 +49,7 @@ def seconds_left(steps: Sequence[Step], journal: Journal, snapshot: Snapshot) ->
             guessed += rest if factor is None else 0.0
             rest = (now.eta or 0.0) if now else rest
             if _network(call.key):
-                hosts[_host(call)] = hosts.get(_host(call), 0.0) + rest
+                hosts[host_of(call)] = hosts.get(host_of(call), 0.0) + rest
             else:
                 work += rest
         # So many come at once, of each host one.
@@ -88,7 +88,7 @@ class _Measured:
 
 def _kinds(call: Call) -> tuple[str, ...]:
     """What is alike in how long it takes, the most alike first: a host's archives; all work on labels."""
-    kinds = f"{call.task} {_host(call)}", call.task
+    kinds = f"{call.task} {host_of(call)}", call.task
     return (*kinds, "labels") if call.seconds else kinds
 
 
@@ -116,8 +116,8 @@ def _network(key: str) -> bool:
     return task in TASKS and TASKS[task].network
 
 
-def _host(call: Call) -> str:
-    """Where the archive comes from, as far as its step file tells; a link's host is its dataset's own."""
+def host_of(call: Call) -> str:
+    """Where its archive comes from, as far as its step file tells; a link's host is its dataset's own. "" without."""
     archive = call.archive
     if archive is None:
         return ""

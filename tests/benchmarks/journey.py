@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mseg_wizard.engine import run
 from mseg_wizard.progress import duration
-from mseg_wizard.step import Archive, Call, Step
+from mseg_wizard.step import Step
 from mseg_wizard.tasks.registry import load_steps
+from mseg_wizard.tui.eta import host_of
 from mseg_wizard.workers.dask import Cluster
 from mseg_wizard.workers.pool import BATCH
 from tests.benchmarks.simulation import FULL, Machine, simulate
@@ -112,20 +112,11 @@ def _arrivals(loads: Sequence[Load], network: Network) -> dict[Load, float]:
 def full_loads(steps: Sequence[Step], disk: float) -> list[Load]:
     """The real archives. A link's host is not known before it comes: one for each."""
     return [
-        Load(step.number, _host(archive), archive.size, archive.size * archive.expands / (disk * MB))
+        Load(step.number, host_of(call), archive.size, archive.size * archive.expands / (disk * MB))
         for step in steps
-        for archive in step.archives
+        for call in step.calls
+        if call.task == "download" and (archive := call.archive)
     ]
-
-
-def host_of(call: Call) -> str:
-    """Where a download comes from."""
-    assert call.archive
-    return _host(call.archive)
-
-
-def _host(archive: Archive) -> str:
-    return (urlsplit(archive.urls[0]).hostname if archive.urls else "") or archive.login or archive.dataset
 
 
 def full_work(steps: Sequence[Step], cores: int) -> dict[int, float]:

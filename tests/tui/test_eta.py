@@ -13,8 +13,8 @@ from mseg_wizard.standing.snapshot import Snapshot
 from mseg_wizard.state.journal import Journal
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.tasks.registry import load_steps
-from mseg_wizard.tui.eta import seconds_left, share_done, usual_seconds
-from tests.benchmarks.journey import MB, host_of
+from mseg_wizard.tui.eta import host_of, seconds_left, share_done, usual_seconds
+from tests.benchmarks.journey import MB
 from tests.benchmarks.simulation import FULL, Machine, simulate
 
 DOWNLOAD = Call("s/download/a.zip", "download", "Fetch a", Archive(file="a.zip", dataset="A", bytes=3_000_000_000))
