@@ -153,7 +153,7 @@ def test_without_pixels_there_are_half_cells(start: Start, special: str, options
 def test_a_kitty_that_is_old_or_far_has_half_cells(
     start: Start, late: float, answers: tuple[tuple[str, bytes], ...]
 ) -> None:
-    terminal = start(TERM="xterm-kitty")
+    terminal = start("pictures far" if late else "pictures", TERM="xterm-kitty")
     terminal.late, terminal.answers = late, answers
     terminal.work()
     in_half_cells(terminal)
