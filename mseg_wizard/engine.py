@@ -20,7 +20,7 @@ from mseg_wizard.core.limits import limit_of
 from mseg_wizard.core.log import redact
 from mseg_wizard.datasets.locations import looked_at
 from mseg_wizard.datasets.withdrawn import waits_for_archive
-from mseg_wizard.progress import Problem, Progress, Waiting, amount
+from mseg_wizard.progress import FetchAgain, Problem, Progress, Waiting, amount
 from mseg_wizard.standing.snapshot import FILE, Snapshot, publish, published
 from mseg_wizard.standing.step_states import aside_archives
 from mseg_wizard.step import Call, Step
@@ -46,9 +46,12 @@ def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Gener
 
     `fetch_on`: while a step waits for its form, which its progress says at once, what can be fetched ahead is; it goes
     on by itself after an answer, and Waiting is raised when nothing more can be fetched.
+
+    An archive that was fetched and is damaged inside is fetched once more: nobody need get up for that at night.
     """
     checked: set[str] = set()
     aside: set[str] = set()
+    again: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
     waits: dict[str, Waiting] = {}
@@ -56,9 +59,8 @@ def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Gener
     with ExitStack() as ends:
         ahead = ends.enter_context(closing(Ahead(ctx, steps)))
         while True:
-            if aside and not lanes and (back := [key for key in aside if not _stays_aside(ctx, steps, key)]):
-                aside.difference_update(back)
-                checked.clear()  # later steps were done without what has turned up
+            if not lanes and _turned_up(ctx, steps, aside):
+                checked.clear()  # later steps were done without it
             if waits and ctx.answered != answered:
                 waits.clear()
             answered = ctx.answered
@@ -78,6 +80,11 @@ def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Gener
             try:
                 yield from _advanced(lanes, newest, ctx, checked, aside)
                 yield from _noted(newest, ahead.poll(checked, lanes, turn, waits))
+            except FetchAgain as problem:
+                key = next(reversed(newest))
+                del lanes[key]
+                checked.difference_update(_once_more(problem, steps, key, again))
+                yield Progress("It is damaged: it is fetched once more, then unpacked", call=key)
             except Waiting as problem:
                 key = next(reversed(newest))
                 if not (fetch_on and problem.step and problem.lacks and ahead.may_fetch(checked)):
@@ -125,6 +132,16 @@ def _waiting(key: str, problem: Waiting) -> Progress:
     return Progress(str(problem), call=key, waiting=True, lacks=problem.lacks)
 
 
+def _once_more(problem: FetchAgain, steps: Sequence[Step], key: str, again: set[str]) -> list[str]:
+    """The downloads that bring what the call `key` found damaged; at the second time its problem ends the run."""
+    if key in again:
+        raise problem
+    again.add(key)
+    log.warning("%s It is fetched once more.", problem.what)
+    archive = next(call.archive for step in steps for call in step.calls if call.key == key)
+    return [call.key for step in steps for call in step.calls if call.task == "download" and call.archive == archive]
+
+
 def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, None]:
     """The first step, then every archive that can be fetched, and nothing else; returns when all archives are here.
 
@@ -147,10 +164,14 @@ def fetch_all(steps: Sequence[Step], ctx: Context) -> Generator[Progress, None, 
             )
 
 
-def _stays_aside(ctx: Context, steps: Sequence[Step], key: str) -> bool:
-    call = next(call for step in steps for call in step.calls if call.key == key)
-    with as_problem(call):
-        return waits_for_archive(ctx, call)
+def _turned_up(ctx: Context, steps: Sequence[Step], aside: set[str]) -> bool:
+    """Has something that was set aside? It is no more then."""
+    before = len(aside)
+    for call in (call for step in steps for call in step.calls if call.key in aside):
+        with as_problem(call):
+            if not waits_for_archive(ctx, call):
+                aside.remove(call.key)
+    return len(aside) < before
 
 
 def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -> Iterator[tuple[Step, Call]]:
@@ -164,7 +185,8 @@ def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -
     step = next((step for step in steps if any(call.key not in checked for call in step.calls)), None)
     if step is None:
         return
-    taken: set[bool] = set()
+    # Not the first ones always: what turned out damaged is due again when later ones have begun.
+    taken = {_network(call) for call in step.calls if call.key in begun}
     for number, call in enumerate(step.calls):
         network = _network(call)
         if call.key in checked or network in taken:
@@ -173,7 +195,7 @@ def due(steps: Sequence[Step], checked: Container[str], begun: Container[str]) -
         before = [
             other for other in step.calls[:number] if other.archive == call.archive or not (network or call.archive)
         ]
-        if call.key not in begun and all(other.key in checked for other in before):
+        if all(other.key in checked for other in before):
             yield step, call
 
 

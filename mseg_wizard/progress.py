@@ -75,6 +75,10 @@ class Waiting(Problem):
         return self.items
 
 
+class FetchAgain(Problem):
+    """What was fetched is damaged, which only its content shows: a run fetches it once more before this ends it."""
+
+
 class Usage(Problem):
     """The command line or a file that it names is wrong."""
 

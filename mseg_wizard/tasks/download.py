@@ -176,6 +176,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     """
     target = own_path(ctx, archive)
     if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched" and before.there:
+        ctx.note(f"{archive.file} had to be fetched once more: {before.failed}")
         remove_leftover(Path(before.path))  # the disk may not take it twice
     login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)

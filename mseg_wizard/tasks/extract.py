@@ -17,7 +17,7 @@ from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
-from mseg_wizard.progress import Problem, Progress
+from mseg_wizard.progress import FetchAgain, Problem, Progress
 from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive
 
@@ -64,9 +64,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             pool=pool,
         )
     except (Damaged, UnsafeArchive) as problem:
-        _fail(ctx, archive, record, problem)
-        anew = ANEW if record.origin == "fetched" and isinstance(problem, Damaged) else ""
-        raise naming_place(path, problem, anew) from None
+        raise _failed(ctx, archive, record, problem) from None
     if path.is_file() and not record.there:
         raise Problem(
             f"{path} changed while it was unpacked.",
@@ -123,9 +121,16 @@ def _as_checked(ctx: Context, archive: Archive, record: ArchiveRecord) -> Genera
     found = yield from background(work, Progress(doing, 0, record.size, "B"))
     if found != record.sha256:
         what = f"it was changed since it was checked: its sha256 is {found} instead of {record.sha256}"
-        problem = damaged_archive(archive.file, what)
-        _fail(ctx, archive, record, problem)
-        raise naming_place(path, problem, ANEW if record.origin == "fetched" else "")
+        raise _failed(ctx, archive, record, damaged_archive(archive.file, what))
+
+
+def _failed(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> Problem:
+    """What to raise where the archive itself is at fault."""
+    _fail(ctx, archive, record, problem)
+    named = naming_place(Path(record.path), problem)
+    if record.origin == "fetched" and isinstance(problem, Damaged):
+        return FetchAgain(named.what, ANEW, named.items)
+    return named
 
 
 def _fail(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> None:

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from mseg_wizard.archives.atomic_tree import _Group
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import Runner, due, run
-from mseg_wizard.progress import Problem
+from mseg_wizard.progress import FetchAgain, Problem
 from mseg_wizard.state.store import Store
 from mseg_wizard.step import Archive, Call, Step
 from mseg_wizard.step_files import load
 from mseg_wizard.tasks.registry import TASKS
 from mseg_wizard.vault import Vault
-from tests.http.faulty_server import Answer, FaultyServer
+from tests.http.faulty_server import Answer, Asked, FaultyServer
 
 ARCHIVES = 10
 FILES = 700
@@ -189,19 +189,21 @@ def lanes(ctx: Context) -> tuple[float, float, float]:
 def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
     archives: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """The second archive is damaged: the third one's download ends too, keeps what it has, and goes on from there."""
-    broken = bytearray(archives["/a1.zip"])
-    broken[len(broken) // 2] ^= 1
+    """The second archive, uploaded, is damaged: the third one's download ends too, keeps what it has, and goes on from
+    there.
+    """
     slow = Answer(body=archives["/a2.zip"], piece=20_000, pause=0.5)
-    server = FaultyServer({**archives, "/a1.zip": bytes(broken), "/a2.zip": slow})
+    server = FaultyServer({**archives, "/a2.zip": slow})
     with opened(tmp_path, server.url) as ctx:
+        (ctx.dataset_folder / "a1").mkdir(parents=True)
+        (ctx.dataset_folder / "a1" / "a1.zip").write_bytes(damaged(archives["/a1.zip"]))
         runner = Runner(ctx, ctx.steps)
         runner.start()
         assert runner.join(120)
         assert isinstance(runner.snapshot.problem, Problem)
         assert "a1.zip is damaged" in runner.snapshot.problem.what
         assert f"It lies at {ctx.dataset_folder / 'a1' / 'a1.zip'}." in runner.snapshot.problem.what
-        assert "Start again: it is fetched anew" in runner.snapshot.problem.do
+        assert "copy it again" in runner.snapshot.problem.do
         assert runner.snapshot.calls == ("fetch/extract/a1.zip",)
         part = ctx.dataset_folder / "a2" / "a2.zip.part"
         had = part.stat().st_size
@@ -214,6 +216,42 @@ def test_what_ends_one_lane_ends_the_other_at_once_and_names_its_own_call(
         assert runner.snapshot.complete, runner.snapshot.problem
         assert server.sent("/a2.zip")[-1] == len(archives["/a2.zip"]) - had
     server.close()
+
+
+def test_what_was_fetched_and_is_damaged_is_fetched_once_more(archives: dict[str, bytes], tmp_path: Path) -> None:
+    """By the same run, which goes on with it, and says so; the others are fetched once. At the second time it ends, and
+    what is advised then helps.
+    """
+    bad, good = damaged(archives["/a1.zip"]), archives["/a1.zip"]
+
+    def answer(request: Asked) -> Answer:
+        return Answer(body=good if ctx.store.archive("a1.zip") else bad)
+
+    server = FaultyServer({**archives, "/a1.zip": answer})
+    with opened(tmp_path, server.url) as ctx:
+        said = [(progress.call, progress.doing) for progress in run(ctx.steps, ctx)]
+        assert ("fetch/extract/a1.zip", "It is damaged: it is fetched once more, then unpacked") in said
+        for number in range(ARCHIVES):
+            assert len(list((ctx.dataset_folder / f"a{number}").iterdir())) == FILES
+            assert len(server.sent(f"/a{number}.zip")) == (2 if number == 1 else 1)
+        (remark,) = ctx.store.journal.remarks("fetch/download/a1.zip")
+        assert remark.startswith("a1.zip had to be fetched once more: a1.zip is damaged at a1/")
+    server.answers["/a1.zip"] = Answer(body=bad)
+    with opened(tmp_path / "twice", server.url) as ctx:
+        with pytest.raises(FetchAgain, match="Start again: it is fetched anew"):
+            list(run(ctx.steps, ctx))
+        assert len(server.sent("/a1.zip")) == 4
+        server.answers["/a1.zip"] = Answer(body=good)
+        list(run(ctx.steps, ctx))
+        assert len(list((ctx.dataset_folder / "a1").iterdir())) == FILES
+    server.close()
+
+
+def damaged(archive: bytes) -> bytes:
+    """With a bit turned that only the archive's own sum of a member shows."""
+    broken = bytearray(archive)
+    broken[len(broken) // 2] ^= 1
+    return bytes(broken)
 
 
 @pytest.mark.long
