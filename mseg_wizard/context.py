@@ -34,11 +34,28 @@ INDEX_FILE = "index.html"
 class Consent(Waiting):
     """Something that only the user can allow; `key` names it, `Context.consents` holds what was allowed."""
 
-    def __init__(self, what: str, do: str, key: str, *, offer: bool = False, items: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        what: str,
+        do: str,
+        key: str,
+        *,
+        offer: bool = False,
+        items: Iterable[str] = (),
+        instead: tuple[str, str] | None = None,
+    ) -> None:
+        """`do` names the option that allows it, as ` (--allow KEY)`."""
         super().__init__(what, do, "", items)
         self.key = key
+        self.instead = instead
+        """Step and field in which who says no can give something else."""
         self.offer = offer
         """Made once: who says no just starts again, and the work goes on without it."""
+
+    @property
+    def question(self) -> str:
+        """What to do, for who is asked and needs no option."""
+        return self.do.replace(f" (--allow {self.key})", "")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def by_questions(
 
 def _allowed(ctx: Context, consent: Consent, ask: Callable[[str], str]) -> bool:
     """Ask whether it may be done; False where it can't go on without that."""
-    complain(consent)
+    complain(Problem(consent.what, consent.question, consent.items))
     if _one_of(ask, "Allow that? [y/N] ", (*YES, *NO), "Answer y or n.") in YES:
         ctx.consents.add(consent.key)
         return True

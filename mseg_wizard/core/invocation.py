@@ -36,13 +36,12 @@ class Invocation:
         """
         if self.practises:
             return f"mseg-wizard {PRACTICE}   (it begins anew)"
-        named = any(word.partition("=")[0] == "--dest" for word in self.words)
-        there = ["--dest", str(destination)] if destination and not named else []
+        # The destination as a whole path: it is typed later, and perhaps somewhere else.
+        words = _without(self.words, "--form", "--dest") if destination else _without(self.words, "--form")
+        there = ["--dest", str(destination)] if destination else []
         # What a mirror's address holds besides its place is shown nowhere:
         # who gave it knows what stands where the … is.
-        return shlex.join(
-            ["mseg-wizard", *(printable(redact(word), 1000) for word in (*_without(self.words, "--form"), *there))]
-        )
+        return shlex.join(["mseg-wizard", *(printable(redact(word), 1000) for word in (*words, *there))])
 
     def unattended_command(self, destination: Path, answers: Path) -> str:
         """What does the same without the screen, with these answers: `run`, with the options of this start."""

@@ -55,6 +55,7 @@ def aside_if_withdrawn(ctx: Context, archive: Archive, answers: Sequence[PlaceAn
             f"steps go on, and the end is “complete but for {step.title}”. MSeg can do without it: "
             f"{archive.withdrawn}. Once a copy turns up, it is next.",
             key,
+            instead=(step.id, "archives"),
         )
     now, missing = datetime.now(UTC).isoformat(timespec="seconds"), len(missing_files(ctx, archive))
     ctx.store.set_aside(archive.file, AsideRecord(now, words, missing))

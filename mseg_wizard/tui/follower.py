@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
@@ -225,15 +226,21 @@ class Follower:
         if row:
             self.put_into(row)
 
+    async def _into_field(self, step: str, field: str) -> None:
+        pane = await self._screen.show_step(step)
+        self.put_into(pane.rows[field])
+
     async def _ask_consent(self, problem: Consent) -> None:
         def answered(yes: bool | None) -> None:
             if yes and self.session.ctx:
                 self.session.ctx.consents.add(problem.key)
             if yes or (problem.offer and yes is False):
                 self.start()
+            elif yes is False and problem.instead:
+                self._later = partial(self._into_field, *problem.instead)
 
         await self._show_where_it_stopped()
-        text = "\n".join((pane_text(problem.do), *(pane_text(item) for item in problem.items[:SHOWN_ITEMS])))
+        text = "\n".join((pane_text(problem.question), *(pane_text(item) for item in problem.items[:SHOWN_ITEMS])))
         await self._screen.app.push_screen(
             QuestionDialog(pane_text(problem.what), text, "Yes, allow it", "No"), answered
         )

@@ -213,7 +213,7 @@ def test_a_destination_that_is_a_file_is_named_as_one(wizard: Wizard, tmp_path: 
     [
         ([], "mseg-wizard --dest '/data/my sets'"),
         (["--mirror", "/nfs/a b"], "mseg-wizard --mirror '/nfs/a b' --dest '/data/my sets'"),
-        (["run", "--dest=/data/my sets", "--workers", "2"], "mseg-wizard run '--dest=/data/my sets' --workers 2"),
+        (["run", "--dest=my sets", "--workers", "2"], "mseg-wizard run --workers 2 --dest '/data/my sets'"),
         (["--plain", "--form", "kitti", "--form=idd"], "mseg-wizard --plain --dest '/data/my sets'"),
         (["practice", "--keep"], "mseg-wizard practice   (it begins anew)"),
     ],

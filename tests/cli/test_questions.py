@@ -53,11 +53,13 @@ def failing(error: Callable[[], Problem]) -> Callable[[Context], Generator[Progr
 def test_neither_a_yes_nor_a_no_is_asked_for_again(
     desk: Desk, ctx: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.behaviours["open"] = failing(lambda: Consent("3 maps are others'.", "Allow that.", "remake"))
+    desk.behaviours["open"] = failing(lambda: Consent("3 maps are others'.", "Make them (--allow remake).", "remake"))
     ask, asked = answering("yed", "Yes")
     assert by_questions(ctx, ctx.steps[:2], ask) == Exit.DONE
     assert asked == ["Allow that?"] * 2
-    assert capsys.readouterr().out.count("Answer y or n.") == 1
+    said = capsys.readouterr()
+    assert said.out.count("Answer y or n.") == 1
+    assert "Make them." in said.out + said.err
 
 
 def test_after_a_failure_a_slip_does_not_end_it(desk: Desk, ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:

@@ -342,7 +342,10 @@ async def test_what_needs_consent_is_asked_and_done_only_after_yes(desk: Desk) -
     def ask(ctx: Context) -> Generator[Progress, None, None]:
         yield Progress("looking")
         if "again:x.zip" not in ctx.consents:
-            raise Consent("2 files of x.zip are gone.", "Getting it again means fetching 18 GB.", "again:x.zip")
+            raise Consent(
+                "2 files of x.zip are gone.", "Fetching it again (--allow again:x.zip) takes long.", "again:x.zip",
+                instead=("city", "archives"),
+            )  # fmt: skip
 
     desk.behaviours["open"] = ask
     app = desk.wizard(desk.ready())
@@ -350,10 +353,16 @@ async def test_what_needs_consent_is_asked_and_done_only_after_yes(desk: Desk) -
         await says(pilot, "F5 starts")
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
-        await says(pilot, "2 files of x.zip are gone.", "Getting it again means fetching 18 GB.")
+        await says(pilot, "2 files of x.zip are gone.", "Fetching it again takes long.")
         await pilot.press("enter")
         await says(pilot, "[?]  2")
         assert desk.ran == ["open"]
+        await until(
+            pilot,
+            lambda: (
+                (pane := app.main.panes.get("city")) is not None and app.main.focused is pane.rows["archives"].target()
+            ),
+        )
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await pilot.press("right", "enter")

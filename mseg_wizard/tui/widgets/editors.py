@@ -204,37 +204,37 @@ class Choice(Vertical):
             ("something else:",) if free else ()
         )
         known = choices.index(value) if value in choices else len(choices) if free and value else -1
-        self._picks = Pickable(labels, known)
+        self.picks = Pickable(labels, known)
         self._line = Line("" if value in choices else value, paths=Paths(("",))) if free else None
 
     def compose(self) -> ComposeResult:
-        yield self._picks
+        yield self.picks
         if self._line:
             yield self._line
 
     @property
     def value(self) -> str:
-        if 0 <= self._picks.index < len(self._choices):
-            return self._choices[self._picks.index]
+        if 0 <= self.picks.index < len(self._choices):
+            return self._choices[self.picks.index]
         return self._line.value.strip() if self._line else ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.value:
-            self._picks.index = len(self._choices)
+            self.picks.index = len(self._choices)
 
     @property
     def unsaid(self) -> bool:
         """Is it "something else", and nothing says what?"""
-        return self._picks.index >= len(self._choices) and not self.value
+        return self.picks.index >= len(self._choices) and not self.value
 
     def new(self) -> str | None:
         if self.unsaid:
             return None
-        return self.value if self._picks.index >= 0 and self.value != self._kept else None
+        return self.value if self.picks.index >= 0 and self.value != self._kept else None
 
     def set(self, value: object) -> None:
         self._kept = text = str(value or "")
-        self._picks.index = (
+        self.picks.index = (
             self._choices.index(text) if text in self._choices else len(self._choices) if self._line and text else -1
         )
         if self._line and text not in self._choices:

@@ -25,7 +25,7 @@ from mseg_wizard.tui.path_check import why_unusable
 from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.survey import DRAFTED, NOTED, Survey
 from mseg_wizard.tui.text import shown
-from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, Pickable, SecretLine
+from mseg_wizard.tui.widgets.editors import AnswerGiven, CheckBox, Choice, Line, SecretLine
 from mseg_wizard.tui.widgets.path_suggester import Paths
 from mseg_wizard.tui.widgets.source_list import SourceList
 from mseg_wizard.tui.widgets.still_page import StillPage
@@ -91,8 +91,8 @@ class FieldRow(Vertical):
     def target(self) -> Widget:
         """The widget that takes the keyboard."""
         if isinstance(self.editor, SourceList):
-            return self.editor.query_one(Line)
-        return self.editor.query_one(Pickable) if isinstance(self.editor, Choice) else self.editor
+            return self.editor.line
+        return self.editor.picks if isinstance(self.editor, Choice) else self.editor
 
     def storing(self) -> None:
         """The keyring may take some seconds."""

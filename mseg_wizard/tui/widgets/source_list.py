@@ -103,11 +103,11 @@ class SourceList(Vertical):
         self._kept = rows
         self._wrong: list[tuple[str | Secret, str]] = []
         """Rows that are shown and not kept, each with its complaint."""
-        self._line = SourceLine()
+        self.line = SourceLine()
 
     def compose(self) -> ComposeResult:
         yield SourceRows()
-        yield self._line
+        yield self.line
 
     def complaint(self, row: str | Secret) -> str:
         """What is wrong with a row; empty where nothing is known."""
@@ -142,8 +142,8 @@ class SourceList(Vertical):
         self._refresh()
 
     def new(self) -> list[str | Secret] | None:
-        if text := self._line.value.strip():
-            self._line.value = ""
+        if text := self.line.value.strip():
+            self.line.value = ""
             self.add([text])
         return list(self.rows) if self.rows != self._kept else None
 
@@ -155,7 +155,7 @@ class SourceList(Vertical):
         gone, self.rows = self.rows[at], self.rows[:at] + self.rows[at + 1 :]
         self._wrong = [(row, why) for row, why in self._wrong if row != gone]
         if not self.rows:
-            self._line.focus()
+            self.line.focus()
         self._refresh()
         self.post_message(AnswerGiven())
 
@@ -170,7 +170,7 @@ class SourceList(Vertical):
     def action_into_line(self) -> None:
         if not self.query_one(SourceRows).has_focus:
             raise SkipAction
-        self._line.focus()
+        self.line.focus()
 
     def _refresh(self) -> None:
         if self.is_mounted:
