@@ -63,8 +63,8 @@ class Terminal(SafeDriver):
         """Does it have mode 2048?"""
         self._slow_at: float | None = None
         self._no_pixels = False
-        self._images: dict[str, None] = {}
-        """What has it forget the pictures that it was sent."""
+        self._images: dict[str, str] = {}
+        """What has it forget each picture that it was sent → what was sent."""
 
     @property
     def behind(self) -> bool:
@@ -105,7 +105,7 @@ class Terminal(SafeDriver):
     def keep_image(self, sent: str, freed: str) -> None:
         """Send it a picture, which it is to forget at the end."""
         if sent:
-            self._images[freed] = None
+            self._images[freed] = sent
             self.write(sent)
 
     def free_image(self, freed: str) -> None:
@@ -137,10 +137,12 @@ class Terminal(SafeDriver):
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self._title("\x1b[22;0t")  # the terminal keeps its title for the end
+        for sent in self._images.values():  # back from the shell (Ctrl+Z), for which it had to forget them
+            self.write(sent)
 
     def stop_application_mode(self) -> None:
-        for freed in tuple(self._images):
-            self.free_image(freed)
+        for freed in self._images:
+            self.write(freed)
         self._title("\x1b[23;0t")
         self.mark_it("", 0)
         super().stop_application_mode()

@@ -92,14 +92,36 @@ def test_kitty_has_both_halves_in_their_cells_and_forgets_each_at_its_end(start:
         for number, x in zip(images, (left, left + COLUMNS + GAP), strict=True)
     }
     before = TITLE.findall(plain(terminal.seen))[-1]
-    terminal.wait(lambda: len(kitty_images(terminal.cells)) >= 4 and freed(terminal) >= set(images), "the next one")
+    terminal.wait(
+        lambda: len(kitty_images(terminal.cells)) >= 4 and freed(terminal.seen) >= set(images), "the next one"
+    )
     assert TITLE.findall(plain(terminal.seen))[-1] != before
     assert last_place(terminal) < min(terminal.seen.index(f"d=I,i={number}") for number in images)
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.ended() == 143
-    assert freed(terminal) == set(kitty_images(terminal.cells))
+    assert freed(terminal.seen) == set(kitty_images(terminal.cells))
     assert terminal.seen.rindex("a=d,d=I") < terminal.seen.rindex("\x1b[?1049l"), "the other screen has none of them"
     assert terminal.restored()
+
+
+def test_a_picture_is_there_again_after_a_stop(start: Start) -> None:
+    """The terminal forgets it for the shell, and is sent it once more."""
+    pytest.importorskip("textual_image", reason=f"{NOT_INSTALLED}textual-image")
+    terminal = start(TERM="xterm-kitty")
+    terminal.work()
+    terminal.wait(lambda: PLACE in terminal.seen, "a picture")
+    before = len(terminal.seen)
+    terminal.process.send_signal(signal.SIGTSTP)
+    terminal.wait(lambda: stopped(terminal.process.pid), "the stop")
+    terminal.read()
+    forgotten = freed(terminal.seen[before:])
+    before = len(terminal.seen)
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.wait(lambda: PLACE in terminal.seen[before:], "the picture again")
+    again = Cells()
+    again.read(terminal.seen[before:])
+    assert len(images := set(kitty_images(again))) == 2
+    assert images <= forgotten
 
 
 def test_sixels_stand_row_by_row_and_go_for_a_dialog_and_for_good(start: Start) -> None:
@@ -166,7 +188,7 @@ def test_where_the_output_is_a_file_it_has_no_picture(start: Start, tmp_path: Pa
     terminal.wait(lambda: len(kitty_images(terminal.cells)) >= 4, "two pictures")
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.ended() == 143
-    assert freed(terminal) == set(kitty_images(terminal.cells))
+    assert freed(terminal.seen) == set(kitty_images(terminal.cells))
     said = (tmp_path / "output").read_text()
     assert "\x1b" not in said
     assert len(said.splitlines()) == 1
@@ -203,8 +225,12 @@ def places(terminal: GraphicTerminal, number: int) -> dict[tuple[int, int], tupl
     return found
 
 
-def freed(terminal: GraphicTerminal) -> set[int]:
-    return {int(number) for number in re.findall(r"\x1b_Ga=d,d=I,i=(\d+),q=2\x1b", terminal.seen)}
+def freed(sent: str) -> set[int]:
+    return {int(number) for number in re.findall(r"\x1b_Ga=d,d=I,i=(\d+),q=2\x1b", sent)}
+
+
+def stopped(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def last_place(terminal: GraphicTerminal) -> int:
