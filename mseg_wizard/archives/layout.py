@@ -15,7 +15,7 @@ from mseg_wizard.progress import Problem, printable
 from mseg_wizard.step import Lookalike
 
 GLANCE = 500
-"""Members of a large tar.gz that are looked at before it is unpacked:
+"""Files of a large tar.gz that are looked at before it is unpacked:
 it has no directory, and reading it through takes minutes.
 """
 LARGE = 64 << 20
@@ -36,7 +36,8 @@ def check_layout(
     nothing else is looked at.
 
     Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first
-    members are looked at, and one pattern that matches is enough.
+    files are looked at, and one in the first folder of any pattern is enough: in which order the others come is not
+    known.
     """
     name = printable(path.name, 100)
     for known in wrong:
@@ -44,7 +45,8 @@ def check_layout(
             return _not_wanted(name, known.reason)
     try:
         glance = path.is_file() and path.stat().st_size > LARGE and _is_gzip(path)
-        reason = _why_not(path, layout, wrong, GLANCE if glance else None, take)
+        patterns = [f"{pattern.partition('/')[0]}/*" for pattern in layout] if glance else layout
+        reason = _why_not(path, patterns, wrong, GLANCE if glance else None, take)
     except Problem as problem:
         return problem
     except OSError as error:
@@ -59,7 +61,7 @@ def _why_not(
     at_most: int | None,
     take: Mapping[str, str] | None,
 ) -> str:
-    """Why the members are not those of the archive, empty if they may be; of `at_most` members any one pattern will do.
+    """Why the members are not those of the archive, empty if they may be; of `at_most` files any one pattern will do.
 
     Raises Problem, OSError where they can't be listed.
     """
@@ -79,7 +81,7 @@ def _why_not(
             lacking = [(pattern, reason) for pattern, reason in lacking if not pattern.match(member.name)]
         if not unseen and not unwanted:
             break
-    if not unseen or (at_most is not None and len(unseen) < len(patterns)):
+    if not unseen or (at_most and len(unseen) < len(patterns)):
         return ""
     if lacking:
         return lacking[0][1]

@@ -129,13 +129,18 @@ def has_sums(path: Path) -> bool:
 
 
 def members(path: Path, *, at_most: int | None = None, take: Mapping[str, str] | None = None) -> Iterator[Member]:
-    """The members without their contents (a tar.gz is read as far as it takes); raises Problem on damage."""
+    """The members without their contents, as far as `at_most` files (a tar.gz is read as far as it takes).
+
+    Raises Problem on damage.
+    """
     with open_archive(path, take) as reader:
         listing = iter(reader.listed) if reader.listed is not None else (member for member, _ in reader.walk())
-        for count, member in enumerate(listing):
-            if at_most is not None and count >= at_most:
-                return
+        files = 0
+        for member in listing:
             yield member
+            files += not member.folder
+            if files == at_most:
+                return
 
 
 def _counted(walk: Iterator[tuple[Member, Iterator[bytes]]], name: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
