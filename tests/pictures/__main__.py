@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,14 +16,14 @@ from mseg_wizard.tui.app import Wizard
 from mseg_wizard.tui.session import Session
 from mseg_wizard.vault import Vault
 from mseg_wizard.workers import pool
+from tests.pictures import DESTINATION, HERE, places
 
-HERE = Path(__file__).parent
 SIZE = (100, 30)
 
 
 async def pictures(folder: Path) -> None:
     steps = load_steps()
-    world = make_world(folder / "world", images=600, padding=20_000_000)
+    world = make_world(folder / "world", images=3000, padding=20_000_000)
     with PracticeServer(world.mirror, tree=world.tree, limit=4_000_000) as server:
         options = Options(routes=tuple(f"{origin}={server.url}" for origin in origins(steps)), attended=True)
 
@@ -33,9 +32,9 @@ async def pictures(folder: Path) -> None:
                 steps, place, options, vault=Vault("picture", backend=None, environment={}), remember=False
             )
 
-        answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(folder / "mseg")}}
+        answers = {**world.answers, "prepare": {**world.answers["prepare"], "destination": str(DESTINATION)}}
         session = Session(
-            steps, opener, folder / "mseg", preset={name: table for name, table in answers.items() if name != "bdd"}
+            steps, opener, DESTINATION, preset={name: table for name, table in answers.items() if name != "bdd"}
         )
         app = Wizard(session)
         async with app.run_test(size=SIZE) as pilot:
@@ -88,5 +87,5 @@ if __name__ == "__main__":
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLORFGBG": ""}
     os.environ.pop("NO_COLOR", None)
     pool.prepare_start()
-    with tempfile.TemporaryDirectory(prefix="mseg-pictures-") as made:
-        asyncio.run(pictures(Path(made)))
+    with places() as folder:
+        asyncio.run(pictures(folder))

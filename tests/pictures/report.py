@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +9,8 @@ from PIL import Image
 
 from mseg_wizard.practice.world import make_world
 from tests.faults.journeys import Journey
+from tests.pictures import DESTINATION, HERE, places
 from tests.reporting.browser import Browser
-
-HERE = Path(__file__).parent
-DESTINATION = Path("/tmp/mseg")
-"""Stands in the pictures."""
 
 
 def pictures(folder: Path) -> None:
@@ -34,10 +29,5 @@ def pictures(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if DESTINATION.exists():
-        raise SystemExit(f"{DESTINATION} is there already.")
-    with tempfile.TemporaryDirectory(prefix="mseg-pictures-") as made_in:
-        try:
-            pictures(Path(made_in))
-        finally:
-            shutil.rmtree(DESTINATION, ignore_errors=True)
+    with places() as folder:
+        pictures(folder)
