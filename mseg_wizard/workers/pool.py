@@ -35,6 +35,8 @@ BATCH = 0.15
 """Seconds of work in one batch: one future per image costs 110 µs,
 which batches make negligible; longer ones make the end uneven.
 """
+ENDS = 0.5
+"""Seconds in which the executor's own thread ends after its workers did, if it does."""
 LARGEST = 256
 """Items in one: tiny ones cost the parent as much as handing them out."""
 
@@ -163,12 +165,21 @@ class Pool:
         if executor is None:
             return
         processes = list((executor._processes or {}).values())
+        manager: threading.Thread | None = vars(executor)["_executor_manager_thread"]
+        queue = vars(executor)["_call_queue"]
         for process in processes:
             with suppress(OSError, ValueError):
                 process.kill()
         # Where the system gave no thread for it, there is nothing to join.
         with suppress(RuntimeError):
-            executor.shutdown(wait=True, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+            if manager:
+                manager.join(ENDS)
+                if manager.is_alive():
+                    # Before Python 3.11.5 it waits for ever for what doesn't fit into the pipe to workers that are gone
+                    # (CPython's issue 94777): a pipe that nobody can read takes nothing any more.
+                    queue._reader.close()
+                    manager.join()
         self._under_way.clear()
 
     def ready(self) -> None:

@@ -69,6 +69,11 @@ def hang_or_touch(row: tuple[int, str]) -> int:
     return number
 
 
+def mark_and_hang(row: tuple[str, bytes]) -> None:
+    Path(row[0]).touch()
+    time.sleep(3600)
+
+
 def tasks_of(dask_scheduler: Any) -> int:
     """What a Dask scheduler has of ours."""
     return len(dask_scheduler.tasks)

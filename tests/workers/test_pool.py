@@ -88,6 +88,15 @@ def test_closing_in_the_middle_ends_the_workers_and_the_pool_works_again(pool: P
     assert len(outcomes(each(pool, pool_work.square, range(10)))) == 10
 
 
+def test_workers_end_while_they_are_handed_more_than_a_pipe_holds(pool: Pool, tmp_path: Path) -> None:
+    """Before 3.11.5 the standard library waits for ever for what it can't hand out any more."""
+    for number in range(4):
+        pool.submit(pool_work.mark_and_hang, [(str(tmp_path / f"mark {number}"), bytes(1_000_000))], alone=False)
+    wait_until(lambda: len(list(tmp_path.glob("mark *"))) == 2)
+    pool.kill()
+    assert len(outcomes(each(pool, pool_work.square, range(10)))) == 10
+
+
 def test_it_says_something_at_least_twice_a_second(pool: Pool) -> None:
     last, longest = time.monotonic(), 0.0
     for _ in each(pool, pool_work.one_hangs, [*range(5), 13], hangs_after=2.0):
