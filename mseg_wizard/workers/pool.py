@@ -174,10 +174,10 @@ class Pool:
         with suppress(RuntimeError):
             executor.shutdown(wait=False, cancel_futures=True)
             if manager:
-                manager.join(ENDS)
+                # Before Python 3.11.5 it waits for ever for what doesn't fit into the pipe to workers that are gone
+                # (CPython's issue 94777): a pipe that nobody can read takes nothing any more.
+                manager.join(ENDS if sys.version_info < (3, 11, 5) else None)
                 if manager.is_alive():
-                    # Before Python 3.11.5 it waits for ever for what doesn't fit into the pipe to workers that are gone
-                    # (CPython's issue 94777): a pipe that nobody can read takes nothing any more.
                     queue._reader.close()
                     manager.join()
         self._under_way.clear()
