@@ -15,16 +15,22 @@ from mseg_wizard.labels.records import ImageKey, Update, image_key, updates
 from mseg_wizard.labels.relabel import ImageToRelabel, relabel_image, relabel_recipe
 from mseg_wizard.labels.relabeling import Relabeling
 from mseg_wizard.labels.taxonomy import SPLITS, MsegApiTree
+from mseg_wizard.labels.tree_files import ListRow
 from mseg_wizard.progress import Problem, Progress
 
 
 class RelabelRow(NamedTuple):
     """One image of the lists; paths are below the dataset's root."""
 
-    place: ImageKey
+    split: str
     image: str
     labels: tuple[str, ...]
     outputs: tuple[str, ...]
+
+    @property
+    def place(self) -> ImageKey:
+        """Not kept: of five times that the rows are gone through, two look at it, and it is a third of the time."""
+        return image_key(self.split, ListRow(self.image, self.outputs[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def _rows(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[RelabelRow]:
             if (mark := hash(outputs)) not in seen:
                 seen.add(mark)
                 labels = tuple([row.label or "" for row in labelled])
-                yield RelabelRow(image_key(split, made[0]), made[0].image, labels, outputs)
+                yield RelabelRow(split, made[0].image, labels, outputs)
 
 
 def _outputs(tree: MsegApiTree, taxonomies: Sequence[str]) -> Iterator[str]:
@@ -102,7 +108,8 @@ def _due(ctx: Context, how: Relabeling, outputs: Outputs, job: Job) -> _Due:
         images += 1
         total += any(wanted(f"{root}/{output}") for output in row.outputs)
         # Each image has every segment of its records, or was refused.
-        segments += sum(len(change.get(row.place, ())) for change in changes)
+        place = row.place
+        segments += sum(len(change.get(place, ())) for change in changes)
     written = f"{' and '.join(how.taxonomies)}: {segments:,} segments written in {images:,} images"
     return _Due(wanted, changes, total, mask_files(ctx, how) if total else how.mask_of, written)
 
@@ -114,7 +121,8 @@ def _items(ctx: Context, how: Relabeling, due: _Due) -> Iterator[ImageToRelabel]
     for row in _rows(ctx.tree, how.taxonomies):
         todo = tuple([f"{folder}/{output}" if due.wanted(f"{root}/{output}") else None for output in row.outputs])
         if any(todo):
-            changes = tuple([change.get(row.place, ()) for change in due.changes])
+            place = row.place
+            changes = tuple([change.get(place, ()) for change in due.changes])
             mask = due.mask_of(row.image) if any(changes) else ""
             labels = tuple([f"{folder}/{label}" for label in row.labels])
             yield ImageToRelabel(labels, todo, f"{folder}/{mask}" if mask else "", changes)
