@@ -248,7 +248,8 @@ class Ahead:
         What is known of an archive that was seen before counts at its turn.
         """
         archive, ctx = call.archive, self._ctx
-        known = archive and (ctx.store.archive(archive.file) or archive.file in ctx.store.journal.aside)
+        record = archive and ctx.store.archive(archive.file)
+        known = archive and ((record and not record.failed) or archive.file in ctx.store.journal.aside)
         if archive is None or known or ctx.store.journal.done(call.key):
             return None
         places = list(sources(ctx, archive))

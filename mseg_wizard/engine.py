@@ -54,7 +54,6 @@ def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Gener
     """
     checked: set[str] = set()
     aside: set[str] = set()
-    again: set[str] = set()
     lanes: dict[str, Generator[Progress, None, None]] = {}
     newest: dict[str, Progress] = {}
     waits: dict[str, Waiting] = {}
@@ -86,7 +85,8 @@ def run(steps: Sequence[Step], ctx: Context, *, fetch_on: bool = False) -> Gener
             except FetchAgain as problem:
                 key = next(reversed(newest))
                 del lanes[key]
-                checked.difference_update(_once_more(problem, steps, key, again))
+                log.warning("%s It is fetched once more.", problem.what)
+                checked.difference_update(_brings(steps, key))
                 yield Progress("It is damaged: it is fetched once more, then unpacked", call=key)
             except Waiting as problem:
                 key = next(reversed(newest))
@@ -136,12 +136,8 @@ def _waiting(key: str, problem: Waiting) -> Progress:
     return Progress(str(problem), call=key, waiting=True, lacks=problem.lacks)
 
 
-def _once_more(problem: FetchAgain, steps: Sequence[Step], key: str, again: set[str]) -> list[str]:
-    """The downloads that bring what the call `key` found damaged; at the second time its problem ends the run."""
-    if key in again:
-        raise problem
-    again.add(key)
-    log.warning("%s It is fetched once more.", problem.what)
+def _brings(steps: Sequence[Step], key: str) -> list[str]:
+    """The downloads of the archive that the call `key` works on."""
     archive = next(call.archive for step in steps for call in step.calls if call.key == key)
     return [call.key for step in steps for call in step.calls if call.task == "download" and call.archive == archive]
 

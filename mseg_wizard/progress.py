@@ -76,7 +76,7 @@ class Waiting(Problem):
 
 
 class FetchAgain(Problem):
-    """What was fetched is damaged, which only its content shows: a run fetches it once more before this ends it."""
+    """What was fetched is damaged, which only its content shows: it was removed, and a run fetches it once more."""
 
 
 class Usage(Problem):

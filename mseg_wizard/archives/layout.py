@@ -36,8 +36,8 @@ def check_layout(
     nothing else is looked at.
 
     Each pattern of `layout` must match a file in it (fnmatch, `*` also matches `/`). Of a large tar.gz only the first
-    files are looked at, and one in the first folder of any pattern is enough: in which order the others come is not
-    known.
+    files are looked at, and one in the first two folders of any pattern is enough: in which order the others come is
+    not known.
     """
     name = printable(path.name, 100)
     for known in wrong:
@@ -45,8 +45,7 @@ def check_layout(
             return _not_wanted(name, known.reason)
     try:
         glance = path.is_file() and path.stat().st_size > LARGE and _is_gzip(path)
-        patterns = [f"{pattern.partition('/')[0]}/*" for pattern in layout] if glance else layout
-        reason = _why_not(path, patterns, wrong, GLANCE if glance else None, take)
+        reason = _why_not(path, layout, wrong, GLANCE if glance else None, take)
     except Problem as problem:
         return problem
     except OSError as error:
@@ -65,7 +64,8 @@ def _why_not(
 
     Raises Problem, OSError where they can't be listed.
     """
-    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in layout]
+    wanted = [_loose(pattern) for pattern in layout] if at_most else layout
+    patterns = [re.compile(fnmatch.translate(pattern)) for pattern in wanted]
     unwanted = [(re.compile(fnmatch.translate(known.layout)), known.reason) for known in wrong if known.layout]
     lacking = [(re.compile(fnmatch.translate(known.lacks)), known.reason) for known in wrong if known.lacks]
     unseen = list(patterns)
@@ -88,6 +88,12 @@ def _why_not(
     missing = next(text for text, pattern in zip(layout, patterns, strict=True) if pattern in unseen)
     inside = "it begins with " + ", ".join(printable(text, 80) for text in first) if first else "it is empty"
     return f"nothing in it is called {missing}; {inside}"
+
+
+def _loose(pattern: str) -> str:
+    """Any file in the pattern's first two folders, where it names as many."""
+    first, second, rest = [*pattern.split("/", 2), "", ""][:3]
+    return f"{first}/{second}/*" if rest and not set(first + second) & set("*?[") else pattern
 
 
 def _is_gzip(path: Path) -> bool:

@@ -49,14 +49,11 @@ def own_path(ctx: Context, archive: Archive) -> Path:
 
 
 def sources(ctx: Context, archive: Archive) -> Iterator[Source]:
-    """All places to look at, in order; a file that failed when it was unpacked comes last, and one that we fetched is
-    none any more.
+    """All places to look at, in order; a file that failed when it was unpacked comes last.
 
     Local ones are only given where the file exists; links may turn out to be dead.
     """
-    record = ctx.store.archive(archive.file)
-    spoilt = Path(record.path) if record and record.failed and record.origin == "fetched" and record.there else None
-    found = [source for source in _places(ctx, archive) if source.path is None or source.path != spoilt]
+    found = list(_places(ctx, archive))
     yield from (source for source in found if not _failed(ctx, archive, source))
     yield from (source for source in found if _failed(ctx, archive, source))
 

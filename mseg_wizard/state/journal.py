@@ -44,6 +44,8 @@ class ArchiveRecord:
     """Salted digest of the link that it came by; empty where it came by none."""
     failed: str = ""
     """What was wrong with it when it was unpacked: from then on every other place is looked at first."""
+    retried: bool = False
+    """Was it fetched once more, after one that was damaged? Since version 2."""
     equivalent: str = ""
     """Title of what stands in for the published archive; empty where it is that archive itself. Since version 2."""
 

@@ -175,9 +175,12 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
     None: it was set aside.
     """
     target = own_path(ctx, archive)
-    if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched" and before.there:
+    retried = False
+    if (before := ctx.store.archive(archive.file)) and before.failed and before.origin == "fetched":
+        retried = True
         ctx.note(f"{archive.file} had to be fetched once more: {before.failed}")
-        remove_leftover(Path(before.path))  # the disk may not take it twice
+        if before.there:
+            remove_leftover(Path(before.path))  # the disk may not take it twice
     login = ArchiveLogin(ctx, archive) if archive.login else None
     known_by_md5 = login is not None or any(wrong.md5 for wrong in archive.wrong)
     published = (archive.bytes, archive.sha256, archive.md5, archive.sha1, archive.warn_only)
@@ -236,6 +239,7 @@ def _fetch(ctx: Context, archive: Archive) -> Generator[Progress, None, ArchiveR
             not differs,
             fetched.doubt,
             link_digest(ctx, places[number][0]),
+            retried=retried,
             equivalent=known.title if known else "",
         )
     raise _all_wrong(ctx, archive, wrong)

@@ -22,6 +22,10 @@ from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive
 
 ANEW = "Start again: it is fetched anew, or name another file or link."
+SOUND = (
+    "Its sum is the published one. Start again; if it happens twice, look after this machine's memory and disk, then "
+    "report it with the log."
+)
 UNPACKED = "Remove it, then start again: it is brought back."
 
 
@@ -30,13 +34,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     record = ctx.store.archive(archive.file)
     missing = yield from _missing(ctx, archive, f"looking at {archive.file}")
     if record is None or not record.present:
-        if missing:
-            raise Problem(
-                f"{archive.file} is gone before it was unpacked.",
-                "Start again: it is fetched again, or bring it back.",
-                missing,
-            )
-        ctx.note(f"{archive.file}: what it brings was there already")
+        _without(ctx, archive, record, missing)
         return
     key = f"again:{archive.file}"
     if (why := unmounted(ctx, archive)) and key not in ctx.consents:
@@ -64,7 +62,7 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             pool=pool,
         )
     except (Damaged, UnsafeArchive) as problem:
-        raise _failed(ctx, archive, record, problem) from None
+        raise (yield from _failed(ctx, archive, record, problem)) from None
     if path.is_file() and not record.there:
         raise Problem(
             f"{path} changed while it was unpacked.",
@@ -98,6 +96,19 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
         remove_leftover(path)
 
 
+def _without(ctx: Context, archive: Archive, record: ArchiveRecord | None, missing: list[str]) -> None:
+    """There is no archive to unpack; raises Problem where one is needed."""
+    if missing:
+        raise Problem(
+            f"{archive.file} is gone before it was unpacked.",
+            "Start again: it is fetched again, or bring it back.",
+            missing,
+        )
+    ctx.note(f"{archive.file}: what it brings was there already")
+    if record and record.failed and record.origin == "fetched" and record.there:
+        remove_leftover(Path(record.path))
+
+
 def _missing(ctx: Context, archive: Archive, doing: str) -> Generator[Progress, None, list[str]]:
     return background(lambda _: missing_files(ctx, archive), Progress(doing), join=LOOK_JOIN)
 
@@ -121,16 +132,30 @@ def _as_checked(ctx: Context, archive: Archive, record: ArchiveRecord) -> Genera
     found = yield from background(work, Progress(doing, 0, record.size, "B"))
     if found != record.sha256:
         what = f"it was changed since it was checked: its sha256 is {found} instead of {record.sha256}"
-        raise _failed(ctx, archive, record, damaged_archive(archive.file, what))
+        raise (yield from _failed(ctx, archive, record, damaged_archive(archive.file, what)))
 
 
-def _failed(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> Problem:
-    """What to raise where the archive itself is at fault."""
+def _failed(
+    ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem
+) -> Generator[Progress, None, Problem]:
+    """What to raise where the archive itself is at fault; what we fetched and could be had better makes way for that.
+
+    It couldn't where its sum is the published one: memory or disk may be at fault then. Nothing is fetched again for
+    what MSeg doesn't list.
+    """
     _fail(ctx, archive, record, problem)
-    named = naming_place(Path(record.path), problem)
-    if record.origin == "fetched" and isinstance(problem, Damaged):
-        return FetchAgain(named.what, ANEW, named.items)
-    return named
+    path = Path(record.path)
+    if record.origin != "fetched" or not isinstance(problem, Damaged):
+        return naming_place(path, problem)
+    published = record.as_published and not archive.warn_only and (archive.sha256 or archive.md5 or archive.sha1)
+    if published or path.is_dir():
+        return naming_place(path, problem, SOUND)
+    if not (yield from _missing(ctx, archive, f"looking at what came out of {archive.file}")):
+        return naming_place(path, problem, "Start again: all that MSeg lists is there.")
+    if record.there:
+        remove_leftover(path)
+    what = f"{problem.what} It was removed."
+    return Problem(what, ANEW, problem.items) if record.retried else FetchAgain(what, ANEW, problem.items)
 
 
 def _fail(ctx: Context, archive: Archive, record: ArchiveRecord, problem: Problem) -> None:

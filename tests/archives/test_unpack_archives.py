@@ -67,20 +67,23 @@ def test_of_a_large_tar_gz_only_the_beginning_is_looked_at(tmp_path: Path) -> No
     archive = tmp_path / "large.tgz"
     with tarfile.open(archive, "w:gz", compresslevel=0) as tar:
         for i in range(600):
-            folder = tarfile.TarInfo(f"images/{i}")
+            folder = tarfile.TarInfo(f"top/images/{i}")
             folder.type = tarfile.DIRTYPE
             tar.addfile(folder)
         for i in range(1000):
-            info = tarfile.TarInfo(f"images/{i}.jpg")
+            info = tarfile.TarInfo(f"top/images/{i}.jpg")
             info.size = 70_000
             tar.addfile(info, io.BytesIO(noise.randbytes(70_000)))
     with archive.open("r+b") as file:
         file.truncate(archive.stat().st_size - 1)
-    assert check_layout(archive, ["images/*", "labels/*"]) is None
-    assert check_layout(archive, ["images/val/*.png"]) is None  # it may come later
-    assert "it begins with images/0.jpg" in str(check_layout(archive, ["labels/*"]))
+    assert check_layout(archive, ["top/images/*", "labels/*"]) is None
+    assert check_layout(archive, ["top/images/val/*.png"]) is None  # it may come later
+    told = str(check_layout(archive, ["top/labels/val/*"]))
+    assert "called top/labels/val/*; it begins with top/images/0.jpg" in told
+    assert isinstance(check_layout(archive, ["*/labels/*", "*_L.png"]), Problem)
+    assert check_layout(archive, ["*9.jpg"]) is None
     assert "broken copy" in str(
-        check_layout(archive, ["images/*"], [Lookalike(reason="broken copy", layout="images/300.jpg")])
+        check_layout(archive, ["top/images/*"], [Lookalike(reason="broken copy", layout="top/images/300.jpg")])
     )
     with pytest.raises(Damaged):
         list(members(archive))
