@@ -121,11 +121,21 @@ def key_of(ctx: Context, source: Source) -> str:
 
 def _failed(ctx: Context, archive: Archive, source: Source) -> bool:
     record = ctx.store.archive(archive.file)
-    if record is None or not record.failed:
+    if record is None or not (record.failed or record.passed_over):
         return False
     if source.path:
-        return source.path == Path(record.path) and record.there
-    return record.link == link_digest(ctx, source)
+        failed = record.stamp if record.failed else record.passed_over.partition(" ")[2]
+        return failed == stamp_of(source.path)
+    return bool(record.failed) and record.link == link_digest(ctx, source)
+
+
+def stamp_of(path: Path) -> str:
+    """As `ArchiveRecord.stamp` has it; empty where there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns} {path}"
 
 
 def needs_no_link(ctx: Context, archive: Archive) -> bool:

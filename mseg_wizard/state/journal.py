@@ -44,10 +44,17 @@ class ArchiveRecord:
     """Salted digest of the link that it came by; empty where it came by none."""
     failed: str = ""
     """What was wrong with it when it was unpacked: from then on every other place is looked at first."""
+    passed_over: str = ""
+    """Origin and stamp of the file that failed before and made way for this one; since version 2."""
     retried: bool = False
     """Was it fetched once more, after one that was damaged? Since version 2."""
     equivalent: str = ""
     """Title of what stands in for the published archive; empty where it is that archive itself. Since version 2."""
+
+    @property
+    def stamp(self) -> str:
+        """Tells the file from any other."""
+        return f"{self.size} {self.mtime_ns} {self.path}"
 
     @property
     def present(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mseg_wizard.answers.equivalents import identify
@@ -72,6 +73,9 @@ def download(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
             ctx.note(known.in_words(archive.file))
     if record.doubt:
         ctx.note(f"{archive.file}: {record.doubt}")
+    if (before := ctx.store.archive(archive.file)) and before.path != record.path:
+        failed = f"{before.origin} {before.stamp}" if before.failed and before.there else before.passed_over
+        record = replace(record, passed_over=failed)
     ctx.store.keep_archive(archive.file, record)
 
 

@@ -17,6 +17,7 @@ from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
+from mseg_wizard.datasets.locations import own_path, stamp_of
 from mseg_wizard.progress import FetchAgain, Problem, Progress
 from mseg_wizard.state.journal import ArchiveRecord
 from mseg_wizard.step import Archive
@@ -94,6 +95,9 @@ def extract(ctx: Context, archive: Archive) -> Generator[Progress, None, None]:
     )
     if record.origin != "brought" and not archive.keep and not ctx.options.keep_archives:
         remove_leftover(path)
+    ours = own_path(ctx, archive)
+    if record.passed_over == f"fetched {stamp_of(ours)}":
+        remove_leftover(ours)
 
 
 def _without(ctx: Context, archive: Archive, record: ArchiveRecord | None, missing: list[str]) -> None:

@@ -48,10 +48,10 @@ EXTRACT, DOWNLOAD = "fetch/extract/a.zip", "fetch/download/a.zip"
 """What MSeg lists: the last file too, only the first two, one that isn't in it."""
 
 
-def archive(*, damaged_at: int = -1) -> bytes:
+def archive(*, damaged_at: int = -1, count: int = FILES) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
-        for number in range(FILES):
+        for number in range(count):
             file.writestr(f"a/{number}.bin", bytes([number]) * 1000)
     data = content.getvalue()
     if damaged_at >= 0:
@@ -59,7 +59,7 @@ def archive(*, damaged_at: int = -1) -> bytes:
     return data
 
 
-GOOD, BAD = archive(), archive(damaged_at=10)
+GOOD, BAD, SHORT = archive(), archive(damaged_at=10), archive(count=FILES - 1)
 
 
 @pytest.fixture
@@ -120,6 +120,22 @@ def test_what_lacks_files_is_kept_and_is_enough_once_the_lists_are_mended(server
         list(run(ctx.steps, ctx))
         assert ctx.store.journal.done(EXTRACT)
     assert asked(server) == 1
+
+
+def test_what_lacks_files_makes_way_for_what_is_named(server: FaultyServer, tmp_path: Path) -> None:
+    """And goes once that was unpacked."""
+    server.answers["/a.zip"] = Answer(body=SHORT)
+    with opened(tmp_path, server, ALL) as ctx, pytest.raises(Problem, match="did not bring 1 files"):
+        list(run(ctx.steps, ctx))
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "a.zip").write_bytes(GOOD)
+    with opened(tmp_path, server, ALL, str(mirror)) as ctx:
+        list(run(ctx.steps, ctx))
+        assert ctx.store.journal.done(EXTRACT)
+        assert not (ctx.dataset_folder / "a" / "a.zip").exists()
+    assert asked(server) == 1
+    assert (mirror / "a.zip").read_bytes() == GOOD
 
 
 def test_nothing_is_fetched_for_what_no_list_names(server: FaultyServer, tmp_path: Path) -> None:
