@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from mseg_wizard.answers.fields import HOME, NO, YES, kind_of, may_hold_secrets, taken_as
-from mseg_wizard.cli.plain import complain, exit_code, printable_redacted, say, say_complete, work
+from mseg_wizard.cli.plain import complain, exit_code, printable_redacted, say, say_complete, say_stopped, work
 from mseg_wizard.cli.text import interactive, wrapped
 from mseg_wizard.context import Consent, Context
-from mseg_wizard.core.exits import STOPS, Exit
+from mseg_wizard.core.exits import Exit
 from mseg_wizard.core.log import LOG
 from mseg_wizard.progress import Problem, Waiting, printable
 from mseg_wizard.step import Field, Link, Step
@@ -45,7 +45,7 @@ def by_questions(
             end, stopped_by = work(ctx, steps, known=known)
             known = ctx.store.journal.done_calls()
             if stopped_by:
-                return STOPS[stopped_by]
+                return say_stopped(ctx, stopped_by)
             if isinstance(end.problem, Consent):
                 if not _allowed(ctx, end.problem, ask):
                     return Exit.WAITING
@@ -93,8 +93,10 @@ def _brought(ctx: Context, waiting: Waiting, ask: Callable[[str], str], *, expla
     complain(Problem(waiting.what, waiting.do))
     step = ctx.step(waiting.step)
     _ask_for(ctx, step, waiting.lacks, ask, explain=explain)
-    if any(kind_of(step.field(name)).yes_no and not ctx.given(step.id, name) for name in waiting.lacks):
-        say(f"Without that it can't go on. To try again: {ctx.options.invocation.resume_command(ctx.destination)}")
+    asked = [step.field(name) for name in waiting.lacks if kind_of(step.field(name)).yes_no]
+    if refused := [f"“{item.label}”" for item in asked if not ctx.given(step.id, item.name)]:
+        again = ctx.options.invocation.resume_command(ctx.destination)
+        say(f"Without a yes to {' and '.join(refused)} it can't go on. To try again: {again}")
         return False
     return True
 

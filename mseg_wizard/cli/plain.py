@@ -71,8 +71,7 @@ def unattended(
     """
     end, stopped_by = work(ctx, steps, every, talk, fetch_only=fetch_only, fetch_on=True)
     if stopped_by:
-        say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk, wait=LAST)
-        return STOPS[stopped_by]
+        return say_stopped(ctx, stopped_by, talk)
     if failure := end.problem or end.crash:
         if isinstance(failure, Waiting) and failure.step and failure.lacks:
             here = Problem(failure.what, f"{failure.do}\n{_elsewhere(ctx.step(failure.step), failure.lacks)}")
@@ -83,6 +82,12 @@ def unattended(
     if closing:
         say_complete(ctx, end, () if fetch_only else steps, talk)
     return Exit.ASIDE if end.aside else Exit.DONE
+
+
+def say_stopped(ctx: Context, by: signal.Signals, talk: TextIO | None = None) -> Exit:
+    """Say how to go on after a signal; returns its exit code."""
+    say(f"Stopped. {ctx.options.invocation.resume_hint(ctx.destination)}", talk, wait=LAST)
+    return STOPS[by]
 
 
 def work(

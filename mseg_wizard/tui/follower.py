@@ -227,7 +227,7 @@ class Follower:
             self.put_into(row)
 
     async def _into_field(self, step: str, field: str) -> None:
-        pane = await self._screen.show_step(step)
+        pane = await self._screen.reveal(step)
         self.put_into(pane.rows[field])
 
     async def _ask_consent(self, problem: Consent) -> None:

@@ -191,6 +191,7 @@ class MainScreen(Pages):
             return
         await self.reveal(at)
         self.follower.put_into(wrong)
+        self.say(f"Not begun: “{wrong.item.label}” has something that can't be used. Correct or remove it first.")
 
     def action_stop(self) -> None:
         if self.session.runner and self.session.working:

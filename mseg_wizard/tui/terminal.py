@@ -137,7 +137,7 @@ class Terminal(SafeDriver):
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self._title("\x1b[22;0t")  # the terminal keeps its title for the end
-        for sent in self._images.values():  # back from the shell (Ctrl+Z), for which it had to forget them
+        for sent in self._images.values():  # back from the shell, for which it had to forget them
             self.write(sent)
 
     def stop_application_mode(self) -> None:

@@ -233,7 +233,7 @@ def test_plain_guided_ends_where_the_user_refuses_what_is_needed(golden: Path, w
     )
     out, _ = process.communicate("n\n" * 20)
     assert process.returncode == 3, out
-    assert out.count("Without that it can't go on") == 1
+    assert out.count("Without a yes to “") == 1
 
 
 def test_nothing_can_be_allowed_that_nobody_asks_for(wizard: Wizard, tmp_path: Path) -> None:

@@ -456,7 +456,7 @@ async def test_what_the_next_step_can_not_use_is_corrected_before_the_work_begin
         await into(pilot, app, "prepare")
         await pilot.press("tab", "tab", "ctrl+u", "escape", "f5")
         await until(pilot, lambda: isinstance(app.focused, Line))
-        await says(pilot, "Write a whole number, 0 or more.")
+        await says(pilot, "Write a whole number, 0 or more.", "Not begun: “Worker processes” has something")
         assert not desk.ran
         await pilot.press("2", "f5")
         await until(pilot, lambda: "open" in desk.ran)

@@ -351,18 +351,16 @@ async def test_what_needs_consent_is_asked_and_done_only_after_yes(desk: Desk) -
     app = desk.wizard(desk.ready())
     async with app.run_test() as pilot:
         await says(pilot, "F5 starts")
+        app.main.show_overview()
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await says(pilot, "2 files of x.zip are gone.", "Fetching it again takes long.")
         await pilot.press("enter")
         await says(pilot, "[?]  2")
         assert desk.ran == ["open"]
-        await until(
-            pilot,
-            lambda: (
-                (pane := app.main.panes.get("city")) is not None and app.main.focused is pane.rows["archives"].target()
-            ),
-        )
+        await until(pilot, lambda: "city" in app.main.panes)
+        pane = app.main.panes["city"]
+        await until(pilot, lambda: app.main.focused is pane.rows["archives"].target() and pane.is_on_screen)
         await pilot.press("f5")
         await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
         await pilot.press("right", "enter")
