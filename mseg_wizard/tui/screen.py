@@ -214,6 +214,8 @@ class MainScreen(Pages):
             f"{pane_text(str(path))}\n\nPasswords and links are not in it: a run takes them from the system keyring "
             f"or from the environment; the file says from which variables.\n\nThe same unattended:\n\n{command}"
         )
+        if self.session.invocation.practises:
+            text += "\n\nOf practice it only shows how that looks: the sites that it plays go when it ends."
         await self.app.push_screen(TextDialog("Your answers were saved", text, copies=command))
 
     def action_report(self) -> None:

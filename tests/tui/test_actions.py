@@ -30,6 +30,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield desk
 
 
+async def test_f4_in_practice_says_that_the_command_shows_only_how_that_looks(desk: Desk) -> None:
+    app = desk.wizard(desk.ready())
+    app.session.invocation = Invocation(("practice",))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.session.ctx)
+        await pilot.press("f4")
+        await says(pilot, "The same unattended", "Of practice it only shows how that looks")
+
+
 async def test_f4_saves_what_was_answered_without_secrets_and_shows_the_command_that_does_the_same(desk: Desk) -> None:
     here = [str(desk.folder / "é\x7f.zip")]
     app = desk.wizard(
