@@ -39,6 +39,8 @@ RATE = 12
 """Columns from which on rate and time of what runs stand at the end of its row."""
 NAMED = {"own": "uploaded", "brought": "your copy", "mirror": "mirror"}
 """Kinds of places that a user names, of `datasets.locations`, in a word."""
+LOWEST = 4
+"""Rows of the list at least: it scrolls then."""
 SENTENCE, COLUMNS = "sentence", "columns"
 """Ids of the rows above the datasets."""
 
@@ -57,6 +59,7 @@ class Overview(Vertical):
         self._standing = Standing("pending", "", "")
         self._now = Snapshot()
         self._shown: tuple[Sequence[StepState], Survey, str] | None = None
+        self._highest = 0
         self.list = DatasetList([SENTENCE, COLUMNS, *(row.folder for row in self._rows)])
 
     @property
@@ -106,6 +109,10 @@ class Overview(Vertical):
             self.list.put(row.folder, self._line(row, now, survey, width))
         self._others.display = width >= NARROW
         self._others.put(others)
+        below = others.plain.count("\n") + 1 + self._others.styles.margin.top if width >= NARROW else 0
+        # All rows can be reached: `1fr` would be the whole height, and the last ones below the edge.
+        if self.size.height and self._highest != (highest := max(LOWEST, self.size.height - 1 - below)):
+            self._highest = self.list.styles.max_height = highest
 
     def on_resize(self) -> None:
         """What was drawn before its place was known fits it at once."""
@@ -258,6 +265,10 @@ class DatasetList(CursorList):
     def choose(self, name: str) -> None:
         """Put the cursor on a dataset or on the sentence."""
         self.highlighted = self._names.index(name)
+
+    def to_end(self, end: bool) -> None:
+        """Put the cursor on the last dataset, or back on the sentence."""
+        self.highlighted = len(self._names) - 1 if end else 0
 
     def turn(self, pages: int) -> None:
         """Move the cursor by a window's height."""

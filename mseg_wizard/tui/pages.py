@@ -220,3 +220,5 @@ class Pages(Screen[None]):
     def action_scroll_pane_to(self, end: bool) -> None:
         if page := self._page:
             page.scroll_to(y=page.max_scroll_y if end else 0, animate=False)
+        elif self.overview.list.has_focus:
+            self.overview.list.to_end(end)

@@ -242,6 +242,21 @@ async def test_every_mark_can_be_read_on_every_row_also_on_the_selected_one(
         assert {"✓", "?", "·"} <= set(screen(app))
 
 
+async def test_the_last_dataset_can_be_reached_whatever_stands_above(desk: Desk) -> None:
+    """However long the sentence is, and whichever size the window had before."""
+    app = desk.wizard(under_way(desk))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await shows(app, pilot, Snapshot(calls=(FETCH,), problem=Problem("The server refused it. " * 12, "Ask it.")))
+        assert "WildDash" not in screen(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "WildDash" in screen(app))
+        await pilot.press("home")
+        await until(pilot, lambda: "WildDash" not in screen(app))
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "WildDash" in screen(app))
+        assert "the other steps" in screen(app)
+
+
 async def test_where_there_is_room_a_row_ends_with_rate_and_time(desk: Desk) -> None:
     app = desk.wizard(under_way(desk))
     async with app.run_test(size=(110, 24)) as pilot:
