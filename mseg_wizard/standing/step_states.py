@@ -95,6 +95,11 @@ def lacking(step: Step, journal: Journal) -> list[str]:
     return [item.name for item in step.fields if item.required and _answered(step, item, journal) is False]
 
 
+def unknown(step: Step, journal: Journal) -> list[str]:
+    """Names of the required secrets of which only keyring and environment could tell whether they are there."""
+    return [item.name for item in step.fields if item.required and _answered(step, item, journal) is None]
+
+
 def _answered(step: Step, item: Field, journal: Journal) -> bool | None:
     """What the journal knows of an answer; None where only keyring and environment could tell."""
     kept = f"{step.id}.{item.name}" in journal.kept

@@ -126,6 +126,18 @@ def test_it_waits_with_exit_code_3_and_says_what_for(wizard: Wizard, tmp_path: P
     assert {step["state"] for step in status["steps"][1:]} == {"pending"}
 
 
+@pytest.mark.slow
+def test_status_names_a_secret_that_may_be_wanted_before_what_is_wanted_later(
+    golden: Path, wizard: Wizard, tmp_path: Path
+) -> None:
+    """The end's "wipe" is unanswered too; whether keyring or environment has the first login is not looked at."""
+    (tmp_path / "a.toml").write_text(ANSWERS)
+    options = ("--dest", tmp_path / "d", "--mirror", golden / "mirror", "--answers", tmp_path / "a.toml")
+    assert wizard.run("run", *options, "--until", "prepare").returncode == 0
+    told = wizard.run("status", "--dest", tmp_path / "d").stdout.splitlines()[1]
+    assert told == ("Next from you, step 6: Cityscapes user name, unless the keyring or the environment has it.")
+
+
 def test_a_second_wizard_exits_with_4_and_names_the_first(wizard: Wizard, tmp_path: Path) -> None:
     other = hold(tmp_path / "d")
     try:

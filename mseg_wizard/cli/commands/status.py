@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from mseg_wizard import __version__
@@ -12,13 +13,35 @@ from mseg_wizard.cli.plain import progress_line
 from mseg_wizard.core.exits import Exit
 from mseg_wizard.progress import printable
 from mseg_wizard.standing.remarks import equivalents_used, notes_of, verified
-from mseg_wizard.standing.snapshot import MARKS, WORKS, clock, published, standing
-from mseg_wizard.standing.step_states import filled, lacking, overview, with_filled
-from mseg_wizard.state.journal import OWN
+from mseg_wizard.standing.snapshot import (
+    MARKS,
+    WORKS,
+    Standing,
+    StepState,
+    clock,
+    published,
+    standing,
+    wanted_in,
+)
+from mseg_wizard.standing.step_states import filled, lacking, overview, unknown, with_filled
+from mseg_wizard.state.journal import OWN, Journal
 from mseg_wizard.state.lock import can_lock
 from mseg_wizard.step import Step
 from mseg_wizard.tasks.registry import universal_step
 from mseg_wizard.verification.verdict import read_verdict
+
+
+def _before(found: Standing, steps: Sequence[Step], states: Sequence[StepState], journal: Journal) -> str:
+    """What may be wanted before that which is; empty where nothing is. Secrets are looked for nowhere here."""
+    if not found.field:
+        return ""
+    for step, state in zip(steps, states, strict=True):
+        if step.id == found.step:
+            break
+        if not state.past and (names := unknown(step, journal)):
+            what = f"{step.field(names[0]).label}, unless the keyring or the environment has it."
+            return wanted_in(step, what)
+    return ""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     states = overview(steps, journal, now, lambda step: lacking(step, journal))
     stands, looked = standing(now), verified(steps, journal)
     verdict = read_verdict(destination / OWN)
-    text = standing(now, steps, states, len(verdict.faults) if verdict else 0).text
+    found = standing(now, steps, states, len(verdict.faults) if verdict else 0)
+    text = _before(found, steps, states, journal) or found.text
     if getattr(args, "json", False):
         rows = [asdict(state) for state in states]
         used = [
