@@ -132,6 +132,7 @@ def _context(steps: Sequence[Step], world: Place, destination: Path, scheduler: 
 def stopped(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
     """As `measured`, every call that is long being stopped once."""
     phases: dict[str, Phase] = {}
+    once: set[str] = set()
     left = True
     while left:
         left = False
@@ -140,9 +141,10 @@ def stopped(steps: Sequence[Step], ctx: Context) -> dict[str, Phase]:
         began = time.perf_counter()
         for progress in _measured(work, phases):
             now = time.perf_counter()
-            if progress not in begun and now - began > LONG and phases[progress].seconds < 2 * LONG:
+            if progress not in begun and now - began > LONG and progress not in once:
                 print(f"    {now - began:.1f} s from the start to {progress}")
-            if now - begun.setdefault(progress, now) > LONG and phases[progress].seconds < 2 * LONG:
+            if now - begun.setdefault(progress, now) > LONG and progress not in once:
+                once.add(progress)
                 left = True
                 break
         if left:
