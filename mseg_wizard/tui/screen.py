@@ -29,6 +29,7 @@ from mseg_wizard.tui.session import Session
 from mseg_wizard.tui.space_watch import SpaceWatch
 from mseg_wizard.tui.status_lines import ROOMY, Moment, hint, journey_words, now_lines, overall_words, step_of
 from mseg_wizard.tui.step_page import LinkList, pane_text
+from mseg_wizard.tui.text import whole_parts
 from mseg_wizard.tui.widgets.dialogs import QuestionDialog, TextDialog
 from mseg_wizard.tui.widgets.editors import SecretLine
 from mseg_wizard.tui.widgets.form import FieldRow
@@ -126,7 +127,8 @@ class MainScreen(Pages):
             self.overview.show(states, snapshot, self.found, journey_words(at))
         slim, roomy = width < NARROW, width >= ROOMY
         words = overall_words(at, self.free, self.room.bytes, slim=slim, roomy=roomy, headed=self.at_overview)
-        self.query_one("#overall", MessageLine).say(words)
+        overall = self.query_one("#overall", MessageLine)
+        overall.say(whole_parts(words, overall.content_size.width))
         line = self.query_one("#hint", MessageLine)
         line.say(*hint(at))
         for below in (now, line):

@@ -152,3 +152,10 @@ def expired(text: str) -> bool:
     """Is this a link that says that it is of no use any more?"""
     at = ends(text)
     return bool(at and at <= datetime.now(UTC))
+
+
+def whole_parts(text: str, width: int) -> str:
+    """The parts between dots that fit; all where the width isn't known yet."""
+    while width and len(text) > width and " · " in text:
+        text = text.rpartition(" · ")[0]
+    return text

@@ -171,7 +171,7 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(
     os.killpg(process.pid, number)  # as terminals and service managers do: to every process, workers included
     out, err = process.communicate()
     assert process.returncode == code, out + err
-    assert f"mseg-wizard run --dest {tmp_path / 'd'}" in out
+    assert f"--until remap-open --dest {tmp_path / 'd'}" in out
     assert "Install mseg-api: skipped: mseg-api is only configured" in out
     assert wizard.left_over() == []
     assert "failed" not in wizard.run("status", "--dest", tmp_path / "d").stdout

@@ -12,7 +12,7 @@ from mseg_wizard.tui.ascii import in_ascii, unicode_locale
 from mseg_wizard.tui.path_check import found_words
 from mseg_wizard.tui.rates import Rates
 from mseg_wizard.tui.terminal import has_bar
-from mseg_wizard.tui.text import bar, fit, masked, progress_words, terminal_title
+from mseg_wizard.tui.text import bar, fit, masked, progress_words, terminal_title, whole_parts
 
 
 @pytest.mark.parametrize("width", [30, 44, 56, 76])
@@ -63,6 +63,13 @@ def test_a_secret_shows_its_length_and_of_a_link_only_host_and_file(text: str, s
 def test_text_that_is_cut_shows_that_it_is() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("abcd", 4) == "abcd"
+
+
+def test_what_does_not_fit_goes_as_a_whole() -> None:
+    assert whole_parts("80% · 2 of 14 steps · 2 workers", 25) == "80% · 2 of 14 steps"
+    assert whole_parts("80% · 2 of 14 steps", 19) == "80% · 2 of 14 steps"
+    assert whole_parts("80% · 2 of 14 steps", 0) == "80% · 2 of 14 steps"
+    assert whole_parts("a long word", 3) == "a long word"
 
 
 def test_a_path_says_what_is_there(tmp_path: Path) -> None:
