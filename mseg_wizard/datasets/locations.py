@@ -17,7 +17,7 @@ from mseg_wizard.answers.pasted import is_link
 from mseg_wizard.context import Context
 from mseg_wizard.datasets.inventory import files_gone, missing_files, was_unpacked
 from mseg_wizard.http.addresses import web_address
-from mseg_wizard.state.journal import ArchiveRecord
+from mseg_wizard.state.journal import ArchiveRecord, stamp_of
 from mseg_wizard.step import Archive, Step
 from mseg_wizard.vault import Secret
 
@@ -127,15 +127,6 @@ def _failed(ctx: Context, archive: Archive, source: Source) -> bool:
         failed = record.stamp if record.failed else record.passed_over.partition(" ")[2]
         return failed == stamp_of(source.path)
     return bool(record.failed) and record.link == link_digest(ctx, source)
-
-
-def stamp_of(path: Path) -> str:
-    """As `ArchiveRecord.stamp` has it; empty where there is nothing."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ""
-    return f"{found.st_size} {found.st_mtime_ns} {path}"
 
 
 def needs_no_link(ctx: Context, archive: Archive) -> bool:

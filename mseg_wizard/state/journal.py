@@ -64,11 +64,16 @@ class ArchiveRecord:
     @property
     def there(self) -> bool:
         """Is the file still there, as it was when it was looked at last?"""
-        try:
-            found = Path(self.path).stat()
-        except OSError:
-            return False
-        return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
+        return stamp_of(self.path) == self.stamp
+
+
+def stamp_of(path: str | Path) -> str:
+    """As `ArchiveRecord.stamp` has it, of what is at `path` now; empty where there is nothing."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns} {path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from mseg_wizard.core.background import LOOK_JOIN, Job, background
 from mseg_wizard.core.files import remove_leftover
 from mseg_wizard.datasets.extracted import note_extracted
 from mseg_wizard.datasets.inventory import missing_files, unmounted
-from mseg_wizard.datasets.locations import own_path, stamp_of
+from mseg_wizard.datasets.locations import own_path
 from mseg_wizard.progress import FetchAgain, Problem, Progress
-from mseg_wizard.state.journal import ArchiveRecord
+from mseg_wizard.state.journal import ArchiveRecord, stamp_of
 from mseg_wizard.step import Archive
 
 ANEW = "Start again: it is fetched anew, or name another file or link."

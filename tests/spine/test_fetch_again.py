@@ -14,18 +14,11 @@ import pytest
 from mseg_wizard.context import Context, Options
 from mseg_wizard.engine import run
 from mseg_wizard.progress import Problem
-from mseg_wizard.state.store import Store
-from mseg_wizard.step_files import load
-from mseg_wizard.vault import Vault
 from tests.http.faulty_server import Answer, FaultyServer
+from tests.spine.test_lanes import HEAD, TASK, destination
 
 FILES = 20
-STEP = """
-id = "fetch"
-title = "t"
-summary = "s"
-why = "w"
-time = "t"
+ARCHIVE = """
 [[archives]]
 file = "a.zip"
 dataset = "a"
@@ -34,18 +27,10 @@ about = 1_000
 layout = ["a/*"]
 take = {{ "a/" = "" }}
 {more}
-[[tasks]]
-task = "download"
-title = "d"
-archive = "a.zip"
-[[tasks]]
-task = "extract"
-title = "e"
-archive = "a.zip"
 """
 ALL, FIRST, OTHERS = (f'also = ["0.bin", "{last}.bin"]' for last in (FILES - 1, 1, FILES))
-EXTRACT, DOWNLOAD = "fetch/extract/a.zip", "fetch/download/a.zip"
 """What MSeg lists: the last file too, only the first two, one that isn't in it."""
+EXTRACT, DOWNLOAD = "fetch/extract/a.zip", "fetch/download/a.zip"
 
 
 def archive(*, damaged_at: int = -1, count: int = FILES) -> bytes:
@@ -71,14 +56,22 @@ def server() -> Iterator[FaultyServer]:
 
 @contextmanager
 def opened(folder: Path, server: FaultyServer, more: str, mirror: str = "") -> Iterator[Context]:
-    (folder / "steps").mkdir(exist_ok=True)
-    (folder / "steps" / "01-fetch.toml").write_text(STEP.format(url=server.url, more=more))
-    vault = Vault("test", backend=None, environment={})
-    ctx = Context(load(folder / "steps"), Store(folder / "d"), vault, Options(mirror=mirror, workers=1))
-    try:
+    step = HEAD.format(id="fetch") + ARCHIVE.format(url=server.url, more=more)
+    step += "".join(TASK.format(task=task, name="a") for task in ("download", "extract"))
+    with destination(folder, step, Options(mirror=mirror, workers=1)) as ctx:
         yield ctx
-    finally:
-        ctx.close()
+
+
+def finish_from_a_mirror(folder: Path, server: FaultyServer) -> Path:
+    """Go on to the end with a good archive that is named now; returns the destination's datasets."""
+    mirror = folder / "mirror"
+    mirror.mkdir()
+    (mirror / "a.zip").write_bytes(GOOD)
+    with opened(folder, server, ALL, str(mirror)) as ctx:
+        list(run(ctx.steps, ctx))
+        assert ctx.store.journal.done(EXTRACT)
+    assert (mirror / "a.zip").read_bytes() == GOOD
+    return ctx.dataset_folder
 
 
 def asked(server: FaultyServer) -> int:
@@ -127,15 +120,8 @@ def test_what_lacks_files_makes_way_for_what_is_named(server: FaultyServer, tmp_
     server.answers["/a.zip"] = Answer(body=SHORT)
     with opened(tmp_path, server, ALL) as ctx, pytest.raises(Problem, match="did not bring 1 files"):
         list(run(ctx.steps, ctx))
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    (mirror / "a.zip").write_bytes(GOOD)
-    with opened(tmp_path, server, ALL, str(mirror)) as ctx:
-        list(run(ctx.steps, ctx))
-        assert ctx.store.journal.done(EXTRACT)
-        assert not (ctx.dataset_folder / "a" / "a.zip").exists()
+    assert not (finish_from_a_mirror(tmp_path, server) / "a" / "a.zip").exists()
     assert asked(server) == 1
-    assert (mirror / "a.zip").read_bytes() == GOOD
 
 
 def test_nothing_is_fetched_for_what_no_list_names(server: FaultyServer, tmp_path: Path) -> None:
@@ -152,11 +138,5 @@ def test_nothing_is_fetched_for_what_no_list_names(server: FaultyServer, tmp_pat
 def test_a_file_that_is_named_after_the_failure_is_taken(server: FaultyServer, tmp_path: Path) -> None:
     with opened(tmp_path, server, ALL) as ctx, pytest.raises(Problem):
         list(run(ctx.steps, ctx))
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    (mirror / "a.zip").write_bytes(GOOD)
-    with opened(tmp_path, server, ALL, str(mirror)) as ctx:
-        list(run(ctx.steps, ctx))
-        assert ctx.store.journal.done(EXTRACT)
+    finish_from_a_mirror(tmp_path, server)
     assert asked(server) == 2
-    assert (mirror / "a.zip").read_bytes() == GOOD

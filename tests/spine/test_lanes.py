@@ -132,20 +132,26 @@ def archives() -> dict[str, bytes]:
 
 
 @contextmanager
-def opened(folder: Path, url: str) -> Iterator[Context]:
-    """A destination with one step of ten archives."""
-    (folder / "steps").mkdir(parents=True)
-    names = [f"a{number}" for number in range(ARCHIVES)]
-    text = HEAD.format(id="fetch")
-    text += "".join(ARCHIVE.format(name=name, url=url, last=FILES - 1) for name in names)
-    text += "".join(TASK.format(task=task, name=name) for name in names for task in ("download", "extract"))
-    (folder / "steps" / "01-fetch.toml").write_text(text)
-    vault = Vault("test", backend=None, environment={})
-    ctx = Context(load(folder / "steps"), Store(folder / "d"), vault, Options(workers=2))
+def destination(folder: Path, step: str, options: Options) -> Iterator[Context]:
+    """A destination with one step; opened again where it was before."""
+    (folder / "steps").mkdir(parents=True, exist_ok=True)
+    (folder / "steps" / "01-fetch.toml").write_text(step)
+    ctx = Context(load(folder / "steps"), Store(folder / "d"), Vault("test", backend=None, environment={}), options)
     try:
         yield ctx
     finally:
         ctx.close()
+
+
+@contextmanager
+def opened(folder: Path, url: str) -> Iterator[Context]:
+    """A destination with one step of ten archives."""
+    names = [f"a{number}" for number in range(ARCHIVES)]
+    text = HEAD.format(id="fetch")
+    text += "".join(ARCHIVE.format(name=name, url=url, last=FILES - 1) for name in names)
+    text += "".join(TASK.format(task=task, name=name) for name in names for task in ("download", "extract"))
+    with destination(folder, text, Options(workers=2)) as ctx:
+        yield ctx
 
 
 @pytest.mark.long
