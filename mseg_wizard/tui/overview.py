@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.widgets.option_list import Option
 
@@ -251,6 +251,10 @@ class DatasetList(CursorList):
             self._redrawn = [region.translate((0, self._line_of(at))) for region in cells]
         self.replace_option_prompt_at_index(at, content)
         self._redrawn = ()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Textual's counts the lines at a width that the bar takes a column of: one too few, at times."""
+        return super().get_content_height(container, viewport, width - self.scrollbar_gutter.width)
 
     def _line_of(self, at: int) -> int:
         """The line of a row: each below the sentence, which may take several, takes one."""

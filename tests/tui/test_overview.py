@@ -255,6 +255,10 @@ async def test_the_last_dataset_can_be_reached_whatever_stands_above(desk: Desk)
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: "WildDash" in screen(app))
         assert "the other steps" in screen(app)
+        for letters in range(10, 90):  # wherever a word goes into the next line
+            problem = Problem(f"The server {'x' * letters} refused it and says why.", "Ask it.")
+            await shows(app, pilot, Snapshot(calls=(FETCH,), problem=problem))
+            await until(pilot, lambda: "WildDash" in screen(app))
 
 
 async def test_where_there_is_room_a_row_ends_with_rate_and_time(desk: Desk) -> None:
